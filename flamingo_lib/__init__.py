@@ -1,0 +1,3 @@
+"""Response rewriting for visual instruction tuning: the method of "Visual Instruction Tuning with Polite Flamingo"."""
+
+__version__ = "0.1.0"

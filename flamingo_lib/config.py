@@ -1,0 +1,165 @@
+"""Typed, frozen configuration. A preset (`flamingo_lib.presets`) is one `Preset` object; nothing else asks which one runs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import ConfigError
+
+Share = float
+"""A number from 0 to 1."""
+
+
+class Frozen(BaseModel):
+    """Base of all configs: no unknown keys, no changes after creation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScenesConfig(Frozen):
+    """How much of the Scenes world is rendered and written in the official formats (a scene = one image)."""
+
+    polite_scenes: int = Field(1500, ge=1, description="scenes behind the LLaVA-like polite data")
+    raw_scenes: int = Field(1500, ge=1, description="scenes behind the raw annotations to rewrite")
+    calibration_scenes: int = Field(200, ge=1, description="scenes on which filters are calibrated")
+    evaluation_scenes: int = Field(300, ge=1, description="held-in scenes for evaluation")
+    held_out_scenes: int = Field(150, ge=1, description="scenes with an unseen shape-colour pair")
+    text_dialogues: int = Field(1500, ge=0, description="text-only dialogues")
+    image_size: int = Field(224, ge=72, description="side of the rendered image, pixels")
+
+
+class ModelConfig(Frozen):
+    """Where the base model and its parts come from."""
+
+    base: str = Field("openflamingo-tiny", description="a checkpoint shipped in data_samples/checkpoints, a folder, or a hub name")
+    clip: str = Field("clip-tiny", description="the CLIP model of CLIPScore, likewise")
+    media_rule: Literal["preceding", "following"] = Field("preceding", description="v2: text looks at the latest image; v1: at the next")
+    image_position: Literal["before", "after"] = Field("before", description="where the images stand in an instruction")
+    lora_rank: int = Field(16, ge=1)
+    lora_alpha: int = Field(32, ge=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class DistortionConfig(Frozen):
+    """How many training pairs of the rewriter, and how they are distorted (METHOD section 1)."""
+
+    pairs: int = Field(3000, ge=1)
+    llm_visual: Share = Field(113 / 280, ge=0, description="LLM-instructed distortion of visual dialogues")
+    llm_text: Share = Field(76 / 280, ge=0, description="LLM-instructed distortion of text-only dialogues")
+    noise: Share = Field(77 / 280, ge=0, description="random text augmentation")
+    retrieval: Share = Field(14 / 280, ge=0, description="captions and boxes as the draft of a description")
+    style_probability: Share = Field(0.5, ge=0, le=1, description="probability that one of the 24 style commands is given")
+    backend: Literal["rules", "transformers", "server"] = "rules"
+    backend_model: str | None = Field(None, description="folder or hub name of the chat model, or the server's model name")
+    backend_url: str | None = Field(None, description="base address of an OpenAI-compatible server")
+    image_dropped: Share = Field(0.4, ge=0, le=1, description="share of visual pairs that lose their image in training")
+    image_mismatched: Share = Field(0.6, ge=0, le=1, description="share of visual question pairs that get another image in training")
+
+
+class StageConfig(Frozen):
+    """One training stage: a row of the paper's Table 4, or of ours."""
+
+    tunes: tuple[str, ...] = Field(("lora",), description="trainable parts by name")
+    mixture: str = Field("", description="name of the data mixture")
+    epochs: float = Field(1, gt=0)
+    max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs say")
+    learning_rate: float = Field(1e-4, gt=0)
+    batch_size: int = Field(16, ge=1, description="windows in one optimizer step, over all devices and accumulation")
+    micro_batch_size: int = Field(16, ge=1, description="windows in one forward pass on one device")
+    context_length: int = Field(256, ge=8, description="tokens in a window")
+    max_images: int = Field(3, ge=0, description="images in a window")
+    packing: Literal["none", "random_fill", "best_fit"] = "best_fit"
+    isolate_turns: bool = Field(False, description="also block text attention between the turns of a window")
+    warmup_steps: int = Field(20, ge=0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+
+
+class RewritingConfig(Frozen):
+    """How raw annotations are rewritten."""
+
+    batch_size: int = Field(64, ge=1)
+    max_new_tokens: int = Field(160, ge=1)
+    shard_size: int = Field(512, ge=1, description="records in one atomically written shard")
+    temperature: float = Field(0.0, ge=0, description="0 is greedy")
+    limit_per_source: int | None = Field(None, ge=1)
+
+
+class JudgesConfig(Frozen):
+    """Which models judge. `tiny` names the small judges trained on Scenes."""
+
+    sts: str = "all-MiniLM-L6-v2"
+    nli: str = "tiny"
+    reward: str = "tiny"
+    clip: str = "clip-tiny"
+
+
+class FiltersConfig(Frozen):
+    """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
+
+    min_words: int = Field(3, ge=0)
+    max_words: int = Field(400, ge=1)
+    max_rouge: Share = Field(0.98, ge=0, le=1, description="Rouge-L at or above which a rewrite counts as unchanged")
+    max_repeats: int = Field(3, ge=1, description="how often one sentence may occur")
+    sts_min: float = 0.40
+    clip_score_min: float = 17.0
+    clip_sentences: int = Field(10, ge=1)
+
+
+class EvaluationConfig(Frozen):
+    """How much is evaluated."""
+
+    questions: int = Field(480, ge=1, description="held-in questions, spread evenly over the types")
+    held_out_questions: int = Field(240, ge=1)
+    texts: int = Field(80, ge=0)
+    batch_size: int = Field(96, ge=1)
+    max_new_tokens: int = Field(64, ge=1)
+
+
+class Preset(Frozen):
+    """One size of the whole program."""
+
+    name: str
+    seed: int = 0
+    scenes: ScenesConfig = ScenesConfig()
+    model: ModelConfig = ModelConfig()
+    distortion: DistortionConfig = DistortionConfig()
+    rewriter: StageConfig = StageConfig()
+    rewriting: RewritingConfig = RewritingConfig()
+    judges: JudgesConfig = JudgesConfig()
+    filters: FiltersConfig = FiltersConfig()
+    stages: dict[str, StageConfig] = Field(default_factory=dict)
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    def override(self, *assignments: str) -> Preset:
+        """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare text."""
+        import json
+
+        values = self.model_dump()
+        for assignment in assignments:
+            path, separator, text = assignment.partition("=")
+            *parents, last = path.strip().split(".")
+            target: Any = values
+            for key in parents:
+                target = target.get(key) if isinstance(target, dict) else None
+            if not separator or not isinstance(target, dict) or last not in target:
+                raise ConfigError(f"no setting {path.strip()!r} in preset {self.name!r}", remedy="Give key=value with a key that `flamingo presets show` prints.")
+            try:
+                target[last] = json.loads(text)
+            except json.JSONDecodeError:
+                target[last] = text
+        return parse_preset(values)
+
+
+def parse_preset(values: dict[str, Any]) -> Preset:
+    """Validate `values`; the first wrong one is a `ConfigError` that names it."""
+    try:
+        return Preset.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {key!r}: {first['msg']} (got {first.get('input')!r})") from None

@@ -1,0 +1,5 @@
+"""The `paper` preset."""
+
+from ..config import Preset
+
+PRESET = Preset(name="paper")

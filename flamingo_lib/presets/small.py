@@ -1,0 +1,5 @@
+"""The `small` preset."""
+
+from ..config import Preset
+
+PRESET = Preset(name="small")

@@ -1,0 +1,193 @@
+"""The records that travel through the library, from a raw annotation to a PF-1M record.
+
+Records are frozen, carry images and boxes as fields (never as tags inside text), and go to and from plain
+JSON with `to_json` and `from_json`. Image paths are relative to a `root` that the caller knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from .errors import DataError
+
+R = TypeVar("R")
+
+TASKS = (
+    "caption",  # describe the image: captions, possibly with boxes, as the draft
+    "region",  # describe the marked region
+    "detection",  # count, list or locate objects
+    "classification",  # name what is shown
+    "change",  # two images: describe the difference
+    "vqa",  # a question and a short answer
+    "vqa_rationale",  # a question, a short answer and its reason
+    "instruction",  # already polite: dialogue or instruction with or without an image
+)
+"""What a sample asks for; filters are routed by it."""
+
+CAPTION_TASKS = frozenset({"caption", "region", "detection", "classification", "change"})
+"""Tasks judged by STS and CLIPScore; the VQA tasks are judged by NLI."""
+
+VQA_TASKS = frozenset({"vqa", "vqa_rationale"})
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An object's box: corners as fractions of width and height, 0 to 1, `x1 <= x2`, `y1 <= y2`."""
+
+    name: str
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One exchange of a dialogue."""
+
+    instruction: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One instruction sample, as a source reader yields it.
+
+    Attributes:
+        id: unique, begins with the source's name: ``"vqa-v2/train/42"``.
+        source: the catalogue name of the dataset.
+        task: one of `TASKS`.
+        images: paths relative to the source's root, in the order the instruction speaks of them.
+        instruction: what is asked, without image tags.
+        raw: the raw annotation as the rewriter will read it (of polite sources: the first response).
+        boxes: the objects' boxes where the source has them.
+        turns: all exchanges where there are several; the first repeats `instruction` and `raw`.
+        meta: whatever else the source says and a later room reads (strings, numbers, lists).
+    """
+
+    id: str
+    source: str
+    task: str
+    images: tuple[str, ...]
+    instruction: str
+    raw: str
+    boxes: tuple[Box, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise DataError(f"unknown task {self.task!r}", record=self.id, remedy=f"Use one of {', '.join(TASKS)}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A rewriter training pair: a polite `target` and the annotation-like `draft` made of it.
+
+    Attributes:
+        way: ``"llm"``, ``"noise"`` or ``"retrieval"`` (METHOD section 1).
+        command: which style command or text operations were used; empty if none.
+    """
+
+    id: str
+    source: str
+    images: tuple[str, ...]
+    instruction: str
+    draft: str
+    target: str
+    way: str
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one filter says of one rewrite.
+
+    Attributes:
+        keep: False drops the record.
+        filter: the filter's name.
+        score: the number it judged by, None where there is none.
+        threshold: the bound it was held against.
+        reason: in words, for people.
+        edit: the new output text if the filter changed it (paragraphs taken away), else None.
+    """
+
+    keep: bool
+    filter: str
+    score: float | None = None
+    threshold: float | None = None
+    reason: str = ""
+    edit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A sample, the rewriter's output for it, and everything the filters said.
+
+    Attributes:
+        output: the rewrite as generated.
+        flags: oddities seen while generating: ``"truncated"``, ``"repetition"``, ``"leaked_preamble"``.
+        scores: judges' raw numbers by name (e.g. ``nli_similarity``: three logits; ``rouge_score``; ``reward``).
+        verdicts: in the order of the chain; a record dropped early has fewer.
+    """
+
+    sample: Sample
+    output: str
+    flags: tuple[str, ...] = ()
+    scores: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """True if no filter dropped the record."""
+        return all(verdict.keep for verdict in self.verdicts)
+
+    @property
+    def final(self) -> str:
+        """The output after the filters' edits."""
+        edits = [verdict.edit for verdict in self.verdicts if verdict.edit is not None]
+        return edits[-1] if edits else self.output
+
+
+def to_json(record: Any) -> Any:
+    """A record (or a box, turn, verdict, tuple, mapping of them) as plain JSON values."""
+    if hasattr(record, "__dataclass_fields__"):
+        return {item.name: to_json(getattr(record, item.name)) for item in fields(record)}
+    if isinstance(record, Mapping):
+        return {str(key): to_json(value) for key, value in record.items()}
+    if isinstance(record, (list, tuple)):
+        return [to_json(value) for value in record]
+    return record
+
+
+_NESTED = {
+    Sample: {"boxes": Box, "turns": Turn},
+    Rewrite: {"verdicts": Verdict},
+}
+
+
+def from_json(kind: type[R], values: Mapping[str, Any]) -> R:
+    """The inverse of `to_json`; raises `DataError` naming the field that is missing or unknown."""
+    known = {item.name for item in fields(kind)}
+    unknown = set(values) - known
+    if unknown:
+        raise DataError(f"a {kind.__name__} has no field {sorted(unknown)[0]!r}", record=values.get("id"))
+    arguments: dict[str, Any] = {}
+    for name, value in values.items():
+        nested = _NESTED.get(kind, {}).get(name)
+        if nested is not None:
+            value = tuple(from_json(nested, item) for item in value)
+        elif name == "sample":
+            value = from_json(Sample, value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        elif isinstance(value, dict):
+            value = MappingProxyType(value)
+        arguments[name] = value
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise DataError(f"not a {kind.__name__}: {error}", record=values.get("id")) from error
