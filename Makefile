@@ -1,0 +1,56 @@
+# `make help` lists the targets. Everything runs in .venv, which is made on first use from pyproject.toml and constraints.txt.
+
+PYTHON ?= python3
+PRESET ?= tiny
+SEED ?= 0
+RUN ?= $(PRESET)-$(SEED)
+# overrides of the preset, e.g. SET="scenes.raw_scenes=200 rewriter.max_steps=50"
+SET ?=
+PYTEST_ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+export JUPYTER_PLATFORM_DIRS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install pipeline notebooks test lab bench lint format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@echo
+	@echo "variables: PRESET=$(PRESET) SEED=$(SEED) RUN=$(RUN) SET=\"key=value ...\""
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; give another one: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(INSTALLED) ## make .venv with everything in it
+
+pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$(RUN)
+	$(BIN)/flamingo pipeline --preset $(PRESET) --seed $(SEED) --run "$(RUN)" $(foreach setting,$(SET),--set '$(setting)')
+
+notebooks: pipeline ## run the pipeline and take its outputs over into notebooks/
+	$(BIN)/flamingo notebooks --run "$(RUN)"
+
+test: $(INSTALLED) ## unit tests, a miniature pipeline, every notebook
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(PYTEST_ARGS)
+
+lab: $(INSTALLED) ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+bench: $(INSTALLED) ## run every benchmark
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lint: $(INSTALLED) ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## put style right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove caches; runs and .venv stay
+	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
