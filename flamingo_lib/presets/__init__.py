@@ -18,3 +18,10 @@ def load_preset(name: str = "tiny", overrides: tuple[str, ...] | list[str] = (),
     if seed is not None:
         preset = preset.model_copy(update={"seed": seed})
     return preset.override(*overrides) if overrides else preset
+
+
+def describe(name: str) -> str:
+    """What the preset is for, in a sentence: the first line of its module's docstring."""
+    if name not in NAMES:
+        raise ConfigError(f"there is no preset {name!r}", remedy=f"Choose one of {', '.join(NAMES)}.")
+    return (import_module(f"{__name__}.{name}").__doc__ or name).splitlines()[0]
