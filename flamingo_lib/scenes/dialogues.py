@@ -1,0 +1,202 @@
+"""Text-only dialogues about small, certain things: numbers, colors, shapes, days, opposites, animals, and good manners."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from .lexicon import NUMBERS, article, capital
+from .phrases import wrapped
+
+Dialogue = tuple[str, str, str]
+"""Instruction, polite answer (without opener and closing while it is being made), curt answer."""
+
+MIXES = (("red", "yellow", "orange"), ("blue", "yellow", "green"), ("red", "blue", "purple"), ("green", "blue", "cyan"))
+DEFINITIONS = {
+    "circle": "a round shape without corners",
+    "square": "a shape with four equal sides",
+    "triangle": "a shape with three sides",
+    "star": "a shape with five points",
+    "cross": "a shape made of two bars",
+    "ring": "a round shape with a hole in the center",
+}
+SIDES = {"triangle": 3, "square": 4}
+OPPOSITES = (
+    ("left", "right"),
+    ("top", "bottom"),
+    ("small", "large"),
+    ("above", "below"),
+    ("yes", "no"),
+    ("hot", "cold"),
+    ("day", "night"),
+    ("first", "last"),
+    ("more", "less"),
+    ("open", "closed"),
+    ("happy", "sad"),
+)
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+COLORED = (
+    ("the sky", "blue"),
+    ("the grass", "green"),
+    ("the sun", "yellow"),
+    ("the night sky", "black"),
+    ("a banana", "yellow"),
+    ("a leaf", "green"),
+    ("a strawberry", "red"),
+    ("a tomato", "red"),
+    ("a carrot", "orange"),
+)
+LEGS = (("dog", 4), ("cat", 4), ("bird", 2), ("horse", 4), ("ant", 6), ("spider", 8), ("fish", 0))
+HEAVIER = ("ant", "bird", "cat", "dog", "horse")
+"""Animals from the smallest to the largest."""
+
+MANNERS = (
+    ("Hello!", "Hello! It is nice to meet you. How can I help you today?", "hello"),
+    ("Who are you?", "I am an assistant. I can look at images and answer your questions about them.", "an assistant"),
+    ("What can you do?", "I can describe images, count objects, and answer your questions about them.", "answer questions"),
+    ("Thank you!", "You are welcome! It was my pleasure to help you.", "welcome"),
+    ("Good night!", "Good night to you, too! I hope you had a nice day.", "good night"),
+    ("How are you today?", "I am very well, thank you for asking! How can I help you today?", "well"),
+)
+
+
+def text_dialogue(generator: Random) -> Dialogue:
+    """A random exchange without an image: `(instruction, polite answer, curt answer)`."""
+    if generator.random() < 0.03:
+        return generator.choice(MANNERS)
+    instruction, answer, curt = generator.choice(_TOPICS)(generator)
+    return instruction, wrapped(generator, answer, image=False), curt
+
+
+def _pick(generator: Random, *texts: str) -> str:
+    return generator.choice(texts)
+
+
+def _sum(generator: Random) -> Dialogue:
+    a, b = generator.randint(0, 10), generator.randint(0, 10)
+    minus = generator.random() < 0.4
+    a, b = (max(a, b), min(a, b)) if minus else (a, b)
+    word, result = ("minus", a - b) if minus else ("plus", a + b)
+    instruction = _pick(generator, f"What is {a} {word} {b}?", f"Can you tell me what {a} {word} {b} is?", f"How much is {a} {word} {b}?")
+    answers = [f"{a} {word} {b} is {result}.", f"{a} {word} {b} equals {result}.", f"The result of {a} {word} {b} is {result}."]
+    answers.append(f"If you take {b} away from {a}, you get {result}." if minus else f"If you add {a} and {b}, you get {result}.")
+    return instruction, _pick(generator, *answers), str(result)
+
+
+def _larger(generator: Random) -> Dialogue:
+    a, b = generator.sample(range(21), 2)
+    large = generator.random() < 0.5
+    word, best, rest = ("larger", max(a, b), min(a, b)) if large else ("smaller", min(a, b), max(a, b))
+    instruction = _pick(generator, f"Which number is {word}, {a} or {b}?", f"What is {word}, {a} or {b}?")
+    return instruction, _pick(generator, f"The {word} number is {best}.", f"{best} is {word} than {rest}.", f"{best} is the {word} one, since it is {word} than {rest}."), str(best)
+
+
+def _next_number(generator: Random) -> Dialogue:
+    a = generator.randint(1, 19)
+    word, result = generator.choice((("after", a + 1), ("before", a - 1)))
+    instruction = _pick(generator, f"Which number comes {word} {a}?", f"What number comes right {word} {a}?")
+    return instruction, _pick(generator, f"The number {result} comes {word} {a}.", f"The number that comes right {word} {a} is {result}."), str(result)
+
+
+def _word_number(generator: Random) -> Dialogue:
+    number = generator.randint(0, 10)
+    instruction = _pick(generator, f"How do you write {number} as a word?", f"What is the word for the number {number}?")
+    answer = _pick(generator, f"The word for the number {number} is {NUMBERS[number]}.", f"You write the number {number} as {NUMBERS[number]}.")
+    return instruction, answer, NUMBERS[number]
+
+
+def _even(generator: Random) -> Dialogue:
+    number = generator.randint(0, 20)
+    kind = "even" if number % 2 == 0 else "odd"
+    instruction = _pick(generator, f"Is {number} even or odd?", f"Is the number {number} odd or even?")
+    return instruction, _pick(generator, f"The number {number} is {kind}.", f"{number} is an {kind} number."), kind
+
+
+def _mix(generator: Random) -> Dialogue:
+    a, b, result = generator.choice(MIXES)
+    if generator.random() < 0.5:
+        a, b = b, a
+    instruction = _pick(generator, f"What do you get if you mix {a} and {b}?", f"Which color do {a} and {b} make?", f"What color is a mix of {a} and {b}?")
+    answer = _pick(generator, f"If you mix {a} and {b}, you get {result}.", f"A mix of {a} and {b} gives you {result}.", f"The colors {a} and {b} make {result}.")
+    return instruction, answer, result
+
+
+def _definition(generator: Random) -> Dialogue:
+    shape = generator.choice(tuple(DEFINITIONS))
+    instruction = _pick(generator, f"What is a {shape}?", f"Can you tell me what a {shape} is?", f"What does the word {shape} mean?")
+    answer = _pick(generator, f"A {shape} is {DEFINITIONS[shape]}.", f"The word {shape} means {DEFINITIONS[shape]}.")
+    return instruction, answer, DEFINITIONS[shape][2:]
+
+
+def _sides(generator: Random) -> Dialogue:
+    shape = generator.choice(tuple(SIDES))
+    part, count = generator.choice(("sides", "corners")), SIDES[shape]
+    instruction = _pick(generator, f"How many {part} does a {shape} have?", f"What is the number of {part} of a {shape}?")
+    answer = _pick(generator, f"A {shape} has {NUMBERS[count]} {part}.", f"The number of {part} of a {shape} is {NUMBERS[count]}.")
+    return instruction, answer, str(count)
+
+
+def _opposite(generator: Random) -> Dialogue:
+    a, b = generator.choice(OPPOSITES)
+    if generator.random() < 0.5:
+        a, b = b, a
+    instruction = _pick(generator, f"What is the opposite of {a}?", f"Can you tell me the opposite of {a}?")
+    return instruction, _pick(generator, f"The opposite of {a} is {b}.", f"The word {b} is the opposite of {a}."), b
+
+
+def _day(generator: Random) -> Dialogue:
+    index = generator.randrange(7)
+    word, result = generator.choice((("after", DAYS[(index + 1) % 7]), ("before", DAYS[index - 1])))
+    instruction = _pick(generator, f"Which day comes {word} {DAYS[index]}?", f"What day is {word} {DAYS[index]}?")
+    answer = _pick(generator, f"The day {word} {DAYS[index]} is {result}.", f"{result} is the day that comes {word} {DAYS[index]}.")
+    return instruction, answer, result
+
+
+def _colored(generator: Random) -> Dialogue:
+    thing, color = generator.choice(COLORED)
+    instruction = _pick(generator, f"What color is {thing}?", f"Which color does {thing} have?")
+    return instruction, _pick(generator, f"{capital(thing)} is {color}.", f"The color of {thing} is {color}.", f"{capital(thing)} usually is {color}."), color
+
+
+def _legs(generator: Random) -> Dialogue:
+    animal, legs = generator.choice(LEGS)
+    instruction = _pick(generator, f"How many legs does {article(animal)} have?", f"What is the number of legs of {article(animal)}?")
+    count = NUMBERS[legs] if legs else "no"
+    return instruction, _pick(generator, f"{capital(article(animal))} has {count} legs.", f"As far as I know, {article(animal)} has {count} legs."), str(legs)
+
+
+def _heavier(generator: Random) -> Dialogue:
+    small, large = sorted(generator.sample(range(len(HEAVIER)), 2))
+    a, b = HEAVIER[small], HEAVIER[large]
+    first, second = (a, b) if generator.random() < 0.5 else (b, a)
+    instruction = _pick(generator, f"Which is larger, {article(first)} or {article(second)}?", f"Is {article(first)} larger than {article(second)}?")
+    curt = b if instruction.startswith("Which") else "yes" if first == b else "no"
+    lead = "" if curt == b else f"{capital(curt)}, "
+    fact = _pick(generator, f"{article(b)} is larger than {article(a)}", f"{article(a)} is smaller than {article(b)}")
+    return instruction, capital(lead + fact) + ".", curt
+
+
+def _sorted(generator: Random) -> Dialogue:
+    numbers = generator.sample(range(10), 3)
+    text = ", ".join(map(str, sorted(numbers)))
+    instruction = _pick(generator, f"Can you sort the numbers {', '.join(map(str, numbers))}?", f"Put the numbers {', '.join(map(str, numbers))} in order.")
+    return instruction, _pick(generator, f"The numbers in order are {text}.", f"In order, the numbers are {text}."), text
+
+
+_TOPICS: tuple[Callable[[Random], Dialogue], ...] = (
+    _sum,
+    _sum,
+    _larger,
+    _next_number,
+    _word_number,
+    _even,
+    _mix,
+    _definition,
+    _sides,
+    _opposite,
+    _day,
+    _colored,
+    _legs,
+    _heavier,
+    _sorted,
+)

@@ -1,0 +1,203 @@
+"""What people and polite assistants say of a scene: answers, paragraphs, captions, rationales, dialogues. All of it true.
+
+The grammar is wide (nearly every draw is a new text) and its vocabulary small, since a language model of a million
+parameters is to learn it.
+"""
+
+from __future__ import annotations
+
+import re
+from random import Random
+
+from .answers import answer_sentence, at, full_answer
+from .dialogues import text_dialogue
+from .graph import Scene, SceneObject
+from .lexicon import NUMBERS, RELATION_WORDS, RELATIONS, article, capital, holds, listing
+from .phrases import CLOSERS, OPENERS, TEXT_CLOSERS, TEXT_OPENERS, wrapped
+from .questions import Question
+from .reasoning import reasoning
+
+__all__ = (
+    "answer_sentence",
+    "caption",
+    "conversation",
+    "details",
+    "expression",
+    "full_answer",
+    "paragraph",
+    "polite",
+    "rationale",
+    "reasoning",
+    "strip_details",
+    "text_dialogue",
+)
+
+
+def polite(generator: Random, scene: Scene, question: Question, detail: float = 0.45) -> str:
+    """A polite true answer: perhaps an opener, the answer sentence, with probability `detail` one more fact, perhaps a closing."""
+    extra = generator.choice(details(generator, scene, question)) if generator.random() < detail else ""
+    return wrapped(generator, answer_sentence(generator, question), extra)
+
+
+def details(generator: Random, scene: Scene, question: Question) -> list[str]:
+    """True sentences that may support the answer: facts of the scene that the answer does not already give."""
+    facts = []
+    item = question.subject
+    if question.type == "existence" and question.answer == "no":
+        item = None
+    if item is not None and question.type != "position":
+        of = generator.choice((" of the image", " of the picture", ""))
+        facts += [f"It is located {at(item.position)}{of}.", f"You can find it {at(item.position)}{of}."]
+    if item is not None and question.type != "size":
+        facts += [f"It is a {item.size} object.", f"It is quite {item.size}."]
+    others = [other for other in scene.objects if other not in (item, question.other)]
+    if others and question.type != "count":
+        other = generator.choice(others)
+        facts.append(f"The image also shows {article(other.name())} {at(other.position)}.")
+    elif others and question.target.among(scene):
+        other = generator.choice(question.target.among(scene))
+        facts.append(f"For example, there is {article(other.name())} {at(other.position)}.")
+    number = len(scene.objects)
+    if question.type != "count" and number > 1:
+        facts.append(f"There are {NUMBERS[number]} objects in total.")
+    elif question.type != "count" and item is not None:
+        facts.append("It is the only object in the image.")
+    return facts or [""]
+
+
+_POLITE_SENTENCES = frozenset((*OPENERS, *CLOSERS, *TEXT_OPENERS, *TEXT_CLOSERS))
+
+
+def sentences(text: str) -> list[str]:
+    """`text` split behind ``. ! ?`` and at line ends, without losing a character but the white space between."""
+    return [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if part.strip()]
+
+
+def strip_details(text: str) -> str:
+    """A polite answer without its supporting facts: the opener, the answer sentence and the closing remain."""
+    kept, answered = [], False
+    for sentence in sentences(text):
+        if sentence in _POLITE_SENTENCES:
+            kept.append(sentence)
+        elif not answered:
+            kept.append(sentence)
+            answered = True
+    return " ".join(kept)
+
+
+def paragraph(generator: Random, scene: Scene, wrap: bool = True) -> str:
+    """A detailed description: how many objects, then one sentence an object (in reading order), perhaps how two of them lie.
+
+    With `wrap` an opener and a closing may stand around it.
+    """
+    items = sorted(scene.objects, key=lambda item: item.cell)
+    count = f"{NUMBERS[len(items)]} object" + ("s" if len(items) > 1 else "")
+    are = "are" if len(items) > 1 else "is"
+    first = generator.choice(
+        (
+            f"The image shows {count}.",
+            f"The picture contains {count}.",
+            f"This image contains {count} in total.",
+            f"There {are} {count} in the image.",
+            f"In this picture, there {are} {count}.",
+            f"I can see {count} in this scene.",
+            f"In total, the scene has {count}.",
+        )
+    )
+    parts = [first, *(_object_sentence(generator, item, index) for index, item in enumerate(items))]
+    if len(items) > 1 and generator.random() < 0.3:
+        one, other = generator.sample(items, 2)
+        relation = generator.choice([name for name in RELATIONS if holds(name, one, other)])
+        parts.append(f"The {one.name()} is {RELATION_WORDS[relation]} the {other.name()}.")
+    return wrapped(generator, *parts, opener=0.35, closer=0.35) if wrap else " ".join(parts)
+
+
+def _object_sentence(generator: Random, item: SceneObject, index: int) -> str:
+    """One sentence that says what `item` is and where."""
+    thing, place = article(item.name(size=True)), at(item.position)
+    also = " also" if index and generator.random() < 0.3 else ""
+    return generator.choice(
+        (
+            f"There is{also} {thing} {place}.",
+            f"{capital(place)}, there is {thing}.",
+            f"{capital(place)}, you can see {thing}.",
+            f"{capital(thing)} is located {place}.",
+            f"{capital(thing)} can be found {place}.",
+            f"You can{also} see {thing} {place}.",
+            f"I can{also} see {thing} {place}.",
+            f"The {item.position} shows {thing}.",
+        )
+    )
+
+
+def caption(generator: Random, scene: Scene) -> str:
+    """A curt caption as a hurried annotator writes it: a lower-case fragment that names some of the objects."""
+    items = list(scene.objects)
+    generator.shuffle(items)
+    some = items[: generator.randint(max(1, len(items) - 1), len(items))]
+    size = generator.random() < 0.5
+    names = [item.name(size) for item in some]
+    ways = [
+        ", ".join(names),
+        " and ".join(article(name) for name in names),
+        listing([article(name) for name in names]),
+        "; ".join(f"{name} {item.position}" for name, item in zip(names, some, strict=True)),
+        ", ".join(f"{item.position} {name}" for name, item in zip(names, some, strict=True)),
+        f"{names[0]} {at(some[0].position)}",
+        f"a picture of {listing([article(name) for name in names])}",
+    ]
+    if len(items) > 1:
+        ways.append(f"{NUMBERS[len(items)]} objects, {article(names[0])} {at(some[0].position)}")
+        one, other = items[:2]
+        relation = generator.choice([name for name in RELATIONS if holds(name, one, other)])
+        ways.append(f"{article(one.name(size))} {RELATION_WORDS[relation]} {article(other.name(size))}")
+    return generator.choice(ways) + generator.choice(("", "", ".", " ."))
+
+
+def expression(generator: Random, scene: Scene, item: SceneObject) -> str:
+    """A referring expression for `item`, as RefCOCOg has them: a fragment that fits no other object."""
+    ways = [
+        f"the {item.name()}",
+        item.name(size=True),
+        f"{item.name()} {at(item.position)}",
+        f"the {item.size} {item.shape} {at(item.position)}",
+        f"{item.color} {item.shape} in {item.position}" if item.position == "center" else f"{item.position} {item.name()}",
+    ]
+    others = [other for other in scene.objects if other is not item]
+    if others:
+        other = generator.choice(others)
+        relation = generator.choice([name for name in RELATIONS if holds(name, item, other)])
+        ways.append(f"the {item.name()} {RELATION_WORDS[relation]} the {other.name()}")
+    return generator.choice(ways)
+
+
+def rationale(generator: Random, scene: Scene, question: Question) -> str:
+    """Why the answer is right: a curt lower-case sentence, as in A-OKVQA."""
+    found = question.target.among(scene)
+    item = question.subject or (generator.choice(found) if found else None)
+    ways = [full_answer(question)]
+    if question.type == "count":
+        ways = [f"{full_answer(question)[:-1]} in the image."]
+        if found:
+            ways.append(f"I count {listing([f'the {other.name()}' for other in found])}.")
+    elif question.type == "existence" and item is None:
+        ways += [f"The objects are {listing([article(other.name()) for other in scene.objects])}."]
+    elif question.type in ("relation", "side") and item is not None and question.other is not None:
+        ways.append(f"The {item.name()} is {at(item.position)} and the {question.other.name()} is {at(question.other.position)}.")
+    elif item is not None:
+        ways += [f"The {item.name()} is {at(item.position)}.", f"There is {article(item.name(size=True))} in the image."]
+    text = re.sub("^(Yes|No), ", "", generator.choice(ways))
+    return generator.choice((capital(text), text[0].lower() + text[1:], text[0].lower() + text[1:-1]))
+
+
+def conversation(generator: Random, scene: Scene, questions: list[Question]) -> list[tuple[str, str]]:
+    """Question and polite answer for each of `questions`; openers and closings are rarer in the middle."""
+    turns = []
+    for index, question in enumerate(questions):
+        extra = generator.choice(details(generator, scene, question)) if generator.random() < 0.45 else ""
+        last = index == len(questions) - 1
+        answer = answer_sentence(generator, question)
+        turns.append((question.text, wrapped(generator, answer, extra, opener=0.3 if index else 0.6, closer=0.5 if last else 0.2)))
+    return turns
+
+
