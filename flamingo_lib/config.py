@@ -72,6 +72,7 @@ class StageConfig(Frozen):
     max_images: int = Field(3, ge=0, description="images in a window")
     packing: Literal["none", "random_fill", "best_fit"] = "best_fit"
     isolate_turns: bool = Field(False, description="also block text attention between the turns of a window")
+    attend_within_turn: bool = Field(True, description="a turn attends to its own images only; False: the media rule runs over the window")
     warmup_steps: int = Field(20, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     betas: tuple[float, float] = (0.9, 0.98)

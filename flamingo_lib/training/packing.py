@@ -144,6 +144,7 @@ def plan_windows(
     seed: int,
     epoch: int = 0,
     batch_size: int = 1,
+    lead: int = 0,
     names: Sequence[str] | None = None,
 ) -> WindowPlan:
     """Plan one epoch of windows.
@@ -156,6 +157,7 @@ def plan_windows(
         header: tokens of the system message.
         seed, epoch: the draw depends on these and the sizes only.
         batch_size: windows in a batch; `best_fit` lets windows of like lengths share one.
+        lead: windows that come before the first batch of this epoch, to complete the last batch of the epoch before.
         names: the samples' ids, for error messages.
 
     Raises:
@@ -199,7 +201,7 @@ def plan_windows(
     plan = WindowPlan(
         samples.astype(np.int32), keep.astype(np.int32), starts.astype(np.int64), header, context_length, batch_size, left_out
     )
-    return _take(plan, group_by_length(plan.lengths, batch_size, random)) if strategy == "best_fit" else plan
+    return _take(plan, group_by_length(plan.lengths, batch_size, random, lead)) if strategy == "best_fit" else plan
 
 
 def _require_labels(sizes: Sizes, samples: np.ndarray, keep: np.ndarray, names: Sequence[str] | None, what: str, remedy: str) -> None:
@@ -283,11 +285,12 @@ def _best_fit_chunk(tokens: list[int], images: list[int], capacity: int, max_ima
     return assigned, used
 
 
-def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Generator) -> np.ndarray:
-    """A random order of windows in which each `batch_size` neighbours have like lengths (windows,)."""
+def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Generator, lead: int = 0) -> np.ndarray:
+    """A random order of windows in which, after the first `lead`, each `batch_size` neighbours have like lengths (windows,)."""
     order = random.permutation(len(lengths))
     if batch_size <= 1:
         return order
+    first, order = order[:lead], order[lead:]
     span = batch_size * GROUPED_BATCHES
     batches: list[np.ndarray] = []
     for start in range(0, len(order), span):
@@ -296,7 +299,7 @@ def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Gene
         batches += [part[begin : begin + batch_size] for begin in range(0, len(part), batch_size)]
     whole = [batch for batch in batches if len(batch) == batch_size]
     rest = [batch for batch in batches if len(batch) < batch_size]  # a short batch stays last, so that no batch straddles two groups
-    return np.concatenate([whole[index] for index in random.permutation(len(whole))] + rest)
+    return np.concatenate([first] + [whole[index] for index in random.permutation(len(whole))] + rest)
 
 
 def _take(plan: WindowPlan, order: np.ndarray) -> WindowPlan:
