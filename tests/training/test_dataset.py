@@ -10,7 +10,6 @@ from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.dataset import WindowDataset, WindowRow
 from flamingo_lib.training.strips import segments, to_html
 from flamingo_lib.training.table import Example, build_table
-
 from tests.training.fakes import CharTemplate, Turn, text
 
 TEMPLATE = CharTemplate()
