@@ -1,0 +1,95 @@
+"""Gated cross-attention: text tokens look at the visual latents of one image (Alayrac et al. 2022, section 2.2)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from .resampler import feed_forward, merge_heads, split_heads
+
+KeysValues = tuple[Tensor, Tensor]
+"""Keys and values of one gated layer: (b, heads, l, e) each, l = images * latents."""
+
+
+class MaskedCrossAttention(nn.Module):
+    """Queries from text, keys and values from visual latents.
+
+    Shapes: b rows, t text tokens, d text width, m images, n latents an image, l = m * n, D vision width, e width of a head.
+
+    Args:
+        dim: d.
+        dim_visual: D.
+        num_slots: n if each latent's index gets a learned embedding on what keys and values are made of, else 0.
+    """
+
+    def __init__(self, *, dim: int, dim_visual: int, heads: int, dim_head: int, num_slots: int = 0) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(dim)
+        self.to_q = nn.Linear(dim, heads * dim_head, bias=False)
+        self.to_kv = nn.Linear(dim_visual, 2 * heads * dim_head, bias=False)
+        self.to_out = nn.Linear(heads * dim_head, dim, bias=False)
+        self.slots = nn.Parameter(0.5 * torch.randn(num_slots, dim_visual)) if num_slots else None
+
+    def keys_values(self, latents: Tensor) -> KeysValues:
+        """(b, m, n, D) to keys and values, (b, heads, l, e) each."""
+        if self.slots is not None:
+            latents = latents + self.slots
+        key, value = self.to_kv(latents.flatten(1, 2)).chunk(2, dim=-1)
+        return split_heads(key, self.heads), split_heads(value, self.heads)
+
+    def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, weights: list[Tensor] | None = None) -> Tensor:
+        """(b, t, d) to (b, t, d).
+
+        Args:
+            mask: (b, 1, t, l), True where a token may look; None if every token may look everywhere.
+            weights: if given, this layer's attention weights (b, heads, t, l) are appended to it.
+        """
+        query = split_heads(self.to_q(self.norm(x)), self.heads)
+        if weights is None:
+            return self.to_out(merge_heads(F.scaled_dot_product_attention(query, key, value, attn_mask=mask)))
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        attention = (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(dim=-1)
+        weights.append(attention)
+        return self.to_out(merge_heads(attention @ value))
+
+
+class GatedCrossAttention(GradientCheckpointingLayer):
+    """Cross-attention and a feed-forward, each added through a tanh gate."""
+
+    def __init__(
+        self, *, dim: int, dim_visual: int, heads: int, dim_head: int, ff_mult: int, gate_init: float = 0.0, num_slots: int = 0
+    ) -> None:
+        super().__init__()
+        self.gate_init = gate_init
+        self.attn = MaskedCrossAttention(dim=dim, dim_visual=dim_visual, heads=heads, dim_head=dim_head, num_slots=num_slots)
+        self.attn_gate = nn.Parameter(torch.full((1,), float(gate_init)))
+        self.ff = feed_forward(dim=dim, mult=ff_mult)
+        self.ff_gate = nn.Parameter(torch.full((1,), float(gate_init)))
+
+    def forward(
+        self,
+        x: Tensor,
+        latents: Tensor | None,
+        keys_values: KeysValues | None,
+        mask: Tensor | None,
+        looks: Tensor | None,
+        weights: list[Tensor] | None = None,
+    ) -> Tensor:
+        """(b, t, d) to (b, t, d).
+
+        Args:
+            latents: (b, m, n, D), used where `keys_values` is None; both None: no token looks at an image.
+            keys_values: this layer's keys and values if they are known already.
+            mask: see `MaskedCrossAttention`.
+            looks: (b, t, 1), 1 where a token looks at an image, 0 where it looks at none; None if all do.
+        """
+        if keys_values is None and latents is not None:
+            keys_values = self.attn.keys_values(latents)
+        if keys_values is not None:
+            seen = self.attn(x, *keys_values, mask, weights)
+            gate = self.attn_gate.tanh() if looks is None else self.attn_gate.tanh() * looks
+            x = x + seen * gate
+        return x + self.ff(x) * self.ff_gate.tanh()

@@ -1,0 +1,316 @@
+"""Flamingo: a frozen vision tower, a resampler, and a causal language model with gated cross-attention (METHOD "Base model")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoModel, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
+from transformers.modeling_outputs import CausalLMOutputWithPast
+
+from ..errors import ConfigError, DataError
+from .config import FlamingoConfig
+from .cross_attention import GatedCrossAttention
+from .generate import FlamingoGenerationMixin, VisualMemory
+from .layers import Conditioning, conditioning_context, find_layers, wrap_layers
+from .media import attended_images, check_attended, check_counts, look_mask
+from .resampler import PerceiverResampler
+from .vision import VisionEncoder
+
+IGNORED = -100
+"""The label of a token that no loss is taken on."""
+
+
+@dataclass
+class FlamingoOutput(CausalLMOutputWithPast):
+    """A language model's output.
+
+    Attributes:
+        logits: (b, t, vocabulary), or with labels (labelled tokens, vocabulary): the logits that predict them, in row order.
+        cross_attentions: on request, each gated layer's attention weights, (b, heads, t, m * n).
+    """
+
+    cross_attentions: tuple[Tensor, ...] | None = None
+
+
+class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel):
+    """A causal language model that sees.
+
+    Shapes: b rows, t tokens, m image slots a row, c = 3 channels, h and w pixels, v patch tokens, n latents, D vision width.
+
+    Args:
+        config: see `FlamingoConfig`.
+        language_model: a causal language model to wrap instead of a new one from `config.text_config`.
+    """
+
+    config_class = FlamingoConfig
+    base_model_prefix = "flamingo"
+    main_input_name = "input_ids"
+    input_modalities = ("image", "text")
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["FlamingoLayer"]
+    _skip_keys_device_placement = ["past_key_values"]
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: FlamingoConfig, language_model: PreTrainedModel | None = None) -> None:
+        super().__init__(config)
+        self.vision_encoder = VisionEncoder(config=config.vision_config, patch_tokens=config.patch_tokens)
+        width = self.vision_encoder.width
+        self.perceiver = PerceiverResampler(
+            dim=width,
+            depth=config.resampler_depth,
+            num_latents=config.num_latents,
+            heads=config.resampler_heads,
+            dim_head=config.resampler_dim_head,
+            ff_mult=config.resampler_ff_mult,
+            num_positions=self.vision_encoder.num_tokens if config.resampler_position_embedding else 0,
+        )
+        self.lang_encoder = language_model if language_model is not None else AutoModelForCausalLM.from_config(config.text_config)
+        if not config.gated_layers:
+            raise ConfigError(f"no gated layer: every {config.cross_attention_every} of {config.text_config.num_hidden_layers} layers")
+        wrap_layers(
+            self.lang_encoder,
+            {
+                index: GatedCrossAttention(
+                    dim=config.text_config.hidden_size,
+                    dim_visual=width,
+                    heads=config.cross_attention_heads,
+                    dim_head=config.cross_attention_dim_head,
+                    ff_mult=config.cross_attention_ff_mult,
+                    gate_init=config.gate_init,
+                    num_slots=config.num_latents if config.cross_attention_slot_embedding else 0,
+                )
+                for index in config.gated_layers
+            },
+        )
+        if config.lora:
+            from .lora import inject_lora
+
+            inject_lora(self, config.lora)
+        self.generation_config = GenerationConfig(
+            bos_token_id=config.text_config.bos_token_id,
+            pad_token_id=config.text_config.pad_token_id,
+            eos_token_id=config.stop_token_id if config.stop_token_id is not None else config.text_config.eos_token_id,
+        )
+        self.post_init()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """`PreTrainedModel.from_pretrained`; the vision tower is frozen, as after construction."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        (loaded[0] if isinstance(loaded, tuple) else loaded).vision_encoder.requires_grad_(False)
+        return loaded
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The wrapped decoder layers, `layers.FlamingoLayer` each."""
+        return find_layers(self.lang_encoder)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.lang_encoder.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.lang_encoder.set_input_embeddings(value)
+
+    def get_output_embeddings(self) -> nn.Module:
+        return self.lang_encoder.get_output_embeddings()
+
+    def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        self.lang_encoder.set_output_embeddings(new_embeddings)
+
+    def get_decoder(self) -> nn.Module:
+        return self.lang_encoder.get_decoder()
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Start values, also where a checkpoint lacks a part.
+
+        | part | start |
+        |---|---|
+        | gates | `config.gate_init` |
+        | latents | normal, 1; positions and slots: normal, 0.5 |
+        | the tower's class and position embeddings | normal, width ** -0.5 |
+        | everything else outside the language model | its module's own default |
+        """
+        init = nn.init
+        if isinstance(module, GatedCrossAttention):
+            init.constant_(module.attn_gate, module.gate_init)
+            init.constant_(module.ff_gate, module.gate_init)
+        elif isinstance(module, PerceiverResampler):
+            init.normal_(module.latents)
+        elif isinstance(module, nn.MultiheadAttention):
+            module._reset_parameters()
+        elif hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+        for name, weight in module.named_parameters(recurse=False):
+            if name in ("positions", "slots"):
+                init.normal_(weight, std=0.5)
+            elif name in ("class_embedding", "positional_embedding", "proj"):
+                init.normal_(weight, std=weight.shape[-1] ** -0.5)
+
+    def encode_images(self, pixel_values: Tensor) -> Tensor:
+        """(..., c, h, w) normalised pixels to (..., v, D) patch tokens.
+
+        Raises:
+            DataError: wrong size or channels, not floating point, or NaN or Inf in an image, which is named.
+        """
+        side = self.vision_encoder.image_size
+        if not pixel_values.is_floating_point():
+            raise DataError(f"pixel values are {pixel_values.dtype}", remedy="Give normalised floating point pixels, as FlamingoProcessor makes them.")
+        if pixel_values.shape[-3:] != (3, side, side):
+            raise DataError(f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})", remedy="Resize them as FlamingoProcessor does.")
+        if not torch.compiler.is_compiling():
+            finite = pixel_values.isfinite().flatten(-3).all(dim=-1)
+            if not bool(finite.all()):
+                place = (~finite).nonzero()[0].tolist()
+                raise DataError("NaN or Inf among the pixels", record=" ".join(f"{n} {i}" for n, i in zip(("row", "image"), place, strict=False)))
+        lead = pixel_values.shape[:-3]
+        tokens = self.vision_encoder(pixel_values.flatten(0, -4).to(next(self.vision_encoder.parameters()).dtype))
+        return tokens.view(*lead, *tokens.shape[1:])
+
+    def resample(self, vision_tokens: Tensor) -> Tensor:
+        """(..., v, D) patch tokens to (..., n, D) visual latents."""
+        lead = vision_tokens.shape[:-2]
+        latents = self.perceiver(vision_tokens.flatten(0, -3).to(self.perceiver.norm.weight.dtype))
+        return latents.view(*lead, *latents.shape[1:])
+
+    def _latents(self, pixel_values: Tensor | None, vision_tokens: Tensor | None, latents: Tensor | None) -> Tensor | None:
+        """The batch's visual latents (b, m, n, D) from whichever form they were given in."""
+        if sum(x is not None for x in (pixel_values, vision_tokens, latents)) > 1:
+            raise DataError("images were given twice", remedy="Give one of pixel_values, vision_tokens and latents.")
+        for name, given, dimensions in (("pixel_values", pixel_values, 5), ("vision_tokens", vision_tokens, 4), ("latents", latents, 4)):
+            if given is not None and given.ndim != dimensions:
+                raise DataError(f"{name} has {given.ndim} dimensions, not {dimensions}", remedy="The first two are rows and image slots.")
+            if given is not None and given.shape[1] == 0:
+                return None
+        if pixel_values is not None:
+            vision_tokens = self.encode_images(pixel_values)
+        return self.resample(vision_tokens) if vision_tokens is not None else latents
+
+    def _conditioning(
+        self, input_ids: Tensor | None, attended: Tensor | None, latents: Tensor | None, memory: VisualMemory | None, num_images: Tensor | None, fresh: bool
+    ) -> Conditioning:
+        """Check that tokens and images fit, and make what the gated layers read."""
+        slots = memory.images if memory is not None else 0 if latents is None else latents.shape[1]
+        check = fresh and not torch.compiler.is_compiling()
+        if check and input_ids is not None:
+            check_counts(input_ids, self.config.image_token_id, slots, num_images)
+        if slots and attended is None:
+            if not fresh or input_ids is None:
+                raise DataError("attended_image is needed to go on from a cache or from embeddings with images")
+            attended = attended_images(input_ids, self.config.image_token_id, self.config.media_rule)
+        if check and attended is not None:
+            check_attended(attended, slots)
+        if not slots:
+            return Conditioning()
+        per_image = memory.latents_per_image if memory is not None else latents.shape[2]
+        mask, looks = look_mask(attended, slots, per_image)
+        looks = looks.to(self.dtype)
+        return Conditioning(latents=latents, keys_values=memory.keys_values if memory is not None else {}, mask=mask, looks=looks)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        attended_image: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        vision_tokens: Tensor | None = None,
+        latents: Tensor | None = None,
+        visual_memory: VisualMemory | None = None,
+        num_images: Tensor | None = None,
+        labels: Tensor | None = None,
+        label_weights: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | Tensor = 0,
+        output_cross_attentions: bool = False,
+        **kwargs: Any,
+    ) -> FlamingoOutput:
+        """Logits, and the loss if there are labels.
+
+        Args:
+            input_ids: (b, t).
+            attention_mask: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
+            attended_image: (b, t) integers, 0: looks at none, k: at the row's k-th image. By default `config.media_rule` over the whole row.
+            pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold anything.
+            visual_memory: the images' keys and values from `remember`, instead of any of these.
+            num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.
+            labels: (b, t), -100 where there is no loss; shifted inside. Logits are then computed for labelled tokens only.
+            label_weights: (b, t) weight of each label's loss; the loss is then the weighted mean.
+            num_items_in_batch: divide the summed loss by this instead of by this batch's own labels (or weights).
+            output_cross_attentions: also return the gated layers' attention weights.
+
+        Raises:
+            DataError: an empty batch or row, a row longer than the language model's window, tokens and images that don't fit;
+                the row is named. Nothing ever attends to everything by mistake.
+        """
+        given = input_ids if input_ids is not None else inputs_embeds
+        if given is None or given.shape[0] == 0 or given.shape[1] == 0:
+            raise DataError("the batch is empty", remedy="Give input_ids with at least one row and one token.")
+        window = getattr(self.config.text_config, "max_position_embeddings", None)
+        if window and given.shape[1] > window:
+            raise DataError(f"rows are {given.shape[1]} tokens long, the language model's window is {window}", remedy="Cut the text or drop turns.")
+        fresh = past_key_values is None or past_key_values.get_seq_length() == 0
+        if visual_memory is None:
+            latents = self._latents(pixel_values, vision_tokens, latents)
+        conditioning = self._conditioning(input_ids, attended_image, latents, visual_memory, num_images, fresh)
+        if output_cross_attentions:
+            conditioning = Conditioning(conditioning.latents, conditioning.keys_values, conditioning.mask, conditioning.looks, [])
+        keep = None
+        if labels is not None:
+            keep = F.pad(labels[:, 1:] != IGNORED, (0, 1))
+            use_cache = False if use_cache is None else use_cache
+            attention_mask = drop_right_padding(attention_mask)
+        if position_ids is not None:
+            kwargs["position_ids"] = position_ids
+        with conditioning_context(conditioning):
+            outputs = self.lang_encoder(
+                input_ids=input_ids,
+                attention_mask=attention_mask,
+                past_key_values=past_key_values,
+                inputs_embeds=inputs_embeds,
+                use_cache=use_cache,
+                logits_to_keep=logits_to_keep if keep is None else keep,
+                conditioning=conditioning,
+                **kwargs,
+            )
+        loss = None
+        if keep is not None:
+            weights = None if label_weights is None else F.pad(label_weights[:, 1:], (0, 1))[keep]
+            loss = label_loss(outputs.logits, F.pad(labels[:, 1:], (0, 1))[keep], weights, num_items_in_batch)
+        return FlamingoOutput(
+            loss=loss,
+            logits=outputs.logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+            cross_attentions=None if conditioning.weights is None else tuple(conditioning.weights),
+        )
+
+
+def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
+    """None where all padding stands on the right: no token before it can see it, and without a mask attention is faster."""
+    if attention_mask is None or attention_mask.ndim != 2 or torch.compiler.is_compiling():
+        return attention_mask
+    return None if bool((attention_mask[:, 1:] <= attention_mask[:, :-1]).all()) else attention_mask
+
+
+def label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
+    """Cross-entropy of (k, vocabulary) logits: its (weighted) mean, or its (weighted) sum over `items`; 0 if there is no label."""
+    losses = F.cross_entropy(logits.float(), targets, reduction="none")
+    total = losses.sum() if weights is None else (losses * weights).sum()
+    if items is None:
+        items = len(targets) if weights is None else weights.sum()
+    return total / (items.clamp(min=1e-9) if isinstance(items, Tensor) else max(items, 1))
+
+
+AutoModel.register(FlamingoConfig, FlamingoForConditionalGeneration)

@@ -1,0 +1,74 @@
+"""The perceiver resampler: any number of patch tokens to a fixed number of visual latents (Alayrac et al. 2022, section 2.1)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def feed_forward(*, dim: int, mult: int) -> nn.Sequential:
+    """LayerNorm, up, exact GELU, down; (..., dim) to (..., dim), without biases in the linears."""
+    return nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim * mult, bias=False), nn.GELU(), nn.Linear(dim * mult, dim, bias=False))
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(b, t, heads * e) to (b, heads, t, e)."""
+    b, t, _ = x.shape
+    return x.view(b, t, heads, -1).transpose(1, 2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """(b, heads, t, e) to (b, t, heads * e)."""
+    b, h, t, e = x.shape
+    return x.transpose(1, 2).reshape(b, t, h * e)
+
+
+class PerceiverAttention(nn.Module):
+    """Latents ask; patch tokens and the latents themselves answer. b images, v patch tokens, n latents, d width."""
+
+    def __init__(self, *, dim: int, heads: int, dim_head: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_media = nn.LayerNorm(dim)
+        self.norm_latents = nn.LayerNorm(dim)
+        self.to_q = nn.Linear(dim, heads * dim_head, bias=False)
+        self.to_kv = nn.Linear(dim, 2 * heads * dim_head, bias=False)
+        self.to_out = nn.Linear(heads * dim_head, dim, bias=False)
+
+    def forward(self, media: Tensor, latents: Tensor) -> Tensor:
+        """(b, v, d) and (b, n, d) to (b, n, d)."""
+        latents = self.norm_latents(latents)
+        answers = torch.cat([self.norm_media(media), latents], dim=1)
+        key, value = self.to_kv(answers).chunk(2, dim=-1)
+        query, key, value = (split_heads(x, self.heads) for x in (self.to_q(latents), key, value))
+        return self.to_out(merge_heads(F.scaled_dot_product_attention(query, key, value)))
+
+
+class PerceiverResampler(nn.Module):
+    """`depth` rounds of attention and feed-forward on `num_latents` learned latents.
+
+    Args:
+        dim: width of the patch tokens and of the latents, d.
+        num_positions: v if a learned position embedding is to be added to the patch tokens, else 0.
+    """
+
+    def __init__(self, *, dim: int, depth: int, num_latents: int, heads: int, dim_head: int, ff_mult: int, num_positions: int = 0) -> None:
+        super().__init__()
+        self.latents = nn.Parameter(torch.randn(num_latents, dim))
+        self.positions = nn.Parameter(0.5 * torch.randn(num_positions, dim)) if num_positions else None
+        self.layers = nn.ModuleList(
+            nn.ModuleList([PerceiverAttention(dim=dim, heads=heads, dim_head=dim_head), feed_forward(dim=dim, mult=ff_mult)])
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, vision_tokens: Tensor) -> Tensor:
+        """(b, v, d) patch tokens to (b, n, d) visual latents."""
+        if self.positions is not None:
+            vision_tokens = vision_tokens + self.positions
+        latents = self.latents.expand(len(vision_tokens), -1, -1)
+        for attention, ff in self.layers:
+            latents = latents + attention(vision_tokens, latents)
+            latents = latents + ff(latents)
+        return self.norm(latents)
