@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..errors import ConfigError, DataError
 from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
 from .generate import FlamingoGenerationMixin, VisualMemory
-from .layers import Conditioning, conditioning_context, find_layers, wrap_layers
+from .layers import Conditioning, conditioning_context, find_layers, passes_keywords, wrap_layers
 from .media import attended_images, check_attended, check_counts, look_mask
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
@@ -98,13 +99,16 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             pad_token_id=config.text_config.pad_token_id,
             eos_token_id=config.stop_token_id if config.stop_token_id is not None else config.text_config.eos_token_id,
         )
+        self._passes_keywords = self.device.type != "meta" and passes_keywords(self.lang_encoder)
         self.post_init()
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
         """`PreTrainedModel.from_pretrained`; the vision tower is frozen, as after construction."""
         loaded = super().from_pretrained(*args, **kwargs)
-        (loaded[0] if isinstance(loaded, tuple) else loaded).vision_encoder.requires_grad_(False)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        model.vision_encoder.requires_grad_(False)
+        model._passes_keywords = passes_keywords(model.lang_encoder)
         return loaded
 
     @property
@@ -162,14 +166,20 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         """
         side = self.vision_encoder.image_size
         if not pixel_values.is_floating_point():
-            raise DataError(f"pixel values are {pixel_values.dtype}", remedy="Give normalised floating point pixels, as FlamingoProcessor makes them.")
+            raise DataError(
+                f"pixel values are {pixel_values.dtype}", remedy="Give normalised floating point pixels, as FlamingoProcessor makes them."
+            )
         if pixel_values.shape[-3:] != (3, side, side):
-            raise DataError(f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})", remedy="Resize them as FlamingoProcessor does.")
+            raise DataError(
+                f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})", remedy="Resize them as FlamingoProcessor does."
+            )
         if not torch.compiler.is_compiling():
             finite = pixel_values.isfinite().flatten(-3).all(dim=-1)
             if not bool(finite.all()):
                 place = (~finite).nonzero()[0].tolist()
-                raise DataError("NaN or Inf among the pixels", record=" ".join(f"{n} {i}" for n, i in zip(("row", "image"), place, strict=False)))
+                raise DataError(
+                    "NaN or Inf among the pixels", record=" ".join(f"{n} {i}" for n, i in zip(("row", "image"), place, strict=False))
+                )
         lead = pixel_values.shape[:-3]
         tokens = self.vision_encoder(pixel_values.flatten(0, -4).to(next(self.vision_encoder.parameters()).dtype))
         return tokens.view(*lead, *tokens.shape[1:])
@@ -194,7 +204,13 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         return self.resample(vision_tokens) if vision_tokens is not None else latents
 
     def _conditioning(
-        self, input_ids: Tensor | None, attended: Tensor | None, latents: Tensor | None, memory: VisualMemory | None, num_images: Tensor | None, fresh: bool
+        self,
+        input_ids: Tensor | None,
+        attended: Tensor | None,
+        latents: Tensor | None,
+        memory: VisualMemory | None,
+        num_images: Tensor | None,
+        fresh: bool,
     ) -> Conditioning:
         """Check that tokens and images fit, and make what the gated layers read."""
         slots = memory.images if memory is not None else 0 if latents is None else latents.shape[1]
@@ -258,7 +274,9 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             raise DataError("the batch is empty", remedy="Give input_ids with at least one row and one token.")
         window = getattr(self.config.text_config, "max_position_embeddings", None)
         if window and given.shape[1] > window:
-            raise DataError(f"rows are {given.shape[1]} tokens long, the language model's window is {window}", remedy="Cut the text or drop turns.")
+            raise DataError(
+                f"rows are {given.shape[1]} tokens long, the language model's window is {window}", remedy="Cut the text or drop turns."
+            )
         fresh = past_key_values is None or past_key_values.get_seq_length() == 0
         if visual_memory is None:
             latents = self._latents(pixel_values, vision_tokens, latents)
@@ -272,7 +290,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             attention_mask = drop_right_padding(attention_mask)
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
-        with conditioning_context(conditioning):
+        compiled = torch.compiler.is_compiling() and self._passes_keywords
+        with nullcontext() if compiled else conditioning_context(conditioning):
             outputs = self.lang_encoder(
                 input_ids=input_ids,
                 attention_mask=attention_mask,

@@ -55,7 +55,9 @@ class FlamingoGenerationMixin(GenerationMixin):
     def remember(self, latents: Tensor) -> VisualMemory:
         """(b, m, n, D) visual latents as a `VisualMemory`."""
         pairs = {
-            layer.index: layer.gated_cross_attn_layer.attn.keys_values(latents) for layer in self.layers if layer.gated_cross_attn_layer is not None
+            layer.index: layer.gated_cross_attn_layer.attn.keys_values(latents)
+            for layer in self.layers
+            if layer.gated_cross_attn_layer is not None
         }
         return VisualMemory(pairs, latents.shape[1], latents.shape[2])
 
@@ -89,7 +91,9 @@ class FlamingoGenerationMixin(GenerationMixin):
         """(b, t) so far to (b, 1) of a new token: the image that the row looked at last, or none under the following rule."""
         return attended[:, -1:] if self.config.media_rule == "preceding" else torch.zeros_like(attended[:, -1:])
 
-    def prepare_inputs_for_generation(self, input_ids: Tensor, *args: Any, attended_image: Tensor | None = None, **kwargs: Any) -> dict[str, Any]:
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, *args: Any, attended_image: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
         inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)
         given = inputs["input_ids"] if inputs.get("input_ids") is not None else inputs["inputs_embeds"]
         if attended_image is not None:
@@ -109,7 +113,9 @@ class FlamingoGenerationMixin(GenerationMixin):
                 model_kwargs["visual_memory"] = memory.select(following[:, 0])
         return model_kwargs
 
-    def _expand_inputs_for_generation(self, expand_size: int = 1, is_encoder_decoder: bool = False, input_ids: Tensor | None = None, **model_kwargs: Any):
+    def _expand_inputs_for_generation(
+        self, expand_size: int = 1, is_encoder_decoder: bool = False, input_ids: Tensor | None = None, **model_kwargs: Any
+    ):
         memory = model_kwargs.get("visual_memory")
         if memory is not None and expand_size > 1:
             model_kwargs["visual_memory"] = memory.repeat(expand_size)

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
@@ -88,7 +89,9 @@ def find_layers(language_model: nn.Module) -> nn.ModuleList:
         ConfigError: there is none, or several equally far out.
     """
     count = language_model.config.num_hidden_layers
-    found = [(name, module) for name, module in language_model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == count]
+    found = [
+        (name, module) for name, module in language_model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == count
+    ]
     found.sort(key=lambda item: item[0].count("."))
     if not found or (len(found) > 1 and found[0][0].count(".") == found[1][0].count(".")):
         names = ", ".join(name for name, _ in found) or "none"
@@ -106,3 +109,31 @@ def wrap_layers(language_model: nn.Module, gated_layers: dict[int, GatedCrossAtt
         layers[index] = FlamingoLayer(index=index, decoder_layer=layer, gated_cross_attn_layer=gated_layers.get(index))
     return layers
 
+
+class _Arrived(Exception):
+    """Ends the probe as soon as the first layer is called."""
+
+
+class _Probe(nn.Module):
+    def forward(self, *args: Any, **kwargs: Any) -> None:
+        raise _Arrived("conditioning" in kwargs)
+
+
+@torch.no_grad()
+def passes_keywords(language_model: nn.Module) -> bool:
+    """Whether the model's forward hands keyword arguments down to its layers: asked of the model itself, with one token.
+
+    Raises:
+        ConfigError: its layers are never called.
+    """
+    layers = find_layers(language_model)
+    first = layers[0]
+    layers[0] = _Probe()
+    try:
+        token = torch.zeros(1, 1, dtype=torch.long, device=language_model.get_input_embeddings().weight.device)
+        language_model(input_ids=token, use_cache=False, conditioning=Conditioning())
+    except _Arrived as arrived:
+        return bool(arrived.args[0])
+    finally:
+        layers[0] = first
+    raise ConfigError(f"the forward of {type(language_model).__name__} never calls its decoder layers")

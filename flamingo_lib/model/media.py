@@ -59,7 +59,9 @@ def check_counts(input_ids: Tensor, image_token_id: int, images: int, num_images
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])
         given = images if num_images is None else int(num_images[row])
-        raise DataError(f"{int(counts[row])} <image> tokens but {given} images", record=f"row {row}", remedy="Give one image for each <image> token.")
+        raise DataError(
+            f"{int(counts[row])} <image> tokens but {given} images", record=f"row {row}", remedy="Give one image for each <image> token."
+        )
 
 
 def look_mask(attended: Tensor, images: int, latents: int) -> tuple[Tensor | None, Tensor | None]:
