@@ -1,0 +1,229 @@
+"""A run folder: steps whose results are stored under a key of everything they depend on.
+
+A step's key is a hash of its inputs' keys, the settings it reads, the seed, the files it loads and the code it uses. A
+result with the right key is never made again. Results appear in one piece: a run that is killed leaves whole steps, and
+`Job.scratch` for work that can be resumed. One process at a time works in a folder.
+
+    runs/NAME/run.json            format and settings
+    runs/NAME/STEP/               the step's files
+    runs/NAME/STEP/manifest.json  what, from what, how long, figures
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..config import Preset
+from ..errors import DataError, FlamingoError
+from ..presets import load_preset
+from ..storage import atomic_folder, fingerprint, fingerprint_files, read_json, write_json
+from .code import code_fingerprint
+from .machine import runs_folder, versions
+from .step import Job, Step, settings, table
+
+FORMAT = 1
+"""Version of the folder's layout; a folder of another version is refused."""
+
+LOCK_SECONDS = 20.0
+"""How long to wait for another process that works in the same folder."""
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished step.
+
+    Attributes:
+        folder: where its files are.
+        key: the hash of everything it depends on.
+        metrics: its figures, by their key in ``metrics.json``.
+        seconds: how long it took when it was made.
+        fresh: True if this call made it, False if it was there.
+    """
+
+    name: str
+    title: str
+    folder: Path
+    key: str
+    metrics: Mapping[str, Any]
+    seconds: float
+    fresh: bool
+
+    def __repr__(self) -> str:
+        files = sum(path.is_file() for path in self.folder.rglob("*"))
+        return f"{self.name}: {self.title} ({files - 1:,} files)"
+
+
+class Workspace:
+    """A run folder with its settings.
+
+    Args:
+        folder: the run folder; made if it is not there.
+        preset: all settings.
+        steps: the pipeline's rows; the real ones by default.
+    """
+
+    def __init__(self, folder: str | os.PathLike, preset: Preset, *, steps: Iterable[Step] | None = None) -> None:
+        if steps is None:
+            from .steps import STEPS
+
+            steps = STEPS
+        self.folder, self.preset, self.steps = Path(folder).absolute(), preset, table(steps)
+        self._check_folder()
+
+    @classmethod
+    def open(cls, run: str | os.PathLike, preset: str = "tiny", seed: int = 0, settings: Iterable[str] = ()) -> Workspace:
+        """The run called `run` (a name under ``runs/``, or a path), with the settings of a named preset."""
+        return cls(runs_folder(run), load_preset(preset, list(settings), seed))
+
+    def step(self, name: str) -> Result:
+        """The result of a step; it and whatever it needs is made first if it isn't there."""
+        step = self._step(name)
+        found = self.result(name)
+        if found is not None:
+            return found
+        inputs = {other: self.step(other).folder for other in step.inputs}
+        with self._locked():
+            return self.result(name) or self._make(step, inputs)
+
+    def result(self, name: str) -> Result | None:
+        """The result of a step if it is there, whole, and made from today's inputs, settings and code."""
+        step, folder = self._step(name), self.folder / name
+        try:
+            manifest = read_json(folder / MANIFEST)
+            files = manifest["files"]
+            whole = manifest["key"] == self.key(name) and all((folder / path).stat().st_size == size for path, size in files.items())
+            return Result(name, step.title, folder, manifest["key"], manifest["metrics"], manifest["seconds"], False) if whole else None
+        except (DataError, OSError, KeyError, TypeError):
+            return None
+
+    def results(self) -> dict[str, Result]:
+        """All results that are there, in the pipeline's order."""
+        found = ((name, self.result(name)) for name in self.steps)
+        return {name: result for name, result in found if result is not None}
+
+    def key(self, name: str) -> str:
+        """The hash of everything that the step's result depends on."""
+        return self._keys[self._step(name).name]
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for step in self.steps.values():
+            keys[step.name] = fingerprint(
+                FORMAT,
+                step.name,
+                self.preset.seed,
+                {path: settings(self.preset, path) for path in step.config},
+                {other: keys[other] for other in step.inputs},
+                fingerprint_files(step.assets(self.preset)) if step.assets else "",
+                code_fingerprint([step.run.__module__]),
+            )
+        return keys
+
+    def _step(self, name: str) -> Step:
+        if name not in self.steps:
+            raise FlamingoError(f"the pipeline has no step {name!r}", remedy=f"Its steps are {', '.join(self.steps)}.")
+        return self.steps[name]
+
+    def _make(self, step: Step, inputs: Mapping[str, Path]) -> Result:
+        key, scratch = self.key(step.name), self.folder / ".scratch" / f"{step.name}-{self.key(step.name)}"
+        self._remove_leftovers(step.name, keep=scratch)
+        started, clock = datetime.now(UTC), time.monotonic()
+        with atomic_folder(self.folder / step.name) as folder, self._io_errors(step):
+            scratch.mkdir(parents=True, exist_ok=True)
+            metrics = dict(step.run(Job(folder, scratch, inputs, self.preset)) or {})
+            seconds = round(time.monotonic() - clock, 3)
+            write_json(
+                folder / MANIFEST,
+                {
+                    "step": step.name,
+                    "title": step.title,
+                    "key": key,
+                    "inputs": {other: self.key(other) for other in step.inputs},
+                    "seed": self.preset.seed,
+                    "settings": {path: settings(self.preset, path) for path in step.config},
+                    "started": started.isoformat(timespec="seconds"),
+                    "seconds": seconds,
+                    "versions": versions(),
+                    "metrics": metrics,
+                    "files": {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()},
+                },
+            )
+        shutil.rmtree(scratch, ignore_errors=True)
+        return Result(step.name, step.title, self.folder / step.name, key, metrics, seconds, True)
+
+    def _check_folder(self) -> None:
+        """Refuse a folder that isn't a run of this version; note the settings in a new one."""
+        about = self.folder / "run.json"
+        if self.folder.exists() and not self.folder.is_dir():
+            raise FlamingoError("the run folder is a file", file=self.folder, remedy="Choose another --run.")
+        if about.exists():
+            found = read_json(about)
+            version = found.get("format") if isinstance(found, dict) else None
+            if version != FORMAT:
+                raise FlamingoError(
+                    f"this run folder has format {version}, this version of the program ({__version__}) works with format {FORMAT}",
+                    file=about,
+                    remedy="Choose another --run, or delete the folder; nothing was changed.",
+                )
+        elif self.folder.exists() and any(not path.name.startswith(".") for path in self.folder.iterdir()):
+            raise FlamingoError("the folder is not empty and not a run folder", file=self.folder, remedy="Choose another --run.")
+        values = {"format": FORMAT, "version": __version__, "settings": self.preset.model_dump(mode="json")}
+        if not about.exists() or read_json(about) != values:
+            write_json(about, values)
+
+    def _remove_leftovers(self, name: str, keep: Path) -> None:
+        """Take away what killed processes left of this step, except the scratch folder that can be resumed."""
+        for path in [
+            *self.folder.glob(f".{name}.*.part"),
+            *self.folder.glob(f".{name}.*.old"),
+            *(self.folder / ".scratch").glob(f"{name}-*"),
+        ]:
+            if path != keep:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout:
+            raise FlamingoError(
+                "another process is working in this run folder", file=self.folder, remedy="Wait until it is done, or choose another --run."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _io_errors(self, step: Step) -> Iterator[None]:
+        """Say what an error of the operating system means for the run; errors of ours pass through."""
+        try:
+            yield
+        except Exception as error:
+            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if full or (not isinstance(error, FlamingoError) and shutil.disk_usage(self.folder).free < 1 << 20):
+                raise FlamingoError(
+                    f"the disk is full; step {step.name!r} was not finished",
+                    file=self.folder,
+                    remedy="Free some space and run the same command again: finished steps are kept.",
+                ) from error
+            if isinstance(error, OSError):
+                raise FlamingoError(f"step {step.name!r} was not finished: {error.strerror or error}", file=error.filename) from error
+            raise
