@@ -97,18 +97,24 @@ class JudgesConfig(Frozen):
     nli: str = "tiny"
     reward: str = "tiny"
     clip: str = "clip-tiny"
+    download: bool = Field(False, description="fetch judges from the hub that are not on this machine")
 
 
 class FiltersConfig(Frozen):
     """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
 
+    chain: tuple[str, ...] = Field(
+        ("length", "change", "repetition", "preamble", "sts", "nli", "clip"), description="the filters, in order; each reads its own tasks"
+    )
     min_words: int = Field(3, ge=0)
     max_words: int = Field(400, ge=1)
     max_rouge: Share = Field(0.98, ge=0, le=1, description="Rouge-L at or above which a rewrite counts as unchanged")
-    max_repeats: int = Field(3, ge=1, description="how often one sentence may occur")
-    sts_min: float = 0.40
-    clip_score_min: float = 17.0
-    clip_sentences: int = Field(10, ge=1)
+    max_repeats: int = Field(3, ge=1, description="how often one sentence, or one phrase in a row, may occur")
+    sts_min: float = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
+    nli_margin_max: float = Field(0.0, description="lead of the contradiction logit over the others above which answers are dropped")
+    clip_score_min: float = Field(17.0, description="CLIPScore under which a paragraph is taken away")
+    clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
+    max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
 
 
 class EvaluationConfig(Frozen):

@@ -38,7 +38,7 @@ def test_sts_is_symmetric_and_independent_of_neighbours(sts):
 
 @pytest.mark.parametrize("judge", [StsJudge, NliJudge, RewardJudge, ClipScoreJudge])
 def test_a_missing_model_is_named_with_a_remedy(judge):
-    with pytest.raises(MissingAsset, match="no-such-model.*not on this machine.*folder"):
+    with pytest.raises(MissingAsset, match=r"no-such-model.*not on this machine.*folder"):
         judge("no-such-model")
 
 
@@ -46,9 +46,9 @@ def test_remedies_name_the_way(monkeypatch, tmp_path):
     monkeypatch.setenv("FLAMINGO_CHECKPOINTS", str(tmp_path))
     with pytest.raises(MissingAsset, match="flamingo train-judges"):
         NliJudge("tiny")
-    with pytest.raises(MissingAsset, match="hf download cross-encoder/nli-deberta-v3-base"):
+    with pytest.raises(MissingAsset, match=r"hf download cross-encoder/nli-deberta-v3-base"):
         NliJudge("nli-deberta-v3-base")
-    with pytest.raises(MissingAsset, match="timm/vit_large_patch14_clip_336.openai"):
+    with pytest.raises(MissingAsset, match=r"timm/vit_large_patch14_clip_336\.openai"):
         ClipScoreJudge("ViT-L-14-336-quickgelu/openai")
 
 
@@ -75,7 +75,7 @@ def test_contradiction_margin_is_positive_where_contradiction_leads():
 def test_nli_refuses_a_model_of_other_labels(reward_folder):
     with pytest.raises(CheckpointError, match="labels"):
         NliJudge(str(reward_folder))
-    with pytest.raises(CheckpointError, match="config.json"):
+    with pytest.raises(CheckpointError, match=r"config\.json"):
         NliJudge(str(reward_folder.parent))
 
 

@@ -1,0 +1,166 @@
+"""The chain of filters: in order, routed by task, in batches, with every verdict kept (METHOD section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from types import MappingProxyType
+
+from ..config import FiltersConfig
+from ..errors import ConfigError, DataError, FlamingoError
+from ..judges.panel import Judges
+from ..judges.reward import RewardJudge
+from ..records import Rewrite
+from .paragraphs import ParagraphFilter, SampleImages
+from .rules import ChangeFilter, LengthFilter, PreambleFilter, RepetitionFilter
+from .semantic import NliFilter, StsFilter
+from .verdict import Filter, Outcome, attach, failed, finite, has_failed, number, passed
+
+RULES = ("length", "change", "repetition", "preamble")
+"""Filters that need no judge."""
+
+NEEDS = {"sts": "sts", "nli": "nli", "clip": "clip"}
+"""Filter -> the judge it asks."""
+
+MIN_FAILURES = 3
+"""A judge may fail on so many records of a batch before the share counts."""
+
+
+def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | None = None) -> list[Filter]:
+    """The filters of `config.chain`, in order.
+
+    Raises:
+        ConfigError: a name is unknown, or a filter's judge (or the way to open images) is not given.
+    """
+    filters: list[Filter] = []
+    for name in config.chain:
+        judge = getattr(judges, NEEDS[name]) if name in NEEDS else None
+        if (name in NEEDS and judge is None) or (name == "clip" and images is None):
+            missing = "the images" if judge is not None else f"the {NEEDS[name]} judge"
+            raise ConfigError(f"the filter {name!r} needs {missing}", remedy="Load it, or take the filter out of filters.chain.")
+        if name == "length":
+            filters.append(LengthFilter(config.min_words, config.max_words))
+        elif name == "change":
+            filters.append(ChangeFilter(config.max_rouge))
+        elif name == "repetition":
+            filters.append(RepetitionFilter(config.max_repeats))
+        elif name == "preamble":
+            filters.append(PreambleFilter())
+        elif name == "sts":
+            filters.append(StsFilter(judge, config.sts_min))
+        elif name == "nli":
+            filters.append(NliFilter(judge, config.nli_margin_max))
+        elif name == "clip":
+            filters.append(ParagraphFilter(judge, config.clip_score_min, images))
+        else:
+            raise ConfigError(f"there is no filter {name!r}", remedy=f"filters.chain may hold {', '.join((*RULES, *NEEDS))}.")
+    return filters
+
+
+class Chain:
+    """Applies filters one after the other; a record dropped by one is not shown to the next.
+
+    The judges' failures (an exception, a NaN) are confined to the record that causes them: it is dropped with a verdict
+    that says so. Many failures in one batch stop the run instead.
+
+    Args:
+        config: thresholds and order.
+        judges: the judges that the filters of `config.chain` need; with a reward judge, records that stay get ``reward``.
+        images: opens a sample's images, for the CLIPScore filter.
+        filters: takes the place of those that `config` names.
+    """
+
+    def __init__(
+        self,
+        config: FiltersConfig,
+        judges: Judges | None = None,
+        images: SampleImages | None = None,
+        *,
+        filters: Sequence[Filter] | None = None,
+    ) -> None:
+        judges = judges or Judges()
+        self.config = config
+        self.filters = list(filters) if filters is not None else build_filters(config, judges, images)
+        self.reward = judges.reward
+
+    def __call__(self, rewrites: Iterable[Rewrite], batch_size: int = 512) -> Iterator[Rewrite]:
+        """Yield every rewrite, kept or dropped, in order and with its verdicts; reads `batch_size` records at a time."""
+        stream = iter(rewrites)
+        while batch := list(islice(stream, batch_size)):
+            yield from self.judge_batch(batch)
+
+    def judge_batch(self, batch: Sequence[Rewrite]) -> list[Rewrite]:
+        """The batch with verdicts and scores."""
+        judged = list(batch)
+        for filter in self.filters:
+            alive = [
+                index
+                for index, rewrite in enumerate(judged)
+                if rewrite.kept and (filter.tasks is None or rewrite.sample.task in filter.tasks)
+            ]
+            outcomes = careful(filter, [judged[index] for index in alive])
+            self._count_failures(filter.name, outcomes, [judged[index] for index in alive])
+            for index, outcome in zip(alive, outcomes, strict=True):
+                judged[index] = attach(judged[index], outcome)
+        return self._with_rewards(judged) if self.reward is not None else judged
+
+    def _count_failures(self, name: str, outcomes: list[Outcome], rewrites: list[Rewrite]) -> None:
+        bad = [index for index, outcome in enumerate(outcomes) if has_failed(outcome.verdict)]
+        if len(bad) > max(MIN_FAILURES, self.config.max_failed * len(outcomes)):
+            first = bad[0]
+            raise FlamingoError(
+                f"the filter {name!r} failed on {len(bad)} of {len(outcomes)} records; the first: {outcomes[first].verdict.reason}",
+                record=rewrites[first].sample.id,
+                remedy="Look at its judge and at the data; raise filters.max_failed to go on all the same.",
+            )
+
+    def _with_rewards(self, judged: list[Rewrite]) -> list[Rewrite]:
+        kept = [index for index, rewrite in enumerate(judged) if rewrite.kept]
+        outcomes = careful(RewardScores(self.reward), [judged[index] for index in kept])
+        self._count_failures("reward", outcomes, [judged[index] for index in kept])
+        for index, outcome in zip(kept, outcomes, strict=True):
+            judged[index] = replace(judged[index], scores=MappingProxyType({**judged[index].scores, "reward": None, **outcome.scores}))
+        return judged
+
+
+class RewardScores:
+    """Scores texts by the reward judge, in a filter's shape so that its failures are confined the same way."""
+
+    name, tasks = "reward", None
+
+    def __init__(self, judge: RewardJudge) -> None:
+        self.judge = judge
+
+    def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
+        """Score the batch."""
+        rewards = self.judge([rewrite.sample.instruction for rewrite in rewrites], [rewrite.final for rewrite in rewrites])
+        return [
+            Outcome(passed(self.name, number(reward)), {"reward": number(reward)})
+            if finite(reward)
+            else failed(self.name, f"its score is {reward}")
+            for reward in rewards
+        ]
+
+
+def careful(filter: Filter, rewrites: Sequence[Rewrite]) -> list[Outcome]:
+    """The filter's outcomes; where it raises, the batch is halved until the records that cause it stand alone.
+
+    Errors that are not about a record (a missing model, a wrong setting) pass through.
+    """
+    if not rewrites:
+        return []
+    try:
+        outcomes = filter(rewrites)
+    except DataError as error:
+        fault: Exception = error
+    except FlamingoError:
+        raise
+    except Exception as error:
+        fault = error
+    else:
+        return outcomes
+    if len(rewrites) == 1:
+        return [failed(filter.name, f"{type(fault).__name__}: {fault}")]
+    middle = len(rewrites) // 2
+    return careful(filter, rewrites[:middle]) + careful(filter, rewrites[middle:])

@@ -1,0 +1,126 @@
+"""The funnel: how many records went in, what each filter took, what came out, by source."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+from ..records import Rewrite
+from .verdict import has_failed
+
+
+class Funnel:
+    """Counts of records in, dropped by each filter, edited, kept; for every source.
+
+    Args:
+        filters: names of the filters in the chain's order, so that one that dropped nothing is shown as well.
+    """
+
+    def __init__(self, filters: Iterable[str] = ()) -> None:
+        self.filters = list(filters)
+        self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+
+    def add(self, rewrite: Rewrite) -> None:
+        """Count one record that has been through the chain."""
+        counts = self.counts[rewrite.sample.source]
+        counts["in"] += 1
+        if any(verdict.edit is not None for verdict in rewrite.verdicts):
+            counts["edited"] += 1
+        for flag in rewrite.flags:
+            counts[f"flag:{flag}"] += 1
+        drop = next((verdict for verdict in rewrite.verdicts if not verdict.keep), None)
+        if drop is None:
+            counts["kept"] += 1
+            return
+        if drop.filter not in self.filters:
+            self.filters.append(drop.filter)
+        counts[f"dropped:{drop.filter}"] += 1
+        if has_failed(drop):
+            counts[f"failed:{drop.filter}"] += 1
+
+    def update(self, rewrites: Iterable[Rewrite]) -> Funnel:
+        """Count all of `rewrites`; returns itself."""
+        for rewrite in rewrites:
+            self.add(rewrite)
+        return self
+
+    def row(self, source: str | None = None) -> dict[str, Any]:
+        """The counts of one source, or of all together: ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``flags``, ``failed``."""
+        counts = sum(self.counts.values(), Counter()) if source is None else self.counts[source]
+        return {
+            "in": counts["in"],
+            "dropped": {name: counts[f"dropped:{name}"] for name in self.filters},
+            "kept": counts["kept"],
+            "edited": counts["edited"],
+            "flags": _prefixed(counts, "flag:"),
+            "failed": _prefixed(counts, "failed:"),
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """``filters``, ``total`` and ``sources``, each a `row`; plain JSON values."""
+        return {
+            "filters": list(self.filters),
+            "total": self.row(),
+            "sources": {source: self.row(source) for source in sorted(self.counts)},
+        }
+
+
+def _prefixed(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
+    return {key.removeprefix(prefix): count for key, count in sorted(counts.items()) if key.startswith(prefix)}
+
+
+def share(part: int, whole: int) -> str:
+    """``"12.3 %"``; a dash of nothing."""
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def funnel_table(funnel: Mapping[str, Any]) -> list[list[str]]:
+    """Rows of text, the first the heading: source, in, each filter's drops, kept, share kept, edited."""
+    names = list(funnel["filters"])
+    rows = [["source", "in", *names, "kept", "share", "edited"]]
+    for source, row in [*funnel["sources"].items(), ("all", funnel["total"])]:
+        drops = [f"{row['dropped'].get(name, 0):,}" for name in names]
+        rows.append([source, f"{row['in']:,}", *drops, f"{row['kept']:,}", share(row["kept"], row["in"]), f"{row['edited']:,}"])
+    return rows
+
+
+def funnel_markdown(funnel: Mapping[str, Any]) -> str:
+    """The table in Markdown."""
+    heading, *rows = funnel_table(funnel)
+    lines = ["| " + " | ".join(heading) + " |", "|---|" + "---:|" * (len(heading) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def funnel_html(funnel: Mapping[str, Any]) -> str:
+    """The funnel as bars that narrow from filter to filter, and the table by source; one self-contained fragment."""
+    total = funnel["total"]
+    left, bars = total["in"], []
+    steps = [("records in", 0), *((name, total["dropped"].get(name, 0)) for name in funnel["filters"])]
+    for name, drop in steps:
+        left -= drop
+        width = 100 * left / total["in"] if total["in"] else 0
+        note = f"{left:,}" + (f" <span style='color:#a33'>−{drop:,}</span>" if drop else "")
+        bars.append(
+            "<tr><td style='text-align:right;padding:2px 10px 2px 0'>" + escape(name) + "</td><td style='width:60%'>"
+            f"<div style='margin:0 auto;width:{width:.2f}%;min-width:2px;height:18px;background:#4a7fb5;border-radius:3px'></div></td>"
+            f"<td style='padding-left:10px;white-space:nowrap'>{note}</td></tr>"
+        )
+    heading, *rows = funnel_table(funnel)
+    cell = "style='padding:2px 8px;text-align:{}'"
+    head = "".join(f"<th {cell.format('left' if index == 0 else 'right')}>{escape(text)}</th>" for index, text in enumerate(heading))
+    body = "".join(
+        f"<tr{' style=font-weight:600' if row[0] == 'all' else ''}>"
+        + "".join(f"<td {cell.format('left' if index == 0 else 'right')}>{escape(text)}</td>" for index, text in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        "<div style='font-family:system-ui,sans-serif;font-size:14px'>"
+        "<table role='img' aria-label='records left after each filter' style='width:100%;max-width:760px;border-collapse:collapse'>"
+        f"{''.join(bars)}</table>"
+        f"<table style='margin-top:12px;border-collapse:collapse'><thead><tr style='border-bottom:1px solid #999'>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )

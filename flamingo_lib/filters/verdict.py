@@ -1,0 +1,74 @@
+"""What a filter is, and the verdicts it gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from ..records import Rewrite, Verdict
+
+FAILED = "the judge failed"
+"""How the reason begins where a judge gave no usable score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one filter found in one record: its verdict, and the judge's raw numbers for `Rewrite.scores`."""
+
+    verdict: Verdict
+    scores: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+class Filter(Protocol):
+    """A callable over a batch of rewrites, one outcome each, in order.
+
+    Attributes:
+        name: as in `FiltersConfig.chain` and `Verdict.filter`.
+        tasks: the tasks it reads; None for all.
+    """
+
+    name: str
+    tasks: frozenset[str] | None
+
+    def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
+        """Judge the batch."""
+        ...
+
+
+def passed(name: str, score: float | None = None, threshold: float | None = None, reason: str = "", edit: str | None = None) -> Verdict:
+    """A verdict that keeps the record."""
+    return Verdict(True, name, score, threshold, reason, edit)
+
+
+def dropped(name: str, reason: str, score: float | None = None, threshold: float | None = None) -> Verdict:
+    """A verdict that drops the record."""
+    return Verdict(False, name, score, threshold, reason)
+
+
+def failed(name: str, why: str) -> Outcome:
+    """The outcome where the judge raised or gave no finite number: dropped, and told apart by its reason."""
+    return Outcome(dropped(name, f"{FAILED}: {why}"))
+
+
+def has_failed(verdict: Verdict) -> bool:
+    """Whether the verdict stems from a judge's failure and not from the record's text."""
+    return not verdict.keep and verdict.reason.startswith(FAILED)
+
+
+def number(value: Any, digits: int = 6) -> float:
+    """A plain rounded float: so that a record is the same bytes whatever batch it was judged in."""
+    return round(float(value), digits)
+
+
+def finite(*values: float) -> bool:
+    """True if all values are ordinary numbers."""
+    return all(math.isfinite(value) for value in values)
+
+
+def attach(rewrite: Rewrite, outcome: Outcome) -> Rewrite:
+    """`rewrite` with one more verdict and its scores."""
+    scores = MappingProxyType({**rewrite.scores, **outcome.scores}) if outcome.scores else rewrite.scores
+    return replace(rewrite, scores=scores, verdicts=(*rewrite.verdicts, outcome.verdict))

@@ -1,0 +1,55 @@
+"""Faults of a generated text that need no model to see: running in circles, and the prompt leaking into it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from .segments import split_sentences
+
+MAX_PERIOD = 12
+"""The longest phrase, in words, that is looked for in a row."""
+
+
+def most_repeated(text: str) -> tuple[int, str]:
+    """How often the most repeated sentence (anywhere) or phrase (in a row) occurs, and which it is; ``(0, "")`` of no words."""
+    words = text.lower().split()
+    if not words:
+        return 0, ""
+    best, what = 1, " ".join(words[:MAX_PERIOD])
+    if len(set(words)) == len(words):
+        return best, what
+    sentences = Counter(sentence.lower() for sentence in split_sentences(text))
+    sentence, count = max(sentences.items(), key=lambda item: item[1])
+    if count > best:
+        best, what = count, sentence
+    highest = max(Counter(words).values())
+    for period in range(1, MAX_PERIOD + 1):
+        if highest <= best or len(words) < period * (best + 1):
+            break
+        run = longest = end = 0
+        for index in range(period, len(words)):
+            run = run + 1 if words[index] == words[index - period] else 0
+            if run > longest:
+                longest, end = run, index
+        times = longest // period + 1
+        if times > best:
+            best, what = times, " ".join(words[end - period + 1 : end + 1])
+    return best, what
+
+
+_LEAKS = {
+    "the preamble of the boxes": re.compile(
+        r"specific object locations within the image|represented as \(x1, ?y1, ?x2, ?y2\)", re.IGNORECASE
+    ),
+    "the coordinates of a box": re.compile(r"\[\s*\d*\.\d+(?:\s*,\s*\d*\.\d+){3}\s*\]"),
+    "the marks of the prompt": re.compile(r"\((?:drafted|revised) response\)|###\s*(?:human|assist\w*)\s*:", re.IGNORECASE),
+    "an image mark": re.compile(r"<image>|<\|endofchunk\|>|<img_path>", re.IGNORECASE),
+}
+
+
+def leaks(text: str) -> list[str]:
+    """What of the prompt stands in `text`, in words; empty if nothing."""
+    if not any(mark in text for mark in "([<#") and "bject" not in text:
+        return []
+    return [name for name, pattern in _LEAKS.items() if pattern.search(text)]

@@ -1,0 +1,64 @@
+"""The judges of one preset together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..config import JudgesConfig
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from .clipscore import ClipScoreJudge
+    from .nli import NliJudge
+    from .reward import RewardJudge
+    from .sts import StsJudge
+
+NAMES = ("sts", "nli", "reward", "clip")
+
+
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """Judges by role; None where a role was not asked for. Tests and users may put any callable of the same shape there."""
+
+    sts: StsJudge | None = None
+    nli: NliJudge | None = None
+    reward: RewardJudge | None = None
+    clip: ClipScoreJudge | None = None
+
+
+def load_judges(config: JudgesConfig, only: Iterable[str] = NAMES, *, device: str = "cpu", batch_size: int = 64) -> Judges:
+    """Load the judges that `config` names.
+
+    Args:
+        config: the preset's judges.
+        only: the roles wanted, of ``sts nli reward clip``.
+        device: where they run.
+        batch_size: texts in one forward pass.
+
+    Raises:
+        MissingAsset: one is not on this machine; the message says how to get it.
+    """
+    wanted = set(only)
+    if unknown := wanted - set(NAMES):
+        raise ConfigError(f"there is no judge {sorted(unknown)[0]!r}", remedy=f"Choose among {', '.join(NAMES)}.")
+    options = {"device": device, "batch_size": batch_size, "download": config.download}
+    loaded = {}
+    if "sts" in wanted:
+        from .sts import StsJudge
+
+        loaded["sts"] = StsJudge(config.sts, **options)
+    if "nli" in wanted:
+        from .nli import NliJudge
+
+        loaded["nli"] = NliJudge(config.nli, **options)
+    if "reward" in wanted:
+        from .reward import RewardJudge
+
+        loaded["reward"] = RewardJudge(config.reward, **options)
+    if "clip" in wanted:
+        from .clipscore import ClipScoreJudge
+
+        loaded["clip"] = ClipScoreJudge(config.clip, **options)
+    return Judges(**loaded)
