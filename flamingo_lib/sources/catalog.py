@@ -1,0 +1,23 @@
+"""The catalogue: every dataset the library reads, by name."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from ..errors import DataError
+from .row import SourceRow
+from .rows import captions, changes, classification, held_out, instructions, questions
+
+CATALOG: dict[str, SourceRow] = {
+    row.name: row for module in (captions, classification, changes, questions, instructions, held_out) for row in module.ROWS
+}
+"""Catalogue name -> row."""
+
+
+def find_row(name: str) -> SourceRow:
+    """The row called `name`; an unknown name is a `DataError` with the nearest known ones."""
+    if name in CATALOG:
+        return CATALOG[name]
+    near = get_close_matches(name.lower(), CATALOG, n=3)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    raise DataError(f"there is no source called {name!r}", remedy=f"{hint}`flamingo sources list` prints all names.")

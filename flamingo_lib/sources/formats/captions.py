@@ -1,0 +1,157 @@
+"""Readers of captioned images: COCO annotations, Karpathy's JSON, one caption a record, paragraphs, tab-separated lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...records import Box, Sample
+from ..boxes import BoxError, captions_and_boxes, from_size
+from ..reading import BadRecord, Reading, text_of
+
+
+def _sample(reading: Reading, key: str | int, image: str, captions: list[str], boxes: tuple[Box, ...] = (), **meta: Any) -> Sample:
+    captions = list(dict.fromkeys(caption for caption in captions if caption))
+    if not captions:
+        raise BadRecord("empty annotation: no caption")
+    return reading.sample(
+        key,
+        images=(image,),
+        instruction=reading.wording(reading.options.get("pool", "caption"), key),
+        raw=captions_and_boxes(captions, boxes),
+        boxes=boxes,
+        captions=captions,
+        **meta,
+    )
+
+
+def coco_boxes(reading: Reading, file: str, images: dict[int, tuple[str, float, float]]) -> dict[int, list[Box]]:
+    """image id -> boxes of a COCO instances file, crowds left out; a box that cannot be is put aside alone."""
+    found: dict[int, list[tuple[int, tuple[float, ...], str | int]]] = {}
+    names: dict[int, str] = {}
+    for section, key, record in reading.items(file, {"annotations", "categories"}):
+        if section == "categories":
+            with reading.keep(file, f"category {key}"):
+                names[record["id"]] = record["name"]
+            continue
+        with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+            if record["image_id"] in images and not record.get("iscrowd"):
+                found.setdefault(record["image_id"], []).append((record["category_id"], tuple(record["bbox"]), record["id"]))
+    boxes: dict[int, list[Box]] = {}
+    for image, entries in found.items():
+        _, width, height = images[image]
+        for category, values, annotation in entries:
+            try:
+                boxes.setdefault(image, []).append(from_size(names[category], values, width, height))
+            except BoxError as error:
+                reading.put_aside(file, annotation, error.what)
+            except KeyError:
+                reading.put_aside(file, annotation, f"unknown category: {category}")
+    return boxes
+
+
+def coco_captions(reading: Reading) -> Iterator[Sample]:
+    """COCO captions, all of an image in one draft, with its boxes where there is an instances file."""
+    file = reading.file("captions")
+    images: dict[int, tuple[str, float, float]] = {}
+    captions: dict[int, list[str]] = {}
+    for section, key, record in reading.items(file, {"images", "annotations"}):
+        try:
+            if section == "images":
+                images[record["id"]] = (record["file_name"], record.get("width", 0), record.get("height", 0))
+            else:
+                captions.setdefault(record["image_id"], []).append(" ".join(record["caption"].split()))
+        except (KeyError, TypeError, AttributeError) as error:
+            reading.total += 1
+            reading.put_aside(file, f"{section} {key}", f"malformed: {type(error).__name__} {error}")
+    for image in captions.keys() - images.keys():
+        reading.total += 1
+        reading.put_aside(file, image, "captions of an image that the file does not list")
+    found = reading.files("instances") if reading.options.get("boxes", True) else []
+    boxes = coco_boxes(reading, found[0], images) if found else {}
+    for image, (name, _, _) in images.items():
+        with reading.keep(file, image):
+            path = reading.image(file=name, id=image)
+            yield _sample(reading, image, path, captions.get(image, []), tuple(boxes.get(image, ())), image_id=image)
+
+
+def karpathy(reading: Reading) -> Iterator[Sample]:
+    """Karpathy's JSON: sentences under each image, the split in a field; ``restval`` counts as train."""
+    file = reading.file("annotations")
+    wanted = {reading.split, "restval"} if reading.split == "train" else {reading.split}
+    for _, key, record in reading.items(file, {"images"}):
+        if isinstance(record, dict) and record.get("split", reading.split) not in wanted:
+            continue
+        with reading.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
+            name = record["filename"]
+            captions = [text_of(item, "raw") for item in record["sentences"]]
+            path = reading.image(file=name, stem=name.rsplit(".", 1)[0])
+            yield _sample(reading, name.rsplit(".", 1)[0], path, captions)
+
+
+def grouped_captions(reading: Reading) -> Iterator[Sample]:
+    """One caption a record (TextCaps): grouped by image, in the file's order."""
+    file = reading.file("annotations")
+    captions: dict[str, list[str]] = {}
+    for _, key, record in reading.items(file, {"data"}):
+        with reading.keep(file, key):
+            name = record["image_id"]
+            if not isinstance(name, str) or not name:
+                raise BadRecord("the image id is not text")
+            texts = (
+                [text_of(record, "caption_str")]
+                if record.get("caption_str")
+                else [" ".join(text.split()) for text in record.get("reference_strs", ())]
+            )
+            captions.setdefault(name, []).extend(texts)
+    for name, texts in captions.items():
+        with reading.keep(file, name):
+            yield _sample(reading, name, reading.image(id=name), texts)
+
+
+def token_lines(reading: Reading) -> Iterator[Sample]:
+    """Lines ``image.jpg#0<TAB>caption`` (Flickr30k), or Karpathy's JSON where that is what lies there."""
+    found = reading.files("annotations")
+    if found:
+        yield from karpathy(reading)
+        return
+    file = reading.file("tokens")
+    captions: dict[str, list[str]] = {}
+    for number, line in reading.lines(file):
+        with reading.keep(file, f"line {number}"):
+            name, tab, caption = line.partition("\t")
+            if not tab or not name.strip():
+                raise BadRecord("malformed: not image, tab, caption")
+            captions.setdefault(name.rpartition("#")[0] or name, []).append(" ".join(caption.split()))
+    for name, texts in captions.items():
+        with reading.keep(file, name):
+            yield _sample(reading, name.rsplit(".", 1)[0], reading.image(file=name), texts)
+
+
+def paragraphs(reading: Reading) -> Iterator[Sample]:
+    """Stanford paragraphs: the image's place is the end of its address; the split is a list of image ids."""
+    file, split_file = reading.file("paragraphs"), reading.files("ids")
+    wanted = {str(value) for _, _, value in reading.items(split_file[0])} if split_file else None
+    for _, key, record in reading.items(file):
+        if wanted is not None and isinstance(record, dict) and str(record.get("image_id")) not in wanted:
+            continue
+        with reading.keep(file, record.get("image_id", key) if isinstance(record, dict) else key):
+            number = record["image_id"]
+            text = text_of(record, "paragraph")
+            folder = record["url"].rstrip("/").split("/")[-2]
+            if folder not in ("VG_100K", "VG_100K_2"):
+                raise BadRecord(f"an address that is not Visual Genome's: {record['url']}")
+            yield _sample(reading, number, reading.image(folder=folder, id=number), [text])
+
+
+def caption_urls(reading: Reading) -> Iterator[Sample]:
+    """Lines ``caption<TAB>address`` (Conceptual Captions); images are the user's downloads, named by line number or address."""
+    file = reading.file("pairs")
+    for number, line in reading.lines(file):
+        with reading.keep(file, f"line {number}"):
+            caption, tab, address = line.partition("\t")
+            if not tab:
+                raise BadRecord("malformed: not caption, tab, address")
+            name = address.strip().split("?")[0].rsplit("/", 1)[-1]
+            path = reading.image(index=number - 1, line=number, file=name or "-")
+            yield _sample(reading, number - 1, path, [" ".join(caption.split())], url=address.strip())

@@ -1,0 +1,64 @@
+"""Readers of image pairs and what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...records import Sample
+from ..reading import BadRecord, Reading
+
+
+def _draft(sentences: Any) -> list[str]:
+    texts = list(dict.fromkeys(" ".join(text.split()).removesuffix(" .") for text in sentences))
+    return [text for text in texts if text]
+
+
+def spot_the_diff(reading: Reading) -> Iterator[Sample]:
+    """Spot-the-Diff: a pair may have several records, which are merged."""
+    file = reading.file("annotations")
+    sentences: dict[str, list[str]] = {}
+    for _, key, record in reading.items(file):
+        with reading.keep(file, record.get("img_id", key) if isinstance(record, dict) else key):
+            texts = _draft(record["sentences"])
+            if not texts:
+                raise BadRecord("empty annotation: no sentence")
+            sentences.setdefault(str(record["img_id"]), []).extend(texts)
+    for name, texts in sentences.items():
+        with reading.keep(file, name):
+            yield reading.sample(
+                name,
+                images=(reading.image(file=f"{name}.png"), reading.image(file=f"{name}_2.png")),
+                instruction=reading.wording("change", name),
+                raw="\n".join(dict.fromkeys(texts)),
+            )
+
+
+def edit_requests(reading: Reading) -> Iterator[Sample]:
+    """Image-Editing-Requests: before, after, and what people asked for."""
+    file = reading.file("annotations")
+    for _, key, record in reading.items(file):
+        with reading.keep(file, record.get("uid", key) if isinstance(record, dict) else key):
+            yield reading.sample(
+                record.get("uid", key),
+                images=(reading.image(file=record["img0"]), reading.image(file=record["img1"])),
+                instruction=reading.wording("edit", record.get("uid", key)),
+                raw="\n".join(_draft(record["sents"])),
+            )
+
+
+def karpathy_pairs(reading: Reading) -> Iterator[Sample]:
+    """LEVIR-CC: Karpathy's JSON over pairs in folders ``A`` (earlier) and ``B`` (later)."""
+    file = reading.file("annotations")
+    for _, key, record in reading.items(file, {"images"}):
+        if isinstance(record, dict) and (record.get("split") or record.get("filepath") or reading.split) != reading.split:
+            continue
+        with reading.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
+            name = record["filename"]
+            yield reading.sample(
+                name.rsplit(".", 1)[0],
+                images=(reading.image(side="A", file=name), reading.image(side="B", file=name)),
+                instruction=reading.wording("change_aerial", name),
+                raw="\n".join(_draft(item["raw"] for item in record["sentences"])),
+                changed=bool(record.get("changeflag", 1)),
+            )

@@ -1,0 +1,78 @@
+"""Readers of instructions and dialogues whose responses are polite already: the sources of distortion, and the text-only sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...records import Sample, Turn
+from ..html_text import html_to_text, looks_like_html
+from ..reading import BadRecord, Reading
+
+HUMAN = frozenset({"human", "user", "prompter"})
+ASSISTANT = frozenset({"gpt", "chatgpt", "assistant", "bing", "bard"})
+
+_image_mark = re.compile(r"\s*<image>\s*")
+
+
+def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
+    """Exchanges of (role, text) messages: what comes before the first human turn and a last unanswered one are left out."""
+    turns: list[Turn] = []
+    question: str | None = None
+    for role, text in messages:
+        text = text.strip()
+        if role in HUMAN:
+            question = text if question is None else f"{question}\n{text}"
+        elif role in ASSISTANT:
+            if question and text:
+                turns.append(Turn(question, text))
+            elif turns and text and question is None:  # two answers in a row are one
+                turns[-1] = Turn(turns[-1].instruction, f"{turns[-1].response}\n{text}")
+            question = None
+        elif role != "system":
+            raise BadRecord(f"an unknown speaker: {role!r}")
+    return tuple(turns)
+
+
+def _dialogue(reading: Reading, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any) -> Sample:
+    if not turns:
+        raise BadRecord("empty annotation: no exchange of a question and an answer")
+    return reading.sample(
+        key, images=images, instruction=turns[0].instruction, raw=turns[0].response, turns=turns if len(turns) > 1 else (), **meta
+    )
+
+
+def llava(reading: Reading) -> Iterator[Sample]:
+    """LLaVA-Instruct: dialogues over one image, the tag ``<image>`` taken out of the text."""
+    file = reading.file("dialogues")
+    for _, key, record in reading.items(file):
+        with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+            messages = [(str(item["from"]), _image_mark.sub("\n", item["value"])) for item in record["conversations"]]
+            name = record.get("image")
+            images = (reading.image(image=name),) if name else ()
+            yield _dialogue(reading, record["id"], pair_up(messages), images)
+
+
+def ultrachat(reading: Reading) -> Iterator[Sample]:
+    """UltraChat: JSON lines of texts, user and assistant in turn."""
+    files = reading.files("dialogues") or [reading.file("dialogues")]
+    for file in files:
+        for _, key, record in reading.items(file, lines=True):
+            with reading.keep(file, f"line {key}"):
+                texts = record["data"]
+                if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+                    raise BadRecord("the field data is not a list of texts")
+                roles = ("human", "assistant")
+                yield _dialogue(reading, record.get("id", key), pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]))
+
+
+def sharegpt(reading: Reading) -> Iterator[Sample]:
+    """ShareGPT as Vicuna published it: several speakers' names, values that may be HTML, any beginning and end."""
+    files = reading.files("dialogues") or [reading.file("dialogues")]
+    for file in files:
+        for _, key, record in reading.items(file, lines=True):
+            with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+                messages = [(str(item["from"]).lower(), item["value"]) for item in record["conversations"]]
+                messages = [(role, html_to_text(text) if looks_like_html(text) else text) for role, text in messages]
+                yield _dialogue(reading, record.get("id", key), pair_up(messages))

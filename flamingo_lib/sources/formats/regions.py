@@ -1,0 +1,108 @@
+"""Readers of regions and points in images, which become marks drawn on the picture (`marks`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from ...errors import DataError
+from ...records import Sample
+from ..boxes import from_size
+from ..containers import load_pickle
+from ..images import resolve
+from ..marks import region_mark
+from ..reading import BadRecord, Reading
+
+
+def _instances(reading: Reading, wanted: dict[Any, Any] | None = None) -> tuple[dict[int, tuple], dict[int, tuple], dict[int, str]]:
+    """(images, annotations, category names) of the COCO instances file, annotations only where `wanted` has their id."""
+    file = reading.file("instances")
+    images: dict[int, tuple[str, float, float]] = {}
+    annotations: dict[int, tuple[int, tuple[float, ...], int]] = {}
+    names: dict[int, str] = {}
+    for section, key, record in reading.items(file, {"images", "annotations", "categories"}):
+        with reading.keep(file, f"{section} {key}"):
+            if section == "images":
+                images[record["id"]] = (record["file_name"], record["width"], record["height"])
+            elif section == "categories":
+                names[record["id"]] = record["name"]
+            elif wanted is None or record["id"] in wanted:
+                annotations[record["id"]] = (record["image_id"], tuple(record["bbox"]), record["category_id"])
+    return images, annotations, names
+
+
+def _region(
+    reading: Reading, key: Any, image: tuple[str, float, float], image_id: Any, bbox: Iterable[float], name: str, texts: Iterable[str]
+) -> Sample:
+    file_name, width, height = image
+    box = from_size(name, tuple(bbox), width, height)
+    mark = region_mark((box.x1, box.y1, box.x2, box.y2), seed=reading.seed, key=f"{reading.row.name}/{key}")
+    expressions = list(dict.fromkeys(" ".join(text.split()) for text in texts))
+    return reading.sample(
+        key,
+        images=(reading.image(file=file_name, id=image_id),),
+        instruction=reading.wording("region", key, color=mark["color"], mark=mark["kind"]),
+        raw="\n".join(text for text in expressions if text),
+        boxes=(box,),
+        mark=mark,
+        image_id=image_id,
+    )
+
+
+def _google(reading: Reading, file: str) -> Iterator[Sample]:
+    """The Google release: lists in the raw file, objects keyed by id in the aligned one; boxes from COCO where they aren't merged in."""
+    annotations: dict[Any, dict] = {}
+    expressions: dict[Any, str] = {}
+    sizes: dict[Any, tuple[str, float, float]] = {}
+    for section, key, record in reading.items(file, {"annotations", "refexps", "images"}):
+        with reading.keep(file, f"{section} {key}"):
+            if section == "refexps":
+                expressions[record.get("refexp_id", key)] = record["raw"]
+            elif section == "images":
+                number = record.get("image_id", record.get("id", key))
+                sizes[int(number)] = (record["file_name"], record["width"], record["height"])
+            else:
+                number = int(record.get("annotation_id", record.get("id", key)))
+                ids = record.get("refexp_ids") or record.get("refexps_ids") or []
+                annotations[number] = {
+                    "image": record["image_id"],
+                    "ids": ids,
+                    "bbox": record.get("bbox"),
+                    "category": record.get("category_id"),
+                }
+    expressions |= {str(key): value for key, value in expressions.items()}
+    names: dict[int, str] = {}
+    if not sizes or any(value["bbox"] is None for value in annotations.values()):
+        images, boxes, names = _instances(reading, annotations)
+        sizes = {**images, **sizes}
+        for number, value in annotations.items():
+            if value["bbox"] is None and number in boxes:
+                _, value["bbox"], value["category"] = boxes[number]
+    for number, value in annotations.items():
+        with reading.keep(file, number):
+            if value["bbox"] is None:
+                raise BadRecord("a region whose box is not in the instances file")
+            texts = [expressions[item] if item in expressions else expressions[str(item)] for item in value["ids"]]
+            image = sizes[value["image"]]
+            yield _region(reading, number, image, value["image"], value["bbox"], names.get(value["category"], "region"), texts)
+
+
+def refcocog(reading: Reading) -> Iterator[Sample]:
+    """RefCOCOg in the refer toolbox's release (pickled references) or in Google's (JSON); all expressions of a region in one draft."""
+    google = reading.files("google")
+    found = reading.files("refs")
+    if not found and google:
+        yield from _google(reading, google[0])
+        return
+    file = reading.file("refs")
+    refs = load_pickle(resolve(reading.root, file))
+    if not isinstance(refs, list):
+        raise DataError("the references are not a list", file=file)
+    images, annotations, names = _instances(reading)
+    for place, ref in enumerate(refs):
+        if isinstance(ref, dict) and ref.get("split", reading.split) != reading.split:
+            continue
+        with reading.keep(file, ref.get("ref_id", place) if isinstance(ref, dict) else place):
+            image_id, bbox, category = annotations[ref["ann_id"]]
+            texts = [item.get("raw") or item["sent"] for item in ref["sentences"]]
+            yield _region(reading, ref["ref_id"], images[image_id], image_id, bbox, names.get(category, "region"), texts)

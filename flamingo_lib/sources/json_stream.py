@@ -1,0 +1,244 @@
+"""Reading annotation files piece by piece: JSON of any size, JSON lines, text lines.
+
+`json.load` holds a whole file as objects, several times its size. Here each record is parsed by the same C scanner, handed on,
+and forgotten, so that memory holds one record and a buffer. A cut-off file still gives every whole record before the cut.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import DataError
+
+CHUNK = 1 << 20
+"""Bytes read at a time."""
+
+MAX_RECORD = 256 << 20
+"""Characters over which a single record is refused."""
+
+Report = Callable[[str, str], None]
+"""Called with (record, reason) for each record that cannot be read."""
+
+_scan = json.JSONDecoder(strict=False).scan_once
+_skip = re.compile(r"[ \t\n\r,]*").match
+_blank = re.compile(r"[ \t\n\r]*").match
+_undecoded = re.compile("[\udc80-\udcff]").search
+
+
+def open_bytes(path: str | PathLike) -> IO[bytes]:
+    """Open for reading, through gzip where the name ends in ``.gz``; a missing or empty file is a `DataError`."""
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise DataError("the file is empty (zero bytes)", file=path, remedy="Download it again.")
+        return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
+    except FileNotFoundError:
+        raise DataError("the file is missing", file=path) from None
+    except OSError as error:
+        raise DataError(f"the file cannot be read: {error.strerror}", file=path) from error
+
+
+class _CutOff(Exception):
+    """The text ended, or broke, inside a value."""
+
+
+class _Stream:
+    """A buffer of decoded text over a file, and a position in it."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self.file, self.path = file, path
+        self.text, self.at, self.ended = "", 0, False
+        self.damaged = False  # some bytes were not UTF-8; they stand in the text as lone surrogates
+        self.fills = 0
+        self._rest = b""
+        self.fill()
+        self.text = self.text.removeprefix("\ufeff")
+
+    def fill(self) -> bool:
+        """Drop what was read, read on; False at the end of the file. The chunk doubles while one record does not fit."""
+        size = max(CHUNK, len(self.text) - self.at)
+        try:
+            block = self.file.read(size)
+        except (EOFError, OSError, gzip.zlib.error) as error:
+            raise DataError(f"the compressed file is cut off or broken: {error}", file=self.path) from error
+        self.ended = not block
+        data = self._rest + block
+        try:
+            text, used = codecs.utf_8_decode(data, "strict", self.ended)
+        except UnicodeDecodeError:
+            self.damaged = True
+            text, used = codecs.utf_8_decode(data, "surrogateescape", self.ended)
+        self._rest = data[used:]
+        self.text = self.text[self.at :] + text
+        self.at = 0
+        self.fills += 1
+        return not self.ended
+
+    def peek(self, skip=_blank) -> str:
+        """The next character that is not blank; "" at the end."""
+        while True:
+            self.at = skip(self.text, self.at).end()
+            if self.at < len(self.text):
+                return self.text[self.at]
+            if not self.fill():
+                return ""
+
+    def value(self) -> Any:
+        """The value that begins here; `_CutOff` with a reason if there is no whole one."""
+        while True:
+            try:
+                value, end = _scan(self.text, self.at)
+            except StopIteration as stop:
+                place, message, open_string = stop.value, "a value is missing", False
+            except json.JSONDecodeError as error:
+                place, message, open_string = error.pos, error.msg, error.msg.startswith("Unterminated")
+            except RecursionError:
+                raise _CutOff("nested too deeply") from None
+            else:
+                if end < len(self.text) or self.ended:
+                    self.at = end
+                    return value
+                place, message, open_string = end, "the file ends", False
+            if not open_string and place < len(self.text) - 16:
+                raise _CutOff(f"not valid JSON: {message}")
+            if len(self.text) - self.at > MAX_RECORD:
+                raise _CutOff(f"a record is larger than {MAX_RECORD >> 20} million characters")
+            if self.ended:
+                raise _CutOff("the file is cut off in the middle of a record")
+            self.fill()
+
+    def items(self) -> Iterator[tuple[int | str, Any, bool]]:
+        """(position or key, value, undamaged) of the array or object that begins here."""
+        closing = "]" if self.text[self.at] == "[" else "}"
+        self.at += 1
+        position = 0
+        while True:
+            text, at = self.text, _skip(self.text, self.at).end()
+            self.at = at
+            mark = text[at] if at < len(text) else self.peek(_skip)
+            if mark == closing:
+                self.at += 1
+                return
+            if not mark:
+                raise _CutOff("the file is cut off after this many records")
+            key: int | str = position
+            if closing == "}":
+                key = self.value()
+                if not isinstance(key, str) or self.peek() != ":":
+                    raise _CutOff("not valid JSON: a key and a colon were expected")
+                self.at += 1
+                self.peek()
+            start, fills = self.at, self.fills
+            value = self.value()
+            if self.damaged:  # a refill drops what was read, so the value then begins at 0
+                start = start if fills == self.fills else 0
+                yield key, value, _undecoded(self.text, start, self.at) is None
+            else:
+                yield key, value, True
+            position += 1
+
+
+def read_items(
+    path: str | PathLike, sections: Collection[str] | None = None, report: Report | None = None
+) -> Iterator[tuple[str, int | str, Any]]:
+    """Yield ``(section, key, record)`` of a JSON file, one record in memory at a time.
+
+    Args:
+        path: a ``.json`` or ``.json.gz`` file.
+        sections: names of top-level arrays or objects whose items are wanted, e.g. ``{"images", "annotations"}``; all else is
+            skipped. None: the items of the top level itself. A file that is one plain list gives its items under section ``""``.
+        report: called for each record that cannot be read (cut off, not UTF-8); without it such a record is a `DataError`.
+
+    Yields:
+        section: the name of the array it stands in, ``""`` at top level.
+        key: the position in an array, the key in an object.
+    """
+    path = Path(path)
+
+    def bad(record: str, reason: str) -> None:
+        if report is None:
+            raise DataError(reason, file=path, record=record, remedy="Download it again; it may be cut off.")
+        report(record, reason)
+
+    with open_bytes(path) as file:
+        stream = _Stream(file, path)
+        first = stream.peek()
+        if first not in ("[", "{") or not first:
+            raise DataError(
+                "the file is not a JSON list or object",
+                file=path,
+                remedy="Check that it is the annotation file and not, say, an error page.",
+            )
+        where, last = "", "the beginning"
+        try:
+            if first == "[" or sections is None:
+                for key, value, whole in stream.items():
+                    last = str(key)
+                    if whole:
+                        yield "", key, value
+                    else:
+                        bad(last, "not UTF-8")
+                return
+            stream.at += 1
+            while (mark := stream.peek(_skip)) != "}":
+                if not mark:
+                    raise _CutOff("the file is cut off between records")
+                where = stream.value()
+                if not isinstance(where, str) or stream.peek() != ":":
+                    raise _CutOff("not valid JSON: a key and a colon were expected")
+                stream.at += 1
+                if stream.peek() in ("[", "{"):
+                    wanted = where in sections
+                    for key, value, whole in stream.items():
+                        last = f"{where} {key}"
+                        if wanted and whole:
+                            yield where, key, value
+                        elif wanted:
+                            bad(last, "not UTF-8")
+                else:
+                    stream.value()
+        except _CutOff as error:
+            bad(f"after {last}", str(error))
+
+
+def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:
+    """Yield ``(line number, text)`` of a UTF-8 text file without line ends, skipping blank lines."""
+    path = Path(path)
+    with open_bytes(path) as file:
+        try:
+            for number, line in enumerate(file, start=1):
+                try:
+                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                except UnicodeDecodeError:
+                    if report is None:
+                        raise DataError("not UTF-8", file=path, record=f"line {number}") from None
+                    report(f"line {number}", "not UTF-8")
+                    continue
+                if text.strip():
+                    yield number, text
+        except (EOFError, OSError, gzip.zlib.error) as error:
+            raise DataError(f"the compressed file is cut off or broken: {error}", file=path) from error
+
+
+def read_json_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[str, int | str, Any]]:
+    """As `read_items`, of a file with one JSON value a line; a file that is one JSON list is read as that."""
+    path = Path(path)
+    with open_bytes(path) as file:
+        head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"["):
+        yield from read_items(path, None, report)
+        return
+    for number, text in read_lines(path, report):
+        try:
+            yield "", number, json.loads(text, strict=False)
+        except (ValueError, RecursionError) as error:
+            if report is None:
+                raise DataError(f"not valid JSON: {error}", file=path, record=f"line {number}") from error
+            report(f"line {number}", f"not valid JSON: {error}")

@@ -1,0 +1,121 @@
+"""`load_source`: from a catalogue name and a folder to a stream of samples."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from os import PathLike
+from typing import Any
+
+from ..errors import DataError
+from ..records import Sample
+from ..storage import Quarantine
+from .catalog import find_row
+from .formats import READERS
+from .reading import Locator, Reading
+from .row import SourceRow
+
+log = logging.getLogger(__name__)
+
+FIRST_CHECK = 1_000
+"""Records after which the share of bad ones is checked for the first time; later at every doubling and at the end."""
+
+
+def splits_found(row: SourceRow, locator: Locator) -> list[str]:
+    """The splits of `row` of which at least one file is there."""
+    return [
+        split
+        for split, values in row.splits.items()
+        if any(locator.find(places, {"split": split, **values}) for places in row.files.values())
+    ]
+
+
+def _default_splits(row: SourceRow, locator: Locator) -> list[str]:
+    found = splits_found(row, locator)
+    chosen = [split for split in found if split not in row.unlabelled and split not in row.secondary]
+    chosen = chosen or [split for split in found if split in row.secondary][:1] or found
+    # nothing found: reading the first split says which file is missing
+    return chosen or list(row.splits)[:1]
+
+
+def load_source(
+    name: str,
+    root: str | PathLike,
+    split: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    quarantine: Quarantine | None = None,
+    *,
+    check_images: bool = True,
+    **options: Any,
+) -> Iterator[Sample]:
+    """Stream the samples of the dataset `name` that lies under `root` in its makers' layout.
+
+    Args:
+        name: a catalogue name.
+        root: the dataset's folder; image paths of the samples are relative to it.
+        split: one of the row's splits (``val``, ``valid`` and ``dev`` mean the same); None reads every split found that has answers.
+        limit: stop after so many samples.
+        seed: for wordings, marks and choices; the same seed gives the same samples.
+        quarantine: where bad records go; without one they are counted, and the count is logged at the end.
+        check_images: make sure that every image is there and can be used. False takes the official paths unseen.
+        options: settings of the row's reader, on top of ``row.options``.
+
+    Raises:
+        DataError: an unknown name or split, a missing file, or a larger share of bad records than the quarantine allows.
+    """
+    row = find_row(name)
+    locator = Locator(root)
+    if split is None:
+        splits = _default_splits(row, locator)
+    else:
+        known = row.split_name(split)
+        if known is None:
+            raise DataError(f"{name} has no split {split!r}", remedy=f"Choose one of {', '.join(row.splits)}.")
+        splits = [known]
+    own = quarantine if quarantine is not None else Quarantine(max_share=row.max_share)
+    return _stream(row, locator, splits, limit, seed, own, check_images, {**row.options, **options}, quarantine is None)
+
+
+def _stream(
+    row: SourceRow,
+    locator: Locator,
+    splits: list[str],
+    limit: int | None,
+    seed: int,
+    quarantine: Quarantine,
+    check_images: bool,
+    options: dict[str, Any],
+    announce: bool,
+) -> Iterator[Sample]:
+    seen: set[int] = set()
+    given, bad, total, next_check = 0, 0, 0, FIRST_CHECK
+    for split in splits if limit is None or limit > 0 else ():
+        reading = Reading(row, locator, split, seed=seed, quarantine=quarantine, check_images=check_images, options=options, seen=seen)
+        for sample in READERS[row.format](reading):
+            yield sample
+            given += 1
+            if limit is not None and given >= limit:
+                break
+            if total + reading.total >= next_check:
+                next_check *= 2
+                _check(quarantine, bad + reading.bad, total + reading.total)
+        bad, total = bad + reading.bad, total + reading.total
+        if limit is not None and given >= limit:
+            break
+    if announce and bad:
+        reasons = ", ".join(f"{count} {reason}" for reason, count in quarantine.counts().most_common(5))
+        log.warning("%s: %d of %d records cannot be used (%s)", row.name, bad, total, reasons)
+    _check(quarantine, bad, total)
+
+
+def _check(quarantine: Quarantine, bad: int, total: int) -> None:
+    """Stop if this stream's share of bad records is over what `quarantine` allows."""
+    if bad and bad > quarantine.max_share * max(total, bad):
+        first = quarantine.entries[-bad] if bad <= len(quarantine.entries) else quarantine.entries[0]
+        raise DataError(
+            f"{bad} of {total} records cannot be used, more than the allowed {quarantine.max_share:.0%}; the first: {first['reason']}",
+            file=first["file"],
+            record=first["record"],
+            remedy=f"See {quarantine.path or 'the quarantine'} for all of them, or allow a larger share.",
+        )

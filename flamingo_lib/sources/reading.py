@@ -1,0 +1,276 @@
+"""One pass over one split of one dataset: finds files and images, builds samples, puts bad records aside.
+
+A format reader is a function from a `Reading` to samples. It wraps the work on each record in ``with reading.keep(file, key)``:
+whatever is wrong with that record is written to the quarantine with a reason, and the reader goes on with the next.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import DataError
+from ..records import Box, Sample, Turn
+from ..storage import Quarantine
+from . import json_stream
+from .images import probe, resolve
+from .prompts import wording
+from .row import SourceRow
+
+SIZES_KEPT = 65_536
+"""Image sizes remembered in a pass, so that the many questions about one image look at its file once."""
+
+
+class BadRecord(Exception):
+    """A record that cannot be used; the text says why. It never leaves a `Reading`."""
+
+
+def variants(place: str) -> list[str]:
+    """``a/|b/|c`` as ``a/b/c``, ``b/c``, ``c``."""
+    parts = place.split("|")
+    return ["".join(parts[start:]) for start in range(len(parts))]
+
+
+class Locator:
+    """Finds the files of a row under `root`, in the official place or slightly off it."""
+
+    def __init__(self, root: str | PathLike) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise DataError(
+                "the folder of the dataset is missing", file=self.root, remedy="Give the folder that holds the downloaded files."
+            )
+        self.prefixes = [""] + sorted(
+            f"{entry.name}/" for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
+        )[:64]
+        self._best: dict[str, str] = {}
+
+    def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+        """Paths, relative to the root, of the first of `places` that exists; empty if none does."""
+        for prefix in self.prefixes:
+            for place in places:
+                for variant in variants(place):
+                    path = prefix + variant.format_map(values)
+                    if "*" in path:
+                        pattern = "*".join(glob.escape(part) for part in path.split("*"))
+                        found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
+                        if found:
+                            return found
+                    elif (self.root / path).is_file():
+                        return [path]
+        return []
+
+    def image(self, places: Sequence[str], values: Mapping[str, Any]) -> str:
+        """The path of an image, relative to the root; where the last one was found is looked first."""
+        key = places[0]
+        if key in self._best:
+            path = self._best[key].format_map(values)
+            if (self.root / path).is_file():
+                return path
+        for prefix in self.prefixes:
+            for place in places:
+                for variant in variants(place):
+                    path = prefix + variant.format_map(values)
+                    if (self.root / path).is_file():
+                        self._best[key] = prefix.replace("{", "{{").replace("}", "}}") + variant
+                        return path
+        raise BadRecord(f"the image is missing: {variants(places[0])[0].format_map(values)}")
+
+
+class Reading:
+    """The state of one pass.
+
+    Attributes:
+        row: what is read.
+        split: the row's name of the split.
+        seed: for wordings, marks and choices of this pass.
+        options: the row's, with the caller's on top.
+        total: records seen so far, good and bad.
+        bad: records put aside so far.
+    """
+
+    def __init__(
+        self,
+        row: SourceRow,
+        locator: Locator,
+        split: str,
+        *,
+        seed: int,
+        quarantine: Quarantine,
+        check_images: bool,
+        options: Mapping[str, Any],
+        seen: set[int],
+    ) -> None:
+        self.row, self.locator, self.split, self.seed = row, locator, split, seed
+        self.root = locator.root
+        self.quarantine, self.check_images = quarantine, check_images
+        self.options = options
+        self.values = {"split": split, **row.splits[split]}
+        self.total = self.bad = 0
+        self._seen = seen
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._file = self._key = ""
+
+    # files
+
+    def files(self, role: str, **values: Any) -> list[str]:
+        """The files of `role` of this split, relative to the root; empty if there are none."""
+        return self.locator.find(self.row.files[role], {**self.values, **values})
+
+    def file(self, role: str, **values: Any) -> str:
+        """The one file of `role`; a missing one is a `DataError` that names where it should be."""
+        found = self.files(role, **values)
+        if not found:
+            place = variants(self.row.files[role][0])[0].format_map({**self.values, **values})
+            raise DataError(
+                f"the {role} file of {self.row.name} ({self.split}) is missing",
+                file=self.root / place,
+                remedy=f"See {self.row.homepage} for where to get it, or run `flamingo sources check {self.row.name} {self.root}`.",
+            )
+        return found[0]
+
+    def items(self, file: str, sections: Collection[str] | None = None, *, lines: bool = False) -> Iterator[tuple[str, int | str, Any]]:
+        """(section, key, record) of a JSON file (`json_stream`); what cannot be read goes to the quarantine."""
+        path = resolve(self.root, file)
+
+        def report(record: str, reason: str) -> None:
+            self.total += 1
+            self.put_aside(file, record, reason)
+
+        if lines:
+            yield from json_stream.read_json_lines(path, report)
+        else:
+            yield from json_stream.read_items(path, sections, report)
+
+    def lines(self, file: str) -> Iterator[tuple[int, str]]:
+        """(number, text) of a text file's lines that are not blank."""
+
+        def report(record: str, reason: str) -> None:
+            self.total += 1
+            self.put_aside(file, record, reason)
+
+        yield from json_stream.read_lines(resolve(self.root, file), report)
+
+    # records
+
+    def put_aside(self, file: str, record: str | int, reason: str) -> None:
+        """Write one record to the quarantine."""
+        self.bad += 1
+        self.quarantine.add(file=file, record=record, reason=reason)
+
+    def keep(self, file: str, key: str | int) -> Reading:
+        """A context for the work on record `key` of `file`: an error inside puts the record aside and goes no further."""
+        self._file, self._key = file, str(key)
+        self.total += 1
+        return self
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        if kind is None:
+            return False
+        if issubclass(kind, BadRecord):
+            reason = str(error)
+        elif issubclass(kind, DataError):
+            reason = f"{error.what}: {error.file}" if error.file is not None else error.what
+        elif issubclass(kind, KeyError):
+            reason = f"a field is missing: {error.args[0] if error.args else '?'}"
+        elif issubclass(kind, (TypeError, ValueError, IndexError, AttributeError)):
+            reason = f"malformed: {error}"
+        else:
+            return False
+        self.put_aside(self._file, self._key, reason)
+        return True
+
+    # parts of a sample
+
+    def wording(self, pool: str, key: str | int, **values: str) -> str:
+        """An instruction of `pool`, chosen by the seed and the record's key."""
+        return wording(pool, seed=self.seed, key=f"{self.row.name}/{self.split}/{key}", **values)
+
+    def image(self, **values: Any) -> str:
+        """The path of an image, relative to the root; a missing one is a bad record."""
+        for value in values.values():
+            if isinstance(value, str) and (value.startswith("/") or ".." in value.replace("\\", "/").split("/")):
+                raise BadRecord(f"the image path leaves the root: {value}")
+        values = {**self.values, **values}
+        if not self.check_images:
+            return variants(self.row.images[0])[0].format_map(values)
+        return self.locator.image(self.row.images, values)
+
+    def size(self, path: str) -> tuple[int, int]:
+        """Width and height of an image in pixels, after making sure that it can be used."""
+        if path not in self._sizes:
+            if len(self._sizes) >= SIZES_KEPT:
+                self._sizes.clear()
+            self._sizes[path] = probe(self.root, path)
+        return self._sizes[path]
+
+    def sample(
+        self,
+        key: str | int,
+        *,
+        instruction: str,
+        raw: str,
+        images: Sequence[str] = (),
+        boxes: Sequence[Box] = (),
+        turns: Sequence[Turn] = (),
+        task: str = "",
+        **meta: Any,
+    ) -> Sample:
+        """A `Sample` with its id, after the checks that every source shares; raises `BadRecord`."""
+        raw, instruction = raw.strip(), instruction.strip()
+        if not raw:
+            hint = " (the makers publish no answers of this split)" if self.split in self.row.unlabelled else ""
+            raise BadRecord("empty annotation" + hint)
+        if not instruction:
+            raise BadRecord("empty instruction")
+        for text in (raw, instruction):
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                raise BadRecord("not UTF-8: half of a surrogate pair") from None
+        for path in images:
+            if self.check_images:
+                self.size(path)
+        return Sample(
+            id=self._unique(f"{self.row.name}/{self.split}/{key}"),
+            source=self.row.name,
+            task=task or self.row.task,
+            images=tuple(images),
+            instruction=instruction,
+            raw=raw,
+            boxes=tuple(boxes),
+            turns=tuple(turns),
+            meta=MappingProxyType({"split": self.split, **meta}),
+        )
+
+    def _unique(self, name: str) -> str:
+        if hash(name) not in self._seen:
+            self._seen.add(hash(name))
+            return name
+        if not self.row.ids_repeat:
+            raise BadRecord(f"duplicate id: {name}")
+        number = 2
+        while hash(f"{name}~{number}") in self._seen:
+            number += 1
+        return self._unique(f"{name}~{number}")
+
+
+def text_of(record: Mapping[str, Any], field: str) -> str:
+    """The text in `field`, its white space made single; a missing field or another type is a bad record."""
+    value = record[field]
+    if not isinstance(value, str):
+        raise BadRecord(f"the field {field} is not text")
+    return " ".join(value.split())
+
+
+def sentence(text: str) -> str:
+    """`text` with a full stop at its end if it has no sentence end."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?\"'" else text + "."

@@ -1,0 +1,1 @@
+"""The catalogue's rows, by kind of dataset."""
