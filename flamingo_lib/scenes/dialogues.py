@@ -88,20 +88,35 @@ def _larger(generator: Random) -> Dialogue:
     large = generator.random() < 0.5
     word, best, rest = ("larger", max(a, b), min(a, b)) if large else ("smaller", min(a, b), max(a, b))
     instruction = _pick(generator, f"Which number is {word}, {a} or {b}?", f"What is {word}, {a} or {b}?")
-    return instruction, _pick(generator, f"The {word} number is {best}.", f"{best} is {word} than {rest}.", f"{best} is the {word} one, since it is {word} than {rest}."), str(best)
+    return (
+        instruction,
+        _pick(
+            generator,
+            f"The {word} number is {best}.",
+            f"{best} is {word} than {rest}.",
+            f"{best} is the {word} one, since it is {word} than {rest}.",
+        ),
+        str(best),
+    )
 
 
 def _next_number(generator: Random) -> Dialogue:
     a = generator.randint(1, 19)
     word, result = generator.choice((("after", a + 1), ("before", a - 1)))
     instruction = _pick(generator, f"Which number comes {word} {a}?", f"What number comes right {word} {a}?")
-    return instruction, _pick(generator, f"The number {result} comes {word} {a}.", f"The number that comes right {word} {a} is {result}."), str(result)
+    return (
+        instruction,
+        _pick(generator, f"The number {result} comes {word} {a}.", f"The number that comes right {word} {a} is {result}."),
+        str(result),
+    )
 
 
 def _word_number(generator: Random) -> Dialogue:
     number = generator.randint(0, 10)
     instruction = _pick(generator, f"How do you write {number} as a word?", f"What is the word for the number {number}?")
-    answer = _pick(generator, f"The word for the number {number} is {NUMBERS[number]}.", f"You write the number {number} as {NUMBERS[number]}.")
+    answer = _pick(
+        generator, f"The word for the number {number} is {NUMBERS[number]}.", f"You write the number {number} as {NUMBERS[number]}."
+    )
     return instruction, answer, NUMBERS[number]
 
 
@@ -116,8 +131,15 @@ def _mix(generator: Random) -> Dialogue:
     a, b, result = generator.choice(MIXES)
     if generator.random() < 0.5:
         a, b = b, a
-    instruction = _pick(generator, f"What do you get if you mix {a} and {b}?", f"Which color do {a} and {b} make?", f"What color is a mix of {a} and {b}?")
-    answer = _pick(generator, f"If you mix {a} and {b}, you get {result}.", f"A mix of {a} and {b} gives you {result}.", f"The colors {a} and {b} make {result}.")
+    instruction = _pick(
+        generator, f"What do you get if you mix {a} and {b}?", f"Which color do {a} and {b} make?", f"What color is a mix of {a} and {b}?"
+    )
+    answer = _pick(
+        generator,
+        f"If you mix {a} and {b}, you get {result}.",
+        f"A mix of {a} and {b} gives you {result}.",
+        f"The colors {a} and {b} make {result}.",
+    )
     return instruction, answer, result
 
 
@@ -155,21 +177,31 @@ def _day(generator: Random) -> Dialogue:
 def _colored(generator: Random) -> Dialogue:
     thing, color = generator.choice(COLORED)
     instruction = _pick(generator, f"What color is {thing}?", f"Which color does {thing} have?")
-    return instruction, _pick(generator, f"{capital(thing)} is {color}.", f"The color of {thing} is {color}.", f"{capital(thing)} usually is {color}."), color
+    return (
+        instruction,
+        _pick(generator, f"{capital(thing)} is {color}.", f"The color of {thing} is {color}.", f"{capital(thing)} usually is {color}."),
+        color,
+    )
 
 
 def _legs(generator: Random) -> Dialogue:
     animal, legs = generator.choice(LEGS)
     instruction = _pick(generator, f"How many legs does {article(animal)} have?", f"What is the number of legs of {article(animal)}?")
     count = NUMBERS[legs] if legs else "no"
-    return instruction, _pick(generator, f"{capital(article(animal))} has {count} legs.", f"As far as I know, {article(animal)} has {count} legs."), str(legs)
+    return (
+        instruction,
+        _pick(generator, f"{capital(article(animal))} has {count} legs.", f"As far as I know, {article(animal)} has {count} legs."),
+        str(legs),
+    )
 
 
 def _heavier(generator: Random) -> Dialogue:
     small, large = sorted(generator.sample(range(len(HEAVIER)), 2))
     a, b = HEAVIER[small], HEAVIER[large]
     first, second = (a, b) if generator.random() < 0.5 else (b, a)
-    instruction = _pick(generator, f"Which is larger, {article(first)} or {article(second)}?", f"Is {article(first)} larger than {article(second)}?")
+    instruction = _pick(
+        generator, f"Which is larger, {article(first)} or {article(second)}?", f"Is {article(first)} larger than {article(second)}?"
+    )
     curt = b if instruction.startswith("Which") else "yes" if first == b else "no"
     lead = "" if curt == b else f"{capital(curt)}, "
     fact = _pick(generator, f"{article(b)} is larger than {article(a)}", f"{article(a)} is smaller than {article(b)}")
@@ -179,7 +211,9 @@ def _heavier(generator: Random) -> Dialogue:
 def _sorted(generator: Random) -> Dialogue:
     numbers = generator.sample(range(10), 3)
     text = ", ".join(map(str, sorted(numbers)))
-    instruction = _pick(generator, f"Can you sort the numbers {', '.join(map(str, numbers))}?", f"Put the numbers {', '.join(map(str, numbers))} in order.")
+    instruction = _pick(
+        generator, f"Can you sort the numbers {', '.join(map(str, numbers))}?", f"Put the numbers {', '.join(map(str, numbers))} in order."
+    )
     return instruction, _pick(generator, f"The numbers in order are {text}.", f"In order, the numbers are {text}."), text
 
 

@@ -123,9 +123,7 @@ class Scene:
     def find(self, *, color: str | None = None, shape: str | None = None, size: str | None = None) -> tuple[SceneObject, ...]:
         """The objects that have all the attributes given."""
         return tuple(
-            item
-            for item in self.objects
-            if color in (None, item.color) and shape in (None, item.shape) and size in (None, item.size)
+            item for item in self.objects if color in (None, item.color) and shape in (None, item.shape) and size in (None, item.size)
         )
 
     @property

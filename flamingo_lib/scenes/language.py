@@ -199,5 +199,3 @@ def conversation(generator: Random, scene: Scene, questions: list[Question]) -> 
         answer = answer_sentence(generator, question)
         turns.append((question.text, wrapped(generator, answer, extra, opener=0.3 if index else 0.6, closer=0.5 if last else 0.2)))
     return turns
-
-

@@ -124,7 +124,10 @@ def _largest(generator: Random, scene: Scene) -> Answered | None:
     name = found[0].name()
     instruction = generator.choice((f"Which object is the {most}?", f"Can you find the {most} object?"))
     answer = generator.choice(
-        (f"The {name} is the only {size} object, so it is the {most} one.", f"The {most} one is the {name}, since it is the only {size} object.")
+        (
+            f"The {name} is the only {size} object, so it is the {most} one.",
+            f"The {most} one is the {name}, since it is the only {size} object.",
+        )
     )
     return instruction, answer, name
 

@@ -129,4 +129,3 @@ def _rounded_polygon(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]
     draw.line([*points, points[0]], fill=255, width=max(1, round(2 * radius)))
     for x, y in points:
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
-
