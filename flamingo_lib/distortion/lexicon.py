@@ -141,8 +141,8 @@ GRAND = {
 CASUAL = {
     "yes": "yeah", "no": "nah", "there is": "theres", "there are": "theres", "it is": "its", "it is not": "it aint", "is not": "aint",
     "are not": "aint", "going to": "gonna", "want to": "wanna", "because": "cuz", "you": "u", "are": "r", "your": "ur", "and": "n",
-    "very": "super", "people": "folks", "kind of": "kinda", "a lot of": "lots of", "please": "pls", "okay": "ok", "picture": "pic", "image": "pic",
-    "i do not know": "dunno", "man": "guy", "children": "kids", "something": "smth", "with": "w/",
+    "very": "super", "people": "folks", "kind of": "kinda", "a lot of": "lots of", "please": "pls", "okay": "ok",
+    "picture": "pic", "image": "pic", "i do not know": "dunno", "man": "guy", "children": "kids", "something": "smth", "with": "w/",
 }  # fmt: skip
 """Neat phrases to careless ones."""
 
