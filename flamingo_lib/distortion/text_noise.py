@@ -151,6 +151,9 @@ def _swap_words(pieces: Pieces, places: list[int], generator: random.Random) -> 
         if low == 0 and one.istitle() and two.islower():
             one, two = one.lower(), two.capitalize()
         pieces[low][1], pieces[high][1] = two, one
+    for (_, before), piece in zip(pieces, pieces[1:], strict=False):
+        if not piece[0] and before[-1:].isalnum() and piece[1][:1].isalnum():
+            piece[0] = " "  # a comma that stood between has moved away
 
 
 WORD_ACTIONS = ("delete", "swap", "crop")

@@ -40,7 +40,7 @@ def ours(name, text, seed):
 @pytest.mark.parametrize("name", sorted(REFERENCE["operators"]))
 def test_edit_rates_are_nlpaugs(name):
     """On the same texts at the same rates, mean and spread of the edited share agree within sampling error and a tenth."""
-    draws = 40
+    draws, texts = 40, list(enumerate(REFERENCE["texts"]))
     rates = [
         edit_rates(text, ours(name, text, f"{name}/{index}/{draw}"))
         for index, text in enumerate(REFERENCE["texts"])
@@ -126,11 +126,10 @@ def test_counting():
     assert [edit_count(size, rate) for size, rate in ((10, 0.3), (10, 0.0), (2, 0.9), (100, 0.3), (1, 1.0))] == [3, 1, 2, 10, 1]
 
 
-@given(
-    st.text(max_size=80)
-    | st.lists(st.sampled_from(["naïve", "e\u0301tude", "हिन्दी", "👩\u200d👩\u200d👧", "🇫🇷", "no.", "ok! "])).map(" ".join),
-    st.integers(0, 1000),
-)
+PIECES = st.sampled_from(["naïve", "e\u0301tude", "हिन्दी", "👩\u200d👩\u200d👧", "🇫🇷", "no.", "ok! "])
+
+
+@given(st.text(max_size=80) | st.lists(PIECES).map(" ".join), st.integers(0, 1000))
 @settings(max_examples=400, deadline=None)
 def test_any_text_survives(text, seed):
     after, steps = noise_steps(text, random.Random(seed))
