@@ -2,5 +2,15 @@
 
 from .config import FlamingoConfig
 from .flamingo import FlamingoForConditionalGeneration, FlamingoOutput
+from .generation import generate_batch
+from .images import FlamingoImageProcessor
+from .processor import FlamingoProcessor
 
-__all__ = ["FlamingoConfig", "FlamingoForConditionalGeneration", "FlamingoOutput"]
+__all__ = [
+    "FlamingoConfig",
+    "FlamingoForConditionalGeneration",
+    "FlamingoImageProcessor",
+    "FlamingoOutput",
+    "FlamingoProcessor",
+    "generate_batch",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -52,8 +52,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
     main_input_name = "input_ids"
     input_modalities = ("image", "text")
     supports_gradient_checkpointing = True
-    _no_split_modules = ["FlamingoLayer"]
-    _skip_keys_device_placement = ["past_key_values"]
+    _no_split_modules: ClassVar = ["FlamingoLayer"]
+    _skip_keys_device_placement: ClassVar = ["past_key_values"]
     _supports_sdpa = True
     _supports_flash_attn = True
     _supports_flex_attn = True
@@ -256,7 +256,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         Args:
             input_ids: (b, t).
             attention_mask: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
-            attended_image: (b, t) integers, 0: looks at none, k: at the row's k-th image. By default `config.media_rule` over the whole row.
+            attended_image: (b, t) integers, 0: looks at none, k: at the row's k-th image. By default `config.media_rule` over the row.
             pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold anything.
             visual_memory: the images' keys and values from `remember`, instead of any of these.
             num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.

@@ -43,6 +43,10 @@ class VisualMemory:
 
         return VisualMemory({i: (pick(k), pick(v)) for i, (k, v) in self.keys_values.items()}, 1, self.latents_per_image, selected=True)
 
+    def keep(self, rows: Tensor) -> VisualMemory:
+        """Only these rows."""
+        return replace(self, keys_values={i: (k[rows], v[rows]) for i, (k, v) in self.keys_values.items()})
+
     def repeat(self, times: int) -> VisualMemory:
         """Each row `times` times in a row, as beams need it."""
         pairs = {i: (k.repeat_interleave(times, 0), v.repeat_interleave(times, 0)) for i, (k, v) in self.keys_values.items()}

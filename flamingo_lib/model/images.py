@@ -1,0 +1,101 @@
+"""Pictures to normalised pixels: the resize, crop and scaling of CLIP, on plain Pillow and NumPy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoImageProcessor
+from transformers.image_processing_utils import BaseImageProcessor
+
+from ..errors import ConfigError, DataError
+from ..sources.images import open_image
+from .config import FlamingoConfig
+
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+Picture = Image.Image | np.ndarray | str | os.PathLike
+"""A Pillow image, a uint8 array (h, w, 3), or a file."""
+
+
+class FlamingoImageProcessor(BaseImageProcessor):
+    """Makes square, normalised images for a vision tower.
+
+    Args:
+        size: side in pixels.
+        mean, std: of the three channels, for values from 0 to 1.
+        fit: "crop" scales the shorter side to `size` (bicubic, antialiased) and cuts out the middle, as CLIP does; "squash" scales both.
+
+    Raises:
+        ConfigError: an unknown `fit`.
+    """
+
+    model_input_names = ("pixel_values",)
+
+    def __init__(
+        self, size: int = 224, mean: Sequence[float] = CLIP_MEAN, std: Sequence[float] = CLIP_STD, fit: str = "crop", **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        if fit not in ("crop", "squash"):
+            raise ConfigError(f"unknown image fit {fit!r}", remedy="Use crop or squash.")
+        self.size, self.mean, self.std, self.fit = size, list(mean), list(std), fit
+
+    def pixels(self, images: Sequence[Picture]) -> Tensor:
+        """n pictures to (n, 3, size, size) float32; n may be 0. The same picture always gives the same pixels."""
+        out = np.empty((len(images), self.size, self.size, 3), np.float32)
+        for index, image in enumerate(images):
+            out[index] = self._square(to_picture(image))
+        out /= 255.0
+        out -= np.asarray(self.mean, np.float32)
+        out /= np.asarray(self.std, np.float32)
+        return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
+
+    def __call__(self, images: Picture | Sequence[Picture], **kwargs) -> dict[str, Tensor]:
+        """``{"pixel_values": (n, 3, size, size)}``."""
+        single = isinstance(images, (Image.Image, np.ndarray, str, os.PathLike))
+        return {"pixel_values": self.pixels([images] if single else images)}
+
+    def _square(self, image: Image.Image) -> Image.Image:
+        width, height = image.size
+        if (width, height) == (self.size, self.size):
+            return image
+        if self.fit == "squash":
+            return image.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        if width <= height:
+            scaled = (self.size, int(self.size * height / width))
+        else:
+            scaled = (int(self.size * width / height), self.size)
+        image = image.resize(scaled, Image.Resampling.BICUBIC)
+        left, top = (round((side - self.size) / 2.0) for side in scaled)
+        return image.crop((left, top, left + self.size, top + self.size))
+
+
+def to_picture(image: Picture) -> Image.Image:
+    """Any `Picture` as RGB; files are opened with the checks of `sources.images`.
+
+    Raises:
+        DataError: not a picture, an array of another shape or type, NaN or Inf, or a file that can't be used.
+    """
+    if isinstance(image, Image.Image):
+        return image if image.mode == "RGB" else image.convert("RGB")
+    if isinstance(image, (str, os.PathLike)):
+        path = Path(image)
+        return open_image(path.parent, path.name)
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] != 3:
+            raise DataError(f"an image array of shape {image.shape}", remedy="Give (height, width, 3).")
+        if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
+            raise DataError("NaN or Inf among the pixels of an image array")
+        if image.dtype != np.uint8:
+            raise DataError(f"an image array of {image.dtype}", remedy="Give uint8 values from 0 to 255.")
+        return Image.fromarray(image)
+    raise DataError(f"not an image: {type(image).__name__}", remedy="Give a Pillow image, a uint8 array or a file.")
+
+
+AutoImageProcessor.register(FlamingoConfig, image_processor_classes=dict.fromkeys(("pil", "torchvision"), FlamingoImageProcessor))

@@ -1,0 +1,177 @@
+"""`FlamingoProcessor`: chats or interleaved text, with their images, to the tensors of `forward` and `generate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase
+from transformers.processing_utils import ProcessorMixin
+
+from ..chat.media import attended_images
+from ..chat.template import IMAGE, ChatTemplate, ChatTurn, Rendered
+from ..errors import DataError
+from .config import FlamingoConfig
+from .flamingo import IGNORED
+from .images import FlamingoImageProcessor, Picture
+
+
+class FlamingoProcessor(ProcessorMixin):
+    """Image processor, tokenizer and chat template of one model; saved with it and loaded from its folder.
+
+    Args:
+        media_rule, image_position, within_turn, rewriter_marker: the rules of `chat.template.ChatTemplate`.
+    """
+
+    def __init__(
+        self,
+        image_processor: FlamingoImageProcessor,
+        tokenizer: PreTrainedTokenizerBase,
+        media_rule: str = "preceding",
+        image_position: str = "before",
+        within_turn: bool = True,
+        rewriter_marker: str = "Assistant",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(image_processor, tokenizer, **kwargs)
+        self.media_rule, self.image_position = media_rule, image_position
+        self.within_turn, self.rewriter_marker = within_turn, rewriter_marker
+
+    @cached_property
+    def template(self) -> ChatTemplate:
+        """The chat template under this processor's rules."""
+        return ChatTemplate(
+            self.tokenizer,
+            media_rule=self.media_rule,
+            image_position=self.image_position,
+            within_turn=self.within_turn,
+            rewriter_marker=self.rewriter_marker,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        self.__dict__.pop("template", None)  # made again on demand
+        return super().to_dict()
+
+    def __call__(
+        self,
+        chats: Sequence[Sequence[ChatTurn]] | None = None,
+        images: Sequence[Sequence[Picture]] | None = None,
+        text: Sequence[str] | None = None,
+        *,
+        system: bool = True,
+        generation_prompt: bool = True,
+        padding_side: str = "left",
+        max_length: int | None = None,
+    ) -> BatchFeature:
+        """b rows as tensors.
+
+        Args:
+            chats: the turns of each row; or `text`: each row as text in which `<image>` stands for an image, looked at over the whole row.
+            images: each row's pictures in the order of its `<image>` tokens.
+            system: begin chats with the system message.
+            generation_prompt: end where the model goes on; else every turn needs a response, and `labels` are returned.
+            padding_side: "left" to generate, "right" to train.
+            max_length: tokens a row may have.
+
+        Returns:
+            input_ids, attention_mask, attended_image, each (b, t); num_images (b,); pixel_values (b, m, 3, h, w) if there are any
+            images; labels (b, t) without `generation_prompt`.
+
+        Raises:
+            DataError: no rows, a row with no text, more or fewer images than `<image>` tokens, or too long a row; the row is named.
+        """
+        rows = self.render(chats=chats, text=text, system=system, generation_prompt=generation_prompt)
+        pictures = [list(row) for row in images] if images is not None else [[] for _ in rows]
+        if len(pictures) != len(rows):
+            raise DataError(
+                f"{len(rows)} rows of text but {len(pictures)} of images", remedy="Give a list of images, maybe empty, for each row."
+            )
+        for index, (row, given) in enumerate(zip(rows, pictures, strict=True)):
+            if row.n_images != len(given):
+                raise DataError(
+                    f"{row.n_images} <image> tokens but {len(given)} images", record=f"row {index}", remedy="Give one image for each."
+                )
+            if max_length is not None and len(row) > max_length:
+                raise DataError(f"{len(row)} tokens, more than {max_length}", record=f"row {index}", remedy="Cut the text or drop turns.")
+        batch = pad_rows(rows, self.template.tokenizer.pad_token_id or 0, padding_side, labels=chats is not None and not generation_prompt)
+        slots = max(len(given) for given in pictures)
+        if slots:
+            size = self.image_processor.size
+            batch["pixel_values"] = torch.zeros(len(rows), slots, 3, size, size)
+            for index, given in enumerate(pictures):
+                try:
+                    batch["pixel_values"][index, : len(given)] = self.image_processor.pixels(given)
+                except DataError as error:
+                    if error.file is not None:
+                        raise
+                    raise DataError(error.what, record=f"row {index}", remedy=error.remedy) from error
+        return BatchFeature(batch)
+
+    def render(
+        self,
+        *,
+        chats: Sequence[Sequence[ChatTurn]] | None = None,
+        text: Sequence[str] | None = None,
+        system: bool = True,
+        generation_prompt: bool = True,
+    ) -> list[Rendered]:
+        """The rows of `__call__` before padding."""
+        if (chats is None) == (text is None):
+            raise DataError("give either chats or text")
+        if isinstance(text, str):
+            raise DataError("text is one string", remedy="Give a list of rows.")
+        given = chats if chats is not None else text
+        if not given:
+            raise DataError("the batch is empty", remedy="Give at least one row.")
+        rows = []
+        for index, row in enumerate(given):
+            empty = any(not turn.instruction.strip() for turn in row) if chats is not None else not row.strip()
+            if empty:
+                raise DataError("the text is empty", record=f"row {index}", remedy="Give every row, and every turn of a chat, some text.")
+            try:
+                if chats is not None:
+                    rows.append(self.template.render(row, system=system, generation_prompt=generation_prompt))
+                else:
+                    rows.append(self._interleaved(row))
+            except DataError as error:
+                raise DataError(error.what, record=f"row {index}", remedy=error.remedy) from error
+        return rows
+
+    def _interleaved(self, text: str) -> Rendered:
+        """Text with `<image>` in it, as the base model reads it: no turns, no roles."""
+        template = self.template
+        ids = [template.bos_id, *self.tokenizer(text, add_special_tokens=False)["input_ids"]]
+        attended = attended_images(ids, template.image_token_id, self.media_rule)
+        return Rendered(ids, [False] * len(ids), attended, [1] * len(ids), text.count(IMAGE))
+
+    def responses(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Generated ids (without the prompt) as texts, special tokens and outer spaces removed."""
+        return [self.tokenizer.decode(list(row), skip_special_tokens=True).strip() for row in ids]
+
+
+def pad_rows(rows: Sequence[Rendered], pad_token_id: int, side: str, *, labels: bool = False) -> dict[str, torch.Tensor]:
+    """b rendered rows to input_ids, attention_mask, attended_image (b, t), num_images (b,), and labels (b, t) on request."""
+    if side not in ("left", "right"):
+        raise DataError(f"unknown padding side {side!r}", remedy="Use left or right.")
+    length = max(len(row) for row in rows)
+
+    def table(values: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
+        pads = [[fill] * (length - len(row)) for row in values]
+        lines = [[*pad, *row] if side == "left" else [*row, *pad] for row, pad in zip(values, pads, strict=True)]
+        return torch.tensor(lines, dtype=torch.long)
+
+    batch = {
+        "input_ids": table([row.ids for row in rows], pad_token_id),
+        "attention_mask": table([[1] * len(row) for row in rows], 0),
+        "attended_image": table([row.attended for row in rows], 0),
+        "num_images": torch.tensor([row.n_images for row in rows]),
+    }
+    if labels:
+        marked = [[token if trained else IGNORED for token, trained in zip(row.ids, row.loss_mask, strict=True)] for row in rows]
+        batch["labels"] = table(marked, IGNORED)
+    return batch
+
+
+AutoProcessor.register(FlamingoConfig, FlamingoProcessor)
