@@ -1,0 +1,145 @@
+"""Training itself: the loss against a slow independent computation, hard kills, and two processes."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from flamingo_lib.errors import CheckpointError, ConfigError, FlamingoError
+from flamingo_lib.training.dataset import WindowDataset
+from flamingo_lib.training.trainer import checkpoints, training_arguments
+from tests.training import tiny_stage
+
+PROGRAM = Path(tiny_stage.__file__)
+
+
+def slow_loss(model, rows):
+    """Mean over all responses' tokens of -log p(token | everything before it), one forward pass for each token."""
+    losses = []
+    for row in rows:
+        latents = torch.from_numpy(tiny_stage.fetch(row.images))[None] if row.images else None
+        for position in np.flatnonzero(row.labelled):
+            output = model(
+                input_ids=torch.from_numpy(row.ids[:position].astype(np.int64))[None],
+                vision_tokens=latents,
+                attended_image=torch.from_numpy(row.attended[:position])[None] if row.images else None,
+                use_cache=False,
+            )
+            probabilities = output.logits[0, -1].double().exp()
+            losses.append(-torch.log(probabilities[int(row.ids[position])] / probabilities.sum()))
+    return torch.stack(losses).mean()
+
+
+def test_loss_and_gradients_equal_a_slow_computation(tmp_path):
+    seen = {}
+    hook = register_optimizer_step_pre_hook(
+        lambda optimizer, *_: seen.update(
+            {id(weight): weight.grad.clone() for group in optimizer.param_groups for weight in group["params"]}
+        )
+    )
+    stage = tiny_stage.STAGE.model_copy(update={"max_steps": 1, "max_grad_norm": 1e9})
+    try:
+        trained, result = tiny_stage.train(tmp_path / "work", dropout=0.0, stage=stage, save_every=None)
+    finally:
+        hook.remove()
+    model = tiny_stage.tiny_model(0.0)
+    dataset = WindowDataset(tiny_stage.tiny_table(), stage, seed=3)
+    rows = [dataset[index] for index in range(stage.batch_size)]
+    assert any(len(set(row.turn.tolist())) > 2 for row in rows) and len({len(row) for row in rows}) > 1
+    loss = slow_loss(model, rows)
+    loss.backward()
+    assert result.curve[0][1] == pytest.approx(loss.item(), abs=2e-6)
+    wanted = {name: weight.grad for name, weight in model.named_parameters() if weight.requires_grad}
+    got = {name: seen[id(weight)] for name, weight in trained.named_parameters() if weight.requires_grad}
+    assert len(wanted) == len(got) == len(seen) > 10
+    for name, grad in wanted.items():
+        assert torch.allclose(got[name], grad, atol=1e-6), name
+        assert grad.abs().max() > 1e-6, name
+    assert result.supervised_tokens == sum(int(row.labelled.sum()) for row in rows)
+
+
+def in_a_process(work, name, kill_at):
+    """Train in a forked process; its exit code."""
+
+    def body():
+        torch.set_num_threads(1)
+        model, result = tiny_stage.train(work, kill_at=kill_at)
+        tiny_stage.write(work.parent, name, model, result)
+
+    process = multiprocessing.get_context("fork").Process(target=body)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path):
+    assert in_a_process(tmp_path / "whole", "whole", -1) == 0
+    assert in_a_process(tmp_path / "work", "resumed", 8 * 3 + 5) == -signal.SIGKILL
+    assert [path.name for path in checkpoints(tmp_path / "work")] == ["checkpoint-2"]
+    (tmp_path / "work/.partial/checkpoint-4").mkdir(parents=True)  # as a kill in the middle of saving leaves it
+    assert in_a_process(tmp_path / "work", "resumed", 8 * 8 + 1) == -signal.SIGKILL
+    assert [path.name for path in checkpoints(tmp_path / "work")] == ["checkpoint-4", "checkpoint-6"]
+    assert in_a_process(tmp_path / "work", "resumed", -1) == 0
+    whole, resumed = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "resumed"))
+    fresh = tiny_stage.tiny_model().state_dict()
+    assert set(whole) == set(resumed)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    changed = {name for name in whole if not torch.equal(whole[name], fresh[name])}
+    assert {name for name in changed if "perceiver" not in name and "gated_cross" not in name} == {n for n in whole if "q_proj" in n}
+    assert json.loads((tmp_path / "resumed.json").read_text())["resumed_from"] == 6
+    assert not (tmp_path / "work").exists()
+
+
+def test_checkpoints_of_another_run_are_not_resumed(tmp_path):
+    assert in_a_process(tmp_path / "work", "x", 8 * 5) == -signal.SIGKILL
+    other = tiny_stage.STAGE.model_copy(update={"learning_rate": 2e-3, "max_steps": 3})
+    _, result = tiny_stage.train(tmp_path / "work", stage=other)
+    assert result.resumed_from == 0 and result.steps == 3
+
+
+def test_two_processes_follow_the_curve_of_one(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(PROGRAM.parents[2]), "OMP_NUM_THREADS": "1"}
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launcher, str(PROGRAM), str(tmp_path), "ddp", "fsdp"], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    model, result = tiny_stage.train(tmp_path / "work", dropout=0.0)
+    for way in ("ddp", "fsdp"):
+        other = json.loads((tmp_path / f"{way}.json").read_text())
+        assert np.allclose(np.array(other["curve"]), np.array(result.curve), atol=1e-4), way
+        weights = load_file(tmp_path / f"{way}.safetensors")
+        assert all(torch.allclose(weights[name], value, atol=1e-4) for name, value in model.state_dict().items()), way
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny_stage, "fetch", lambda files: np.full((len(files), 4, tiny_stage.WIDTH), np.nan, np.float32))
+    with pytest.raises(FlamingoError, match=r"the loss is nan at step 1"):
+        tiny_stage.train(tmp_path / "work")
+
+
+def test_settings_that_cannot_be_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="can't be divided"):
+        training_arguments(tiny_stage.STAGE.model_copy(update={"batch_size": 9}), tmp_path, steps=1, seed=0, save_every=None)
+
+
+def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
+    model, _ = tiny_stage.train(tmp_path / "work", stage=tiny_stage.STAGE.model_copy(update={"max_steps": 1}))
+    from flamingo_lib.training.trainer import WEIGHTS, StageTrainer
+
+    arguments = training_arguments(tiny_stage.STAGE, tmp_path / "t", steps=1, seed=0, save_every=None, cpu=True)
+    trainer = StageTrainer(label="x", model=model, args=arguments, train_dataset=[])
+    trainer._save(str(tmp_path / "t"))
+    assert set(load_file(tmp_path / "t" / WEIGHTS)) == {name for name, weight in model.named_parameters() if weight.requires_grad}
+    model.perceiver.requires_grad_(False)
+    with pytest.raises(CheckpointError, match="train other weights"):
+        trainer._load_from_checkpoint(str(tmp_path / "t"))
