@@ -1,0 +1,215 @@
+"""What changed between two scenes: found, told politely or curtly, and checked in free text (for pairs as in Spot-the-Diff)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from .answers import at
+from .claims import split_sentences
+from .graph import Change, Scene
+from .lexicon import Reference, article, capital
+from .phrases import CLOSERS, TEXT_OPENERS, maybe
+from .reading import Item, read, tokens
+
+
+def find_change(before: Scene, after: Scene) -> Change | None:
+    """The one change that leads from `before` to `after`, as `edit_scene` makes them; None if they are alike."""
+    gone = [item for item in before.objects if item not in after.objects]
+    new = [item for item in after.objects if item not in before.objects]
+    if not gone and not new:
+        return None
+    if not new:
+        return Change("removed", gone[0], None)
+    if not gone:
+        return Change("added", None, new[0])
+    old, item = gone[0], new[0]
+    kind = "recolored" if old.color != item.color else "resized" if old.size != item.size else "moved"
+    return Change(kind, old, item)
+
+
+_LEADS = (
+    "In the second image,",
+    "In the second picture,",
+    "Comparing the two images,",
+    "If you compare the two pictures,",
+    "As you can see,",
+    "The difference is that",
+    "I can see that",
+)
+_REST = ("Everything else is the same.", "The rest of the image is the same.", "All the other objects are the same as before.", "")
+_NONE = (
+    "There is no difference between the two images.",
+    "The two images are the same.",
+    "I cannot see any difference between the two images.",
+)
+
+
+def describe_change(generator: Random, change: Change | None) -> str:
+    """A polite description of `change` in a sentence or two; None says that nothing changed."""
+    if change is None:
+        parts = [generator.choice(_NONE)]
+    else:
+        statement = generator.choice(_statements(change))
+        first = f"{generator.choice(_LEADS)} {statement}." if generator.random() < 0.6 else f"{capital(statement)}."
+        parts = [first, *(rest for rest in maybe(generator, _REST, 0.5) if rest)]
+    closers = tuple(closer for closer in CLOSERS if "the image" not in closer and "the picture" not in closer)
+    return " ".join([*maybe(generator, TEXT_OPENERS, 0.5), *parts, *maybe(generator, closers, 0.4)])
+
+
+def _statements(change: Change) -> tuple[str, ...]:
+    old, new = change.before, change.after
+    if new is None:
+        name, place = change.subject.name(), at(change.subject.position)
+        return (
+            f"the {name} {place} is gone",
+            f"the {name} that was {place} has disappeared",
+            f"the {name} was removed from the {change.subject.position}",
+            f"the {name} is missing",
+            f"the {name} {place} was taken away",
+        )
+    if old is None:
+        name, place = new.name(), at(new.position)
+        return (
+            f"there is a new {name} {place}",
+            f"{article(new.name(size=True))} has appeared {place}",
+            f"{article(name)} was added {place}",
+            f"a new {new.size} {name} has appeared {place}",
+        )
+    name, place = old.name(), at(old.position)
+    if change.kind == "moved":
+        return (
+            f"the {name} has moved from the {old.position} to the {new.position}",
+            f"the {name} moved to the {new.position}",
+            f"the {name} was {place} before and is now {at(new.position)}",
+            f"the {name} is now {at(new.position)}",
+        )
+    if change.kind == "recolored":
+        return (
+            f"the {name} {place} is now {new.color}",
+            f"the {name} has turned {new.color}",
+            f"the {old.shape} {place} has changed its color from {old.color} to {new.color}",
+            f"the color of the {name} has changed to {new.color}",
+        )
+    word = "larger" if new.size == "large" else "smaller"
+    return (
+        f"the {name} is now {new.size}",
+        f"the {name} {place} has become {word}",
+        f"the {old.size} {name} has become {new.size}",
+        f"the {name} {place} is {word} than before",
+    )
+
+
+def curt_change(generator: Random, change: Change | None) -> str:
+    """A hurried annotator's fragment for `change`."""
+    if change is None:
+        return "no difference"
+    old, new, name = change.before, change.after, change.subject.name()
+    place = change.subject.position
+    ways: tuple[str, ...]
+    if new is None:
+        ways = (f"the {name} is gone", f"{name} gone", f"{place} {name} is missing", f"{name} removed from {place}")
+    elif old is None:
+        ways = (f"a new {name}", f"new {name} {place}", f"{new.size} {name} added {at(place)}", f"there is a new {name} {at(place)}")
+    elif change.kind == "moved":
+        ways = (f"{name} moved to {new.position}", f"the {name} is now {at(new.position)}", f"{name} moved from {place} to {new.position}")
+    elif change.kind == "recolored":
+        ways = (f"the {name} is now {new.color}", f"{place} {old.shape} turned {new.color}", f"{name} turned {new.color}")
+    else:
+        word = "larger" if new.size == "large" else "smaller"
+        ways = (f"the {name} is {word}", f"{name} is now {new.size}", f"{name} {place} became {word}")
+    return generator.choice(ways)
+
+
+WORDS = {
+    "moved": {"moved", "moves", "shifted"},
+    "recolored": {"turned", "recolored"},
+    "resized": {"larger", "smaller", "bigger", "grown", "grew", "shrunk", "shrank", "resized"},
+    "added": {"new", "added", "appeared", "appears"},
+    "removed": {"gone", "disappeared", "removed", "missing", "away", "vanished", "without"},
+}
+"""Words that tell the kind of a change; "now", "become" and "changed" leave it to what follows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeReport:
+    """What a text says of a change: how many things, which of them are false, and whether it names the change at all."""
+
+    n_claims: int
+    false_claims: tuple[str, ...]
+    told: bool
+
+    @property
+    def ok(self) -> bool:
+        """True if the change is told and nothing false is said of it."""
+        return self.told and not self.false_claims
+
+
+def check_change(before: Scene, after: Scene, text: str) -> ChangeReport:
+    """Compare what `text` says has changed with what did change from `before` to `after`."""
+    change = find_change(before, after)
+    false: list[str] = []
+    count, told = 0, False
+    for sentence in split_sentences(text):
+        words, items = tokens(sentence), read(sentence)
+        if sentence.rstrip().endswith("?"):
+            continue
+        if ({"same", "no"} & set(words) and {"images", "difference", "pictures"} & set(words)) or {"not", "cannot"} & set(words):
+            count, told = count + 1, change is None or told
+            if change is not None:
+                false.append("no difference")
+            continue
+        kind = _kind(words, items)
+        if kind is None:
+            continue
+        count, told = count + 1, told or (change is not None and kind == change.kind)
+        if change is None or kind != change.kind:
+            false.append(f"something was {kind}")
+            continue
+        more, wrong = _details(change, words, items)
+        count, false = count + more, false + wrong
+    return ChangeReport(count, tuple(false), told)
+
+
+def _kind(words: list[str], items: list[Item]) -> str | None:
+    """The kind of change a sentence tells; None if it tells none."""
+    for kind in ("removed", "added", "moved", "recolored", "resized"):
+        if WORDS[kind] & set(words):
+            return kind
+    if not {"now", "become", "becomes", "became", "changed"} & set(words):
+        return None
+    named = {item.value[0] for item in items if item.kind == "attribute"}
+    if "color" in named:
+        return "recolored"
+    return "resized" if "size" in named else "moved" if any(item.kind == "place" for item in items) else None
+
+
+def _details(change: Change, words: list[str], items: list[Item]) -> tuple[int, list[str]]:
+    """How many details a sentence gives of a change of the right kind, and which of them are false."""
+    old, new = change.before or change.subject, change.after or change.subject
+    false: list[str] = []
+    count = 0
+    named_as = (old,) if any(item.kind == "attribute" for item in items) else (old, new)
+    for item in items:
+        if item.kind == "mention" and item.reference != Reference() and item.determiner != "other":
+            count += 1
+            if not any(item.reference.matches(object) for object in named_as):
+                false.append(item.reference.text())
+    places = [item.value for item in items if item.kind == "place"]
+    allowed = [(old.cell, new.cell)] if len(places) == 2 and change.kind == "moved" else [(old.cell,), (new.cell,)]
+    if change.kind == "moved" and len(places) == 1:
+        allowed = [(new.cell,)]
+    count += len(places)
+    if places and not any(all(cell in place for cell, place in zip(cells, places, strict=False)) for cells in allowed):
+        false.append("where it is")
+    values = [item.value for item in items if item.kind == "attribute"]
+    for name in ("color", "size"):
+        stated = [value for kind, value in values if kind == name]
+        count += len(stated)
+        if stated and (stated[-1] != getattr(new, name) or (len(stated) == 2 and stated[0] != getattr(old, name))):
+            false.append(f"its {name}")
+    if change.kind == "resized" and {"larger", "bigger", "grown", "grew", "smaller", "shrunk", "shrank"} & set(words):
+        count += 1
+        if bool({"larger", "bigger", "grown", "grew"} & set(words)) != (new.size == "large"):
+            false.append("its size")
+    return count, false
