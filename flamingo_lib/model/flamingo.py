@@ -17,6 +17,7 @@ from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
 from .generate import FlamingoGenerationMixin, VisualMemory
 from .layers import Conditioning, conditioning_context, find_layers, passes_keywords, wrap_layers
+from .lora import inject_lora
 from .media import attended_images, check_attended, check_counts, look_mask
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
@@ -90,10 +91,6 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
                 for index in config.gated_layers
             },
         )
-        if config.lora:
-            from .lora import inject_lora
-
-            inject_lora(self, config.lora)
         self.generation_config = GenerationConfig(
             bos_token_id=config.text_config.bos_token_id,
             pad_token_id=config.text_config.pad_token_id,
@@ -101,6 +98,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         )
         self._passes_keywords = self.device.type != "meta" and passes_keywords(self.lang_encoder)
         self.post_init()
+        if config.lora:  # only now: what post_init does to a language model's linears would make B non-zero
+            inject_lora(self, config.lora)
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,6 @@ from transformers import AutoImageProcessor
 from transformers.image_processing_utils import BaseImageProcessor
 
 from ..errors import ConfigError, DataError
-from ..sources.images import open_image
 from .config import FlamingoConfig
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -50,7 +49,7 @@ class FlamingoImageProcessor(BaseImageProcessor):
         """n pictures to (n, 3, size, size) float32; n may be 0. The same picture always gives the same pixels."""
         out = np.empty((len(images), self.size, self.size, 3), np.float32)
         for index, image in enumerate(images):
-            out[index] = self._square(to_picture(image))
+            out[index] = self.square(to_picture(image))
         out /= 255.0
         out -= np.asarray(self.mean, np.float32)
         out /= np.asarray(self.std, np.float32)
@@ -61,7 +60,8 @@ class FlamingoImageProcessor(BaseImageProcessor):
         single = isinstance(images, (Image.Image, np.ndarray, str, os.PathLike))
         return {"pixel_values": self.pixels([images] if single else images)}
 
-    def _square(self, image: Image.Image) -> Image.Image:
+    def square(self, image: Image.Image) -> Image.Image:
+        """`image` scaled (and cut) to `size` x `size` pixels."""
         width, height = image.size
         if (width, height) == (self.size, self.size):
             return image
@@ -85,6 +85,8 @@ def to_picture(image: Picture) -> Image.Image:
     if isinstance(image, Image.Image):
         return image if image.mode == "RGB" else image.convert("RGB")
     if isinstance(image, (str, os.PathLike)):
+        from ..sources.images import open_image  # brings all readers along; tensors alone don't need them
+
         path = Path(image)
         return open_image(path.parent, path.name)
     if isinstance(image, np.ndarray):

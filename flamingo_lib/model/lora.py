@@ -1,0 +1,135 @@
+"""LoRA on the language model: added in place, saved with the model or as a PEFT adapter, merged (METHOD "Base model")."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import CheckpointError, ConfigError
+from ..storage import atomic_folder, read_json
+
+if TYPE_CHECKING:
+    from .flamingo import FlamingoForConditionalGeneration
+
+ADAPTER = "default"
+PEFT_PREFIX = "base_model.model."
+"""What PEFT puts before every name in a saved adapter."""
+
+
+def lora_targets(model: FlamingoForConditionalGeneration) -> str:
+    """A pattern for PEFT's `target_modules`: every linear of self-attention and feed-forward, never one of a gated layer."""
+    inside = sorted(
+        {
+            name
+            for layer in model.layers
+            for name, module in layer.decoder_layer.named_modules()
+            if isinstance(module, nn.Linear) and ".lora_" not in f".{name}"
+        }
+    )
+    return r"lang_encoder\..*\.decoder_layer\.(" + "|".join(re.escape(name.removesuffix(".base_layer")) for name in inside) + ")"
+
+
+def peft_config(model: FlamingoForConditionalGeneration, settings: dict[str, Any]) -> Any:
+    """The `peft.LoraConfig` for ``{"rank": r, "alpha": a, "dropout": p}``; also good for `peft.get_peft_model(model, ...)`."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=settings["rank"],
+        lora_alpha=settings["alpha"],
+        lora_dropout=settings.get("dropout", 0.0),
+        target_modules=lora_targets(model),
+        bias="none",
+    )
+
+
+def add_lora(model: FlamingoForConditionalGeneration, rank: int, alpha: int, dropout: float = 0.0) -> FlamingoForConditionalGeneration:
+    """Give the language model fresh LoRA matrices (A random, B zero) and freeze everything else; returns the same model.
+
+    They become part of the model and of its folder when it is saved.
+
+    Raises:
+        ConfigError: it has LoRA already, or a rank under 1.
+    """
+    if model.config.lora:
+        raise ConfigError("the model has LoRA already", remedy="Merge it first (merge_lora), or go on training it.")
+    if rank < 1:
+        raise ConfigError(f"LoRA rank {rank}", remedy="Use 1 or more.")
+    model.config.lora = {"rank": rank, "alpha": alpha, "dropout": dropout}
+    return inject_lora(model, model.config.lora)
+
+
+def inject_lora(model: FlamingoForConditionalGeneration, settings: dict[str, Any]) -> FlamingoForConditionalGeneration:
+    """Put LoRA layers in place without a word to the config; `add_lora` is what you want."""
+    from peft import inject_adapter_in_model
+
+    inject_adapter_in_model(peft_config(model, settings), model, adapter_name=ADAPTER)
+    return model
+
+
+def merge_lora(model: FlamingoForConditionalGeneration) -> FlamingoForConditionalGeneration:
+    """Add each LoRA product to its base weight and take the LoRA layers away; returns the same model."""
+    from peft.tuners.lora import LoraLayer
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, LoraLayer):
+            module.merge(safe_merge=True)
+            model.set_submodule(name, module.get_base_layer())
+    model.config.lora = None
+    return model
+
+
+def lora_state(model: FlamingoForConditionalGeneration) -> dict[str, Tensor]:
+    """The LoRA matrices by their names in the model."""
+    return {name: weight for name, weight in model.named_parameters() if ".lora_" in name}
+
+
+def save_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathLike) -> None:
+    """Write the LoRA matrices as a PEFT adapter: `peft.PeftModel.from_pretrained(base, folder)` reads it.
+
+    Raises:
+        ConfigError: the model has no LoRA.
+    """
+    from safetensors.torch import save_file
+
+    if not model.config.lora:
+        raise ConfigError("the model has no LoRA to save", remedy="Add it with add_lora.")
+    weights = {PEFT_PREFIX + name.replace(f".{ADAPTER}.", "."): weight.detach().contiguous() for name, weight in lora_state(model).items()}
+    with atomic_folder(folder) as path:
+        save_file(weights, path / "adapter_model.safetensors", metadata={"format": "pt"})
+        config = peft_config(model, model.config.lora)
+        config.inference_mode = True
+        config.save_pretrained(path)
+
+
+def load_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathLike) -> FlamingoForConditionalGeneration:
+    """Add the LoRA of a PEFT adapter that `save_adapter` wrote; returns the same model.
+
+    An adapter of a plain language model is for `checkpoints.load_plain_lora`.
+
+    Raises:
+        CheckpointError: a matrix is missing, unknown, or of another shape.
+    """
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    settings = read_json(folder / "adapter_config.json")
+    given = load_file(folder / "adapter_model.safetensors")
+    if not model.config.lora:
+        add_lora(model, settings["r"], settings["lora_alpha"], settings.get("lora_dropout", 0.0))
+    wanted = {PEFT_PREFIX + name.replace(f".{ADAPTER}.", "."): weight for name, weight in lora_state(model).items()}
+    for names, what in ((wanted.keys() - given.keys(), "lacks"), (given.keys() - wanted.keys(), "holds the unknown")):
+        if names:
+            raise CheckpointError(
+                f"the adapter {what} {len(names)} matrices, the first {min(names)}", file=folder, remedy="Is it for this model?"
+            )
+    with torch.no_grad():
+        for name, weight in wanted.items():
+            if weight.shape != given[name].shape:
+                raise CheckpointError(f"{name} is {tuple(given[name].shape)}, not {tuple(weight.shape)}", file=folder)
+            weight.copy_(given[name])
+    return model
