@@ -54,6 +54,13 @@ class DistortionConfig(Frozen):
     backend: Literal["rules", "transformers", "server"] = "rules"
     backend_model: str | None = Field(None, description="folder or hub name of the chat model, or the server's model name")
     backend_url: str | None = Field(None, description="base address of an OpenAI-compatible server")
+    backend_api: Literal["chat", "completions"] = Field("chat", description="the server's endpoint; completions takes any prefilled text")
+    backend_concurrency: int = Field(16, ge=1, description="requests to the server under way at once")
+    backend_requests_per_minute: float | None = Field(None, gt=0, description="the server's rate limit, if it has one")
+    backend_batch_size: int = Field(16, ge=1, description="prompts in one batch of the local chat model")
+    backend_max_new_tokens: int = Field(256, ge=1)
+    backend_temperature: float = Field(0.7, ge=0, description="0 is greedy")
+    backend_options: dict[str, Any] = Field(default_factory=dict, description="more fields of the server's request body")
     image_dropped: Share = Field(0.4, ge=0, le=1, description="share of visual pairs that lose their image in training")
     image_mismatched: Share = Field(0.6, ge=0, le=1, description="share of visual question pairs that get another image in training")
 
@@ -78,6 +85,31 @@ class StageConfig(Frozen):
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
+
+
+class PretrainConfig(Frozen):
+    """How the tiny base model is made from nothing (`flamingo pretrain`)."""
+
+    scenes: int = Field(14000, ge=100, description="scenes of the pretraining pool, rendered once")
+    validation_scenes: int = Field(400, ge=10, description="scenes behind the examination, held-in and held-out each")
+    vocab_size: int = Field(1024, ge=300)
+    width: int = Field(128, ge=32, description="hidden size of the language model, a multiple of 32")
+    layers: int = Field(4, ge=3)
+    vision_width: int = Field(128, ge=32)
+    tower_steps: int = Field(4000, ge=1)
+    resampler_steps: int = Field(2500, ge=1)
+    vision_learning_rate: float = Field(1e-3, gt=0)
+    grounding_steps: int = Field(2000, ge=1)
+    copying_steps: int = Field(2500, ge=1)
+    text_share: Share = Field(0.55, ge=0, le=1, description="share of text rows in the copying phase")
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float = Field(2e-3, gt=0)
+    copying_learning_rate: float = Field(1.5e-3, gt=0)
+    resampler_rate: float = Field(0.3, ge=0, description="the resampler's learning rate over the language model's")
+    attention_weight: float = Field(0.5, ge=0, description="weight of the loss on where the nouns look")
+    max_length: int = Field(320, ge=32)
+    clip_steps: int = Field(2500, ge=1, description="steps of the CLIP model behind CLIPScore")
+    clip_batch_size: int = Field(64, ge=2)
 
 
 class RewritingConfig(Frozen):
@@ -133,6 +165,7 @@ class Preset(Frozen):
     name: str
     seed: int = 0
     scenes: ScenesConfig = ScenesConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     model: ModelConfig = ModelConfig()
     distortion: DistortionConfig = DistortionConfig()
     rewriter: StageConfig = StageConfig()

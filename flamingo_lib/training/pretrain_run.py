@@ -1,0 +1,234 @@
+"""`flamingo pretrain`: all phases of the tiny base in order, each kept when it is done, so that a killed run goes on."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from ..chat.template import END_OF_CHUNK, IMAGE, SYSTEM_MESSAGE
+from ..chat.tokenizer import train_tiny_tokenizer
+from ..config import Preset, PretrainConfig
+from ..model.flamingo import FlamingoForConditionalGeneration
+from ..model.images import FlamingoImageProcessor
+from ..model.processor import FlamingoProcessor
+from ..scenes.graph import COLORS, Scene
+from ..scenes.phrases import CHANGE_INSTRUCTIONS
+from ..seeding import derive_seed, generator
+from ..sources.prompts import POOLS
+from ..storage import atomic_folder, fingerprint, write_json
+from .pretrain import RowEncoder, exact_answers, examination, pretraining_scenes, start_language, tiny_config, train_language
+from .pretrain_card import write_card
+from .pretrain_clip import pretrain_clip
+from .pretrain_documents import Row, grounded_row, text_row
+from .pretrain_vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
+
+IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+IMAGE_TAG = IMAGE + END_OF_CHUNK
+VISION_BATCH = 32
+
+
+class Phases:
+    """Runs each phase once: its tensors and numbers are kept in `folder` under a key of everything before it."""
+
+    def __init__(self, folder: Path, *key: Any) -> None:
+        self.folder, self.key, self.numbers = folder, fingerprint(*key), {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __call__(
+        self, name: str, work: Callable[[], Any], state: Callable[[], dict[str, Tensor]], restore: Callable[[dict[str, Tensor]], None]
+    ) -> Any:
+        """The numbers `work()` returns; if the phase was done before, its tensors are restored instead."""
+        import json
+
+        self.key = fingerprint(self.key, name)
+        weights, numbers = self.folder / f"{name}-{self.key}.safetensors", self.folder / f"{name}-{self.key}.json"
+        if numbers.exists() and weights.exists():
+            restore(load_file(weights))
+            self.numbers[name] = json.loads(numbers.read_text(encoding="utf-8"))
+            return self.numbers[name]["result"]
+        start = time.process_time(), time.monotonic()
+        result = work()
+        seconds = {"cpu_seconds": round(time.process_time() - start[0]), "wall_seconds": round(time.monotonic() - start[1])}
+        save_file({key: value.clone().contiguous() for key, value in state().items()}, weights)
+        write_json(numbers, {"result": result} | seconds)
+        self.numbers[name] = {"result": result} | seconds
+        return result
+
+
+def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterator[str]:
+    """What the tokenizer is trained on: the rows of pretraining, and the instructions that the sources use."""
+    chance = generator(seed, "tokenizer")
+    for _ in range(rows):
+        for row in (grounded_row(scenes, chance, 1.0, IMAGE_TAG), text_row(scenes, chance, COLORS)):
+            yield "".join(text or "" for text, _ in row.pieces)
+    for _ in range(20):
+        yield "\n".join(CHANGE_INSTRUCTIONS)
+        for pool in POOLS.values():
+            yield "\n".join(pool)
+
+
+def word_list(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Whole words of the vocabulary, for random repeats."""
+    words = {tokenizer.decode([index]).strip() for index in range(len(tokenizer))}
+    return sorted(word for word in words if word.isalpha() and len(word) > 2)
+
+
+def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int) -> dict[str, Any]:
+    """Make the base model of `preset.pretrain` in folder `out` (and the CLIP model in `clip_out`).
+
+    Args:
+        out: written atomically at the end; until then the phases done are kept beside it in ``.<name>.work``.
+        clip_out: None leaves the CLIP model out.
+        seed: of every random choice.
+
+    Returns:
+        Figures of the card: accuracies, curve, seconds of every phase.
+    """
+    config = preset.pretrain
+    torch.manual_seed(derive_seed(seed, "pretrain-start"))
+    count = config.validation_scenes
+    scenes = pretraining_scenes(config.scenes, seed)
+    held_in = pretraining_scenes(count, seed, pool="pretrain-validation")
+    held_out = pretraining_scenes(count, seed, pool="pretrain-held-out", held_out=True)
+    everything = scenes + held_in + held_out
+    tokenizer = train_tiny_tokenizer(tokenizer_texts(scenes, seed), config.vocab_size)
+    flamingo = tiny_config(tokenizer, config)
+    model = FlamingoForConditionalGeneration(flamingo)
+    start_language(model)
+    processor = make_processor(tokenizer)
+    images = processor.image_processor
+    phases = Phases(out.with_name(f".{out.name}.work"), config.model_dump(), seed, flamingo.to_dict())
+
+    pixels = scene_pixels(everything, images, seed)
+    labels = cell_labels(everything)
+    mean, std = torch.tensor(IMAGE_MEAN).view(3, 1, 1), torch.tensor(IMAGE_STD).view(3, 1, 1)
+
+    def normalize(raw: Tensor) -> Tensor:
+        return (raw.float() / 255 - mean) / std
+
+    vision = {"learning_rate": config.vision_learning_rate, "batch_size": VISION_BATCH, "validation": 2 * count, "seed": seed}
+    phases(
+        "tower",
+        lambda: pretrain_tower(model, pixels, labels, normalize=normalize, steps=config.tower_steps, **vision),
+        model.vision_encoder.state_dict,
+        model.vision_encoder.load_state_dict,
+    )
+    vision_tokens = encode_all(model, pixels, normalize)
+    phases(
+        "resampler",
+        lambda: pretrain_resampler(model, vision_tokens, labels, steps=config.resampler_steps, **vision),
+        model.perceiver.state_dict,
+        model.perceiver.load_state_dict,
+    )
+    encoder = RowEncoder(tokenizer, flamingo.image_token_id, config.max_length)
+    asked = [(index + len(scenes), question) for index, question in examination(held_in, 60, seed)]
+    asked_out = [(index + len(scenes) + count, question) for index, question in examination(held_out, 40, seed)]
+
+    def check(_step: int) -> dict[str, float]:
+        inside = exact_answers(model, vision_tokens, encoder, asked, IMAGE_TAG, SYSTEM_MESSAGE)
+        outside = exact_answers(model, vision_tokens, encoder, asked_out, IMAGE_TAG, SYSTEM_MESSAGE)
+        return inside | {f"held_out_{kind}": value for kind, value in outside.items()}
+
+    words = word_list(tokenizer)
+
+    def grounding(step: int, number: int) -> Row:
+        return grounded_row(scenes, generator(seed, "grounding", step, number), step / config.grounding_steps, IMAGE_TAG)
+
+    def copying(step: int, number: int) -> Row:
+        chance = generator(seed, "copying", step, number)
+        if chance.random() < config.text_share:
+            return text_row(scenes, chance, words)
+        return grounded_row(scenes, chance, 1.0, IMAGE_TAG)
+
+    budgets = (
+        ("grounding", grounding, config.grounding_steps, config.learning_rate),
+        ("copying", copying, config.copying_steps, config.copying_learning_rate),
+    )
+    for name, draw, steps, rate in budgets:
+        phases(
+            name,
+            lambda name=name, draw=draw, steps=steps, rate=rate: train_language(
+                model,
+                vision_tokens,
+                draw,
+                encoder,
+                steps=steps,
+                batch_size=config.batch_size,
+                learning_rate=rate,
+                resampler_rate=config.resampler_rate,
+                attention_weight=config.attention_weight,
+                name=name,
+                check=check,
+                check_every=max(1, steps // 8),
+            ),
+            model.state_dict,
+            model.load_state_dict,
+        )
+    model.eval()
+    figures = {"seed": seed, "config": config.model_dump(), "phases": phases.numbers}
+    if clip_out is not None:
+        figures["clip"] = clip_phase(model, tokenizer, everything, pixels, normalize, config, clip_out, 2 * count, seed)
+    with atomic_folder(out) as folder:
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        write_json(folder / "pretraining.json", figures)
+        write_card(folder, figures, model)
+    shutil.rmtree(phases.folder)
+    return figures
+
+
+def make_processor(tokenizer: PreTrainedTokenizerBase) -> FlamingoProcessor:
+    """The tiny processor: 72 px images, squashed; images before the instruction, text looks at the latest image of its sample."""
+    images = FlamingoImageProcessor(size=72, mean=IMAGE_MEAN, std=IMAGE_STD)
+    return FlamingoProcessor(
+        image_processor=images, tokenizer=tokenizer, media_rule="preceding", image_position="before", within_turn=False
+    )
+
+
+def scene_pixels(scenes: list[Scene], images: FlamingoImageProcessor, seed: int) -> Tensor:
+    """(n, 3, 72, 72) uint8: the scenes as drawn for people, scaled as the processor does."""
+    out = np.empty((len(scenes), images.size, images.size, 3), np.uint8)
+    for start in range(0, len(scenes), 256):
+        for offset, image in enumerate(scene_images(scenes[start : start + 256], size=224, seed=seed)):
+            out[start + offset] = images.square(image)
+    return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
+
+
+def clip_phase(
+    model: FlamingoForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    scenes: list[Scene],
+    pixels: Tensor,
+    normalize: Callable[[Tensor], Tensor],
+    config: PretrainConfig,
+    clip_out: Path,
+    validation: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Train the CLIP model and write its folder atomically; returns its examination and seconds."""
+    start = time.process_time()
+    with atomic_folder(clip_out) as folder:
+        result = pretrain_clip(
+            model,
+            tokenizer,
+            scenes,
+            pixels,
+            normalize,
+            config=config,
+            mean=IMAGE_MEAN,
+            std=IMAGE_STD,
+            validation=validation,
+            folder=folder,
+            seed=seed,
+        )
+        write_json(folder / "pretraining.json", result | {"seed": seed, "steps": config.clip_steps})
+    return result | {"cpu_seconds": round(time.process_time() - start)}
