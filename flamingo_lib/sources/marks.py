@@ -3,7 +3,8 @@
 A mark is data on `Sample.meta["mark"]`, drawn only when the picture is opened, so files stay as they are:
 ``{"kind": "box"|"circle"|"arrow", "color": "red", "at": [x1, y1, x2, y2] or [x, y]}``, coordinates as
 fractions of width and height, optional ``"image"`` the index of the picture (0). The instruction names
-kind and colour (METHOD section 3: RefCOCOg and PointQA).
+kind and colour (paper, section 3: RefCOCOg and PointQA). AI2D's kind ``"letters"`` covers the rectangles
+``at`` and writes the letters ``text`` there.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from ..seeding import derive_seed
 
@@ -50,6 +51,8 @@ def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
     """A copy of `image` with `mark` drawn on it, its line a hundredth of the shorter side but at least 2 pixels."""
     width, height = image.size
     line = max(2, round(min(width, height) / 100))
+    if mark["kind"] == "letters":
+        return _write_letters(image, mark["at"], mark["text"])
     color = COLORS[mark["color"]]
     if mark["kind"] == "arrow":
         return _draw_arrow(image, mark["at"], line, color)
@@ -97,3 +100,15 @@ def _draw_arrow(image: Image.Image, at: Sequence[float], line: int, color: tuple
         draw.polygon([(k * a, k * b) for a, b in corners], fill=255)
 
     return _overlay(image, color, paint)
+
+
+def _write_letters(image: Image.Image, places: Sequence[Sequence[float]], letters: Sequence[str]) -> Image.Image:
+    """White rectangles with black letters, as high as the rectangle allows but at least 8 pixels."""
+    marked = image.copy()
+    draw = ImageDraw.Draw(marked)
+    for place, letter in zip(places, letters, strict=True):
+        x1, y1, x2, y2 = (value * side for value, side in zip(place, (*image.size, *image.size), strict=True))
+        draw.rectangle((x1, y1, x2, y2), fill=(255, 255, 255))
+        font = ImageFont.load_default(size=max(8.0, 0.8 * (y2 - y1)))
+        draw.text(((x1 + x2) / 2, (y1 + y2) / 2), letter, fill=(0, 0, 0), anchor="mm", font=font)
+    return marked

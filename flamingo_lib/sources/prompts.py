@@ -140,6 +140,12 @@ POOLS: dict[str, tuple[str, ...]] = {
         "{question}\nThe choices are: {choices}",
         "{question}\nPick the best answer: {choices}",
     ),
+    "choices_listed": (
+        "{question} {choices}?",
+        "{question} Is it {choices}?",
+        "{question} Choose from these: {choices}.",
+        "{question} Pick one: {choices}.",
+    ),
     "choices_images": (
         "{question}\nThe first image belongs to the question. Choose one of the other images: {choices}",
         "{question}\nAfter the first image come the choices, in order: {choices}",
@@ -172,3 +178,10 @@ def wording(pool: str, *, seed: int, key: str, **values: str) -> str:
 def lettered(choices: list[str] | tuple[str, ...]) -> str:
     """``(A) red (B) blue``."""
     return " ".join(f"({letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
+
+
+def listed(choices: list[str] | tuple[str, ...]) -> str:
+    """``red, blue, or green``; ``red or blue``."""
+    if len(choices) < 3:
+        return " or ".join(choices)
+    return ", ".join(choices[:-1]) + f", or {choices[-1]}"

@@ -53,8 +53,8 @@ class Locator:
         """Paths, relative to the root, of the first of `places` that exists; empty if none does."""
         for prefix in self.prefixes:
             for place in places:
-                for variant in variants(place):
-                    path = prefix + variant.format_map(values)
+                for variant in variants(place.format_map(values)):
+                    path = prefix + variant
                     if "*" in path:
                         pattern = "*".join(glob.escape(part) for part in path.split("*"))
                         found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from ...records import Sample
 from ..reading import Reading
-from . import captions, changes, classification, dialogues, questions, regions
+from . import captions, changes, choices, classification, detection, dialogues, instructions, points, questions, regions, statements
 
 READERS: dict[str, Callable[[Reading], Iterator[Sample]]] = {
     "coco-captions": captions.coco_captions,
@@ -16,17 +16,32 @@ READERS: dict[str, Callable[[Reading], Iterator[Sample]]] = {
     "paragraphs": captions.paragraphs,
     "caption-urls": captions.caption_urls,
     "refcocog": regions.refcocog,
+    "voc-objects": detection.voc_objects,
+    "dota": detection.dota,
     "elevater": classification.elevater,
     "spot-the-diff": changes.spot_the_diff,
     "edit-requests": changes.edit_requests,
     "karpathy-pairs": changes.karpathy_pairs,
     "vqa-pairs": questions.vqa_pairs,
-    "a-okvqa": questions.a_okvqa,
     "clevr": questions.clevr,
     "gqa": questions.gqa,
-    "vsr": questions.vsr,
+    "text-vqa": questions.text_vqa,
+    "ocr-vqa": questions.ocr_vqa,
+    "vqa-e": questions.vqa_e,
+    "chart-qa": questions.chart_qa,
+    "point-qa": points.point_qa,
+    "a-okvqa": choices.a_okvqa,
+    "science-qa": choices.science_qa,
+    "icon-qa": choices.icon_qa,
+    "ai2d": choices.ai2d,
+    "vsr": statements.vsr,
+    "nlvr2": statements.nlvr2,
+    "grid-3d": statements.grid_3d,
     "llava": dialogues.llava,
     "ultrachat": dialogues.ultrachat,
     "sharegpt": dialogues.sharegpt,
+    "oasst": instructions.oasst,
+    "instruction-list": instructions.instruction_list,
+    "pf1m": instructions.pf1m,
 }
 """Format name -> reader."""

@@ -116,6 +116,8 @@ def token_lines(reading: Reading) -> Iterator[Sample]:
         yield from karpathy(reading)
         return
     file = reading.file("tokens")
+    if reading.split != "train":  # this file has no splits
+        return
     captions: dict[str, list[str]] = {}
     for number, line in reading.lines(file):
         with reading.keep(file, f"line {number}"):
@@ -131,6 +133,8 @@ def token_lines(reading: Reading) -> Iterator[Sample]:
 def paragraphs(reading: Reading) -> Iterator[Sample]:
     """Stanford paragraphs: the image's place is the end of its address; the split is a list of image ids."""
     file, split_file = reading.file("paragraphs"), reading.files("ids")
+    if not split_file and reading.split != "train":
+        return
     wanted = {str(value) for _, _, value in reading.items(split_file[0])} if split_file else None
     for _, key, record in reading.items(file):
         if wanted is not None and isinstance(record, dict) and str(record.get("image_id")) not in wanted:
@@ -153,5 +157,5 @@ def caption_urls(reading: Reading) -> Iterator[Sample]:
             if not tab:
                 raise BadRecord("malformed: not caption, tab, address")
             name = address.strip().split("?")[0].rsplit("/", 1)[-1]
-            path = reading.image(index=number - 1, line=number, file=name or "-")
+            path = reading.image(index=number - 1, shard=(number - 1) // 10_000, name=name or "-")
             yield _sample(reading, number - 1, path, [" ".join(caption.split())], url=address.strip())

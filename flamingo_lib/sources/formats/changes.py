@@ -41,7 +41,7 @@ def edit_requests(reading: Reading) -> Iterator[Sample]:
         with reading.keep(file, record.get("uid", key) if isinstance(record, dict) else key):
             yield reading.sample(
                 record.get("uid", key),
-                images=(reading.image(file=record["img0"]), reading.image(file=record["img1"])),
+                images=tuple(reading.image(file=record[side].rsplit("/", 1)[-1]) for side in ("img0", "img1")),
                 instruction=reading.wording("edit", record.get("uid", key)),
                 raw="\n".join(_draft(record["sents"])),
             )

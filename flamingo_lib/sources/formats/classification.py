@@ -12,7 +12,7 @@ from ...seeding import derive_seed
 from ..images import resolve
 from ..prompts import wording
 from ..reading import BadRecord, Reading, sentence
-from .originals import ORIGINALS
+from .originals import list_original
 
 Labelled = tuple[str, tuple[str, ...]]
 """A picture's path and the names of what it shows."""
@@ -149,12 +149,11 @@ def few_of_each(items: list[Labelled], count: int | None, seed: int) -> list[Lab
 def elevater(reading: Reading) -> Iterator[Sample]:
     """An ELEVATER set: a template with the class name and a text about the class, few pictures of each class."""
     indices = reading.files("index")
-    original = ORIGINALS.get(reading.options.get("original", ""))
     if indices:
         items = [item for file in indices for item in (_coco if file.endswith(".json") else _iris)(reading, file)]
         source = indices[0]
-    elif original and (listed := original(reading)) is not None:
-        items, source = list(listed), reading.row.title
+    elif (found := list_original(reading)) is not None:
+        items, source = list(found), reading.files("original")[0]
     else:
         items, source = list(_class_folders(reading)), "class folders"
     knowledge = _knowledge(reading)

@@ -35,7 +35,8 @@ def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def _dialogue(reading: Reading, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any) -> Sample:
+def as_sample(reading: Reading, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any) -> Sample:
+    """A sample of `turns`: the first is its instruction and response, all of them stand in `turns` if there are several."""
     if not turns:
         raise BadRecord("empty annotation: no exchange of a question and an answer")
     return reading.sample(
@@ -51,7 +52,7 @@ def llava(reading: Reading) -> Iterator[Sample]:
             messages = [(str(item["from"]), _image_mark.sub("\n", item["value"])) for item in record["conversations"]]
             name = record.get("image")
             images = (reading.image(image=name),) if name else ()
-            yield _dialogue(reading, record["id"], pair_up(messages), images)
+            yield as_sample(reading, record["id"], pair_up(messages), images)
 
 
 def ultrachat(reading: Reading) -> Iterator[Sample]:
@@ -64,7 +65,7 @@ def ultrachat(reading: Reading) -> Iterator[Sample]:
                 if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                     raise BadRecord("the field data is not a list of texts")
                 roles = ("human", "assistant")
-                yield _dialogue(reading, record.get("id", key), pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]))
+                yield as_sample(reading, record.get("id", key), pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]))
 
 
 def sharegpt(reading: Reading) -> Iterator[Sample]:
@@ -75,4 +76,4 @@ def sharegpt(reading: Reading) -> Iterator[Sample]:
             with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
                 messages = [(str(item["from"]).lower(), item["value"]) for item in record["conversations"]]
                 messages = [(role, html_to_text(text) if looks_like_html(text) else text) for role, text in messages]
-                yield _dialogue(reading, record.get("id", key), pair_up(messages))
+                yield as_sample(reading, record.get("id", key), pair_up(messages))

@@ -1,12 +1,194 @@
-"""The publishers' own layouts of the ELEVATER sets: each function lists (picture, class names) or None if its files aren't there."""
+"""The publishers' own layouts of the ELEVATER sets: each function lists (picture, class names) or None if its files aren't there.
+
+The role ``original`` of a row names the files that show that this layout is there. Pictures inside pickles, IDX and CSV files are
+named ``container@number`` (`containers`).
+"""
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ..reading import Reading
+from ...errors import DataError, MissingAsset
+from ..containers import fer_rows, idx_array, load_pickle
+from ..images import resolve
+from ..reading import BadRecord, Reading
+from .class_names import CIFAR_10, FER_2013, FLOWERS_102, GTSRB
 
 Labelled = tuple[str, tuple[str, ...]]
 
-ORIGINALS: dict[str, Callable[[Reading], Iterator[Labelled] | None]] = {}
-"""Layout name -> lister."""
+
+def _parent(path: str, levels: int = 1) -> str:
+    """The folder `levels` above a file, with a slash, or empty."""
+    parts = path.split("/")[:-levels]
+    return "/".join(parts) + "/" if parts else ""
+
+
+def folders(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """``.../{class}/picture``: EuroSAT, RESISC-45, Caltech-101."""
+    for path in found:
+        name = PurePosixPath(path).parent.name
+        if name != "BACKGROUND_Google":
+            yield path, (name.replace("_", " "),)
+
+
+def fer(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """FER-2013: one CSV with a usage column, or train.csv without."""
+    usage = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}[reading.split]
+    for path in found:
+        for number, (emotion, used, pixels) in enumerate(fer_rows(resolve(reading.root, path))):
+            if (used or "Training") != usage:
+                continue
+            with reading.keep(path, f"row {number + 1}"):
+                if isinstance(pixels, str):
+                    raise BadRecord(pixels)
+                yield f"{path}@{number}", (FER_2013[int(emotion)],)
+
+
+def cifar(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """CIFAR-10 and CIFAR-100: pickled batches, names in their meta file."""
+    for path in found:
+        content = load_pickle(resolve(reading.root, path))
+        folder = resolve(reading.root, path).parent
+        names: Any = CIFAR_10
+        for meta, field in (("batches.meta", "label_names"), ("meta", "fine_label_names")):
+            if (folder / meta).is_file():
+                names = load_pickle(folder / meta).get(field, names)
+        try:
+            labels = content["labels"] if "labels" in content else content["fine_labels"]
+        except (KeyError, TypeError):
+            raise DataError("a CIFAR batch without labels", file=path) from None
+        for number, label in enumerate(labels):
+            with reading.keep(path, number):
+                yield f"{path}@{number}", (str(names[label]),)
+
+
+def mnist(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """MNIST: IDX files of pictures and labels."""
+    for path in found:
+        labels = path.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
+        for number, label in enumerate(idx_array(resolve(reading.root, labels)).tolist()):
+            yield f"{path}@{number}", (str(label),)
+
+
+def voc(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """VOC-2007: one list a class, ``id flag``; 1 means that the class is in the picture."""
+    labels: dict[str, list[str]] = {}
+    for path in found:
+        name = path.rpartition("/")[2].rpartition("_")[0]
+        for number, line in reading.lines(path):
+            with reading.keep(path, f"line {number}"):
+                image, flag = line.split()
+                if int(flag) == 1:
+                    labels.setdefault(image, []).append(name)
+    base = _parent(found[0], 3)
+    for image, names in sorted(labels.items()):
+        yield f"{base}JPEGImages/{image}.jpg", tuple(names)
+
+
+def pets(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """Oxford-IIIT Pets: ``image class species breed`` lines; the breed is in the image's name."""
+    for path in found:
+        for number, line in reading.lines(path):
+            if line.startswith("#"):
+                continue
+            with reading.keep(path, f"line {number}"):
+                stem = line.split()[0]
+                yield f"{_parent(path, 2)}images/{stem}.jpg", (stem.rpartition("_")[0].replace("_", " ").lower(),)
+
+
+def gtsrb(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """GTSRB: semicolon CSV files beside the pictures."""
+    for path in found:
+        with open(resolve(reading.root, path), newline="", encoding="utf-8", errors="replace") as file:
+            for number, row in enumerate(csv.DictReader(file, delimiter=";"), start=2):
+                with reading.keep(path, f"line {number}"):
+                    yield f"{_parent(path)}{row['Filename']}", (GTSRB[int(row["ClassId"])],)
+
+
+def dtd(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """DTD: lines ``class/file``, the first of ten splits."""
+    for _, line in reading.lines(found[0]):
+        place = line.strip()
+        yield f"{_parent(found[0], 2)}images/{place}", (place.partition("/")[0].replace("_", " "),)
+
+
+def aircraft(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """FGVC-Aircraft: ``id variant`` lines, the variant after the first space."""
+    for number, line in reading.lines(found[0]):
+        with reading.keep(found[0], f"line {number}"):
+            image, space, variant = line.strip().partition(" ")
+            if not space:
+                raise BadRecord("malformed: not an id, a space and a variant")
+            yield f"{_parent(found[0])}images/{image}.jpg", (variant,)
+
+
+def food(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """Food-101: class -> places, as JSON or as lines."""
+    if found[0].endswith(".json"):
+        content = json.loads(resolve(reading.root, found[0]).read_bytes())
+        places = [place for group in content.values() for place in group]
+    else:
+        places = [line.strip() for _, line in reading.lines(found[0])]
+    for place in places:
+        yield f"{_parent(found[0], 2)}images/{place}.jpg", (place.partition("/")[0].replace("_", " "),)
+
+
+def _mat(path: Path) -> dict[str, Any]:
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise MissingAsset("MATLAB files need SciPy", file=path, remedy="Run `pip install scipy`.") from None
+    try:
+        return loadmat(path, squeeze_me=True)
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        raise DataError(f"the MATLAB file is broken: {error}", file=path) from error
+
+
+def flowers(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """Flowers-102: labels and splits in MATLAB files, numbers from 1."""
+    base = _parent(found[0])
+    numbers = _mat(resolve(reading.root, found[0]))[{"train": "trnid", "val": "valid", "test": "tstid"}[reading.split]]
+    labels = _mat(resolve(reading.root, f"{base}imagelabels.mat"))["labels"]
+    for number in (int(value) for value in numbers.ravel()):
+        yield f"{base}jpg/image_{number:05d}.jpg", (FLOWERS_102[int(labels[number - 1]) - 1],)
+
+
+def cars(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+    """Stanford Cars: annotation structs in MATLAB files, class numbers from 1, in either of the two releases."""
+    content = _mat(resolve(reading.root, found[0]))
+    if "class_names" in content:  # the release with one file for all
+        for item in content["annotations"]:
+            if bool(item["test"]) == (reading.split == "test"):
+                yield f"{_parent(found[0])}{item['relative_im_path']}", (str(content["class_names"][int(item["class"]) - 1]),)
+        return
+    names = _mat(resolve(reading.root, found[0]).parent / "cars_meta.mat")["class_names"]
+    base = _parent(found[0], 2) if "/" in found[0] else ""
+    for item in content["annotations"].ravel():
+        yield f"{base}cars_{reading.split}/{item['fname']}", (str(names[int(item["class"]) - 1]),)
+
+
+_LISTERS: dict[str, Callable[[Reading, list[str]], Iterator[Labelled]]] = {
+    "folders": folders,
+    "fer": fer,
+    "cifar": cifar,
+    "mnist": mnist,
+    "voc": voc,
+    "pets": pets,
+    "gtsrb": gtsrb,
+    "dtd": dtd,
+    "aircraft": aircraft,
+    "food": food,
+    "flowers": flowers,
+    "cars": cars,
+}
+
+
+def list_original(reading: Reading) -> Iterator[Labelled] | None:
+    """The pictures of the row's split in its publisher's layout; None if that layout isn't there."""
+    layout = reading.options.get("original")
+    found = reading.files("original") if layout else []
+    return _LISTERS[layout](reading, found) if found else None

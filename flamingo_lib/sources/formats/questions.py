@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...records import Sample
-from ..prompts import lettered
 from ..reading import BadRecord, Reading, sentence, text_of
 
 
@@ -19,13 +18,6 @@ def majority(answers: Iterable[Any]) -> str:
         return ""
     winner = max(counts, key=counts.__getitem__)
     return next(text.strip() for text in texts if text.strip().lower() == winner)
-
-
-def with_choices(reading: Reading, key: str | int, question: str, choices: list[str]) -> str:
-    """The question with its lettered choices, unless the caller set ``choices=False``."""
-    if not choices or not reading.options.get("choices", True):
-        return question
-    return reading.wording("choices", key, question=question, choices=lettered(choices))
 
 
 def vqa_pairs(reading: Reading) -> Iterator[Sample]:
@@ -72,33 +64,6 @@ def vqa_pairs(reading: Reading) -> Iterator[Sample]:
         reading.put_aside(reading.files("questions")[0], number, "a question without an annotation")
 
 
-def a_okvqa(reading: Reading) -> Iterator[Sample]:
-    """A-OKVQA: the right choice and the rationales as the draft, the choices in the instruction."""
-    file = reading.file("questions")
-    for _, key, record in reading.items(file):
-        with reading.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
-            number, question = record["question_id"], text_of(record, "question")
-            choices = [str(choice) for choice in record.get("choices") or []]
-            index = record.get("correct_choice_idx")
-            direct = record.get("direct_answers") or []
-            answer = choices[index] if index is not None else majority(direct)
-            if not answer:
-                raise BadRecord("empty annotation (no answer)")
-            reasons = list(dict.fromkeys(sentence(" ".join(text.split())) for text in record.get("rationales") or [] if text.strip()))
-            reasons = reasons[: reading.options.get("rationales")]
-            yield reading.sample(
-                number,
-                images=(reading.image(id=int(record["image_id"])),),
-                instruction=with_choices(reading, number, question, choices),
-                raw=" ".join([f"Answer: {sentence(answer)}", *reasons]),
-                image_id=record["image_id"],
-                question=question,
-                answer=answer,
-                choices=choices,
-                answers=[str(item) for item in direct],
-            )
-
-
 def clevr(reading: Reading) -> Iterator[Sample]:
     """CLEVR: question and one-word answer."""
     file = reading.file("questions")
@@ -133,22 +98,78 @@ def gqa(reading: Reading) -> Iterator[Sample]:
                 )
 
 
-def vsr(reading: Reading) -> Iterator[Sample]:
-    """VSR: a statement about two objects, true or false, asked as a yes-or-no question."""
-    file = reading.file("statements")
-    for _, key, record in reading.items(file, lines=True):
-        with reading.keep(file, f"line {key}"):
-            statement = text_of(record, "caption")
-            if not statement:
-                raise BadRecord("empty annotation: no statement")
-            label = record["label"]
-            if str(label) not in ("0", "1", "True", "False"):
-                raise BadRecord(f"a label that is neither 0 nor 1: {label!r}")
+def text_vqa(reading: Reading) -> Iterator[Sample]:
+    """TextVQA: ten answers a question, the majority is the draft."""
+    file = reading.file("questions")
+    for _, key, record in reading.items(file, {"data"}):
+        with reading.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
+            question, answers = text_of(record, "question"), record.get("answers") or []
             yield reading.sample(
-                f"{record['image'].rsplit('.', 1)[0]}-{key}",
-                images=(reading.image(file=record["image"]),),
-                instruction=reading.wording("statement", key, statement=sentence(statement)),
-                raw="yes" if str(label) in ("1", "True") else "no",
-                statement=statement,
-                relation=record.get("relation", ""),
+                record["question_id"],
+                images=(reading.image(id=str(record["image_id"])),),
+                instruction=question,
+                raw=majority(answers),
+                image_id=str(record["image_id"]),
+                question=question,
+                answers=[str(answer) for answer in answers],
             )
+
+
+def ocr_vqa(reading: Reading) -> Iterator[Sample]:
+    """OCR-VQA: book covers keyed by id, parallel lists of questions and answers, the split a number."""
+    file = reading.file("questions")
+    number = {"train": 1, "val": 2, "test": 3}[reading.split]
+    for _, key, record in reading.items(file):
+        if isinstance(record, dict) and record.get("split", number) != number:
+            continue
+        pairs: list[tuple[str, str]] = []
+        image = ""
+        with reading.keep(file, key):
+            questions, answers = record["questions"], record["answers"]
+            if len(questions) != len(answers):
+                raise BadRecord(f"{len(questions)} questions but {len(answers)} answers")
+            ending = "." + record.get("imageURL", "").rsplit("/", 1)[-1].rpartition(".")[2]
+            image = reading.image(id=key, ext=ending if ending != "." else ".jpg")
+            pairs = list(zip(questions, answers, strict=True))
+        for place, (question, answer) in enumerate(pairs):
+            with reading.keep(file, f"{key}-{place}"):
+                yield reading.sample(f"{key}-{place}", images=(image,), instruction=question, raw=str(answer), question=question)
+
+
+def vqa_e(reading: Reading) -> Iterator[Sample]:
+    """VQA-E: the answer and its explanation. There is no question id, so the position in the file is the key."""
+    file = reading.file("questions")
+    for _, key, record in reading.items(file):
+        with reading.keep(file, key):
+            question = text_of(record, "question")
+            image = record["img_id"] if "img_id" in record else record["image_id"]
+            answer = record.get("multiple_choice_answer") or majority(record.get("answers") or [])
+            given = record["explanation"]
+            reason = given if isinstance(given, str) else given[0]  # the second item is a score
+            if not str(answer).strip() or not reason.strip():
+                raise BadRecord("empty annotation: no answer or no explanation")
+            yield reading.sample(
+                key,
+                images=(reading.image(id=int(image)),),
+                instruction=question,
+                raw=f"{sentence(str(answer))} {sentence(' '.join(reason.split()))}",
+                image_id=int(image),
+                question=question,
+                answer=str(answer),
+            )
+
+
+def chart_qa(reading: Reading) -> Iterator[Sample]:
+    """ChartQA: questions by people and by machine, in two files."""
+    found = [(role, file) for role in ("human", "augmented") for file in reading.files(role)]
+    for role, file in found or [("human", reading.file("human"))]:
+        for _, key, record in reading.items(file):
+            with reading.keep(file, key):
+                question = text_of(record, "query")
+                yield reading.sample(
+                    f"{role}-{key}",
+                    images=(reading.image(file=record["imgname"]),),
+                    instruction=question,
+                    raw=str(record["label"]),
+                    question=question,
+                )

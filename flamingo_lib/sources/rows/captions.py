@@ -1,8 +1,10 @@
-"""Captioned images and regions: ten captioning sets of the paper (RET-3 is three)."""
+"""Captioned images and regions: the paper's captioning sets (RET-3 is three of them) but for the detection sets."""
 
 from __future__ import annotations
 
 from ..row import SourceRow, plain
+
+RET_3 = {"adopted": 13_551, "group": "RET-3"}
 
 ROWS = (
     SourceRow(
@@ -22,6 +24,75 @@ ROWS = (
         homepage="https://cocodataset.org",
         citation="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; Chen et al., Microsoft COCO Captions, arXiv 1504.00325",
         notes="The 2017 files are read as well. Boxes come from the instances file where there is one; crowds are left out.",
+    ),
+    SourceRow(
+        name="flickr30k",
+        title="Flickr30k",
+        task="caption",
+        format="token-lines",
+        files={"annotations": ("dataset_flickr30k.json",), "tokens": ("results_20130124.token", "results.token")},
+        optional=("annotations", "tokens"),
+        splits=plain("train", "val", "test"),
+        images=("flickr30k_images/|{file}", "flickr30k-images/{file}", "flickr30k_images/flickr30k_images/{file}", "images/{file}"),
+        adopted=31_695,
+        licence="Flickr's terms; non-commercial research and education only",
+        homepage="https://shannon.cs.illinois.edu/DenotationGraph/",
+        citation="Young et al., From Image Descriptions to Visual Denotations, TACL 2014",
+        notes="One of Karpathy's JSON and the token file is enough. The token file has no splits: all of it counts as train.",
+    ),
+    SourceRow(
+        name="textcaps",
+        title="TextCaps 0.1",
+        task="caption",
+        format="grouped-captions",
+        files={"annotations": ("TextCaps_0.1_{split}.json",)},
+        splits={"train": {"folder": "train"}, "val": {"folder": "train"}, "test": {"folder": "test"}},
+        unlabelled=("test",),
+        images=("train_val_images/|{folder}_images/|{id}.jpg", "images/{id}.jpg", "{folder}/{id}.jpg"),
+        options={"pool": "caption_text"},
+        adopted=69_703,
+        licence="CC BY 4.0",
+        homepage="https://textvqa.org/textcaps/",
+        citation="Sidorov et al., TextCaps: A Dataset for Image Captioning with Reading Comprehension, ECCV 2020",
+        notes="The images of val lie with those of train. Some are stored rotated, as OpenImages' table tells. Licence as remembered.",
+    ),
+    SourceRow(
+        name="image2paragraph",
+        title="Stanford Image Paragraphs",
+        task="caption",
+        format="paragraphs",
+        files={"paragraphs": ("paragraphs_v1.json",), "ids": ("{split}_split.json",)},
+        optional=("ids",),
+        splits=plain("train", "val", "test"),
+        images=("images/|visual_genome/|{folder}/|{id}.jpg", "VG_100K/{id}.jpg", "VG_100K_2/{id}.jpg"),
+        options={"pool": "paragraph"},
+        adopted=7_954,
+        licence="not stated; Visual Genome is CC BY 4.0",
+        homepage="https://cs.stanford.edu/people/ranjaykrishna/im2p/index.html",
+        citation="Krause et al., A Hierarchical Approach for Generating Descriptive Image Paragraphs, CVPR 2017",
+        notes="Without the lists of ids all paragraphs count as train.",
+    ),
+    SourceRow(
+        name="cc3m",
+        title="Conceptual Captions 3M",
+        task="caption",
+        format="caption-urls",
+        files={"pairs": ("{file}",)},
+        splits={
+            "train": {"file": "Train_GCC-training.tsv", "prefix": "GCC_train"},
+            "val": {"file": "Validation_GCC-1.1.0-Validation.tsv", "prefix": "GCC_val"},
+        },
+        images=("images/|{prefix}_{index:09d}.jpg", "images/|{shard:05d}/{index:09d}.jpg", "images/|{index:09d}.jpg", "images/|{name}"),
+        adopted=67_025,
+        licence="free for any purpose, as is; credit to Google appreciated",
+        homepage="https://github.com/google-research-datasets/conceptual-captions",
+        citation="Sharma et al., Conceptual Captions, ACL 2018",
+        notes=(
+            "Users download the images; about 15 % of the addresses are dead, so a larger share may be missing. "
+            "Looked for by line number (from 0) as GCC_train_000000000.jpg, in img2dataset's shards, or under the address's own file name. "
+            "File names of the tables as remembered."
+        ),
+        max_share=0.6,
     ),
     SourceRow(
         name="refcocog",
@@ -44,5 +115,50 @@ ROWS = (
             "One of `refs` and `google` is enough; refs(umd) is preferred, its splits share no image. "
             "The raw Google file needs COCO's instances. All images are in COCO train2014. The expressions of one region make one draft."
         ),
+    ),
+    SourceRow(
+        name="rsicd",
+        title="RSICD",
+        task="caption",
+        format="karpathy",
+        files={"annotations": ("annotations_rsicd/|dataset_rsicd.json",)},
+        splits=plain("train", "val", "test"),
+        images=("RSICD_images/|{file}", "images/{file}"),
+        options={"pool": "aerial"},
+        licence="none stated",
+        homepage="https://github.com/201528014227051/RSICD_optimal",
+        citation="Lu et al., Exploring Models and Data for Remote Sensing Image Caption Generation, TGRS 2017",
+        notes="Repeated sentences of an image are kept once.",
+        **RET_3,
+    ),
+    SourceRow(
+        name="rsitmd",
+        title="RSITMD",
+        task="caption",
+        format="karpathy",
+        files={"annotations": ("dataset_RSITMD.json",)},
+        splits=plain("train", "test"),
+        images=("images/|{file}",),
+        options={"pool": "aerial"},
+        licence="none stated",
+        homepage="https://github.com/xiaoyuan1996/AMFMN/tree/master/RSITMD",
+        citation="Yuan et al., Exploring a Fine-Grained Multiscale Method for Cross-Modal Remote Sensing Image Retrieval, TGRS 2021",
+        notes="Blank sentences are skipped. The key of its keyword lists is not sure; they aren't read.",
+        **RET_3,
+    ),
+    SourceRow(
+        name="ucm-captions",
+        title="UCM-captions",
+        task="caption",
+        format="karpathy",
+        files={"annotations": ("UCM_captions/|dataset_ucm.json", "UCM_captions/|dataset.json")},
+        splits=plain("train", "val", "test"),
+        images=("UCM_captions/|imgs/|{file}", "images/{file}"),
+        options={"pool": "aerial"},
+        licence="none stated",
+        homepage="https://github.com/201528014227051/RSICD_optimal",
+        citation="Qu et al., Deep Semantic Understanding of High Resolution Remote Sensing Image, CITS 2016",
+        notes="Repeated sentences of an image are kept once.",
+        **RET_3,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..row import SourceRow, plain
 
-COCO_2014 = ("images/|mscoco/|{split}2014/|COCO_{split}2014_{id:012d}.jpg", "images/{split}2014/COCO_{split}2014_{id:012d}.jpg")
+COCO_2014 = ("images/|mscoco/|{split}2014/|COCO_{split}2014_{id:012d}.jpg", "images/COCO_{split}2014_{id:012d}.jpg")
 
 ROWS = (
     SourceRow(
@@ -20,7 +20,37 @@ ROWS = (
         licence="Apache-2.0 (repository)",
         homepage="https://github.com/allenai/aokvqa",
         citation="Schwenk et al., A-OKVQA: A Benchmark for Visual Question Answering using World Knowledge, ECCV 2022",
+        options={"letters": False},
         notes="The images are COCO 2017. The draft joins the right choice and the rationales; options: choices=False, rationales=N.",
+    ),
+    SourceRow(
+        name="vqa-e",
+        title="VQA-E",
+        task="vqa_rationale",
+        format="vqa-e",
+        files={"questions": ("VQA-E_{split}_set.json",)},
+        splits=plain("train", "val"),
+        images=COCO_2014,
+        adopted=65_133,
+        licence="MIT",
+        homepage="https://github.com/liqing-ustc/VQA-E",
+        citation="Li et al., VQA-E: Explaining, Elaborating, and Enhancing Your Answers for Visual Questions, ECCV 2018",
+        notes="The image's id is read from `img_id` or `image_id`, as loaders and README differ. There is no question id.",
+    ),
+    SourceRow(
+        name="scienceqa",
+        title="ScienceQA",
+        task="vqa_rationale",
+        format="science-qa",
+        files={"problems": ("data/|scienceqa/|problems.json",), "splits": ("data/|scienceqa/|pid_splits.json",)},
+        optional=("splits",),
+        splits=plain("train", "val", "test"),
+        images=("data/|scienceqa/|images/|{split}/{pid}/{file}",),
+        adopted=4_596,
+        licence="data CC BY-NC-SA 4.0, code MIT",
+        homepage="https://scienceqa.github.io",
+        citation="Lu et al., Learn to Explain: Multimodal Reasoning via Thought Chains for Science Question Answering, NeurIPS 2022",
+        notes="About half of the questions have no image. The draft is the right choice and the solution (the lecture if there is none).",
     ),
     SourceRow(
         name="vqa-v2",
@@ -82,5 +112,59 @@ ROWS = (
         homepage="https://cs.stanford.edu/people/dorarad/gqa/",
         citation="Hudson and Manning, GQA: A New Dataset for Real-World Visual Reasoning and Compositional Question Answering, CVPR 2019",
         notes="The balanced questions are preferred. Option full_answer=True takes the whole-sentence answers as drafts.",
+    ),
+    SourceRow(
+        name="textvqa",
+        title="TextVQA 0.5.1",
+        task="vqa",
+        format="text-vqa",
+        files={"questions": ("TextVQA_0.5.1_{split}.json",)},
+        splits={"train": {"folder": "train"}, "val": {"folder": "train"}, "test": {"folder": "test"}},
+        unlabelled=("test",),
+        images=("train_val_images/|{folder}_images/|{id}.jpg", "images/{id}.jpg", "{folder}/{id}.jpg"),
+        adopted=30_056,
+        licence="CC BY 4.0",
+        homepage="https://textvqa.org",
+        citation="Singh et al., Towards VQA Models That Can Read, CVPR 2019",
+        notes="The draft is the majority of ten answers. Some images are stored rotated, which only OpenImages' table tells.",
+    ),
+    SourceRow(
+        name="ocr-vqa",
+        title="OCR-VQA",
+        task="vqa",
+        format="ocr-vqa",
+        files={"questions": ("dataset.json",)},
+        splits=plain("train", "val", "test"),
+        images=("images/|{id}{ext}", "images/{id}.jpg"),
+        adopted=24_164,
+        licence="not found",
+        homepage="https://ocr-vqa.github.io",
+        citation="Mishra et al., OCR-VQA: Visual Question Answering by Reading Text in Images, ICDAR 2019",
+        notes="Users download the images; many addresses are dead, so a larger share may be missing. Some files named .jpg are GIF.",
+        max_share=0.6,
+    ),
+    SourceRow(
+        name="pointqa",
+        title="PointQA (Local and LookTwice)",
+        task="vqa",
+        format="point-qa",
+        files={
+            "local": ("Datasets/|LocalQA/|localqa_dataset.json",),
+            "local_ids": ("Datasets/|LocalQA/|localqa_{split}_imgs.json",),
+            "looktwice": ("Datasets/|LookTwiceQA/|looktwiceqa_dataset.json",),
+            "looktwice_ids": ("Datasets/|LookTwiceQA/|looktwiceqa_{split}_imgs.json",),
+        },
+        optional=("local", "local_ids", "looktwice", "looktwice_ids"),
+        splits=plain("train", "val", "testdev", "testfinal", "test"),
+        images=("visual_genome/|images/|VG_100K/|{id}.jpg", "visual_genome/|images/|VG_100K_2/|{id}.jpg"),
+        adopted=67_282,
+        licence="none stated",
+        homepage="https://github.com/princetonvisualai/pointingqa",
+        citation="Mani et al., Point and Ask: Incorporating Pointing into Visual Question Answering, 2020",
+        notes=(
+            "One sample a point of Local; of LookTwice one of its three wordings. "
+            "The answer is the point's own, as the lists of answers aren't aligned. "
+            "PointQA-General was never released there; the verbal, spatial and intent sets aren't read."
+        ),
     ),
 )

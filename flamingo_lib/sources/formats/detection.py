@@ -1,0 +1,100 @@
+"""Readers of detection sets: the counts of objects and their boxes are the draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from xml.etree import ElementTree
+
+from ...records import Box, Sample
+from ..boxes import captions_and_boxes, counts_text, from_corners
+from ..images import resolve
+from ..reading import BadRecord, Reading
+
+MAX_BOXES = 40
+"""Boxes in a draft; of more, the largest. The counts and `Sample.boxes` hold all."""
+
+
+def class_name(name: str) -> str:
+    """``Expressway-Service-area`` as ``expressway service area``: case and hyphens vary between copies of a set."""
+    return " ".join(name.replace("-", " ").replace("_", " ").lower().split())
+
+
+def _sample(reading: Reading, key: str, image: str, boxes: Sequence[Box]) -> Sample:
+    if not boxes:
+        raise BadRecord("empty annotation: no object")
+    limit = reading.options.get("max_boxes", MAX_BOXES)
+    largest = sorted(range(len(boxes)), key=lambda at: -(boxes[at].x2 - boxes[at].x1) * (boxes[at].y2 - boxes[at].y1))[:limit]
+    return reading.sample(
+        key,
+        images=(image,),
+        instruction=reading.wording("detection", key),
+        raw=captions_and_boxes([counts_text(box.name for box in boxes)], [boxes[at] for at in sorted(largest)]),
+        boxes=boxes,
+    )
+
+
+def _text(parent: ElementTree.Element, path: str) -> str:
+    found = parent.findtext(path)
+    if found is None:
+        raise BadRecord(f"a field is missing: {path}")
+    return found.strip()
+
+
+def _corners(item: ElementTree.Element) -> tuple[float, float, float, float]:
+    """Corners of a VOC ``bndbox``, or those around an oriented ``robndbox``."""
+    turned = item.find("robndbox")
+    if item.find("bndbox") is None and turned is not None:
+        xs = [float(child.text or "") for child in turned if child.tag.startswith("x_")]
+        ys = [float(child.text or "") for child in turned if child.tag.startswith("y_")]
+        return min(xs), min(ys), max(xs), max(ys)
+    xmin, ymin, xmax, ymax = (float(_text(item, f"bndbox/{side}")) for side in ("xmin", "ymin", "xmax", "ymax"))
+    return xmin, ymin, xmax, ymax
+
+
+def voc_objects(reading: Reading) -> Iterator[Sample]:
+    """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids. A box that cannot be makes the counts wrong, so the image is put aside."""
+    listing = reading.files("ids")
+    if listing:
+        ids = [(listing[0], line.split()[0]) for _, line in reading.lines(listing[0])]
+    else:
+        ids = [(file, file.rpartition("/")[2].removesuffix(".xml")) for file in reading.files("annotations", id="*")]
+        if not ids:
+            reading.file("ids")
+    for source, name in ids:
+        with reading.keep(source, name):
+            found = reading.files("annotations", id=name)
+            if not found:
+                raise BadRecord(f"the annotation file is missing: {name}.xml")
+            content = resolve(reading.root, found[0]).read_bytes()
+            if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
+                raise BadRecord("XML that declares entities is refused")
+            try:
+                tree = ElementTree.fromstring(content)
+            except ElementTree.ParseError as error:
+                raise BadRecord(f"not valid XML: {error}") from None
+            image = reading.image(id=name)
+            width, height = float(_text(tree, "size/width")), float(_text(tree, "size/height"))
+            boxes = [from_corners(class_name(_text(item, "name")), _corners(item), width, height) for item in tree.iter("object")]
+            yield _sample(reading, name, image, boxes)
+
+
+def dota(reading: Reading) -> Iterator[Sample]:
+    """DOTA: four corners and a class a line; the horizontal box around them is used."""
+    files = reading.files("labels") or [reading.file("labels")]
+    for file in files:
+        name = file.rpartition("/")[2].removesuffix(".txt")
+        with reading.keep(file, name):
+            image = reading.image(id=name)
+            width, height = reading.size(image)
+            boxes = []
+            for number, line in reading.lines(file):
+                parts = line.split()
+                if len(parts) < 9:  # the two header lines
+                    continue
+                try:
+                    values = [float(part) for part in parts[:8]]
+                except ValueError:
+                    raise BadRecord(f"malformed: corners that are not numbers in line {number}") from None
+                xs, ys = values[0::2], values[1::2]
+                boxes.append(from_corners(class_name(parts[8]), (min(xs), min(ys), max(xs), max(ys)), width, height, clip=True))
+            yield _sample(reading, name, image, boxes)

@@ -1,0 +1,114 @@
+"""Readers of text-only instruction sets: OASST's trees, instruction lists; and of the released PF-1M."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ...records import Box, Sample
+from ..boxes import BOX_PREAMBLE
+from ..reading import BadRecord, Reading
+from .dialogues import as_sample, pair_up
+
+
+def _rank(node: dict[str, Any]) -> tuple[bool, int]:
+    rank = node.get("rank")
+    return (rank is None, rank if rank is not None else 0)
+
+
+def best_path(prompt: dict[str, Any]) -> list[tuple[str, str]]:
+    """(role, text) messages from the root down, always to the best-ranked reply (rank 0 is best), deleted ones left out."""
+    messages, node = [], prompt
+    while node is not None:
+        messages.append((node["role"], node["text"]))
+        replies = [reply for reply in node.get("replies") or [] if not reply.get("deleted")]
+        node = min(replies, key=_rank, default=None)
+    return messages
+
+
+def _trees_of_messages(reading: Reading, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Trees of the flat messages file, whose lines name their parents."""
+    nodes: dict[str, dict[str, Any]] = {}
+    for _, key, record in reading.items(file, lines=True):
+        with reading.keep(file, f"line {key}"):
+            kept = ("message_id", "parent_id", "message_tree_id", "tree_state", "role", "text", "lang", "rank", "deleted")
+            node = {name: record.get(name) for name in kept} | {"replies": []}
+            nodes[record["message_id"]] = node
+    for name, node in nodes.items():
+        parent = node["parent_id"]
+        if parent is None:
+            yield name, {"message_tree_id": name, "tree_state": node["tree_state"], "prompt": node}
+        elif parent in nodes:
+            nodes[parent]["replies"].append(node)
+
+
+def _trees(reading: Reading) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    files = reading.files("trees")
+    if files:
+        for file in files:
+            for _, key, record in reading.items(file, lines=True):
+                yield file, f"line {key}", record
+        return
+    file = reading.file("messages")
+    for key, tree in list(_trees_of_messages(reading, file)):
+        yield file, key, tree
+
+
+def oasst(reading: Reading) -> Iterator[Sample]:
+    """OASST-1: of each finished tree in the wanted languages, the best-ranked path, ended at an assistant's answer."""
+    languages = reading.options.get("languages", ("en",))
+    for file, key, tree in _trees(reading):
+        with reading.keep(file, key):
+            prompt = tree["prompt"]
+            if tree.get("tree_state") not in (None, "ready_for_export") or prompt.get("deleted"):
+                continue
+            if languages and prompt.get("lang") not in (None, *languages):
+                continue
+            yield as_sample(reading, tree["message_tree_id"], pair_up(best_path(prompt)), lang=prompt.get("lang") or "")
+
+
+def instruction_list(reading: Reading) -> Iterator[Sample]:
+    """Records of an instruction, an optional input and an answer (Alpaca-GPT-4, GPTeacher, InstructionWild)."""
+    files = reading.files("instructions") or [reading.file("instructions")]
+    for file in files:
+        for _, key, record in reading.items(file, lines=True):
+            with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+                given = [record["instruction"].strip(), (record.get("input") or "").strip()]
+                answer = next((record[name] for name in ("output", "response") if name in record), None)
+                if answer is None:
+                    raise BadRecord("a field is missing: output or response")
+                name = file.rpartition("/")[2].rpartition(".")[0] if len(files) > 1 else ""
+                yield reading.sample(f"{name}-{key}" if name else key, instruction="\n".join(part for part in given if part), raw=answer)
+
+
+_image_mark = re.compile(r"<img_path>(.*?)<img_path>", re.DOTALL)
+_box_line = re.compile(r"^(.+): \[([\d.]+), ([\d.]+), ([\d.]+), ([\d.]+)\]\s*$", re.MULTILINE)
+
+SCORES = ("rouge_score", "reward", "nli_similarity", "sts_similarity", "paragraph_clip_scores", "filtered_paragraphs")
+
+
+def pf1m(reading: Reading) -> Iterator[Sample]:
+    """The released PF-1M: the polite output is the response, the raw annotation and all scores are kept in `meta`."""
+    file = reading.file("records")
+    for _, key, record in reading.items(file, lines=True):
+        with reading.keep(file, key):
+            text = record["input"]
+            images = tuple(reading.image(file=path.strip()) for path in _image_mark.findall(text))
+            instruction = _image_mark.sub("\n", text).strip()
+            if "<img_path>" in instruction:
+                raise BadRecord("malformed: an <img_path> mark without its partner")
+            original = record["original"]
+            block = original.partition(BOX_PREAMBLE)[2]
+            boxes = [Box(match[1], *(float(value) for value in match.groups()[1:])) for match in _box_line.finditer(block)]
+            task = "vqa" if "nli_similarity" in record else "caption" if "sts_similarity" in record else "instruction"
+            yield reading.sample(
+                key,
+                images=images,
+                instruction=re.sub(r"\n{2,}", "\n", instruction),
+                raw=record["output"],
+                boxes=boxes,
+                task=task,
+                original=original,
+                **{name: record[name] for name in SCORES if name in record},
+            )
