@@ -104,7 +104,7 @@ def paragraph(generator: Random, scene: Scene, wrap: bool = True) -> str:
             f"In total, the scene has {count}.",
         )
     )
-    parts = [first, *(_object_sentence(generator, item, index) for index, item in enumerate(items))]
+    parts = [first, *(object_sentence(generator, item, index) for index, item in enumerate(items))]
     if len(items) > 1 and generator.random() < 0.3:
         one, other = generator.sample(items, 2)
         relation = generator.choice([name for name in RELATIONS if holds(name, one, other)])
@@ -112,7 +112,7 @@ def paragraph(generator: Random, scene: Scene, wrap: bool = True) -> str:
     return wrapped(generator, *parts, opener=0.35, closer=0.35) if wrap else " ".join(parts)
 
 
-def _object_sentence(generator: Random, item: SceneObject, index: int) -> str:
+def object_sentence(generator: Random, item: SceneObject, index: int) -> str:
     """One sentence that says what `item` is and where."""
     thing, place = article(item.name(size=True)), at(item.position)
     also = " also" if index and generator.random() < 0.3 else ""
