@@ -70,6 +70,7 @@ class StageConfig(Frozen):
 
     tunes: tuple[str, ...] = Field(("lora",), description="trainable parts by name")
     mixture: str = Field("", description="name of the data mixture")
+    start: str = Field("base", description="what it begins from: base, or the name of an earlier stage")
     epochs: float = Field(1, gt=0)
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs say")
     learning_rate: float = Field(1e-4, gt=0)
@@ -77,6 +78,7 @@ class StageConfig(Frozen):
     micro_batch_size: int = Field(16, ge=1, description="windows in one forward pass on one device")
     context_length: int = Field(256, ge=8, description="tokens in a window")
     max_images: int = Field(3, ge=0, description="images in a window")
+    image_size: int | None = Field(None, ge=8, description="images are first shrunk to this side, pixels; None keeps them as they are")
     packing: Literal["none", "random_fill", "best_fit"] = "best_fit"
     isolate_turns: bool = Field(False, description="also block text attention between the turns of a window")
     attend_within_turn: bool = Field(True, description="a turn attends to its own images only; False: the media rule runs over the window")

@@ -12,6 +12,7 @@ import math
 import random
 import string
 from collections.abc import Callable
+from itertools import pairwise
 
 from .segment import characters, find_tokens, split_keeping
 
@@ -151,7 +152,7 @@ def _swap_words(pieces: Pieces, places: list[int], generator: random.Random) -> 
         if low == 0 and one.istitle() and two.islower():
             one, two = one.lower(), two.capitalize()
         pieces[low][1], pieces[high][1] = two, one
-    for (_, before), piece in zip(pieces, pieces[1:], strict=False):
+    for (_, before), piece in pairwise(pieces):
         if not piece[0] and before[-1:].isalnum() and piece[1][:1].isalnum():
             piece[0] = " "  # a comma that stood between has moved away
 
