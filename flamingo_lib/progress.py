@@ -1,7 +1,12 @@
-"""Progress of long work: a bar on a terminal and in Jupyter, a line every few seconds elsewhere (CI, papermill)."""
+"""Progress of long work: a bar on a terminal and in Jupyter, a line every few seconds elsewhere (CI, papermill).
+
+A process whose output nobody sees writes its progress into a file instead, named by the environment variable
+`STATUS_FILE`; the process that started it reads that file and shows it (`flamingo_lib.pipeline.relay`).
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -11,11 +16,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_STATUS = 0.5
+STATUS_FILE = "FLAMINGO_PROGRESS_FILE"
 
 
 def wants_bar() -> bool:
     """True on a terminal or in a live notebook; False in CI, under papermill and in pipes."""
-    if os.environ.get("CI") or os.environ.get("FLAMINGO_PLAIN_PROGRESS"):
+    if os.environ.get("CI") or os.environ.get("FLAMINGO_PLAIN_PROGRESS") or os.environ.get(STATUS_FILE):
         return False
     return sys.stderr.isatty() or "ipykernel" in sys.modules
 
@@ -32,6 +39,7 @@ class Progress:
     def __init__(self, description: str, total: int | None = None, unit: str = "records") -> None:
         self.description, self.total, self.unit, self.done = description, total, unit, 0
         self._bar = None
+        self._status = os.environ.get(STATUS_FILE)
         self._start = self._last = time.monotonic()
 
     def __enter__(self) -> Progress:
@@ -39,6 +47,8 @@ class Progress:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(total=self.total, desc=self.description, unit=f" {self.unit}")
+        elif self._status:
+            self._write_status("")
         return self
 
     def update(self, count: int = 1, note: str = "") -> None:
@@ -48,9 +58,22 @@ class Progress:
             self._bar.update(count)
             if note:
                 self._bar.set_postfix_str(note, refresh=False)
-        elif time.monotonic() - self._last >= SECONDS_BETWEEN_LINES:
+        elif time.monotonic() - self._last >= (SECONDS_BETWEEN_STATUS if self._status else SECONDS_BETWEEN_LINES):
             self._last = time.monotonic()
-            self._line(note)
+            if self._status:
+                self._write_status(note)
+            else:
+                self._line(note)
+
+    def _write_status(self, note: str) -> None:
+        values = {"description": self.description, "total": self.total, "unit": self.unit, "done": self.done, "note": note}
+        temporary = f"{self._status}.{os.getpid()}"
+        try:
+            with open(temporary, "w", encoding="utf-8") as file:
+                json.dump(values, file)
+            os.replace(temporary, self._status)
+        except OSError:  # whoever watched is gone, or the disk is full: work goes on
+            self._status = None
 
     def _line(self, note: str = "") -> None:
         seconds = max(time.monotonic() - self._start, 1e-9)
@@ -65,6 +88,8 @@ class Progress:
     def __exit__(self, kind, error, trace) -> None:
         if self._bar is not None:
             self._bar.close()
+        elif self._status:
+            self._write_status("")
         elif time.monotonic() - self._start >= SECONDS_BETWEEN_LINES:
             self._line()
 

@@ -33,27 +33,11 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Print every setting of a preset as key = value; each key can be given to --set."""
         from ..presets import load_preset
+        from ..presets.settings import rows
 
         preset = load_preset(name, settings or ())
         if as_json:
             print(preset.model_dump_json(indent=2))
             return
-        for key, value, text in flatten(preset):
+        for key, value, text in rows(preset):
             print(f"{key} = {json.dumps(value)}" + (f"    # {text}" if text else ""))
-
-
-def flatten(config: object, prefix: str = "") -> list[tuple[str, object, str]]:
-    """Rows of (dotted key, value, description) of a config and the configs inside it."""
-    from ..config import Frozen
-
-    rows: list[tuple[str, object, str]] = []
-    for name, field in type(config).model_fields.items():
-        value = getattr(config, name)
-        if isinstance(value, Frozen):
-            rows += flatten(value, f"{prefix}{name}.")
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                rows += flatten(item, f"{prefix}{name}.{key}.")
-        else:
-            rows.append((f"{prefix}{name}", list(value) if isinstance(value, tuple) else value, field.description or ""))
-    return rows

@@ -1,0 +1,56 @@
+"""The whole pipeline in one call: notebooks, whatever step they left, figures, report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import FlamingoError
+from .metrics import write_metrics
+from .notebooks import run_notebooks
+from .workspace import Workspace
+
+FREE_BYTES = 500 << 20
+"""Space a run wants before it begins."""
+
+
+def run_pipeline(
+    workspace: Workspace, *, notebooks: bool = True, until: str | None = None, say: Callable[[str], None] = print
+) -> dict[str, Any]:
+    """Do all that is not yet done in `workspace` and return the figures, which are also in its ``metrics.json``.
+
+    Args:
+        notebooks: execute the notebooks, which do the steps on their way; else only the steps.
+        until: the last step to do; notebooks and the report are left out then.
+        say: gets a line of text at every stretch of work.
+
+    Raises:
+        FlamingoError: too little disk, a failing notebook or step; what was finished is kept.
+    """
+    started = time.monotonic()
+    free = shutil.disk_usage(workspace.folder).free
+    if free < FREE_BYTES:
+        raise FlamingoError(
+            f"only {free >> 20} MB are free, a run wants {FREE_BYTES >> 20}",
+            file=workspace.folder,
+            remedy="Free some space or choose another --run-dir.",
+        )
+    if notebooks and until is None:
+        run_notebooks(workspace, say=say)
+    names = list(workspace.steps)
+    if until is not None:
+        workspace.key(until)
+        names = names[: names.index(until) + 1]
+    for name in names:
+        if workspace.result(name) is None:
+            step = workspace.steps[name]
+            say(f"step {step.name}: {step.title}")
+        workspace.step(name)
+    values = write_metrics(workspace, time.monotonic() - started)
+    if until is None:
+        from .report import write_report
+
+        write_report(workspace, values)
+    return values
