@@ -115,6 +115,12 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         """The wrapped decoder layers, `layers.FlamingoLayer` each."""
         return find_layers(self.lang_encoder)
 
+    @property
+    def layers_path(self) -> str:
+        """Name of the list of decoder layers, e.g. "lang_encoder.model.layers"."""
+        layers = self.layers
+        return next(name for name, module in self.named_modules() if module is layers)
+
     def get_input_embeddings(self) -> nn.Module:
         return self.lang_encoder.get_input_embeddings()
 
