@@ -302,7 +302,10 @@ def ultrachat(root: Path) -> None:
 
 
 def sharegpt(root: Path) -> None:
-    html = '<div class="markdown"><p>Here are two ways:</p><ol><li>Use <code>len</code>.</li><li>Count them.</li></ol><pre><code>n = len(x)\n</code></pre></div>'
+    html = (
+        '<div class="markdown"><p>Here are two ways:</p><ol><li>Use <code>len</code>.</li><li>Count them.</li></ol>'
+        "<pre><code>n = len(x)\n</code></pre></div>"
+    )
     records = [
         {
             "id": "QWJhYvA_0",

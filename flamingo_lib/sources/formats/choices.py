@@ -17,7 +17,8 @@ def with_choices(reading: Reading, key: str | int, question: str, choices: Seque
     """The question with its choices: in a row where there are few short ones, else lettered. ``choices=False`` leaves them out."""
     if not choices or not reading.options.get("choices", True):
         return question
-    if reading.options.get("letters", True):
+    letters_already = all(len(choice) == 1 for choice in choices)
+    if reading.options.get("letters", True) and not letters_already:
         return reading.wording("choices", key, question=question, choices=lettered(choices))
     return reading.wording("choices_listed", key, question=question, choices=listed(choices))
 

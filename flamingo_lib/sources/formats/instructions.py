@@ -105,7 +105,7 @@ def pf1m(reading: Reading) -> Iterator[Sample]:
             yield reading.sample(
                 key,
                 images=images,
-                instruction=re.sub(r"\n{2,}", "\n", instruction),
+                instruction=re.sub(r"[ \t]*\n+", "\n", instruction),
                 raw=record["output"],
                 boxes=boxes,
                 task=task,

@@ -28,7 +28,9 @@ def _parent(path: str, levels: int = 1) -> str:
 
 
 def folders(reading: Reading, found: list[str]) -> Iterator[Labelled]:
-    """``.../{class}/picture``: EuroSAT, RESISC-45, Caltech-101."""
+    """``.../{class}/picture``: EuroSAT, RESISC-45, Caltech-101. There are no splits; all is train."""
+    if reading.split != "train":
+        return
     for path in found:
         name = PurePosixPath(path).parent.name
         if name != "BACKGROUND_Google":
