@@ -1,0 +1,190 @@
+"""Pretraining of the tiny base: its rows tell the truth, its losses sit where they should, a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+
+from flamingo_lib.chat.template import ASSISTANT, END_OF_CHUNK, HUMAN, IMAGE
+from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
+from flamingo_lib.model.flamingo import IGNORED
+from flamingo_lib.presets import load_preset
+from flamingo_lib.scenes.questions import answer_question, parse_question
+from flamingo_lib.seeding import generator
+from flamingo_lib.training import pretrain_run
+from flamingo_lib.training.pretrain import RowEncoder, attention_loss, pretraining_scenes
+from flamingo_lib.training.pretrain_clip import batch_statements, contradict, contrastive_loss, state
+from flamingo_lib.training.pretrain_documents import Row, grounded_row, text_row
+from flamingo_lib.training.pretrain_vision import cell_labels
+
+TAG = IMAGE + END_OF_CHUNK
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return pretraining_scenes(60, seed=3)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(scenes):
+    return train_tiny_tokenizer(pretrain_run.tokenizer_texts(scenes, 3, rows=150), 700)
+
+
+def test_answers_of_grounded_rows_are_true(scenes):
+    questions = 0
+    for number in range(300):
+        row = grounded_row(scenes, generator(0, number), progress=(number % 10) / 10, image=TAG)
+        texts = [text for text, _ in row.pieces]
+        for place, text in enumerate(texts):
+            if text != ASSISTANT:
+                continue
+            try:
+                question = parse_question(texts[place - 1])
+            except Exception:
+                continue
+            assert texts[place + 1] == answer_question(scenes[row.scene], question)
+            questions += 1
+    assert questions > 500
+
+
+def test_only_answers_are_trained_on_and_only_one_image_stands_in_a_row(scenes):
+    for number in range(100):
+        row = grounded_row(scenes, generator(1, number), progress=0.9, image=TAG)
+        texts = [text for text, _ in row.pieces]
+        assert sum(TAG in (text or "") for text in texts) == 1
+        for place, (text, weight) in enumerate(row.pieces):
+            answered = text is None or (place > 0 and texts[place - 1] == ASSISTANT)
+            assert (weight > 0) == answered
+
+
+def test_mentions_point_at_the_noun_and_its_cell(scenes, tokenizer):
+    encoder = RowEncoder(tokenizer, tokenizer.convert_tokens_to_ids(IMAGE), 400)
+    checked = 0
+    for number in range(60):
+        row = grounded_row(scenes, generator(2, number), progress=0.9, image=TAG)
+        batch = encoder([row])
+        for (_, token, cell), (piece, end, _) in zip(
+            batch.mentions.tolist(), sorted(row.mentions, key=lambda mention: mention[0]), strict=True
+        ):
+            noun_end = tokenizer.decode(batch.input_ids[0, token : token + 1]).strip()
+            assert row.pieces[piece][0][:end].endswith(noun_end) or noun_end.endswith(row.pieces[piece][0][end - 1])
+            assert 0 <= cell < 9
+            checked += 1
+    assert checked > 50
+
+
+def test_encoder_labels_exactly_the_weighted_pieces(tokenizer):
+    row = Row(0).turn("What color is the circle?", "red", image=TAG, end=0.3)
+    batch = RowEncoder(tokenizer, tokenizer.convert_tokens_to_ids(IMAGE), 100)([row, Row().add("a longer text " * 8)])
+    labelled = batch.labels[0] != IGNORED
+    assert tokenizer.decode(batch.input_ids[0][labelled]) == "red</s>"
+    assert batch.weights[0][labelled].tolist()[-1] == pytest.approx(0.3)
+    assert (batch.labels[1] == IGNORED).all()
+    ids = batch.input_ids[0].tolist()
+    image = ids.index(tokenizer.convert_tokens_to_ids(IMAGE))
+    assert batch.attended_image[0].tolist()[: image + 1] == [0] * image + [1]
+    assert set(batch.attended_image[0].tolist()[image:]) == {1}
+    assert set(batch.attended_image[1].tolist()) == {0}
+
+
+def test_text_rows_hold_no_image_and_keep_out_of_image_chats(scenes):
+    for number in range(200):
+        row = text_row(scenes, generator(4, number), ["alpha", "beta"])
+        text = "".join(piece or "" for piece, _ in row.pieces)
+        assert row.scene is None
+        assert IMAGE not in text
+        assert any(weight > 0 for _, weight in row.pieces)
+        if HUMAN in text:  # chats without an image are answered curtly
+            assert all(len(piece) < 60 for piece, weight in row.pieces if piece and weight)
+
+
+def test_cell_labels_name_every_object_once(scenes):
+    labels = cell_labels(scenes)
+    for scene, row in zip(scenes, labels, strict=True):
+        assert int((row[:, 0] > 0).sum()) == len(scene.objects)
+        assert row[:, 3].tolist() == list(range(9))
+
+
+def test_attention_loss_is_minus_log_of_the_attention_there():
+    torch.manual_seed(0)
+    weights = [torch.rand(2, 4, 5, 9).softmax(-1) for _ in range(4)]
+    mentions = torch.tensor([[0, 3, 7], [1, 4, 2]])
+    expected = 0.0
+    for layer in (1, 2):
+        expected += sum(-math.log(weights[layer][row, head, token, cell]) for row, token, cell in mentions.tolist() for head in (0, 1)) / 4
+    assert attention_loss(weights, mentions).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_clip_statements_are_true_and_their_contradictions_false(scenes):
+    chance = generator(0, "clip")
+    for scene in scenes * 5:
+        statement = state(scene, chance)
+        assert statement.holds(scene)
+        assert not contradict(statement, scene, chance).holds(scene)
+
+
+def test_contrastive_loss_ignores_sentences_that_are_true_elsewhere(scenes):
+    texts, allowed = batch_statements(scenes[:8], generator(1, "clip"))
+    assert len(texts) == 8 * 4
+    assert allowed[torch.arange(8), torch.arange(8) * 4].all()
+    images, sentences = (torch.nn.functional.normalize(torch.randn(n, 6), dim=1) for n in (8, 32))
+    base = contrastive_loss(images, sentences, torch.ones(8, 32, dtype=torch.bool), torch.tensor(5.0))
+    blocked = torch.ones(8, 32, dtype=torch.bool)
+    blocked[0, 5] = False
+    logits = 5 * images @ sentences.T
+    row = logits[0].clone()
+    row[5] = float("-inf")
+    expected = base + (-row.log_softmax(0)[0] + logits[0].log_softmax(0)[0]) / 8
+    assert contrastive_loss(images, sentences, blocked, torch.tensor(5.0)).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):
+    preset = load_preset(
+        "tiny",
+        [
+            "pretrain.scenes=100",
+            "pretrain.validation_scenes=12",
+            "pretrain.vocab_size=700",
+            "pretrain.tower_steps=3",
+            "pretrain.resampler_steps=3",
+            "pretrain.grounding_steps=3",
+            "pretrain.copying_steps=3",
+            "pretrain.batch_size=4",
+            "pretrain.clip_steps=2",
+            "pretrain.clip_batch_size=4",
+        ],
+    )
+    with monkeypatch.context() as patch:
+
+        def stop(*_args, **_options):
+            raise KeyboardInterrupt
+
+        patch.setattr(pretrain_run, "pretrain_resampler", stop)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_run.pretrain_base(preset, tmp_path / "base", clip_out=None, seed=0)
+    assert not (tmp_path / "base").exists()
+    assert list((tmp_path / ".base.work").glob("tower-*.safetensors"))
+    monkeypatch.setattr(pretrain_run, "pretrain_tower", stop)  # the tower is done: it must not be trained again
+    figures = pretrain_run.pretrain_base(preset, tmp_path / "base", clip_out=tmp_path / "clip", seed=0)
+    assert set(figures["phases"]) == {"tower", "resampler", "grounding", "copying"}
+    assert not (tmp_path / ".base.work").exists()
+    assert "Curve" in (tmp_path / "base" / "README.md").read_text()
+    assert json.loads((tmp_path / "clip" / "pretraining.json").read_text())["steps"] == 2
+
+    from PIL import Image
+
+    from flamingo_lib.chat.template import ChatTurn
+    from flamingo_lib.judges.clipscore import ClipScoreJudge
+    from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
+    from flamingo_lib.model.processor import FlamingoProcessor
+
+    model = FlamingoForConditionalGeneration.from_pretrained(tmp_path / "base")
+    processor = FlamingoProcessor.from_pretrained(tmp_path / "base")
+    picture = Image.new("RGB", (224, 224), "white")
+    inputs = processor(chats=[[ChatTurn("What color is the circle?", images=1)]], images=[[picture]])
+    assert model(**inputs).logits.isfinite().all()
+    scores = ClipScoreJudge(str(tmp_path / "clip"))([picture], ["There is a red circle."])
+    assert scores[0].shape == (1,)
