@@ -100,7 +100,7 @@ def run_stage(
         work_dir: where checkpoints stand while the run lasts; emptied at its end.
         collator: makes batches, visual inputs included.
         save_every: steps between checkpoints; None for none.
-        log_every: steps between points of the loss curve.
+        log_every: steps between points of the loss curve; at least five points are taken.
         fsdp, bf16, cpu, checkpoint_activations: see `trainer.training_arguments`.
         keep_checkpoints: leave the checkpoints where they are.
 
@@ -120,7 +120,7 @@ def run_stage(
         steps=dataset.steps,
         seed=derive_seed(seed, "trainer"),
         save_every=save_every,
-        log_every=log_every,
+        log_every=max(1, min(log_every, dataset.steps // 5)),
         processes=world_size(),
         fsdp=fsdp,
         bf16=bf16,

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..model.trainable import GROUPS
 from .features import FeatureCache, weights_fingerprint
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Pixels = Callable[[Sequence[str | os.PathLike]], Tensor]
 
 def visual_form(tunes: Iterable[str], augmented: bool = False) -> str:
     """`pixel_values`, `vision_tokens` or `latents`: the latest form that training these parts leaves constant."""
-    tunes = set(tunes)
+    tunes = {member for part in tunes for member in GROUPS.get(part, (part,))}
     if augmented or "vision" in tunes:
         return "pixel_values"
     return "vision_tokens" if "resampler" in tunes else "latents"

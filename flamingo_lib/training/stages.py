@@ -1,0 +1,211 @@
+"""Stages from folder to folder: load a model, tune what the stage tunes on its examples, save the result.
+
+The stages themselves are rows of the presets (`Preset.rewriter`, `Preset.stages`), the paper's in its Table 4.
+
+```python
+train_stage("openflamingo-tiny", preset.stages["stage1"], examples, "runs/x/stage1", seed=0, model_config=preset.model)
+```
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from accelerate import PartialState
+
+from ..config import ModelConfig, StageConfig
+from ..errors import ConfigError
+from ..model.lora import add_lora, save_adapter
+from ..model.trainable import set_trainable
+from ..seeding import derive_seed
+from ..storage import atomic_folder, write_json
+from .collate import Collator
+from .dataset import WindowDataset
+from .run import StageResult, run_stage, world_size
+from .table import Example, build_table
+from .visuals import make_visuals
+
+if TYPE_CHECKING:
+    from ..chat.template import ChatTemplate
+    from ..model.flamingo import FlamingoForConditionalGeneration
+    from ..model.processor import FlamingoProcessor
+
+RESULT = "training.json"
+"""Beside the trained model: how its training went."""
+
+ADAPTER = "adapter"
+"""The folder of the PEFT adapter inside a model's folder, after stages that tune LoRA."""
+
+
+def example_template(processor: FlamingoProcessor) -> ChatTemplate:
+    """The template that renders training examples: the media rule runs over an example's own turns.
+
+    A dialogue about one image goes on looking at it in later turns; other examples of a window are out of sight, since
+    each is rendered alone.
+    """
+    from ..chat.template import ChatTemplate
+
+    return ChatTemplate(processor.tokenizer, **processor.template.settings() | {"within_turn": False})
+
+
+def stage_dataset(examples: Iterable[Example], processor: FlamingoProcessor, stage: StageConfig, *, seed: int) -> WindowDataset:
+    """Render `examples` and plan their windows; dialogues longer than a window are cut between turns."""
+    table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
+    return WindowDataset(table, stage, seed=seed)
+
+
+def load_base(name: str | os.PathLike, *, dtype: torch.dtype = torch.float32) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
+    """The model and processor of a folder, or of a checkpoint shipped with the project.
+
+    Raises:
+        MissingAsset: there is none.
+    """
+    from ..judges.assets import resolve
+    from ..model.flamingo import FlamingoForConditionalGeneration
+    from ..model.processor import FlamingoProcessor
+
+    folder = resolve(os.fspath(name), role="the base model")
+    return FlamingoForConditionalGeneration.from_pretrained(folder, dtype=dtype), FlamingoProcessor.from_pretrained(folder)
+
+
+def prepare(model: FlamingoForConditionalGeneration, stage: StageConfig, config: ModelConfig, *, seed: int) -> None:
+    """Give the model fresh LoRA if the stage tunes it and there is none, and choose the trainable weights.
+
+    Trained weights are float32, whatever the rest is in.
+    """
+    if "lora" in stage.tunes and not model.config.lora:
+        before = torch.get_rng_state()
+        torch.manual_seed(derive_seed(seed, "lora"))
+        add_lora(model, config.lora_rank, config.lora_alpha)
+        torch.set_rng_state(before)
+    set_trainable(model, stage.tunes)
+    for weight in model.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()
+
+
+def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Callable[[list], torch.Tensor]:
+    """Image files to pixels, first shrunk to `stage.image_size` if that is set."""
+    read = processor.image_processor.pixels
+    if stage.image_size is None:
+        return read
+
+    def shrunk(files: list) -> torch.Tensor:
+        from PIL import Image
+
+        from ..model.images import to_picture
+
+        side = stage.image_size
+        return read([to_picture(file).resize((side, side), Image.Resampling.BICUBIC) for file in files])
+
+    return shrunk
+
+
+def train_stage(
+    base: str | os.PathLike | tuple[FlamingoForConditionalGeneration, FlamingoProcessor],
+    stage: StageConfig,
+    examples: Iterable[Example],
+    out: str | os.PathLike,
+    *,
+    seed: int,
+    model_config: ModelConfig,
+    cache_folder: str | os.PathLike | None = None,
+    work_dir: str | os.PathLike | None = None,
+    label: str = "training",
+    fsdp: bool = False,
+    **options: Any,
+) -> StageResult:
+    """Train one stage and write the model to the folder `out`, in one step.
+
+    Args:
+        base: where the stage begins: a checkpoint's folder or shipped name, or a model (which is trained in place) with
+            its processor.
+        stage: the row.
+        examples: its data.
+        out: the folder of the trained model: weights, processor, `training.json`, and after LoRA stages the adapter.
+        seed: of the windows, their order, and fresh LoRA weights.
+        model_config: LoRA rank, and the number format: with "bfloat16" frozen weights are kept in it (under FSDP all
+            are float32) and computation runs in it.
+        cache_folder: where visual features are kept; None computes them from pixels in every step.
+        work_dir: where checkpoints stand while it runs (default: `out` with ".work" appended); an interrupted run that
+            finds them goes on from there.
+        options: more arguments of `run_stage`.
+
+    Returns:
+        How it went; the same numbers are in `training.json`.
+    """
+    bf16 = model_config.dtype == "bfloat16"
+    model, processor = base if isinstance(base, tuple) else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32)
+    prepare(model, stage, model_config, seed=seed)
+    dataset = stage_dataset(examples, processor, stage, seed=seed)
+    rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=not torch.cuda.is_available())
+    model.to(state.device)
+    work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
+    visuals = make_visuals(
+        model,
+        pixel_reader(processor, stage),
+        dataset.image_files,
+        tunes=stage.tunes,
+        cache_folder=cache_folder,
+        details={"processor": _plain(processor.image_processor.to_dict()), "image_size": stage.image_size},
+        rank=rank,
+        processes=world_size(),
+    )
+    state.wait_for_everyone()
+    collator = Collator(
+        pad_token_id=processor.tokenizer.pad_token_id,
+        visuals=visuals,
+        isolate_turns=stage.isolate_turns,
+        attend_within_turn=stage.attend_within_turn,
+    )
+    result = run_stage(model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, **options)
+    if rank == 0:
+        save_trained(
+            model,
+            processor,
+            out,
+            lora="lora" in stage.tunes,
+            result=result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed},
+        )
+    return result
+
+
+def save_trained(
+    model: FlamingoForConditionalGeneration, processor: FlamingoProcessor, out: str | os.PathLike, *, lora: bool, result: Mapping[str, Any]
+) -> None:
+    """Write model, processor, result and (with `lora`) the PEFT adapter to the folder `out`, atomically."""
+    with atomic_folder(out) as folder:
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        if lora:
+            save_adapter(model, folder / ADAPTER)
+        write_json(folder / RESULT, dict(result))
+
+
+def stage_order(stages: Mapping[str, StageConfig]) -> list[str]:
+    """Names of `stages` so that each comes after the one it starts from.
+
+    Raises:
+        ConfigError: a start that is no stage, or a circle.
+    """
+    order: list[str] = []
+    left = dict(stages)
+    while left:
+        ready = [name for name, stage in left.items() if stage.start == "base" or stage.start in order]
+        if not ready:
+            name = min(left)
+            raise ConfigError(
+                f"stage {name!r} starts from {left[name].start!r}, which no stage makes", remedy="Use base or the name of a stage."
+            )
+        order += ready
+        for name in ready:
+            del left[name]
+    return order
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if isinstance(value, (str, int, float, bool, list, tuple, type(None)))}

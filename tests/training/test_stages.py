@@ -1,0 +1,135 @@
+"""Stages from folder to folder, with the real template, processor and caches."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from flamingo_lib.chat.template import ChatTurn
+from flamingo_lib.config import ModelConfig, StageConfig
+from flamingo_lib.errors import ConfigError
+from flamingo_lib.training.collate import Collator
+from flamingo_lib.training.stages import ADAPTER, RESULT, load_base, stage_dataset, stage_order, train_stage
+from flamingo_lib.training.table import Example
+from flamingo_lib.training.visuals import make_visuals, visual_form
+
+CONFIG = ModelConfig(lora_rank=4, lora_alpha=8)
+STAGE = StageConfig(context_length=200, max_images=3, max_steps=4, batch_size=4, micro_batch_size=4, learning_rate=1e-2, warmup_steps=1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def changed(before, after):
+    one, other = (load_file(folder / "model.safetensors") for folder in (before, after))
+    return {name for name in other if name in one and not torch.equal(one[name], other[name])}, set(other) - set(one)
+
+
+def test_the_u_trains_what_each_stage_tunes(tiny, tmp_path):
+    examples = tiny.examples + tiny.texts
+    arguments = {"seed": 0, "model_config": CONFIG, "cache_folder": tmp_path / "cache", "save_every": None}
+    first = train_stage(tiny.folder, STAGE, examples, tmp_path / "1", **arguments)
+    second = STAGE.model_copy(update={"tunes": ("resampler", "cross_attention")})
+    train_stage(tmp_path / "1", second, examples, tmp_path / "2", **arguments)
+    train_stage(tmp_path / "2", STAGE, examples, tmp_path / "3", **arguments)
+
+    moved, new = changed(tiny.folder, tmp_path / "1")
+    assert not {name for name in moved if ".lora_" not in name} and new and all(".lora_" in name or "base_layer" in name for name in new)
+    moved, new = changed(tmp_path / "1", tmp_path / "2")
+    assert not new and moved and all(name.startswith("perceiver.") or "gated_cross_attn_layer.att" in name for name in moved)
+    moved, new = changed(tmp_path / "2", tmp_path / "3")
+    assert not new and moved and all(".lora_" in name for name in moved)
+
+    report = json.loads((tmp_path / "1" / RESULT).read_text())
+    assert report["steps"] == 4 and report["loss"] == pytest.approx(first.loss) and report["stage"]["tunes"] == ["lora"]
+    assert report["packing"]["fill"] > 0.6
+    adapter = load_file(tmp_path / "1" / ADAPTER / "adapter_model.safetensors")
+    whole = load_file(tmp_path / "1" / "model.safetensors")
+    name = next(iter(adapter))
+    assert torch.equal(adapter[name], whole[name.removeprefix("base_model.model.").replace(".weight", ".default.weight")])
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) and not (tmp_path / "1.work").exists()
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_cached_features_train_as_pixels_do(tiny, tmp_path):
+    for tunes in (("lora",), ("connector",)):
+        stage = STAGE.model_copy(update={"tunes": tunes})
+        curves = [
+            train_stage(
+                tiny.folder,
+                stage,
+                tiny.examples,
+                tmp_path / "out",
+                seed=0,
+                model_config=CONFIG,
+                cache_folder=cache,
+                save_every=None,
+                log_every=1,
+            ).curve
+            for cache in (tmp_path / "cache", None)
+        ]
+        assert [loss for _, loss in curves[0]] == pytest.approx([loss for _, loss in curves[1]], abs=1e-4)
+
+
+def test_the_form_of_visual_inputs_follows_what_trains(tiny, tmp_path):
+    assert visual_form(("lora",)) == "latents" and visual_form(("connector",)) == visual_form(("resampler", "lora")) == "vision_tokens"
+    assert visual_form(("vision", "resampler")) == visual_form(("lora",), augmented=True) == "pixel_values"
+    model, processor = load_base(tiny.folder)
+    arguments = {"tunes": ("lora",), "cache_folder": tmp_path, "details": processor.image_processor.size}
+    visuals = make_visuals(model, processor.image_processor.pixels, tiny.images[:5], **arguments)
+    batch = visuals([tiny.images[:2], (), tiny.images[2:3]])["latents"]
+    pixels = processor.image_processor.pixels(tiny.images[:3])
+    assert batch.shape == (3, 2, 4, 32)
+    assert torch.allclose(batch[[0, 0, 2], [0, 1, 0]], model.resample(model.encode_images(pixels)), atol=1e-5)
+    assert not batch[1].any() and not batch[2, 1].any()
+    assert visuals([()])["latents"].shape == (1, 1, 4, 32)
+    with torch.no_grad():
+        model.perceiver.latents += 1
+    make_visuals(model, processor.image_processor.pixels, tiny.images[:5], **arguments)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
+    _, processor = load_base(tiny.folder)
+    turns = (ChatTurn("What color is it?", "Red.", images=1), ChatTurn("Sure?", "Yes."))
+    dataset = stage_dataset([Example("d", turns, (tiny.images[0],))], processor, STAGE, seed=0)
+    row, whole = dataset[0], processor.template.render(turns)
+    assert row.ids.tolist() == whole.ids and row.labelled.tolist() == whole.loss_mask
+    begin = whole.ids.index(processor.template.image_token_id)
+    assert row.attended.tolist() == [0] * begin + [1] * (len(row) - begin)
+
+
+def test_isolated_turns_train(tiny, tmp_path):
+    stage = STAGE.model_copy(update={"isolate_turns": True, "attend_within_turn": False, "image_size": 24})
+    result = train_stage(tiny.folder, stage, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None)
+    assert result.loss > 0
+
+
+def test_isolated_turns_do_not_see_each_other(tiny):
+    model, processor = load_base(tiny.folder)
+    model.eval()
+    row = stage_dataset(tiny.texts, processor, STAGE.model_copy(update={"isolate_turns": True}), seed=0)[0]
+    assert row.turn.max() > 1
+    batch = Collator(pad_token_id=0, isolate_turns=True)([row])
+    batch.pop("labels"), batch.pop("attended_image")
+    other = batch | {"input_ids": batch["input_ids"].clone()}
+    other["input_ids"][0, row.turn == 1] = 7
+    with torch.no_grad():
+        one, two = model(**batch).logits[0], model(**other).logits[0]
+    assert torch.allclose(one[row.turn != 1], two[row.turn != 1], atol=1e-6) and not torch.allclose(one, two, atol=1e-2)
+
+
+def test_stages_are_ordered_by_where_they_start():
+    stages = {name: STAGE.model_copy(update={"start": start}) for name, start in (("c", "b"), ("b", "a"), ("a", "base"), ("raw", "a"))}
+    order = stage_order(stages)
+    assert order[0] == "a" and order.index("b") < order.index("c") and set(order) == set(stages)
+    with pytest.raises(ConfigError, match="no stage makes"):
+        stage_order({"x": STAGE.model_copy(update={"start": "y"})})
+
+
+def test_a_stage_that_trains_nothing_is_refused(tiny, tmp_path):
+    with pytest.raises(ConfigError):
+        train_stage(tiny.folder, STAGE.model_copy(update={"tunes": ()}), tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG)
