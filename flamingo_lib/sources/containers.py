@@ -97,23 +97,25 @@ def _read_zip(container: Path, member: str) -> bytes:
         raise ContainerError(f"the image is truncated or broken: {error}", file=container, record=member) from error
 
 
+ARRAY_PARTS = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
+}
+"""What a pickle may name: the parts of a NumPy array, by their old and new module names."""
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Loads containers of numbers, strings and NumPy arrays; any other class is refused."""
-
-    ALLOWED = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-        ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-        ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
-        ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
-    }
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):  # Python 2 strings inside array states
             return lambda text, encoding: text.encode("latin1")
         try:
-            return self.ALLOWED[module, name]
+            return ARRAY_PARTS[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"{module}.{name} is not data") from None
 

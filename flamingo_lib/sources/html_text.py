@@ -39,9 +39,7 @@ class _Reader(HTMLParser):
             self.parts.append("\n- " if number is None else f"\n{number}. ")
             if number is not None:
                 self.lists[-1] = number + 1
-        elif tag == "br":
-            self.parts.append("\n")
-        elif tag == "tr":
+        elif tag == "br" or tag == "tr":
             self.parts.append("\n")
         elif tag in ("td", "th"):
             self.parts.append(" | ")

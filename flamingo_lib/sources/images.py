@@ -52,7 +52,7 @@ def _open(root: str | PathLike, path: str) -> tuple[BinaryIO, str]:
         return io.BytesIO(read_member(resolve(root, container), member)), path
     target = resolve(root, path)
     try:
-        handle = open(target, "rb")
+        handle = open(target, "rb")  # noqa: SIM115 (closed by the caller)
     except FileNotFoundError:
         raise ImageError("the image is missing", file=path) from None
     except OSError as error:

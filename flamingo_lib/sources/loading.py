@@ -22,20 +22,17 @@ FIRST_CHECK = 1_000
 
 
 def splits_found(row: SourceRow, locator: Locator) -> list[str]:
-    """The splits of `row` of which at least one file is there."""
-    return [
-        split
-        for split, values in row.splits.items()
-        if any(locator.find(places, {"split": split, **values}) for places in row.files.values())
-    ]
+    """The splits of `row` of which at least one file is there; files that all splits share count if there are no others."""
+    own = [places for places in row.files.values() if any("{" in place for place in places)] or list(row.files.values())
+    return [split for split, values in row.splits.items() if any(locator.find(places, {"split": split, **values}) for places in own)]
 
 
 def _default_splits(row: SourceRow, locator: Locator) -> list[str]:
     found = splits_found(row, locator)
     chosen = [split for split in found if split not in row.unlabelled and split not in row.secondary]
     chosen = chosen or [split for split in found if split in row.secondary][:1] or found
-    # nothing found: reading the first split says which file is missing
-    return chosen or list(row.splits)[:1]
+    # nothing found: plain class folders, or the reader of the first split says which file is missing
+    return chosen or [split for split in row.splits if (locator.root / split).is_dir()] or list(row.splits)[:1]
 
 
 def load_source(

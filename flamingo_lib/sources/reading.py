@@ -7,7 +7,7 @@ whatever is wrong with that record is written to the quarantine with a reason, a
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -44,9 +44,8 @@ class Locator:
             raise DataError(
                 "the folder of the dataset is missing", file=self.root, remedy="Give the folder that holds the downloaded files."
             )
-        self.prefixes = [""] + sorted(
-            f"{entry.name}/" for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-        )[:64]
+        folders = (entry.name for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        self.prefixes = ["", *sorted(f"{name}/" for name in folders)[:64]]
         self._best: dict[str, str] = {}
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
@@ -268,6 +267,11 @@ def text_of(record: Mapping[str, Any], field: str) -> str:
     if not isinstance(value, str):
         raise BadRecord(f"the field {field} is not text")
     return " ".join(value.split())
+
+
+def distinct(texts: Iterable[str]) -> list[str]:
+    """`texts` in order, each once; case does not count."""
+    return list({text.lower(): text for text in reversed(list(texts))}.values())[::-1]
 
 
 def sentence(text: str) -> str:

@@ -79,4 +79,4 @@ class SourceRow:
 
 def plain(*names: str) -> Mapping[str, Mapping[str, str]]:
     """Splits that need no values of their own."""
-    return MappingProxyType({name: NOTHING for name in names})
+    return MappingProxyType(dict.fromkeys(names, NOTHING))

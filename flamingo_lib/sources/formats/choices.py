@@ -9,7 +9,7 @@ from typing import Any
 from ...records import Sample
 from ..images import resolve
 from ..prompts import LETTERS, lettered, listed
-from ..reading import BadRecord, Reading, sentence, text_of
+from ..reading import BadRecord, Reading, distinct, sentence, text_of
 from .questions import majority
 
 
@@ -37,7 +37,7 @@ def a_okvqa(reading: Reading) -> Iterator[Sample]:
             answer = _choice(choices, index) if index is not None else majority(direct)
             if not answer:
                 raise BadRecord("empty annotation (the makers publish no answers of the test split)")
-            reasons = list(dict.fromkeys(sentence(" ".join(text.split())) for text in record.get("rationales") or [] if text.strip()))
+            reasons = distinct(sentence(" ".join(text.split())) for text in record.get("rationales") or [] if text.strip())
             reasons = reasons[: reading.options.get("rationales")]
             yield reading.sample(
                 number,
