@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..model.flamingo import FlamingoForConditionalGeneration
+from ..model.flamingo import IGNORED, FlamingoForConditionalGeneration
 from ..progress import Progress
 from ..scenes.graph import COLORS, SHAPES, SIZES, Scene
 from ..scenes.render import render
@@ -27,6 +27,7 @@ CLASSES = (len(SHAPES) + 1, len(COLORS) + 1, len(SIZES) + 1, CELLS)
 """What a token is asked: shape, color and size (0: the cell is empty), and which cell it is."""
 
 CELL_LOSS_WEIGHT = 0.4
+GRAY = 0.3
 
 
 def scene_images(scenes: Sequence[Scene], *, size: int, seed: int, marked: float = 0.2) -> list[Image.Image]:
@@ -67,7 +68,7 @@ def scenes_right(logits: Tensor, labels: Tensor) -> float:
 
 def train_cells(
     modules: Sequence[nn.Module],
-    encode: Callable[[Tensor], Tensor],
+    encode: Callable[[Tensor], tuple[Tensor, Tensor]],
     labels: Tensor,
     *,
     width: int,
@@ -78,7 +79,7 @@ def train_cells(
     seed: int,
     name: str,
 ) -> float:
-    """Train `modules` until their tokens, `encode(indices of scenes)` (b, 9, width), answer the heads.
+    """Train `modules` until their tokens answer the heads; `encode` takes indices of scenes to tokens (b, 9, width) and their labels.
 
     Returns:
         `scenes_right` on the last `validation` scenes, which are not trained on.
@@ -93,7 +94,8 @@ def train_cells(
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * min(1.0, (step + 1) / 100) * max(0.02, 1 - step / steps)
             chosen = torch.randint(training, (batch_size,), generator=chance)
-            loss = cell_loss(head(encode(chosen)), labels[chosen])
+            tokens, asked = encode(chosen)
+            loss = cell_loss(head(tokens), asked)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
@@ -101,7 +103,7 @@ def train_cells(
             progress.update(1, f"loss {loss.item():.3f}" if step % 50 == 0 else "")
     with torch.no_grad():
         held = torch.arange(training, len(labels))
-        return scenes_right(torch.cat([head(encode(part)) for part in held.split(256)]), labels[held])
+        return scenes_right(torch.cat([head(encode(part)[0]) for part in held.split(256)]), labels[held])
 
 
 def pretrain_tower(
@@ -114,20 +116,27 @@ def pretrain_tower(
     seed: int,
     **options,
 ) -> float:
-    """Train the vision tower from nothing on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes fully right."""
+    """Train the vision tower from nothing on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes fully right.
+
+    A share `GRAY` of the training pictures loses its color and is not asked for it, so that shapes are learnt apart from the
+    colors they happen to come in: held-out pairs must be seen without ever having been shown.
+    """
     tower = model.vision_encoder
+    gray_chance = torch_generator(seed, "pretrain", "gray")
+
+    def encode(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        pictures = normalize(pixels[chosen])
+        if torch.is_grad_enabled():  # not on validation
+            gray = torch.rand(len(chosen), generator=gray_chance) < GRAY
+            pictures[gray] = pictures[gray].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
+            colorless = labels[chosen]
+            colorless[gray, :, 1] = IGNORED
+            return tower(pictures), colorless
+        return tower(pictures), labels[chosen]
+
     tower.requires_grad_(True)
     tower.train()
-    right = train_cells(
-        [tower],
-        lambda chosen: tower(normalize(pixels[chosen])),
-        labels,
-        width=tower.width,
-        steps=steps,
-        seed=seed,
-        name="vision tower",
-        **options,
-    )
+    right = train_cells([tower], encode, labels, width=tower.width, steps=steps, seed=seed, name="vision tower", **options)
     tower.requires_grad_(False)
     tower.eval()
     return right
