@@ -175,6 +175,7 @@ class Preset(Frozen):
     judges: JudgesConfig = JudgesConfig()
     filters: FiltersConfig = FiltersConfig()
     stages: dict[str, StageConfig] = Field(default_factory=dict)
+    ablations: dict[str, StageConfig] = Field(default_factory=dict)
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def override(self, *assignments: str) -> Preset:
