@@ -30,6 +30,21 @@ class ScenesConfig(Frozen):
     image_size: int = Field(224, ge=72, description="side of the rendered image, pixels")
 
 
+class SourcesConfig(Frozen):
+    """Which datasets are read, by catalogue name, and where they lie."""
+
+    root: str | None = Field(None, description="folder with one subfolder a dataset; none: the rendered Scenes")
+    polite: tuple[str, ...] = Field(("llava-instruct", "ultrachat", "sharegpt"), description="datasets whose responses are good already")
+    raw: tuple[str, ...] = Field(
+        ("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog"),
+        description="datasets whose annotations are rewritten",
+    )
+    captions: tuple[str, ...] = Field(
+        ("mscoco-captions", "llava-instruct"), description="folders with COCO captions and boxes, for drafts of descriptions"
+    )
+    limit: int | None = Field(None, ge=1, description="samples read of each dataset and split")
+
+
 class ModelConfig(Frozen):
     """Where the base model and its parts come from."""
 
@@ -167,6 +182,7 @@ class Preset(Frozen):
     name: str
     seed: int = 0
     scenes: ScenesConfig = ScenesConfig()
+    sources: SourcesConfig = SourcesConfig()
     pretrain: PretrainConfig = PretrainConfig()
     model: ModelConfig = ModelConfig()
     distortion: DistortionConfig = DistortionConfig()

@@ -81,6 +81,7 @@ class Workspace:
 
             steps = STEPS
         self.folder, self.preset, self.steps = Path(folder).absolute(), preset, table(steps)
+        self._known: dict[str, tuple[int, Result]] = {}
         self._check_folder()
 
     @classmethod
@@ -102,10 +103,18 @@ class Workspace:
         """The result of a step if it is there, whole, and made from today's inputs, settings and code."""
         step, folder = self._step(name), self.folder / name
         try:
+            changed = (folder / MANIFEST).stat().st_mtime_ns
+            known, result = self._known.get(name, (None, None))
+            if known == changed:
+                return result
             manifest = read_json(folder / MANIFEST)
             files = manifest["files"]
             whole = manifest["key"] == self.key(name) and all((folder / path).stat().st_size == size for path, size in files.items())
-            return Result(name, step.title, folder, manifest["key"], manifest["metrics"], manifest["seconds"], False) if whole else None
+            if not whole:
+                return None
+            result = Result(name, step.title, folder, manifest["key"], manifest["metrics"], manifest["seconds"], False)
+            self._known[name] = changed, result
+            return result
         except (DataError, OSError, KeyError, TypeError):
             return None
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..step import Step
+from . import distort, scenes, sources
 
-STEPS: tuple[Step, ...] = ()
+STEPS = (scenes.STEP, sources.STEP, distort.STEP)

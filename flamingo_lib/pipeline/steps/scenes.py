@@ -1,0 +1,36 @@
+"""Step 1: render the Scenes world and write it as datasets, unless the run reads datasets of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...config import Preset
+from ...errors import MissingAsset
+from ..step import Job, Step
+
+DATA = "data"
+"""The subfolder that holds one folder a dataset."""
+
+
+def data_root(scenes: Path, preset: Preset) -> Path:
+    """The folder with one subfolder a dataset: the user's, or that of the finished step `scenes`."""
+    return Path(preset.sources.root).expanduser() if preset.sources.root else scenes / DATA
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Write ``data/<dataset>/...``, the pictures among it, and the truth in ``data/scene_graphs.jsonl``."""
+    if job.preset.sources.root:
+        root = data_root(job.folder, job.preset)
+        if not root.is_dir():
+            raise MissingAsset(
+                "the folder of datasets is missing", file=root, remedy="Set sources.root to a folder with one subfolder a dataset."
+            )
+        return {"scenes.pictures": 0}
+    from ...scenes.writers import write_scenes
+
+    manifest = write_scenes(job.folder / DATA, job.preset.scenes, job.seed)
+    return {"scenes.scenes": sum(manifest["pools"].values())}
+
+
+STEP = Step("scenes", "render scenes and write them as datasets", run, config=("scenes", "sources.root"))
