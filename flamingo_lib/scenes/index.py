@@ -31,7 +31,7 @@ class TruthIndex:
             try:
                 entry = (Scene.from_json(line["scene"]), line["pool"])
                 self._entries.update((image, entry) for image in line["images"])
-            except (KeyError, TypeError, AttributeError) as error:
+            except (DataError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(f"not a line of scene graphs: {error}", file=self.folder / GRAPHS, record=f"line {number}") from error
 
     def __len__(self) -> int:

@@ -131,7 +131,7 @@ def possible_types(scene: Scene) -> tuple[str, ...]:
 
 
 def ask(scene: Scene, generator: Random, type: str | None = None) -> Question:
-    """A random question of `type`, or of any type the scene allows; in held-out scenes about the held-out object where it can be.
+    """A random question of `type`, or of any type the scene allows; in held-out scenes about the held-out object.
 
     Raises:
         DataError: `type` is unknown, or not among `possible_types(scene)`.

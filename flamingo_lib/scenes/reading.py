@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .graph import SHAPES
 from .lexicon import COLOR_WORDS, NUMBER_WORDS, SHAPE_WORDS, SIZE_WORDS, Reference
 
 PICTURES = {"image", "picture", "scene", "photo", "frame", "background", "grid", "drawing"}
@@ -15,6 +16,8 @@ ROWS = {"top": 0, "upper": 0, "middle": 1, "center": 1, "central": 1, "bottom": 
 COLUMNS = {"left": 0, "center": 1, "middle": 1, "central": 1, "right": 2}
 PLACE_TAILS = {"corner", "side", "edge", "part", "area", "section", "half", "cell", "hand", "portion"}
 GENERIC = {"object", "objects", "thing", "things", "item", "items", "shape", "shapes", "one", "ones", "figure", "figures"}
+ADJECTIVES = {*COLOR_WORDS, *SIZE_WORDS}
+NAMING = {*ADJECTIVES, *SHAPE_WORDS}
 DETERMINERS = {"a", "an", "the", "this", "that", "another", "any", "some", "no", "all", "both", "every", "each", "other", "only", "single"}
 FILLERS = {"exactly", "just", "simply", "very", "quite", "bright", "solid", "of"}
 NEGATIONS = {"not", "cannot", "never", "neither", "nor", "absent", "missing"}
@@ -186,9 +189,9 @@ def _mention(words: list[str], index: int) -> Found:
         word, after = words[index], _word(words, index + 1)
         adjective = color or size
         if word in SHAPE_WORDS:
-            plural = word not in SHAPE_WORDS.values()
+            plural = word not in SHAPES
             return [_noun(Reference(color, SHAPE_WORDS[word], size), determiners, number, plural)], index + 1
-        one = word in ("one", "ones") and (adjective or "the" in determiners) and after not in (*COLOR_WORDS, *SIZE_WORDS, *SHAPE_WORDS)
+        one = word in ("one", "ones") and (adjective or "the" in determiners) and after not in NAMING
         generic = word in GENERIC and word not in ("one", "ones", "shape", "figure")
         if one or (generic and index > start) or (word in GENERIC and word not in ("one", "ones") and (adjective or number is not None)):
             return [_noun(Reference(color, None, size), determiners, number, word.endswith("s"))], index + 1
@@ -204,7 +207,7 @@ def _mention(words: list[str], index: int) -> Found:
             color = COLOR_WORDS[word]
         elif word in SIZE_WORDS and size is None:
             size = SIZE_WORDS[word]
-        elif not ((word in FILLERS and determiners) or (word == "," and adjective and after in (*COLOR_WORDS, *SIZE_WORDS))):
+        elif not ((word in FILLERS and determiners) or (word == "," and adjective and after in ADJECTIVES)):
             break
         index += 1
     attributes = [Item("attribute", pair) for pair in (("color", color), ("size", size)) if pair[1]]
