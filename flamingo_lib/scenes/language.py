@@ -24,10 +24,12 @@ __all__ = (
     "details",
     "expression",
     "full_answer",
+    "object_sentence",
     "paragraph",
     "polite",
     "rationale",
     "reasoning",
+    "sentences",
     "strip_details",
     "text_dialogue",
 )
