@@ -23,7 +23,8 @@ FIRST_CHECK = 1_000
 
 def splits_found(row: SourceRow, locator: Locator) -> list[str]:
     """The splits of `row` of which at least one file is there; files that all splits share count if there are no others."""
-    own = [places for places in row.files.values() if any("{" in place for place in places)] or list(row.files.values())
+    tells = row.tells or [role for role, places in row.files.items() if any("{" in place for place in places)] or list(row.files)
+    own = [row.files[role] for role in tells]
     return [split for split, values in row.splits.items() if any(locator.find(places, {"split": split, **values}) for places in own)]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from ..seeding import derive_seed
 
@@ -29,14 +29,17 @@ COLORS = {
 
 REGION_KINDS = ("box", "circle")
 
+RIM = (250, 250, 248)
+"""The rim that keeps a mark visible on an object of its own colour."""
+
 SCALE = 4
 """Marks are drawn this many times larger and reduced, which smooths their edges."""
 
 
-def region_mark(at: Sequence[float], *, seed: int, key: str) -> dict[str, Any]:
-    """A box or circle around `at` (x1, y1, x2, y2 as fractions), its kind and colour chosen by `(seed, key)`."""
+def region_mark(at: Sequence[float], *, seed: int, key: str, kinds: Sequence[str] = REGION_KINDS) -> dict[str, Any]:
+    """A mark around `at` (x1, y1, x2, y2 as fractions), its kind (of `kinds`) and colour chosen by `(seed, key)`."""
     number = derive_seed(seed, "mark", key)
-    kind = REGION_KINDS[number % len(REGION_KINDS)]
+    kind = kinds[number % len(kinds)]
     color = tuple(COLORS)[(number // 64) % len(COLORS)]
     return {"kind": kind, "color": color, "at": [round(float(value), 4) for value in at]}
 
@@ -48,9 +51,9 @@ def point_mark(x: float, y: float, *, seed: int, key: str) -> dict[str, Any]:
 
 
 def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
-    """A copy of `image` with `mark` drawn on it, its line a hundredth of the shorter side but at least 2 pixels."""
+    """A copy of `image` with `mark` drawn on it, its line a 64th of the shorter side but at least 2 pixels, with a pale rim."""
     width, height = image.size
-    line = max(2, round(min(width, height) / 100))
+    line = max(2, round(min(width, height) / 64))
     if mark["kind"] == "letters":
         return _write_letters(image, mark["at"], mark["text"])
     color = COLORS[mark["color"]]
@@ -58,9 +61,11 @@ def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
         return _draw_arrow(image, mark["at"], line, color)
     x1, y1, x2, y2 = (value * side for value, side in zip(mark["at"], (width, height, width, height), strict=True))
     if mark["kind"] == "box":
-        marked = image.copy()
-        ImageDraw.Draw(marked).rectangle((x1 - line / 2, y1 - line / 2, x2 + line / 2, y2 + line / 2), outline=color, width=line)
-        return marked
+
+        def frame(draw: ImageDraw.ImageDraw, k: int) -> None:
+            draw.rectangle([k * value for value in (x1 - line, y1 - line, x2 + line, y2 + line)], outline=255, width=line * k)
+
+        return _overlay(image, color, frame)
     # the ellipse through the box's corners encloses the region: its half axes are those of the box times the root of 2
     half_x, half_y = (x2 - x1) / 2 * 2**0.5 + line, (y2 - y1) / 2 * 2**0.5 + line
     middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
@@ -73,12 +78,14 @@ def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
 
 
 def _overlay(image: Image.Image, color: tuple[int, int, int], paint) -> Image.Image:
-    """Lay a smoothly edged one-colour drawing over a copy of `image`; large images are drawn at their own scale."""
+    """Lay a smoothly edged one-colour drawing with a pale rim over a copy of `image`; large images are drawn at their own scale."""
     scale = SCALE if image.width * image.height <= 2_000_000 else 1
     mask = Image.new("L", (image.width * scale, image.height * scale), 0)
     paint(ImageDraw.Draw(mask), scale)
+    mask = mask.reduce(scale) if scale > 1 else mask
     marked = image.copy()
-    marked.paste(Image.new("RGB", image.size, color), mask=mask.reduce(scale) if scale > 1 else mask)
+    marked.paste(RIM, (0, 0, *image.size), mask.filter(ImageFilter.MaxFilter(3)))
+    marked.paste(color, (0, 0, *image.size), mask)
     return marked
 
 
@@ -86,7 +93,7 @@ def _draw_arrow(image: Image.Image, at: Sequence[float], line: int, color: tuple
     """An arrow that comes from the side with more room, its tip at `at`."""
     width, height = image.size
     x, y = at[0] * width, at[1] * height
-    length = 0.14 * min(width, height)
+    length = 0.2 * min(width, height)
     across, down = (1 if x < width / 2 else -1), (1 if y < height / 2 else -1)
     unit = 0.5**0.5
 

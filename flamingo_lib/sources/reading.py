@@ -49,18 +49,21 @@ class Locator:
         self._best: dict[str, str] = {}
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-        """Paths, relative to the root, of the first of `places` that exists; empty if none does."""
+        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a value."""
+        try:
+            filled = [variant for place in places for variant in variants(place.format_map(values))]
+        except KeyError:  # a place that depends on the record, such as one annotation file an image
+            return []
         for prefix in self.prefixes:
-            for place in places:
-                for variant in variants(place.format_map(values)):
-                    path = prefix + variant
-                    if "*" in path:
-                        pattern = "*".join(glob.escape(part) for part in path.split("*"))
-                        found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
-                        if found:
-                            return found
-                    elif (self.root / path).is_file():
-                        return [path]
+            for variant in filled:
+                path = prefix + variant
+                if "*" in path:
+                    pattern = "*".join(glob.escape(part) for part in path.split("*"))
+                    found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
+                    if found:
+                        return found
+                elif (self.root / path).is_file():
+                    return [path]
         return []
 
     def image(self, places: Sequence[str], values: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ class SourceRow:
         optional: roles that may be missing.
         splits: split name -> extra values for the paths.
         unlabelled: splits without published answers; read only when asked for by name.
+        tells: roles whose files show that a split is there; by default those whose places depend on the split.
         secondary: labelled splits that overlap with others; read only when asked for by name.
         images: places of an image, the official one first.
         options: settings of the reader; `load_source` may override them.
@@ -59,6 +60,7 @@ class SourceRow:
     optional: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     secondary: tuple[str, ...] = ()
+    tells: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     adopted: int | None = None

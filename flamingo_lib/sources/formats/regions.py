@@ -10,7 +10,7 @@ from ...records import Sample
 from ..boxes import from_size
 from ..containers import load_pickle
 from ..images import resolve
-from ..marks import region_mark
+from ..marks import REGION_KINDS, region_mark
 from ..reading import BadRecord, Reading
 
 
@@ -36,7 +36,8 @@ def _region(
 ) -> Sample:
     file_name, width, height = image
     box = from_size(name, tuple(bbox), width, height)
-    mark = region_mark((box.x1, box.y1, box.x2, box.y2), seed=reading.seed, key=f"{reading.row.name}/{key}")
+    kinds = reading.options.get("marks", REGION_KINDS)
+    mark = region_mark((box.x1, box.y1, box.x2, box.y2), seed=reading.seed, key=f"{reading.row.name}/{key}", kinds=kinds)
     expressions = list(dict.fromkeys(" ".join(text.split()) for text in texts))
     return reading.sample(
         key,

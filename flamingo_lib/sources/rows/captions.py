@@ -105,6 +105,7 @@ ROWS = (
             "instances": ("refcocog/|instances.json", "annotations/|instances_train2014.json"),
         },
         optional=("refs", "google"),
+        tells=("refs", "google"),
         splits=plain("train", "val", "test"),
         images=("images/|mscoco/images/|train2014/|{file}", "images/{file}", "val2014/{file}"),
         adopted=8_103,
@@ -113,7 +114,8 @@ ROWS = (
         citation="Mao et al., Generation and Comprehension of Unambiguous Object Descriptions, CVPR 2016",
         notes=(
             "One of `refs` and `google` is enough; refs(umd) is preferred, its splits share no image. "
-            "The raw Google file needs COCO's instances. All images are in COCO train2014. The expressions of one region make one draft."
+            "The raw Google file needs COCO's instances. All images are in COCO train2014. The expressions of one region make one draft. "
+            "Option marks=('box',) draws no circles."
         ),
     ),
     SourceRow(
