@@ -19,8 +19,8 @@ class StyleCommand:
         name: stands in a pair's `command`.
         promise: what the prefilled answer says it will do: follows "I will ".
         operation: the same as a text operation.
-        scope: what the rule backend applies it to: ``"curt"`` the compressed answer, ``"text"`` whole sentences,
-            ``"any"`` one of the two.
+        scope: what the rule backend applies it to: ``"curt"`` the compressed answer, ``"text"`` more often whole sentences,
+            ``"any"`` more seldom.
     """
 
     name: str

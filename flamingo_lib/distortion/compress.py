@@ -12,7 +12,7 @@ import re
 
 from . import lexicon
 from .asking import Ask, understand
-from .courtesy import informative_sentences, strip_lead_in
+from .courtesy import as_fragment, informative_sentences
 from .segment import stem, words
 
 _TYPED = {
@@ -179,13 +179,14 @@ def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
 
 
 def headline(sentences: list[str], generator: random.Random | None = None) -> str:
-    """What a caption writer would have put: one to three sentences from where they get to the point, no full stops."""
-    clauses = []
-    for sentence in sentences[: 1 if generator is None else generator.choice((1, 1, 2, 2, 3))]:
-        clause = strip_lead_in(sentence).strip().rstrip(".!?;:, ")
-        if clause:
-            clauses.append(clause[0].lower() + clause[1:] if clause[1:2].islower() or clause[1:2] == " " else clause)
-    return ", ".join(clauses)
+    """What a caption writer would have put: up to three sentences, each from where it gets to the point, without full stops.
+
+    Without a generator only the first sentence; with one the first is left out at times, since it often only counts.
+    """
+    if generator is not None:
+        start = generator.randrange(2) if len(sentences) > 1 else 0
+        sentences = sentences[start : start + generator.choice((1, 1, 2, 2, 3))]
+    return ", ".join(fragment for sentence in sentences[: 1 if generator is None else 3] if (fragment := as_fragment(sentence)))
 
 
 def compress(instruction: str, response: str, generator: random.Random | None = None) -> str:

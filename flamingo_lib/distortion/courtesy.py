@@ -75,10 +75,10 @@ _LEAD_IN = re.compile(
         r"it (?:looks|seems|appears)(?: like| as if| that)?",
         r"i (?:can|could) (?:clearly |also )?(?:see|tell|say|count|find|confirm|notice)(?: you)?(?: that)?",
         r"i (?:see|think|believe|count|notice|find)(?: that)?",
-        r"you (?:can|will|could|may) (?:clearly |also )?(?:see|find|notice)(?: that)?",
+        r"(?:you|we) (?:can|will|could|may) (?:clearly |also )?(?:see|find|notice)(?: that)?",
         rf"(?:the|this) (?:\w+ )?{_PICTURE} (?:clearly |also )?"
         r"(?:shows|depicts|contains|features|displays|captures|presents|portrays|has|includes|consists of)(?: that)?",
-        r"there (?:is|are)|here (?:is|are|we see)|(?:the )?answer is",
+        r"there (?:is|are)(?: also)?|here (?:is|are|we see)|(?:the )?answer is",
     )
     + r"\b[\s,:]*)+",
     re.IGNORECASE,
@@ -99,6 +99,25 @@ def strip_lead_in(sentence: str) -> str:
     """The sentence from where it gets to the point: without "As you can see, " or "In this picture, there is "."""
     match = _LEAD_IN.match(sentence)
     return sentence[match.end() :] if match and match.end() < len(sentence.rstrip(" .!?")) else sentence
+
+
+_PLACE_FIRST = re.compile(r"((?:at|in|on|to|near|behind|under) [^,]{2,40}), (.+)", re.IGNORECASE)
+_POSTURE = re.compile(
+    r" (?:is|are|can be|was|were) (?:also )?(?:located|placed|situated|positioned|visible|shown|present|found|seen)"
+    r"(?= (?:at|in|on|to|near|behind|under)\b)",
+    re.IGNORECASE,
+)
+
+
+def as_fragment(sentence: str) -> str:
+    """As a caption writer puts it: "At the left, there is a dog." or "A dog can be seen at the left." become "a dog at the left"."""
+    text = strip_lead_in(sentence.strip()).rstrip(".!?;:, ")
+    match = _PLACE_FIRST.match(text)
+    if match:
+        thing = strip_lead_in(match.group(2))
+        text = f"{thing} {match.group(1).lower()}" if thing != match.group(2) else text
+    text = _POSTURE.sub("", text)
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
 def informative_sentences(text: str) -> list[str]:

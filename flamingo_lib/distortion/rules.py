@@ -16,8 +16,8 @@ from .courtesy import informative_sentences, strip_lead_in
 CURT_PROBABILITY = 0.94
 """Of a draft without a command to be the curt answer alone."""
 
-WHOLE_TEXT_PROBABILITY = 0.35
-"""Of a command that may work on either to work on sentences instead of the curt answer."""
+WHOLE_TEXT_PROBABILITY = {"curt": 0.0, "any": 0.25, "text": 0.6}
+"""Of a command, by its scope, to work on sentences instead of the curt answer."""
 
 STRIPPED_PROBABILITY = 0.7
 """Of those sentences to begin where they get to the point."""
@@ -61,7 +61,7 @@ def distort_by_rules(instruction: str, response: str, command: StyleCommand | No
         if generator.random() < CURT_PROBABILITY:
             return spelled(compress(instruction, response, generator), generator)
         return fragment(instruction, response, generator)
-    whole = command.scope == "text" or (command.scope == "any" and generator.random() < WHOLE_TEXT_PROBABILITY)
+    whole = generator.random() < WHOLE_TEXT_PROBABILITY[command.scope]
     if whole:
         sentences = informative_sentences(response)
         sentences = sentences[: generator.randint(1, len(sentences))] if sentences else []

@@ -1,0 +1,145 @@
+"""`flamingo distort`: good responses into the rewriter's training pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("distort")(distort)
+
+
+def distort(
+    source: Annotated[
+        list[str],
+        typer.Option(
+            "--source",
+            metavar="NAME=ROOT[:SPLIT]",
+            help="A dataset: polite ones are distorted, captioning ones give the captions and boxes. Repeat for several.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for pairs.jsonl, summary.json and what else is asked for.")],
+    preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "tiny",
+    seed: Annotated[int | None, typer.Option("--seed", help="Instead of the preset's.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. distortion.pairs=500.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most so many samples of each source.")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Also write page.html: pairs side by side, differences marked.")] = False,
+    shown: Annotated[int, typer.Option("--shown", min=1, help="Pairs on the page.")] = 120,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Distort good responses so that they look like raw annotations (section 1 of the method).
+
+    With a model backend every completion is kept in OUT/completions.jsonl: after an interruption the same command continues.
+    """
+    import json
+    from collections import Counter
+
+    from ..distortion.llm import open_backend
+    from ..distortion.mixture import distort_sources
+    from ..distortion.retrieval import index_descriptions
+    from ..presets import load_preset
+    from ..progress import Progress
+    from ..records import to_json
+    from ..sources import load_source
+    from ..storage import Quarantine, write_json, write_jsonl
+
+    chosen = load_preset(preset, setting or (), seed)
+    config = chosen.distortion
+    parsed = [parse_source(text) for text in source]
+    polite_sources = [entry for entry in parsed if entry[0].task == "instruction"]
+    caption_sources = [entry for entry in parsed if entry[0].task == "caption"]
+    quarantine = Quarantine(out / "quarantine.jsonl")
+    backend = open_backend(config, cache=out / "completions.jsonl")
+
+    def samples(entries):
+        for row, root, split in entries:
+            yield from load_source(row.name, root, split=split, limit=limit, seed=chosen.seed, quarantine=quarantine)
+
+    roots = {row.name: str(root) for row, root, _ in polite_sources}
+    counts: Counter[str] = Counter()
+    kept = []
+    quarantine_before = len(quarantine)
+    with Progress("reading captions", unit="samples") as progress:
+        descriptions = index_descriptions(_counted(samples(caption_sources), progress))
+    with Progress("distorting", config.pairs, "pairs") as progress:
+        polite = samples(polite_sources)
+        pairs = distort_sources(polite, descriptions, config, chosen.seed, backend=backend, counts=counts)
+
+        def written():
+            for pair in _counted(pairs, progress):
+                if html:
+                    kept.append(pair)
+                yield to_json(pair)
+
+        total = write_jsonl(out / "pairs.jsonl", written())
+    summary = {
+        "pairs": total,
+        "parts": {name: count for name, count in counts.items() if not name.startswith("rejected:")},
+        "rejected": {name.removeprefix("rejected:"): count for name, count in counts.items() if name.startswith("rejected:")},
+        "quarantined": len(quarantine) - quarantine_before,
+        "preset": chosen.name,
+        "seed": chosen.seed,
+        "backend": config.backend,
+        "sources": roots,
+    }
+    write_json(out / "summary.json", summary)
+    if html:
+        _write_page(out, kept, shown, chosen.seed, roots)
+    if json_output:
+        print(json.dumps(summary))
+    else:
+        parts = ", ".join(f"{count} {name}" for name, count in summary["parts"].items())
+        print(f"{total} pairs in {out / 'pairs.jsonl'}: {parts}")
+        print(f"drafts rejected: {sum(summary['rejected'].values())}; records put aside: {summary['quarantined']}")
+
+
+def parse_source(text: str):
+    """``NAME=ROOT[:SPLIT]`` as (catalogue row, folder, split or None); what fits no polite or captioning set is an error."""
+    from ..errors import ConfigError
+    from ..sources import find_row
+
+    name, separator, place = text.partition("=")
+    if not separator or not place:
+        raise ConfigError(f"not a source: {text!r}", remedy="Give NAME=ROOT or NAME=ROOT:SPLIT.")
+    row = find_row(name.strip())
+    if row.task not in ("instruction", "caption"):
+        raise ConfigError(
+            f"{row.name} cannot be distorted: it has no good responses (task {row.task})",
+            remedy="Give polite sources (llava-instruct, ultrachat, sharegpt) and captioning sets for the third way.",
+        )
+    root, _, split = place.rpartition(":")
+    if root and not Path(place).exists() and Path(root).exists():
+        return row, Path(root), split
+    if not Path(place).exists():
+        raise ConfigError("there is no such folder", file=place, remedy=f"Give the folder in which {row.title} lies.")
+    return row, Path(place), None
+
+
+def _counted(items, progress):
+    for item in items:
+        progress.update()
+        yield item
+
+
+def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, str]) -> None:
+    import os
+
+    from ..distortion.page import to_html
+    from ..seeding import generator
+    from ..storage import atomic_write
+
+    chosen = generator(seed, "page").sample(pairs, min(shown, len(pairs)))
+    places = {image: Path(roots[pair.source]) / image for pair in chosen for image in pair.images if pair.source in roots}
+    page = to_html(
+        chosen,
+        note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost, and what it has instead.",
+        picture=lambda image: Path(os.path.relpath(places[image], out)).as_posix() if image in places else None,
+    )
+    with atomic_write(out / "page.html") as file:
+        file.write(page)

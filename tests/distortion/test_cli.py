@@ -1,0 +1,81 @@
+"""`flamingo distort` on datasets in their official formats."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from flamingo_lib.cli import app
+from flamingo_lib.config import ScenesConfig
+from flamingo_lib.errors import ConfigError
+from flamingo_lib.records import Pair, from_json
+from flamingo_lib.scenes.writers import write_scenes
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "scenes"
+    sizes = {"polite_scenes": 24, "raw_scenes": 1, "calibration_scenes": 1, "evaluation_scenes": 1, "held_out_scenes": 1}
+    write_scenes(path, ScenesConfig(**sizes, text_dialogues=20, image_size=72), 0)
+    return path
+
+
+def run(root, out, *more, captions=True):
+    sources = [f"llava-instruct={root}/llava-instruct", f"ultrachat={root}/ultrachat", f"sharegpt={root}/sharegpt"]
+    sources += [f"mscoco-captions={root}/llava-instruct"] if captions else []
+    arguments = ["distort", "--out", str(out), "--set", "distortion.pairs=80", *more]
+    for source in sources:
+        arguments += ["--source", source]
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_pairs_summary_and_page(root, tmp_path):
+    result = run(root, tmp_path, "--html", "--json", "--shown", "30")
+    assert result.exit_code == 0, result.output
+    pairs = [from_json(Pair, json.loads(line)) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(pairs) == 80 and {pair.way for pair in pairs} == {"llm", "noise", "retrieval"}
+    assert {pair.source for pair in pairs} == {"llava-instruct", "ultrachat", "sharegpt"}
+    assert all((root / "llava-instruct" / image).is_file() for pair in pairs for image in pair.images)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["pairs"] == 80 and sum(summary["parts"].values()) == 80 and json.loads(result.stdout.splitlines()[-1]) == summary
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<article") == 30
+    image = page.split('<img src="')[1].split('"')[0]
+    assert (tmp_path / image).is_file()
+
+
+def test_the_same_seed_gives_the_same_file(root, tmp_path):
+    for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
+        assert run(root, tmp_path / name, "--seed", seed).exit_code == 0
+    one, two, other = ((tmp_path / name / "pairs.jsonl").read_bytes() for name in "abc")
+    assert one == two != other
+
+
+def test_a_split_and_no_captions(root, tmp_path):
+    arguments = [
+        "distort",
+        "--out",
+        str(tmp_path),
+        "--set",
+        "distortion.pairs=20",
+        "--source",
+        f"llava-instruct={root}/llava-instruct:conversation",
+    ]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    lines = (tmp_path / "pairs.jsonl").read_text().splitlines()
+    assert len(lines) == 20 and all("/conversation/" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("llava-instruct", "not a source"),
+        ("llava-instruct=/no/such/folder", "no such folder"),
+        ("vqa-v2={root}/vqa-v2", "no good responses"),
+    ],
+)
+def test_wrong_sources_are_refused_before_any_work(root, tmp_path, source, message):
+    arguments = ["distort", "--out", str(tmp_path / "out"), "--source", source.format(root=root)]
+    with pytest.raises(ConfigError, match=message):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
