@@ -7,6 +7,7 @@ import torch
 from flamingo_lib.config import StageConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.training.collate import Collator
+from flamingo_lib.training.comparison import compare_strategies, packing_metrics, strategy_strips, strategy_table
 from flamingo_lib.training.dataset import WindowDataset, WindowRow
 from flamingo_lib.training.strips import segments, to_html
 from flamingo_lib.training.table import Example, build_table
@@ -140,3 +141,16 @@ def test_strips_cover_every_position_once():
     assert sum(length for kind, *_, length in runs if kind == "image") == 3
     page = to_html([row, row], context_length=64, image_token_id=ord("@"), title="<b>")
     assert page.count("<rect") == 2 * len(runs) and "<b>" not in page and "turn 3" in page
+
+
+def test_strategies_are_compared_on_the_same_mixture():
+    table = build_table([example(str(i), ("q" * (i % 9 + 1), "r" * (i % 5 + 1))) for i in range(60)], TEMPLATE)
+    settings = stage(context_length=64, batch_size=4)
+    reports = compare_strategies(table, settings, seed=0)
+    figures = packing_metrics(reports)
+    assert figures["packing.fill.none"] < 0.4 < 0.9 < figures["packing.fill.multi_turn"]
+    assert reports["none"].windows == 60 and reports["best_fit"].cut_responses == 0 < reports["random_fill"].cut_responses
+    rows = strategy_table(reports)
+    assert len(rows) == 4 and {len(row) for row in rows} == {8} and rows[1][0] == "none"
+    page = strategy_strips(table, settings, seed=0, windows=3)
+    assert page.count("<figure") == 3 and "best fit" in page

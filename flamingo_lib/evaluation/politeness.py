@@ -1,0 +1,34 @@
+"""Politeness: how much people would like responses (METHOD section 6), and whether they are sentences at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from ..judges.reward import win_rate
+from ..scenes.truth import is_polite_sentence
+
+Reward = Callable[[Sequence[str], Sequence[str]], np.ndarray]
+"""Instructions and responses to rewards (n,), as `judges.reward.RewardJudge` gives."""
+
+
+def polite_share(responses: Sequence[str]) -> float:
+    """The share of responses that are full sentences, 0 to 1; NaN of none."""
+    return float(np.mean([is_polite_sentence(text) for text in responses])) if responses else float("nan")
+
+
+def preferred_share(reward: Reward, instructions: Sequence[str], first: Sequence[str], second: Sequence[str]) -> float:
+    """How often the judge likes `first` better than `second` as a response to the same instruction, 0 to 1; ties count half."""
+    if not instructions:
+        return float("nan")
+    return win_rate(reward(instructions, first), reward(instructions, second))
+
+
+def win_matrix(rewards: Mapping[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
+    """Names and the matrix (k, k) of how often the row's responses beat the column's, from rewards on the same instructions.
+
+    The diagonal is 0.5.
+    """
+    names = list(rewards)
+    return names, np.array([[win_rate(rewards[row], rewards[column]) for column in names] for row in names])

@@ -1,0 +1,115 @@
+"""The evaluation as one self-contained page, or as its parts: tables, pictures, answers to look at."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..storage import atomic_write
+from .figures import matrix_plot, reward_plot, tax_plot, to_png, type_plot, u_plot
+from .politeness import win_matrix
+from .stages import Examination, StageFigures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE = """<style>
+:root{color-scheme:light dark;--line:color-mix(in srgb,CanvasText 20%,transparent)}
+body{font:15px/1.55 system-ui,sans-serif;max-width:1000px;margin:0 auto;padding:24px 20px 60px;background:Canvas;color:CanvasText}
+h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:40px 0 8px}p{max-width:46em}
+figure.plot{margin:12px 0}figure.plot img{max-width:100%;background:#fff;border-radius:6px}figure.plot figcaption{font-size:14px;opacity:.8}
+table.ev{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+table.ev th,table.ev td{text-align:left;padding:4px 12px 4px 0;border-top:1px solid var(--line);vertical-align:top}
+table.ev .n{text-align:right;white-space:nowrap}
+.answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}
+.answers article{border:1px solid var(--line);border-radius:8px;padding:10px 12px;display:grid;grid-template-columns:84px 1fr;gap:4px 12px}
+.answers img{width:84px;height:84px;border-radius:4px;grid-row:span 9}.answers p{margin:0;font-size:14px}.answers b{font-weight:600}
+</style>"""
+"""Put once on a page before the parts."""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """An HTML table; numbers stand right, floats get three decimals."""
+
+    def cell(value: Any, tag: str) -> str:
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        text = f"{value:,}" if isinstance(value, int) and number else f"{value:.3f}" if number else escape(str(value))
+        return f"<{tag}{' class=n' if number else ''}>{text}</{tag}>"
+
+    body = "".join("<tr>" + "".join(cell(value, "td") for value in row) + "</tr>" for row in rows)
+    return f"<table class='ev'><tr>{''.join(cell(name, 'th') for name in head)}</tr>{body}</table>"
+
+
+def picture(figure: Figure, caption: str = "") -> str:
+    """A figure as an inlined PNG with a caption."""
+    data = base64.b64encode(to_png(figure)).decode()
+    words = escape(caption, quote=True)
+    return f"<figure class='plot'><img alt='{words}' src='data:image/png;base64,{data}'><figcaption>{words}</figcaption></figure>"
+
+
+def stage_table(models: Sequence[StageFigures]) -> str:
+    """One row a model."""
+    head = ("model", "right, known pairs", "right, unseen pairs", "false claim", "polite", "median reward", "texts: polite")
+    rows = []
+    for model in models:
+        values = model.metrics()
+        names = ("held_in_accuracy", "held_out_accuracy", "hallucinated", "polite", "reward", "text_polite")
+        rows.append([model.name, *(values.get(f"stages.{model.name}.{name}", "–") for name in names)])
+    return table(head, rows)
+
+
+def answer_cards(examination: Examination, models: Sequence[StageFigures], count: int = 12) -> str:
+    """Questions with their picture, the truth, and what each model answers; spread over the question types."""
+    cards = []
+    for place in range(min(count, len(examination.held_in))):
+        item = examination.held_in[place]
+        data = base64.b64encode(Path(item.image).read_bytes()).decode()
+        kind = "jpeg" if item.image.endswith((".jpg", ".jpeg")) else "png"
+        answers = "".join(f"<p><b>{escape(model.name)}</b> {escape(model.answers[place])}</p>" for model in models)
+        cards.append(
+            f"<article><img alt='scene' src='data:image/{kind};base64,{data}'><p><b>{escape(item.question.text)}</b></p>"
+            f"<p>truth: {escape(item.question.answer)}</p>{answers}</article>"
+        )
+    return f"<div class='answers'>{''.join(cards)}</div>"
+
+
+def stage_sections(models: Mapping[str, StageFigures], examination: Examination | None = None) -> dict[str, str]:
+    """The evaluation's parts by title, as HTML fragments that need `STYLE` only for their looks.
+
+    Args:
+        models: by stage name, in order; the tax needs ``stage1``, ``stage2`` and ``raw``.
+        examination: for the pictures beside the answers; left out, no answers are shown.
+    """
+    shown = list(models.values())
+    sections = {"Models": stage_table(shown)}
+    if {"stage1", "stage2", "raw"} <= models.keys():
+        caption = "Stage 2 on rewritten annotations keeps the model polite; on raw ones it turns it curt."
+        sections["The alignment tax"] = picture(tax_plot(models["stage2"], models["raw"], models["stage1"]), caption)
+    line = [model for model in shown if model.name != "raw"]
+    if len(line) > 1:
+        sections["The U"] = picture(u_plot(line), "The stages one after the other.")
+    if len(shown) > 1:
+        rewards = {model.name: model.rewards for model in shown}
+        plots = picture(reward_plot(rewards), "Rewards of the same questions' answers.")
+        names, matrix = win_matrix(rewards)
+        sections["Politeness"] = plots + picture(matrix_plot(names, matrix, "how often the row's answer beats the column's"))
+    by_type = {model.name: model.held_in.by_group for model in shown}
+    sections["Right answers by question type"] = picture(type_plot(by_type, "right answers, known pairs"))
+    if examination is not None:
+        sections["Answers"] = answer_cards(examination, shown)
+    return sections
+
+
+def write_page(path: str | Path, sections: Mapping[str, str], *, title: str = "Evaluation", notes: str = "") -> Path:
+    """Write a page of `sections` (title: HTML) that needs no other file; returns its path."""
+    body = "".join(f"<h2>{escape(name)}</h2>{part}" for name, part in sections.items())
+    page = (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(title)}</title>{STYLE}</head><body><h1>{escape(title)}</h1><p>{escape(notes)}</p>{body}</body></html>\n"
+    )
+    with atomic_write(path) as file:
+        file.write(page)
+    return Path(path)

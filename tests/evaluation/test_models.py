@@ -1,0 +1,79 @@
+"""Asking a model: its answers, its figures, and the page about them."""
+
+import numpy as np
+import pytest
+import torch
+
+from flamingo_lib.chat.template import ChatTurn
+from flamingo_lib.config import EvaluationConfig
+from flamingo_lib.errors import DataError
+from flamingo_lib.evaluation.answering import Answerer
+from flamingo_lib.evaluation.figures import curve_plot, to_png
+from flamingo_lib.evaluation.report import stage_sections, table, write_page
+from flamingo_lib.evaluation.stages import StageFigures, examine, make_examination
+
+CONFIG = EvaluationConfig(questions=16, held_out_questions=8, texts=4, batch_size=8, max_new_tokens=6)
+
+
+@pytest.fixture(scope="module")
+def answerer(request):
+    torch.set_num_threads(1)
+    from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
+    from flamingo_lib.model.processor import FlamingoProcessor
+
+    folder = request.getfixturevalue("tiny").folder
+    model, processor = FlamingoForConditionalGeneration.from_pretrained(folder), FlamingoProcessor.from_pretrained(folder)
+    return Answerer(model, processor, batch_size=8, max_new_tokens=6)
+
+
+def length_reward(instructions, responses):
+    return np.array([len(text) for text in responses], np.float32)
+
+
+def test_an_answer_does_not_depend_on_the_others(answerer, tiny):
+    instructions = [f"What is{' this' * (i % 4)}?" for i in range(11)] + ["Hello."]
+    images = [[file] for file in tiny.images[:10]] + [tiny.images[:2]] + [[]]
+    together = answerer.ask(instructions, images)
+    alone = [answerer.ask([text], [files])[0] for text, files in zip(instructions, images, strict=True)]
+    assert together == alone and len(set(together)) > 1
+    assert answerer.ask([], []) == []
+
+
+def test_cached_latents_are_what_the_model_makes_of_the_pixels(answerer, tiny):
+    chat = [ChatTurn("Look.", "Yes.", images=1), ChatTurn("And this?", images=1)]
+    inputs = answerer.processor(chats=[chat], images=[tiny.images[:2]], generation_prompt=True)
+    from flamingo_lib.model.generation import generate_batch
+
+    expected = answerer.processor.responses(generate_batch(answerer.model, inputs, 6))
+    assert answerer([chat], [tiny.images[:2]]) == expected
+    with pytest.raises(DataError, match="1 <image> tokens but 0"):
+        answerer.ask(["x"], [[]]) and answerer([[ChatTurn("x", images=1)]], [[]])
+
+
+def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
+    examination = make_examination(index, CONFIG, seed=0)
+    assert (len(examination.held_in), len(examination.held_out), len(examination.texts)) == (16, 8, 4)
+    models = {name: examine(name, answerer, examination, length_reward) for name in ("base", "stage1")}
+    for name in ("stage2", "raw"):
+        models[name] = StageFigures.from_json(models["stage1"].to_json() | {"name": name})
+    figures = models["stage1"]
+    again = StageFigures.from_json(figures.to_json())
+    assert again.metrics() == figures.metrics() and again.answers == figures.answers
+    keys = {f"stages.stage1.{name}" for name in ("held_in_accuracy", "held_out_accuracy", "reward", "polite")}
+    assert keys <= figures.metrics().keys() and all(isinstance(value, float) for value in figures.metrics().values())
+    assert {"base.held_in_accuracy", "base.held_out_accuracy"} <= models["base"].base_metrics().keys()
+    sections = stage_sections(models, examination)
+    assert list(sections)[:3] == ["Models", "The alignment tax", "The U"]
+    page = write_page(tmp_path / "page.html", sections, notes="<tiny>").read_text()
+    assert page.count("data:image/") == 5 + 12 and "&lt;tiny&gt;" in page
+    assert "http" not in page and len(page) < 600_000
+
+
+def test_pictures_are_small_and_always_the_same():
+    one, other = (to_png(curve_plot({"stage 1": [(10, 3.0), (20, 2.0)], "none": []})) for _ in range(2))
+    assert one == other and one.startswith(b"\x89PNG") and len(one) < 40_000
+
+
+def test_tables_round_and_escape():
+    assert table(["<a>"], [[0.12345, 12000, "<b>"]]).count("&lt;") == 2
+    assert "0.123" in table(["a"], [[0.12345]]) and "12,000" in table(["a"], [[12000]])
