@@ -17,12 +17,14 @@ class Job:
     Attributes:
         folder: where the results go; it becomes the step's folder only if the step ends well.
         scratch: a folder that outlives a killed process and is emptied when the step is done, for work that can be resumed.
+        cache: a folder that all steps share, for what can be made again at any time, such as image features.
         inputs: the finished folders of the steps this one is made from, by name.
         preset: the settings; a step reads only the sections it declares.
     """
 
     folder: Path
     scratch: Path
+    cache: Path
     inputs: Mapping[str, Path]
     preset: Preset
 

@@ -19,7 +19,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +38,7 @@ LOCK_SECONDS = 20.0
 """How long to wait for another process that works in the same folder."""
 
 MANIFEST = "manifest.json"
+SCRATCH, CACHE = ".scratch", ".cache"
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,16 @@ class Workspace:
     Args:
         folder: the run folder; made if it is not there.
         preset: all settings.
-        steps: the pipeline's rows; the real ones by default.
+        steps: the pipeline's rows; by default the real ones.
     """
 
     def __init__(self, folder: str | os.PathLike, preset: Preset, *, steps: Iterable[Step] | None = None) -> None:
         if steps is None:
-            from .steps import STEPS
+            from .steps import build_steps
 
-            steps = STEPS
+            steps = build_steps(preset)
         self.folder, self.preset, self.steps = Path(folder).absolute(), preset, table(steps)
+        self._keys: dict[str, str] = {}
         self._known: dict[str, tuple[int, Result]] = {}
         self._check_folder()
 
@@ -125,22 +126,18 @@ class Workspace:
 
     def key(self, name: str) -> str:
         """The hash of everything that the step's result depends on."""
-        return self._keys[self._step(name).name]
-
-    @cached_property
-    def _keys(self) -> dict[str, str]:
-        keys: dict[str, str] = {}
-        for step in self.steps.values():
-            keys[step.name] = fingerprint(
+        step = self._step(name)
+        if name not in self._keys:
+            self._keys[name] = fingerprint(
                 FORMAT,
-                step.name,
+                name,
                 self.preset.seed,
                 {path: settings(self.preset, path) for path in step.config},
-                {other: keys[other] for other in step.inputs},
+                {other: self.key(other) for other in step.inputs},
                 fingerprint_files(step.assets(self.preset)) if step.assets else "",
                 code_fingerprint([step.run.__module__]),
             )
-        return keys
+        return self._keys[name]
 
     def _step(self, name: str) -> Step:
         if name not in self.steps:
@@ -148,12 +145,12 @@ class Workspace:
         return self.steps[name]
 
     def _make(self, step: Step, inputs: Mapping[str, Path]) -> Result:
-        key, scratch = self.key(step.name), self.folder / ".scratch" / f"{step.name}-{self.key(step.name)}"
+        key, scratch = self.key(step.name), self.folder / SCRATCH / f"{step.name}-{self.key(step.name)}"
         self._remove_leftovers(step.name, keep=scratch)
         started, clock = datetime.now(UTC), time.monotonic()
         with atomic_folder(self.folder / step.name) as folder, self._io_errors(step):
             scratch.mkdir(parents=True, exist_ok=True)
-            metrics = dict(step.run(Job(folder, scratch, inputs, self.preset)) or {})
+            metrics = dict(step.run(Job(folder, scratch, self.folder / CACHE, inputs, self.preset)) or {})
             seconds = round(time.monotonic() - clock, 3)
             write_json(
                 folder / MANIFEST,
@@ -199,7 +196,7 @@ class Workspace:
         for path in [
             *self.folder.glob(f".{name}.*.part"),
             *self.folder.glob(f".{name}.*.old"),
-            *(self.folder / ".scratch").glob(f"{name}-*"),
+            *(self.folder / SCRATCH).glob(f"{name}-*"),
         ]:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""Images as plain files for training: marks drawn on, members of archives taken out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+
+from ...records import Sample
+from ...training.examples import image_files
+from ...training.table import Example
+
+
+class PlainImages:
+    """Turns the images of samples into files that anything can open.
+
+    Args:
+        root: the folder with one subfolder a dataset.
+        folder: where images are put that need something drawn on them or lie in an archive.
+    """
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self.root, self.folder = root, folder
+
+    def files(self, sample: Sample) -> tuple[str, ...]:
+        """The image files of `sample`, as it speaks of them."""
+        if "mark" not in sample.meta and not any("@" in path for path in sample.images):
+            return image_files(self.root, sample.source, sample.images)
+        key = blake2b(f"{self.root}\x1f{sample.id}\x1f{sample.meta.get('mark')}".encode(), digest_size=12).hexdigest()
+        targets = [self.folder / f"{key}-{number}.png" for number in range(len(sample.images))]
+        if not all(target.is_file() for target in targets):
+            from ...sources import open_images
+
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for target, image in zip(targets, open_images(sample, self.root / sample.source), strict=True):
+                partial = target.with_suffix(".part")
+                image.save(partial, "PNG")
+                partial.replace(target)
+        return tuple(map(str, targets))
+
+    def example(self, example: Example, sample: Sample) -> Example:
+        """A training example of `sample` with its images as plain files."""
+        return replace(example, images=self.files(sample))
