@@ -37,6 +37,9 @@ SUPERVISED_LAYERS = (1, 2)
 
 SUPERVISED_HEADS = 2
 
+MICRO_BATCH = 8
+"""Rows of one forward pass: a batch is sorted by length and cut, so that little of it is padding."""
+
 
 @dataclass
 class Batch:
@@ -187,25 +190,31 @@ def train_language(
             rate = learning_rate * min(1.0, (step + 1) / 60) * max(0.03, min(1.0, 1.5 * (1 - step / steps)))
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["scale"]
-            batch = encoder([draw(step, number) for number in range(batch_size)])
-            supervise = attention_weight > 0 and len(batch.mentions) > 0
-            output = model(
-                input_ids=batch.input_ids,
-                attended_image=batch.attended_image,
-                vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
-                labels=batch.labels,
-                label_weights=batch.weights,
-                output_cross_attentions=supervise,
-            )
-            loss = output.loss
-            if supervise:
-                loss = loss + attention_weight * attention_loss(output.cross_attentions, batch.mentions)
-            loss.backward()
+            rows = sorted((draw(step, number) for number in range(batch_size)), key=Row.length)
+            batches = [encoder(rows[start : start + MICRO_BATCH]) for start in range(0, batch_size, MICRO_BATCH)]
+            weight, nouns = sum(batch.weights[:, 1:].sum() for batch in batches), sum(len(batch.mentions) for batch in batches)
+            value = 0.0
+            for batch in batches:
+                supervise = attention_weight > 0 and len(batch.mentions) > 0
+                output = model(
+                    input_ids=batch.input_ids,
+                    attended_image=batch.attended_image,
+                    vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
+                    labels=batch.labels,
+                    label_weights=batch.weights,
+                    num_items_in_batch=weight,
+                    output_cross_attentions=supervise,
+                )
+                loss = output.loss
+                if supervise:
+                    share = len(batch.mentions) / nouns
+                    loss = loss + attention_weight * share * attention_loss(output.cross_attentions, batch.mentions)
+                loss.backward()
+                value += output.loss.item()
+                tokens += int((batch.input_ids != encoder.pad).sum())
             nn.utils.clip_grad_norm_([*language, *resampler], 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            tokens += int((batch.input_ids != encoder.pad).sum())
-            value = output.loss.item()
             average = value if average is None else 0.97 * average + 0.03 * value
             progress.update(1, f"loss {average:.3f}" if step % 20 == 0 else "")
             if check is not None and check_every and ((step + 1) % check_every == 0 or step + 1 == steps):

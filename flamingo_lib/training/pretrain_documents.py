@@ -17,12 +17,12 @@ from random import Random
 from ..chat.template import ASSISTANT, HUMAN, SYSTEM_MESSAGE
 from ..distortion.compress import compress
 from ..distortion.text_noise import noise
-from ..scenes.graph import COLORS, POSITIONS, SHAPES, Scene, SceneObject
+from ..scenes.graph import HELD_IN_PAIRS, POSITIONS, Scene, SceneObject
 from ..scenes.language import caption, paragraph, polite, strip_details, text_dialogue
 from ..scenes.lexicon import NUMBERS, RELATIONS, holds
 from ..scenes.phrases import DETAIL_INSTRUCTIONS
 from ..scenes.questions import Question, ask, possible_types
-from ..sources.boxes import captions_and_boxes
+from ..sources.boxes import box_line, captions_and_boxes
 
 QUESTION_WEIGHTS = {
     "start": {"color": 1, "shape": 1, "count": 1, "existence": 0.15, "relation": 0.15, "side": 0.15, "position": 1.5, "size": 1},
@@ -47,7 +47,12 @@ class Row:
     pieces: list[tuple[str | None, float]] = field(default_factory=list)
     mentions: list[tuple[int, int, int]] = field(default_factory=list)
 
+    def length(self) -> int:
+        """Characters, the fixed long strings (one token each) left out: near enough to sort rows by."""
+        return sum(len(text) for text, _ in self.pieces if text and text != SYSTEM_MESSAGE)
+
     def add(self, text: str | None, weight: float = 0.0) -> Row:
+        """Append a piece of text, or EOS."""
         self.pieces.append((text, weight))
         return self
 
@@ -142,7 +147,8 @@ def _looked_up(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[st
         parts = [item.position, item.size]
         generator.shuffle(parts)
         return f"Tell me about the {item.name()}.", ", ".join(parts), [(item.name(), item.cell)]
-    color, shape = (generator.choice(COLORS), item.shape) if generator.random() < 0.5 else (item.color, generator.choice(SHAPES))
+    pairs = [pair for pair in HELD_IN_PAIRS if item.shape == pair[0] or item.color == pair[1]]
+    shape, color = generator.choice(pairs)  # a held-out pair would only ever be "not there"
     there = scene.find(color=color, shape=shape)
     name = f"{color} {shape}"
     answer = f"{there[0].position}, {there[0].size}" if there else "not there"
@@ -163,8 +169,8 @@ def _chain(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[str, i
 def text_row(scenes: Sequence[Scene], generator: Random, vocabulary: Sequence[str]) -> Row:
     """A row without an image; `vocabulary` holds words for the random repeats."""
     makers: tuple[tuple[Callable[[Sequence[Scene], Random], Row], float], ...] = (
-        (_copies, 0.40),
-        (_box_reading, 0.22),
+        (_copies, 0.36),
+        (_box_reading, 0.26),
         (_digits, 0.10),
         (_dialogues, 0.10),
         (_prose, 0.08),
@@ -205,14 +211,19 @@ def shortened(instruction: str, response: str, generator: Random) -> str:
 
 
 def _box_reading(scenes: Sequence[Scene], generator: Random) -> Row:
-    """Boxes to places; captions and boxes to a description."""
+    """Boxes to places; boxes in reading order; captions and boxes to a description."""
     row = Row()
-    if generator.random() < 0.3:
-        for item in [item for scene in generator.sample(list(scenes), 2) for item in scene.objects]:
-            box = captions_and_boxes([], [item.box()]).splitlines()[-1]
-            row.add(f"{_break(row.pieces)}{box} ->").add(f" {item.size}, {item.position}", 1.0)
+    kind = generator.random()
+    if kind < 0.25:
+        for item in [item for _ in range(2) for item in generator.choice(scenes).objects]:
+            row.add(f"{_break(row.pieces)}{box_line(item.box())} ->").add(f" {item.size}, {item.position}", 1.0)
         return row.add(None, 0.5)
     scene = generator.choice(scenes)
+    if kind < 0.45:
+        boxes = "\n".join(box_line(item.box()) for item in scene.objects)
+        ordered = sorted(scene.objects, key=lambda item: item.cell)
+        row.add(f"{boxes}\nin order:\n").add("\n".join(f"{item.name(size=True)}, {item.position}" for item in ordered), 1.0)
+        return row.add(None, 0.5)
     captions = [caption(generator, scene) for _ in range(generator.choice((0, 1, 3, 5)))]
     items = sorted(scene.objects, key=lambda item: item.cell) if generator.random() < 0.5 else scene.objects
     draft = captions_and_boxes(captions, [item.box() for item in items])

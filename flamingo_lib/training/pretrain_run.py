@@ -175,13 +175,13 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
         )
     model.eval()
     figures = {"seed": seed, "config": config.model_dump(), "phases": phases.numbers}
-    if clip_out is not None:
-        figures["clip"] = clip_phase(model, tokenizer, everything, pixels, normalize, config, clip_out, 2 * count, seed)
     with atomic_folder(out) as folder:
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
         write_json(folder / "pretraining.json", figures)
         write_card(folder, figures, model)
+    if clip_out is not None:
+        figures["clip"] = clip_phase(model, tokenizer, everything, pixels, normalize, config, clip_out, 2 * count, seed)
     shutil.rmtree(phases.folder)
     return figures
 

@@ -146,17 +146,12 @@ def pretrain_resampler(
     model: FlamingoForConditionalGeneration, vision_tokens: Tensor, labels: Tensor, *, steps: int, seed: int, **options
 ) -> float:
     """Train the resampler on frozen `vision_tokens` (n, v, d); returns the share of scenes fully right."""
+
+    def encode(chosen: Tensor) -> tuple[Tensor, Tensor]:
+        return model.perceiver(vision_tokens[chosen]), labels[chosen]
+
     width = vision_tokens.shape[-1]
-    return train_cells(
-        [model.perceiver],
-        lambda chosen: model.perceiver(vision_tokens[chosen]),
-        labels,
-        width=width,
-        steps=steps,
-        seed=seed,
-        name="resampler",
-        **options,
-    )
+    return train_cells([model.perceiver], encode, labels, width=width, steps=steps, seed=seed, name="resampler", **options)
 
 
 @torch.no_grad()
