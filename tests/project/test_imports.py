@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 STOREYS = (
     {"errors", "seeding", "storage", "progress", "records", "config", "presets"},
     {"scenes"},
-    {"sources", "distortion", "judges", "model", "chat"},
+    {"sources"},
+    {"distortion", "judges", "model", "chat"},
     {"filters", "rewriting", "training", "evaluation"},
     {"pipeline", "serving"},
     {"widgets", "cli"},
