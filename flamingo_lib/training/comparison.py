@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from ..config import StageConfig
 from .dataset import WindowDataset
-from .packing import STRATEGIES, PackingReport, plan_windows
+from .packing import STRATEGIES, plan_windows
 from .strips import to_html
 from .table import TokenTable
+from .windows import PackingReport
 
 
 def compare_strategies(table: TokenTable, stage: StageConfig, *, seed: int, context_length: int | None = None) -> dict[str, PackingReport]:

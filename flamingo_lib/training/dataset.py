@@ -15,8 +15,9 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from ..config import StageConfig
-from .packing import WindowPlan, plan_windows
+from .packing import plan_windows
 from .table import TokenTable
+from .windows import WindowPlan
 
 
 @dataclass(frozen=True)

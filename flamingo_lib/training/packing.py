@@ -4,7 +4,9 @@ A window is one training row: the system message, then samples as later turns, u
 image limit. Three strategies:
 
 - ``none``: a sample a window, cut at the context length.
-- ``random_fill``: the paper's. Samples in random order are appended until the window is full; the last is cut.
+- ``random_fill``: the paper's. Each sample begins a window; others are drawn at random and appended until it is full, and
+  the last is cut. (That each begins one is our reading of the paper's hours: stage 1 takes as long as the rewriter's
+  training, whose three epochs have as many windows of one sample each.)
 - ``best_fit``: ours. Whole samples only, each put where it leaves the least room; nothing is cut, and samples that
   fit no window are left out and counted.
 
@@ -14,12 +16,12 @@ Planning reads lengths only, never tokens, so a million samples take seconds. Ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import ConfigError, DataError
 from ..seeding import numpy_generator
+from .windows import Sizes, WindowPlan
 
 STRATEGIES = ("none", "random_fill", "best_fit")
 
@@ -31,107 +33,6 @@ BLUR = 0.2
 
 GROUPED_BATCHES = 50
 """Batches within which windows are sorted by length."""
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What packing must know of n samples; each field is an int array (n,).
-
-    Attributes:
-        tokens: length of the sample as a later turn, without the system message.
-        images: how many images it brings.
-        first_label: index of its first supervised token; `tokens` if it has none.
-        labels: how many of its tokens are supervised.
-    """
-
-    tokens: np.ndarray
-    images: np.ndarray
-    first_label: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-
-@dataclass(frozen=True)
-class PackingReport:
-    """How well windows are filled.
-
-    Attributes:
-        windows: how many.
-        fill: share of window positions that hold a token, 0 to 1.
-        batch_fill: the same with every batch padded only to its longest window.
-        cut_responses: samples whose response lost tokens.
-        left_out: samples that fit no window.
-        samples_a_window, images_a_window, labels_a_window: means.
-    """
-
-    windows: int
-    fill: float
-    batch_fill: float
-    cut_responses: int
-    left_out: int
-    samples_a_window: float
-    images_a_window: float
-    labels_a_window: float
-
-
-@dataclass(frozen=True)
-class WindowPlan:
-    """Which samples stand in which window, in training order.
-
-    Attributes:
-        samples: sample indices of all windows, one after the other (m,).
-        keep: tokens kept of each of them (m,).
-        starts: where each window begins in `samples` (windows + 1,).
-        header: tokens of the system message, once a window.
-        context_length: tokens in a window.
-        batch_size: windows that are batched together (they have like lengths).
-        left_out: indices of samples that fit no window.
-    """
-
-    samples: np.ndarray
-    keep: np.ndarray
-    starts: np.ndarray
-    header: int
-    context_length: int
-    batch_size: int
-    left_out: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def window(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Sample indices and kept tokens of one window, in the order of its turns."""
-        part = slice(self.starts[index], self.starts[index + 1])
-        return self.samples[part], self.keep[part]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens in each window, the system message included (windows,)."""
-        return self.header + np.add.reduceat(self.keep, self.starts[:-1]) if len(self) else np.zeros(0, np.int64)
-
-    def report(self, sizes: Sizes) -> PackingReport:
-        """Measure the plan against the `sizes` it was made from."""
-        count, lengths = max(len(self), 1), self.lengths
-        padded = sum(
-            int(lengths[start : start + self.batch_size].max()) * len(lengths[start : start + self.batch_size])
-            for start in range(0, len(lengths), self.batch_size)
-        )
-        cut = self.keep < sizes.tokens[self.samples]
-        labels = np.where(
-            cut, np.clip(self.keep - sizes.first_label[self.samples], 0, sizes.labels[self.samples]), sizes.labels[self.samples]
-        )
-        return PackingReport(
-            windows=len(self),
-            fill=float(lengths.sum() / (count * self.context_length)),
-            batch_fill=float(lengths.sum() / max(padded, 1)),
-            cut_responses=int(cut.sum()),
-            left_out=len(self.left_out),
-            samples_a_window=len(self.samples) / count,
-            images_a_window=float(sizes.images[self.samples].sum() / count),
-            labels_a_window=float(labels.sum() / count),
-        )
 
 
 def plan_windows(
@@ -186,7 +87,7 @@ def plan_windows(
     if strategy == "best_fit":
         samples, keep, starts = _best_fit(sizes, order, capacity, max_images, random)
     elif strategy == "random_fill":
-        samples, keep, starts = _random_fill(sizes, order, capacity, max_images)
+        samples, keep, starts = _random_fill(sizes, order, capacity, max_images, random)
     else:
         samples, keep, starts = order, np.minimum(sizes.tokens[order], capacity), np.arange(len(order) + 1)
     if strategy != "best_fit":  # a window's first sample is whole unless it is longer than the window
@@ -201,7 +102,7 @@ def plan_windows(
     plan = WindowPlan(
         samples.astype(np.int32), keep.astype(np.int32), starts.astype(np.int64), header, context_length, batch_size, left_out
     )
-    return _take(plan, group_by_length(plan.lengths, batch_size, random, lead)) if strategy == "best_fit" else plan
+    return plan.reordered(group_by_length(plan.lengths, batch_size, random, lead)) if strategy == "best_fit" else plan
 
 
 def _require_labels(sizes: Sizes, samples: np.ndarray, keep: np.ndarray, names: Sequence[str] | None, what: str, remedy: str) -> None:
@@ -212,19 +113,28 @@ def _require_labels(sizes: Sizes, samples: np.ndarray, keep: np.ndarray, names: 
         raise DataError(what + others, record=names[index] if names is not None else index, remedy=remedy)
 
 
-def _random_fill(sizes: Sizes, order: np.ndarray, capacity: int, max_images: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Append in the order drawn; a full window or one more image than allowed begins the next window."""
-    keep, starts = sizes.tokens[order].copy(), []
-    room, images_left = 0, 0
-    for position, (tokens, images) in enumerate(zip(sizes.tokens[order].tolist(), sizes.images[order].tolist(), strict=True)):
-        if room <= 0 or images > images_left:
-            starts.append(position)
-            room, images_left = capacity, max_images
-        if tokens > room:
-            keep[position] = room
-        room -= tokens
-        images_left -= images
-    return order, keep, np.array([*starts, len(order)])
+def _random_fill(
+    sizes: Sizes, order: np.ndarray, capacity: int, max_images: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fill up all windows at once, a draw for each that has room in every round; an image too many closes a window."""
+    drawn, owner = [order], [np.arange(len(order))]
+    room, images_left = capacity - sizes.tokens[order], max_images - sizes.images[order]
+    keep = [np.minimum(sizes.tokens[order], capacity)]
+    active = np.flatnonzero(room > 0)
+    while len(active):
+        sample = order[random.integers(len(order), size=len(active))]
+        fits = sizes.images[sample] <= images_left[active]
+        sample, active = sample[fits], active[fits]
+        drawn.append(sample)
+        owner.append(active)
+        keep.append(np.minimum(sizes.tokens[sample], room[active]))
+        room[active] -= sizes.tokens[sample]
+        images_left[active] -= sizes.images[sample]
+        active = active[room[active] > 0]
+    window = np.concatenate(owner)
+    turns = np.argsort(window, kind="stable")
+    starts = np.searchsorted(window[turns], np.arange(len(order) + 1))
+    return np.concatenate(drawn)[turns], np.concatenate(keep)[turns], starts
 
 
 def _best_fit(
@@ -300,11 +210,3 @@ def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Gene
     whole = [batch for batch in batches if len(batch) == batch_size]
     rest = [batch for batch in batches if len(batch) < batch_size]  # a short batch stays last, so that no batch straddles two groups
     return np.concatenate([first] + [whole[index] for index in random.permutation(len(whole))] + rest)
-
-
-def _take(plan: WindowPlan, order: np.ndarray) -> WindowPlan:
-    """The plan with its windows in another order."""
-    counts = np.diff(plan.starts)[order]
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    index = np.repeat(plan.starts[:-1][order] - starts[:-1], counts) + np.arange(starts[-1])
-    return WindowPlan(plan.samples[index], plan.keep[index], starts, plan.header, plan.context_length, plan.batch_size, plan.left_out)

@@ -20,8 +20,8 @@ from ..seeding import derive_seed
 from ..storage import fingerprint, read_json, write_json
 from .collate import Collator
 from .dataset import WindowDataset
-from .packing import PackingReport
 from .trainer import StageTrainer, checkpoints, training_arguments
+from .windows import PackingReport
 
 IDENTITY = "run.json"
 """Beside the checkpoints: what they were trained on, so that those of another run are not resumed."""

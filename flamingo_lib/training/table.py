@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from .packing import Sizes
+from .windows import Sizes
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate, ChatTurn
