@@ -9,8 +9,8 @@ from difflib import SequenceMatcher
 
 from ..records import Pair
 from .commands import STYLE_COMMANDS
-from .edit_rates import edit_rates
-from .segment import find_tokens
+from .edit_rates import common_subsequence
+from .segment import find_tokens, words
 
 WAYS = {"llm": "short version", "noise": "random noise", "retrieval": "captions and boxes"}
 """Ways of distortion and what the page calls them."""
@@ -71,6 +71,12 @@ def marked(before: str, after: str) -> tuple[str, str]:
     return "".join(left), "".join(right)
 
 
+def kept_share(pair: Pair) -> float:
+    """The share of the target's words that the draft still has, in their order; case counts."""
+    target = words(pair.target)
+    return common_subsequence(target, words(pair.draft)) / max(len(target), 1)
+
+
 def _pieces(text: str) -> list[tuple[str, str]]:
     pieces, end = [], 0
     for match in find_tokens(text):
@@ -92,7 +98,7 @@ def _card(pair: Pair, picture: Callable[[str], str | None] | None) -> str:
     images = "".join(f'<img src="{html.escape(source)}" alt="" loading="lazy">' for source in sources)
     return (
         f'<article class="way-{html.escape(pair.way)}"><header><b>{html.escape(WAYS.get(pair.way, pair.way))}</b>'
-        f'<span title="{promise}">{command}</span><span>{edit_rates(pair.target, pair.draft).words:.0%} of words edited</span>'
+        f'<span title="{promise}">{command}</span><span>keeps {kept_share(pair):.0%} of the words</span>'
         f"<code>{html.escape(pair.id)}</code></header>"
         f'<p class="ask">{html.escape(pair.instruction)}</p><div class="sides{" pictured" if images else ""}">'
         + (f"<div>{images}</div>" if images else "")
@@ -106,12 +112,12 @@ def _summary(pairs: Sequence[Pair]) -> str:
     rows = []
     for way in sorted(counts, key=list(WAYS).index if set(counts) <= set(WAYS) else None):
         own = [pair for pair in pairs if pair.way == way]
-        words = sum(len(pair.draft.split()) for pair in own) / len(own)
-        targets = sum(len(pair.target.split()) for pair in own) / len(own)
-        edited = sum(edit_rates(pair.target, pair.draft).words for pair in own) / len(own)
+        long = sum(len(pair.target.split()) for pair in own) / len(own)
+        short = sum(len(pair.draft.split()) for pair in own) / len(own)
+        kept = sum(map(kept_share, own)) / len(own)
         rows.append(
             f"<tr><th>{html.escape(WAYS.get(way, way))}</th><td>{len(own)} ({len(own) / len(pairs):.0%})</td>"
-            f"<td>{targets:.0f} to {words:.0f} words</td><td>{edited:.0%} of words edited</td></tr>"
+            f"<td>{long:.0f} words became {short:.0f}</td><td>{kept:.0%} of the words kept</td></tr>"
         )
     return f'<table class="summary">{"".join(rows)}</table>'
 
