@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+DISTORTED = {"instruction": "polite sources such as llava-instruct", "caption": "captioning sets for the third way"}
+"""Tasks that `--source` takes, and what for."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -28,6 +31,14 @@ def distort(
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. distortion.pairs=500.")
     ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--compare",
+            metavar="NAME=ROOT[:SPLIT]",
+            help="A dataset of raw annotations: how well can a classifier tell the drafts from them? Repeat for several.",
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most so many samples of each source.")] = None,
     html: Annotated[bool, typer.Option("--html", help="Also write page.html: pairs side by side, differences marked.")] = False,
     shown: Annotated[int, typer.Option("--shown", min=1, help="Pairs on the page.")] = 120,
@@ -39,9 +50,11 @@ def distort(
     """
     import json
     from collections import Counter
+    from dataclasses import asdict
 
     from ..distortion.llm import open_backend
     from ..distortion.mixture import distort_sources
+    from ..distortion.realism import annotations_by_way, realism
     from ..distortion.retrieval import index_descriptions
     from ..presets import load_preset
     from ..progress import Progress
@@ -51,9 +64,11 @@ def distort(
 
     chosen = load_preset(preset, setting or (), seed)
     config = chosen.distortion
-    parsed = [parse_source(text) for text in source]
+    parsed = [parse_source(text, DISTORTED) for text in source]
+    raw_sources = [parse_source(text) for text in compare or ()]
     polite_sources = [entry for entry in parsed if entry[0].task == "instruction"]
     caption_sources = [entry for entry in parsed if entry[0].task == "caption"]
+    (out / "quarantine.jsonl").unlink(missing_ok=True)
     quarantine = Quarantine(out / "quarantine.jsonl")
     backend = open_backend(config, cache=out / "completions.jsonl")
 
@@ -64,7 +79,6 @@ def distort(
     roots = {row.name: str(root) for row, root, _ in polite_sources}
     counts: Counter[str] = Counter()
     kept = []
-    quarantine_before = len(quarantine)
     with Progress("reading captions", unit="samples") as progress:
         descriptions = index_descriptions(_counted(samples(caption_sources), progress))
     with Progress("distorting", config.pairs, "pairs") as progress:
@@ -73,7 +87,7 @@ def distort(
 
         def written():
             for pair in _counted(pairs, progress):
-                if html:
+                if html or raw_sources:
                     kept.append(pair)
                 yield to_json(pair)
 
@@ -82,12 +96,15 @@ def distort(
         "pairs": total,
         "parts": {name: count for name, count in counts.items() if not name.startswith("rejected:")},
         "rejected": {name.removeprefix("rejected:"): count for name, count in counts.items() if name.startswith("rejected:")},
-        "quarantined": len(quarantine) - quarantine_before,
+        "quarantined": len(quarantine),
         "preset": chosen.name,
         "seed": chosen.seed,
         "backend": config.backend,
         "sources": roots,
     }
+    if raw_sources:
+        results = realism(kept, annotations_by_way(samples(raw_sources)), seed=chosen.seed)
+        summary["told_apart"] = {way: asdict(result) for way, result in results.items()}
     write_json(out / "summary.json", summary)
     if html:
         _write_page(out, kept, shown, chosen.seed, roots)
@@ -96,11 +113,18 @@ def distort(
     else:
         parts = ", ".join(f"{count} {name}" for name, count in summary["parts"].items())
         print(f"{total} pairs in {out / 'pairs.jsonl'}: {parts}")
+        for way, result in summary.get("told_apart", {}).items():
+            figures = f"{result['accuracy']:.3f} ± {result['standard_error']:.3f} (0.5 is by chance)"
+            print(f"told from raw annotations, {way}: {figures}; the very same text: {result['exact']:.2f}")
         print(f"drafts rejected: {sum(summary['rejected'].values())}; records put aside: {summary['quarantined']}")
 
 
-def parse_source(text: str):
-    """``NAME=ROOT[:SPLIT]`` as (catalogue row, folder, split or None); what fits no polite or captioning set is an error."""
+def parse_source(text: str, tasks: dict[str, str] | None = None):
+    """``NAME=ROOT[:SPLIT]`` as (catalogue row, folder, split or None).
+
+    Raises:
+        ConfigError: no such folder or dataset, or one whose task is not among `tasks`.
+    """
     from ..errors import ConfigError
     from ..sources import find_row
 
@@ -108,10 +132,10 @@ def parse_source(text: str):
     if not separator or not place:
         raise ConfigError(f"not a source: {text!r}", remedy="Give NAME=ROOT or NAME=ROOT:SPLIT.")
     row = find_row(name.strip())
-    if row.task not in ("instruction", "caption"):
+    if tasks is not None and row.task not in tasks:
         raise ConfigError(
-            f"{row.name} cannot be distorted: it has no good responses (task {row.task})",
-            remedy="Give polite sources (llava-instruct, ultrachat, sharegpt) and captioning sets for the third way.",
+            f"{row.name} cannot be distorted: its task is {row.task!r}",
+            remedy="Give " + " and ".join(f"{use} ({task})" for task, use in tasks.items()) + ".",
         )
     root, _, split = place.rpartition(":")
     if root and not Path(place).exists() and Path(root).exists():

@@ -85,7 +85,9 @@ def understand(instruction: str) -> Ask:
     if asks_whether or first in ("which", "what", "who"):
         match = _ALTERNATIVES.search(question)
         if match and not re.search(r"\bor (?:not|no)\b", question):
-            return Ask("choice", stems, _aligned(match.group(1), match.group(2)))
+            alternatives = _aligned(match.group(1), match.group(2))
+            if all(words(alternative) for alternative in alternatives):
+                return Ask("choice", stems, alternatives)
     if asks_whether:
         return Ask("yesno", stems)
     for kind, pattern in _KINDS:

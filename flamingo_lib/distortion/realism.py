@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import DataError
-from ..records import Pair
+from ..records import VQA_TASKS, Pair, Sample
 from ..seeding import generator
 
 FOLDS = 5
@@ -103,6 +103,18 @@ def _fitted(features, texts, lengths):
 def _applied(features, texts, lengths):
     characters, words, sizes = features
     return [characters.transform(texts), words.transform(texts), sizes.transform(_coarse(lengths))]
+
+
+def annotations_by_way(samples: Iterable[Sample]) -> dict[str, list[str]]:
+    """True raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, all for the rest."""
+    found: dict[str, list[str]] = {"all": [], "llm": [], "retrieval": []}
+    for sample in samples:
+        found["all"].append(sample.raw)
+        if sample.task in VQA_TASKS:
+            found["llm"].append(sample.raw)
+        elif sample.task == "caption":
+            found["retrieval"].append(sample.raw)
+    return {way: texts for way, texts in found.items() if texts}
 
 
 def realism(pairs: Iterable[Pair], raw: Sequence[str] | Mapping[str, Sequence[str]], *, seed: int = 0) -> dict[str, TwoSampleResult]:

@@ -11,9 +11,9 @@ import random
 from . import lexicon
 from .commands import StyleCommand
 from .compress import compress, details
-from .courtesy import informative_sentences, strip_lead_in
+from .courtesy import as_fragment, informative_sentences, strip_lead_in
 
-CURT_PROBABILITY = 0.94
+CURT_PROBABILITY = 0.9
 """Of a draft without a command to be the curt answer alone."""
 
 WHOLE_TEXT_PROBABILITY = {"curt": 0.0, "any": 0.25, "text": 0.6}
@@ -45,6 +45,15 @@ def fragment(instruction: str, response: str, generator: random.Random) -> str:
     return generator.choice((", ", ". ", " ")).join([curt, *kept])
 
 
+def with_reason(instruction: str, response: str, generator: random.Random) -> str:
+    """The curt answer and one of the response's sentences as its reason, as annotations with rationales have them."""
+    sentence = as_fragment(generator.choice(informative_sentences(response) or [response]))
+    if generator.random() < 0.3:
+        sentence = sentence[:1].upper() + sentence[1:]
+    marker = "Answer: " if generator.random() < 0.7 else ""
+    return f"{marker}{compress(instruction, response, generator)}. {sentence}" + generator.choice((".", ""))
+
+
 def distort_by_rules(instruction: str, response: str, command: StyleCommand | None, generator: random.Random) -> str:
     """A short, low-quality version of `response`, in the style of `command`.
 
@@ -57,10 +66,20 @@ def distort_by_rules(instruction: str, response: str, command: StyleCommand | No
     Returns:
         The draft; no longer than `response`, and empty only if `response` says nothing.
     """
+    if not response.strip():
+        return ""
+    draft = _styled(instruction, response, command, generator)
+    if draft is None or len(draft) > len(response):
+        draft = spelled(compress(instruction, response, generator), generator)
+    return draft if len(draft) <= len(response) else response.strip()
+
+
+def _styled(instruction: str, response: str, command: StyleCommand | None, generator: random.Random) -> str | None:
+    """The draft before anything is said about its length; None where the command changed nothing of whole sentences."""
     if command is None:
         if generator.random() < CURT_PROBABILITY:
-            return spelled(compress(instruction, response, generator), generator)
-        return fragment(instruction, response, generator)
+            return None
+        return generator.choice((fragment, with_reason))(instruction, response, generator)
     whole = generator.random() < WHOLE_TEXT_PROBABILITY[command.scope]
     if whole:
         sentences = informative_sentences(response)
@@ -68,9 +87,5 @@ def distort_by_rules(instruction: str, response: str, command: StyleCommand | No
         base = " ".join(map(strip_lead_in, sentences) if generator.random() < STRIPPED_PROBABILITY else sentences)
     else:
         base = compress(instruction, response, generator)
-    if not base:
-        return ""
     draft = command.operation(base, generator).strip()
-    if not draft or len(draft) > len(response) or (whole and draft == response):
-        return spelled(compress(instruction, response, generator), generator)
-    return draft
+    return None if not draft or (whole and draft == response) else draft

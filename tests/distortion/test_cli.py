@@ -66,12 +66,20 @@ def test_a_split_and_no_captions(root, tmp_path):
     assert len(lines) == 20 and all("/conversation/" in line for line in lines)
 
 
+def test_drafts_are_compared_with_raw_annotations(root, tmp_path):
+    result = run(root, tmp_path, "--compare", f"vqa-v2={root}/vqa-v2:val", "--compare", f"mscoco-captions={root}/llava-instruct", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout.splitlines()[-1])["told_apart"]
+    assert {"all", "noise"} <= set(told)
+    assert all(0 <= entry["accuracy"] <= 1 and entry["count"] >= 10 for entry in told.values())
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
         ("llava-instruct", "not a source"),
         ("llava-instruct=/no/such/folder", "no such folder"),
-        ("vqa-v2={root}/vqa-v2", "no good responses"),
+        ("vqa-v2={root}/vqa-v2", "cannot be distorted"),
     ],
 )
 def test_wrong_sources_are_refused_before_any_work(root, tmp_path, source, message):

@@ -5,8 +5,9 @@ import random
 import pytest
 
 from flamingo_lib.distortion.mixture import distort_sources, paper_recipe
-from flamingo_lib.distortion.realism import realism, two_sample_test
+from flamingo_lib.distortion.realism import annotations_by_way, realism, two_sample_test
 from flamingo_lib.errors import DataError
+from flamingo_lib.records import Sample
 from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.questions import ask
 
@@ -30,6 +31,14 @@ def test_it_is_reproducible_and_wants_enough_texts():
     assert two_sample_test(texts(1), texts(2), seed=3) == two_sample_test(texts(1), texts(2), seed=3)
     with pytest.raises(DataError, match="too few"):
         two_sample_test(texts(1, 5), texts(2))
+
+
+def test_each_way_is_compared_with_what_it_imitates(caption_samples):
+    question = Sample("v/train/1", "v", "vqa", ("a.jpg",), "What?", "red")
+    by_way = annotations_by_way([question, *caption_samples[:2]])
+    captions = [sample.raw for sample in caption_samples[:2]]
+    assert by_way == {"all": ["red", *captions], "llm": ["red"], "retrieval": captions}
+    assert annotations_by_way([question]) == {"all": ["red"], "llm": ["red"]}
 
 
 def test_drafts_are_nearer_to_annotations_than_noise_or_polite_answers(polite_samples):

@@ -4,6 +4,8 @@ import random
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flamingo_lib.distortion.commands import STYLE_COMMANDS, draw_command, style_command
 from flamingo_lib.distortion.compress import compress
@@ -91,6 +93,21 @@ def test_spelling_is_mostly_as_it_is():
     spellings = [spelled("two", random.Random(seed)) for seed in range(500)] + [spelled("2", random.Random(seed)) for seed in range(500)]
     assert set(spellings) == {"two", "Two", "two.", "Two.", "2", "2."}
     assert spellings.count("two") > 400 and spellings.count("2") > 400
+
+
+TEXTS = st.text(max_size=60) | st.lists(
+    st.sampled_from("Is the red or two? How many yes, no. 3.5 A! 😀 हिन्दी one\n- x".split(" ")), max_size=14
+).map(" ".join)
+
+
+@given(TEXTS, TEXTS, st.sampled_from([None, *STYLE_COMMANDS]), st.integers(0, 99))
+@settings(max_examples=400, deadline=None)
+def test_any_instruction_and_response_give_a_short_draft(instruction, response, command, seed):
+    draft = distort_by_rules(instruction, response, command, random.Random(seed))
+    assert draft == distort_by_rules(instruction, response, command, random.Random(seed))
+    assert bool(draft.strip()) == bool(response.strip())
+    assert len(draft) <= len(response)
+    draft.encode("utf-8")
 
 
 def test_empty_responses_stay_empty():

@@ -128,10 +128,10 @@ def test_retry_after_pauses_everyone():
 
 
 def test_rate_limit_spaces_requests():
-    with serving() as (model, url):
+    with serving() as (_, url):
+        start = time.monotonic()
         run(url, count=6, requests_per_minute=60 * 25)
-    gaps = [later - earlier for earlier, later in zip(model.times, model.times[1:], strict=False)]
-    assert sum(gaps) >= 5 / 25 - 0.06  # without a limit: a hundredth of a second
+        assert time.monotonic() - start >= 5 / 25
 
 
 def test_a_refusing_server_is_named_with_the_remedy():
