@@ -86,6 +86,7 @@ class StageConfig(Frozen):
     tunes: tuple[str, ...] = Field(("lora",), description="trainable parts by name")
     mixture: str = Field("", description="name of the data mixture")
     start: str = Field("base", description="what it begins from: base, or the name of an earlier stage")
+    samples: int | None = Field(None, ge=1, description="how many samples the mixture holds, as far as known; only plans read it")
     epochs: float = Field(1, gt=0)
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs say")
     learning_rate: float = Field(1e-4, gt=0)

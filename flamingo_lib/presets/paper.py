@@ -12,6 +12,7 @@ _LORA = {"tunes": ("lora",), "batch_size": 256, "micro_batch_size": 2, "context_
 _STAGE2 = StageConfig(
     tunes=("resampler", "cross_attention"),
     mixture="pf1m",
+    samples=975_782,
     start="stage1",
     epochs=3,
     learning_rate=1e-4,
@@ -38,7 +39,8 @@ PRESET = Preset(
         pairs=255_000, backend="transformers", backend_model="timdettmers/guanaco-33b-merged", image_dropped=0, image_mismatched=0
     ),
     rewriter=StageConfig(
-        **_LORA | {"mixture": "distorted-pairs", "epochs": 3, "learning_rate": 1e-4, "packing": "none", "warmup_steps": 100}
+        **_LORA
+        | {"mixture": "distorted-pairs", "samples": 255_000, "epochs": 3, "learning_rate": 1e-4, "packing": "none", "warmup_steps": 100}
     ),
     rewriting=RewritingConfig(batch_size=32, max_new_tokens=512),
     judges=JudgesConfig(
@@ -48,9 +50,11 @@ PRESET = Preset(
         clip="ViT-L-14-336",
     ),
     stages={
-        "stage1": StageConfig(**_LORA | {"mixture": "stage1", "epochs": 1, "learning_rate": 1e-4, "warmup_steps": 50}),
+        "stage1": StageConfig(**_LORA | {"mixture": "stage1", "samples": 772_000, "epochs": 1, "learning_rate": 1e-4, "warmup_steps": 50}),
         "stage2": _STAGE2,
-        "stage3": StageConfig(**_LORA | {"mixture": "stage1", "start": "stage2", "epochs": 1, "learning_rate": 1e-5, "warmup_steps": 50}),
+        "stage3": StageConfig(
+            **_LORA | {"mixture": "stage1", "samples": 772_000, "start": "stage2", "epochs": 1, "learning_rate": 1e-5, "warmup_steps": 50}
+        ),
         "raw": _STAGE2.model_copy(update={"mixture": "raw"}),
     },
     ablations=ablations(_STAGE2, low_resolution=224),
