@@ -24,6 +24,8 @@ class LengthFilter:
 
     def _verdict(self, rewrite: Rewrite):
         words = len(rewrite.final.split())
+        if not words and rewrite.flags:
+            return dropped(self.name, f"no output: {rewrite.scores.get('error') or rewrite.flags[0]}", 0, self.min_words)
         if words < self.min_words:
             return dropped(self.name, f"too short: {words} words", words, self.min_words)
         if words > self.max_words:

@@ -21,6 +21,7 @@ def test_length_counts_words():
     assert verdict(filter, "a b c d e f").threshold == 5
     cut = verdict(filter, "It is red", flags=("truncated",))
     assert not cut.keep and "cut off" in cut.reason
+    assert verdict(filter, "", flags=("unreadable_image",)).reason == "no output: unreadable_image"
 
 
 def test_change_drops_what_was_left_alone():
