@@ -16,14 +16,13 @@ from ..errors import ConfigError, DataError
 from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
 from .generate import FlamingoGenerationMixin, VisualMemory
+from .initialise import initialise
 from .layers import Conditioning, conditioning_context, find_layers, passes_keywords, wrap_layers
 from .lora import inject_lora
+from .loss import IGNORED, drop_right_padding, label_loss
 from .media import attended_images, check_attended, check_counts, look_mask
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
-
-IGNORED = -100
-"""The label of a token that no loss is taken on."""
 
 
 @dataclass
@@ -136,32 +135,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
     def get_decoder(self) -> nn.Module:
         return self.lang_encoder.get_decoder()
 
-    @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Start values, also where a checkpoint lacks a part.
-
-        | part | start |
-        |---|---|
-        | gates | `config.gate_init` |
-        | latents | normal, 1; positions and slots: normal, 0.5 |
-        | the tower's class and position embeddings | normal, width ** -0.5 |
-        | everything else outside the language model | its module's own default |
-        """
-        init = nn.init
-        if isinstance(module, GatedCrossAttention):
-            init.constant_(module.attn_gate, module.gate_init)
-            init.constant_(module.ff_gate, module.gate_init)
-        elif isinstance(module, PerceiverResampler):
-            init.normal_(module.latents)
-        elif isinstance(module, nn.MultiheadAttention):
-            module._reset_parameters()
-        elif hasattr(module, "reset_parameters"):
-            module.reset_parameters()
-        for name, weight in module.named_parameters(recurse=False):
-            if name in ("positions", "slots"):
-                init.normal_(weight, std=0.5)
-            elif name in ("class_embedding", "positional_embedding", "proj"):
-                init.normal_(weight, std=weight.shape[-1] ** -0.5)
+        initialise(module)
 
     def encode_images(self, pixel_values: Tensor) -> Tensor:
         """(..., c, h, w) normalised pixels to (..., v, D) patch tokens.
@@ -319,22 +294,6 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             attentions=outputs.attentions,
             cross_attentions=None if conditioning.weights is None else tuple(conditioning.weights),
         )
-
-
-def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
-    """None where all padding stands on the right: no token before it can see it, and without a mask attention is faster."""
-    if attention_mask is None or attention_mask.ndim != 2 or torch.compiler.is_compiling():
-        return attention_mask
-    return None if bool((attention_mask[:, 1:] <= attention_mask[:, :-1]).all()) else attention_mask
-
-
-def label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
-    """Cross-entropy of (k, vocabulary) logits: its (weighted) mean, or its (weighted) sum over `items`; 0 if there is no label."""
-    losses = F.cross_entropy(logits.float(), targets, reduction="none")
-    total = losses.sum() if weights is None else (losses * weights).sum()
-    if items is None:
-        items = len(targets) if weights is None else weights.sum()
-    return total / (items.clamp(min=1e-9) if isinstance(items, Tensor) else max(items, 1))
 
 
 AutoModel.register(FlamingoConfig, FlamingoForConditionalGeneration)

@@ -14,8 +14,8 @@ from ..chat.media import attended_images
 from ..chat.template import IMAGE, ChatTemplate, ChatTurn, Rendered
 from ..errors import DataError
 from .config import FlamingoConfig
-from .flamingo import IGNORED
 from .images import FlamingoImageProcessor, Picture
+from .loss import IGNORED
 
 
 class FlamingoProcessor(ProcessorMixin):

@@ -1,0 +1,108 @@
+"""Resampler and gated layers against slow formulas written from the papers."""
+
+import torch
+
+from flamingo_lib.model.cross_attention import GatedCrossAttention
+from flamingo_lib.model.resampler import PerceiverResampler
+
+
+def slow_attention(query, key, value, heads, allowed=None):
+    """Softmax attention for one row, head by head and token by token."""
+    width = query.shape[-1] // heads
+    out = torch.zeros(len(query), heads * width)
+    for head in range(heads):
+        part = slice(head * width, (head + 1) * width)
+        for t, q in enumerate(query[:, part]):
+            scores = key[:, part] @ q / width**0.5
+            if allowed is not None:
+                scores[~allowed[t]] = -torch.inf
+            out[t, part] = scores.softmax(0) @ value[:, part]
+    return out
+
+
+def slow_feed_forward(ff, x):
+    x = torch.nn.functional.layer_norm(x, x.shape[-1:], ff[0].weight, ff[0].bias)
+    h = x @ ff[1].weight.T
+    return (h * 0.5 * (1 + torch.erf(h / 2**0.5))) @ ff[3].weight.T
+
+
+def test_resampler_formula():
+    torch.manual_seed(0)
+    resampler = PerceiverResampler(dim=12, depth=2, num_latents=3, heads=2, dim_head=5, ff_mult=2).eval()
+    tokens = torch.randn(2, 4, 12)
+    for row, found in zip(tokens, resampler(tokens), strict=True):
+        x = resampler.latents
+        for attention, ff in resampler.layers:
+            asks = attention.norm_latents(x)
+            answers = torch.cat([attention.norm_media(row), asks])
+            key, value = (answers @ attention.to_kv.weight.T).chunk(2, -1)
+            x = x + slow_attention(asks @ attention.to_q.weight.T, key, value, 2) @ attention.to_out.weight.T
+            x = x + slow_feed_forward(ff, x)
+        torch.testing.assert_close(found, resampler.norm(x), atol=1e-5, rtol=1e-5)
+
+
+def test_resampler_positions_tell_patches_apart():
+    torch.manual_seed(0)
+    tokens = torch.randn(1, 4, 12)
+    plain = PerceiverResampler(dim=12, depth=1, num_latents=3, heads=2, dim_head=5, ff_mult=2)
+    placed = PerceiverResampler(dim=12, depth=1, num_latents=3, heads=2, dim_head=5, ff_mult=2, num_positions=4)
+    torch.testing.assert_close(plain(tokens), plain(tokens.flip(1)), atol=1e-5, rtol=1e-5)
+    assert (placed(tokens) - placed(tokens.flip(1))).abs().max() > 1e-2
+
+
+def gated(**changes):
+    torch.manual_seed(0)
+    return GatedCrossAttention(**{"dim": 10, "dim_visual": 6, "heads": 2, "dim_head": 4, "ff_mult": 2, "gate_init": 0.5} | changes).eval()
+
+
+def test_gated_layer_formula():
+    layer = gated()
+    x, latents = torch.randn(1, 3, 10), torch.randn(1, 2, 5, 6)  # 2 images of 5 latents
+    owner = torch.tensor([1] * 5 + [2] * 5)
+    attended = torch.tensor([1, 0, 2])
+    mask = ((attended[:, None] == owner) | (attended[:, None] == 0))[None, None]
+    looks = (attended > 0).float()[None, :, None]
+    found = layer(x, latents, None, mask, looks)[0]
+    attn = layer.attn
+    key, value = (latents.flatten(1, 2)[0] @ attn.to_kv.weight.T).chunk(2, -1)
+    seen = slow_attention(attn.norm(x[0]) @ attn.to_q.weight.T, key, value, 2, mask[0, 0]) @ attn.to_out.weight.T
+    seen[1] = 0
+    expected = x[0] + torch.tanh(torch.tensor(0.5)) * seen
+    expected = expected + torch.tanh(torch.tensor(0.5)) * slow_feed_forward(layer.ff, expected)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_closed_gates_change_nothing():
+    layer = gated(gate_init=0.0)
+    x = torch.randn(2, 3, 10)
+    assert torch.equal(layer(x, torch.randn(2, 1, 5, 6), None, None, None), x)
+
+
+def test_token_that_looks_at_nothing_gets_exactly_nothing():
+    layer = gated()
+    x = torch.randn(1, 3, 10)
+    nothing = layer(x, torch.randn(1, 1, 5, 6), None, None, torch.zeros(1, 3, 1))
+    assert torch.equal(nothing, layer(x, None, None, None, None))
+
+
+def test_keys_and_values_made_before_give_the_same():
+    layer = gated(num_slots=5)
+    x, latents = torch.randn(2, 3, 10), torch.randn(2, 1, 5, 6)
+    assert torch.equal(layer(x, latents, None, None, None), layer(x, None, layer.attn.keys_values(latents), None, None))
+
+
+def test_weights_are_collected_and_sum_to_one():
+    layer = gated()
+    collected: list[torch.Tensor] = []
+    x, latents = torch.randn(2, 3, 10), torch.randn(2, 1, 5, 6)
+    with_weights = layer(x, latents, None, None, None, collected)
+    torch.testing.assert_close(with_weights, layer(x, latents, None, None, None), atol=1e-6, rtol=1e-5)
+    assert collected[0].shape == (2, 2, 3, 5)
+    torch.testing.assert_close(collected[0].sum(-1), torch.ones(2, 2, 3))
+
+
+def test_slots_make_equal_latents_differ():
+    x, latents = torch.randn(1, 3, 10), torch.randn(1, 1, 1, 6).expand(1, 1, 5, 6)
+    collected: list[torch.Tensor] = []
+    gated(num_slots=5)(x, latents, None, None, None, collected)
+    assert collected[0].std(-1).max() > 1e-3
