@@ -16,6 +16,7 @@ from ..scenes.language import sentences, strip_details
 from ..scenes.lexicon import NUMBERS
 from ..scenes.questions import parse_question
 from ..seeding import generator
+from ..storage import read_jsonl
 from .table import Example
 
 _FACTS = frozenset(
@@ -89,3 +90,27 @@ def _facts(texts: Iterable[str]) -> set[str]:
     numbers = {str(number): word for number, word in enumerate(NUMBERS)}
     singular = {word.removesuffix("es") if word == "crosses" else word.removesuffix("s") if word[:-1] in SHAPES else word for word in words}
     return {numbers.get(word, word) for word in singular if word in _FACTS}
+
+
+def read_examples(path: str | os.PathLike, root: str | os.PathLike) -> Iterator[Example]:
+    """Chats of a JSON-lines file, their image paths resolved inside `root`.
+
+    A line is ``{"id", "turns": [{"instruction", "response", "images", "draft"}], "images": [...]}``; `images` of a turn
+    says how many of the chat's images stand in it (0 if left out).
+
+    Raises:
+        DataError: a line that is no chat, or an image outside `root`; the line is named.
+    """
+    base = Path(root).resolve()
+    for number, record in enumerate(read_jsonl(path), start=1):
+        try:
+            turns = tuple(ChatTurn(**turn) for turn in record["turns"])
+            files = tuple(str((base / name).resolve()) for name in record.get("images", ()))
+            example = Example(str(record.get("id", number)), turns, files)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"not a chat: {error}", file=path, record=f"line {number}") from error
+        outside = [name for name in files if not Path(name).is_relative_to(base)]
+        if outside or not turns or any(turn.response is None for turn in turns):
+            what = "an image outside the images' folder" if outside else "a turn without a response"
+            raise DataError(what, file=path, record=f"line {number}", remedy="Mend the line.")
+        yield example

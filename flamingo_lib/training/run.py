@@ -142,8 +142,8 @@ def run_stage(
     begin = time.monotonic()
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
     seconds = time.monotonic() - begin
-    if fsdp:
-        _gather(trainer, model)
+    if trainer.is_fsdp_enabled:
+        _gather(model)
     model.config = config
     trainer.accelerator.wait_for_everyone()
     if arguments.should_save and not keep_checkpoints:
@@ -187,7 +187,7 @@ def _shapes(trained: list[tuple[str, nn.Parameter]]) -> str:
     return fingerprint([(name, list(weight.shape), float(weight.detach().double().sum())) for name, weight in trained])
 
 
-def _gather(trainer: StageTrainer, model: nn.Module) -> None:
+def _gather(model: nn.Module) -> None:
     """Bring sharded weights back together, so that `model` is as after any other run."""
     from torch.distributed.tensor import DTensor
 

@@ -3,8 +3,9 @@
 import pytest
 
 from flamingo_lib.config import DistortionConfig
+from flamingo_lib.errors import DataError
 from flamingo_lib.records import Pair, Rewrite, Sample, Turn, Verdict
-from flamingo_lib.training.examples import is_question, pair_examples, rewrite_example, sample_example, without_unsaid
+from flamingo_lib.training.examples import is_question, pair_examples, read_examples, rewrite_example, sample_example, without_unsaid
 
 SAMPLE = Sample("vqa-v2/train/1", "vqa-v2", "vqa", ("train/1.png",), "What color is the ring?", "red")
 
@@ -65,3 +66,25 @@ def test_only_what_the_draft_does_not_say_is_taken_out():
 
 def test_questions_are_told_from_descriptions():
     assert is_question("What color is the ring?") and not is_question("Describe the image in detail.")
+
+
+def test_chats_are_read_from_json_lines(tmp_path):
+    file = tmp_path / "chats.jsonl"
+    file.write_text(
+        '{"id": "a", "images": ["a.png"],'
+        ' "turns": [{"instruction": "q", "response": "r", "images": 1}, {"instruction": "q", "response": "r"}]}\n'
+        '{"turns": [{"instruction": "q", "response": "r", "draft": "d"}]}\n'
+    )
+    first, second = read_examples(file, tmp_path)
+    assert first.images == (str(tmp_path.resolve() / "a.png"),) and [turn.images for turn in first.turns] == [1, 0]
+    assert second.id == "2" and second.turns[0].draft == "d"
+    for line, what in (
+        ('{"turns": [{"instruction": "q", "response": "r", "images": 1}], "images": ["../a.png"]}', "outside"),
+        ('{"turns": [{"instruction": "q"}]}', "without a response"),
+        ('{"turns": [{"question": "q"}]}', "not a chat"),
+        ('{"turns": [{"instruction": "q", "response": "r", "images": 2}], "images": ["a.png"]}', "2 images"),
+        ("[]", "not a chat"),
+    ):
+        file.write_text(line + "\n")
+        with pytest.raises(DataError, match=what):
+            list(read_examples(file, tmp_path))

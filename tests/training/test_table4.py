@@ -1,5 +1,7 @@
 """The paper's rows, cell by cell, and the ablations, which differ from stage 2 in one cell each."""
 
+from pathlib import Path
+
 import pytest
 
 from flamingo_lib.presets import NAMES, load_preset
@@ -40,3 +42,17 @@ def test_the_stages_of_a_preset_can_be_run_in_order(name):
     preset = load_preset(name)
     order = stage_order(preset.stages | preset.ablations)
     assert order.index("stage1") < order.index("stage2") < order.index("stage3")
+
+
+def test_the_paper_comes_with_a_config_for_eight_gpus():
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    from flamingo_lib.model import layers
+    from flamingo_lib.training.trainer import LAYER_CLASS
+
+    file = Path(load_preset.__globals__["__file__"]).parent / "paper_fsdp.yaml"
+    config = load_config_from_file(str(file))
+    stages = load_preset("paper").stages.values()
+    assert config.num_processes == 8 and config.mixed_precision == "bf16" and config.distributed_type == "FSDP"
+    assert config.fsdp_config["fsdp_transformer_layer_cls_to_wrap"] == LAYER_CLASS == layers.FlamingoLayer.__name__
+    assert all(stage.batch_size % (config.num_processes * stage.micro_batch_size) == 0 for stage in stages)

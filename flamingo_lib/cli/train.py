@@ -1,0 +1,126 @@
+"""`flamingo train` and `flamingo plan`: tune a stage, in a run or on chats of one's own, and what it would cost."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PresetName = Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")]
+Seed = Annotated[int, typer.Option("--seed", help="seed of every random choice")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+
+    @app.command()
+    def train(
+        stage: Annotated[str, typer.Argument(help="rewriter, a stage or an ablation of the preset, or all")],
+        preset: PresetName = "tiny",
+        seed: Seed = 0,
+        settings: Settings = None,
+        run: Annotated[str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")] = None,
+        run_dir: Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")] = None,
+        data: Annotated[Path | None, typer.Option("--data", help="chats to train on, JSON lines, instead of a run's data")] = None,
+        images: Annotated[Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")] = None,
+        base: Annotated[str | None, typer.Option("--base", help="with --data: the model to start from; by default the preset's")] = None,
+        out: Annotated[Path | None, typer.Option("--out", help="with --data: folder of the trained model")] = None,
+        fsdp: Annotated[bool, typer.Option("--fsdp", help="with --data, under torchrun: share the weights among the processes")] = False,
+        cache: Annotated[Path | None, typer.Option("--cache", help="with --data: folder for visual features")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Tune the rewriter or a stage of the U.
+
+        Without --data, the stage of a run, with whatever it needs that isn't there yet. With --data, any chats: one
+        {"id": ..., "turns": [{"instruction": ..., "response": ..., "images": 1}], "images": ["a.png"]} a line, also
+        under torchrun or accelerate launch. An interrupted training goes on where it was.
+        """
+        from ..errors import ConfigError
+        from ..presets import load_preset
+
+        chosen = load_preset(preset, settings or (), seed)
+        rows = {"rewriter": chosen.rewriter, **chosen.stages, **chosen.ablations}
+        if stage not in rows and stage != "all":
+            raise ConfigError(f"there is no stage {stage!r}", remedy=f"Choose one of {', '.join([*rows, 'all'])}.")
+        if data is None:
+            figures = _in_a_run(chosen, stage, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
+        else:
+            if stage == "all" or out is None:
+                raise ConfigError("with --data, name one stage and the folder of the trained model", remedy="Give STAGE and --out.")
+            from ..training.examples import read_examples
+            from ..training.stages import train_stage
+
+            result = train_stage(
+                base or chosen.model.base,
+                rows[stage],
+                read_examples(data, images or data.parent),
+                out,
+                seed=seed,
+                model_config=chosen.model,
+                cache_folder=cache,
+                label=stage,
+                fsdp=fsdp,
+            )
+            figures = {stage: result.to_json() | {"model": str(out)}}
+        if as_json:
+            print(json.dumps(figures, indent=2))
+            return
+        for name, values in figures.items():
+            print(f"{name}: {values['steps']} steps, loss {values['loss']:.3f}, model in {values['model']}")
+
+    @app.command()
+    def plan(
+        stage: Annotated[str, typer.Argument(help="a stage, or all")] = "all",
+        preset: PresetName = "paper",
+        settings: Settings = None,
+        gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that share the work")] = 1,
+        memory: Annotated[float, typer.Option("--memory", help="gigabytes of each")] = 40,
+        teraflops: Annotated[float, typer.Option("--teraflops", help="peak of each in the preset's number format")] = 312,
+        utilization: Annotated[float, typer.Option("--utilization", help="share of the peak that training reaches")] = 0.25,
+        samples: Annotated[int | None, typer.Option("--samples", help="samples in each mixture, where the preset doesn't know")] = None,
+        mean_tokens: Annotated[float, typer.Option("--mean-tokens", help="tokens of an average sample")] = 150,
+        as_json: AsJson = False,
+    ) -> None:
+        """Estimate memory a GPU, steps and hours of the preset's stages; nothing is run."""
+        from ..errors import ConfigError
+        from ..presets import load_preset
+        from ..training.planning import plan_stage, plan_table
+
+        chosen = load_preset(preset, settings or ())
+        rows = {"rewriter": chosen.rewriter, **chosen.stages}
+        if stage != "all":
+            rows |= chosen.ablations
+            if stage not in rows:
+                raise ConfigError(f"there is no stage {stage!r}", remedy=f"Choose one of {', '.join([*rows, 'all'])}.")
+            rows = {stage: rows[stage]}
+        options = {"gpus": gpus, "memory": memory, "teraflops": teraflops, "utilization": utilization, "mean_tokens": mean_tokens}
+        plans = [plan_stage(name, row, chosen.model, samples=row.samples or samples, **options) for name, row in rows.items()]
+        if as_json:
+            print(json.dumps({item.stage: item.to_json() for item in plans}, indent=2))
+            return
+        print(plan_table(plans))
+        for item in plans:
+            if not item.fits:
+                print(f"{item.stage} does not fit into {memory:g} GB: take more GPUs, or a smaller context.", file=sys.stderr)
+
+
+def _in_a_run(preset, stage: str, run: str) -> dict[str, dict]:
+    """Train stages of a run by its steps; an ablation becomes a stage of the run."""
+    from ..pipeline.machine import runs_folder
+    from ..pipeline.steps.training import MODEL
+    from ..pipeline.workspace import Workspace
+
+    if stage in preset.ablations:
+        preset = preset.model_copy(update={"stages": {**preset.stages, stage: preset.ablations[stage]}})
+    workspace = Workspace(runs_folder(run), preset)
+    figures = {}
+    for name in ("rewriter", *preset.stages) if stage == "all" else (stage,):
+        result = workspace.step(name)
+        values = {key.removeprefix(f"train.{name}."): value for key, value in result.metrics.items()}
+        figures[name] = values | {"model": str(result.folder / MODEL)}
+    return figures

@@ -1,0 +1,53 @@
+"""`flamingo train` on chats of one's own, and `flamingo plan`."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from flamingo_lib.cli import app
+from flamingo_lib.errors import ConfigError, FlamingoError
+
+RUNNER = CliRunner()
+
+
+def invoke(*arguments):
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    if isinstance(result.exception, FlamingoError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def chats(tiny, folder):
+    lines = []
+    for example in tiny.examples[:12] + tiny.texts[:4]:
+        turns = [{"instruction": turn.instruction, "response": turn.response, "images": turn.images} for turn in example.turns]
+        lines.append(json.dumps({"id": example.id, "turns": turns, "images": [file.rsplit("/", 1)[1] for file in example.images]}))
+    file = folder / "chats.jsonl"
+    file.write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_a_stage_is_trained_on_ones_own_chats(tiny, tmp_path):
+    arguments = ["train", "stage1", "--data", chats(tiny, tmp_path), "--images", tiny.folder.parent, "--base", tiny.folder]
+    settings = [f"--set=stages.stage1.{setting}" for setting in ("max_steps=2", "batch_size=4", "micro_batch_size=4")]
+    figures = json.loads(invoke(*arguments, "--out", tmp_path / "model", *settings, "--json"))
+    assert figures["stage1"]["steps"] == 2 and (tmp_path / "model/model.safetensors").is_file()
+    assert (tmp_path / "model/adapter/adapter_config.json").is_file()
+
+
+def test_wrong_arguments_are_told(tmp_path):
+    with pytest.raises(ConfigError, match="no stage 'stage9'"):
+        invoke("train", "stage9")
+    with pytest.raises(ConfigError, match="name one stage"):
+        invoke("train", "all", "--data", tmp_path / "x.jsonl")
+    with pytest.raises(ConfigError, match="no stage"):
+        invoke("plan", "stage9")
+
+
+def test_the_paper_is_planned_on_eight_gpus():
+    plans = json.loads(invoke("plan", "--preset", "paper", "--gpus", "8", "--memory", "40", "--json"))
+    assert list(plans) == ["rewriter", "stage1", "stage2", "stage3", "raw"]
+    assert all(plan["fits"] and plan["steps"] > 2000 and 5 < plan["hours"] < 15 for plan in plans.values())
+    assert "stage2" in invoke("plan", "stage2", "--preset", "small", "--samples", "6000", "--memory", "16")
