@@ -17,6 +17,8 @@ PACKAGE = __name__.split(".")[0]
 ROOT = Path(__file__).resolve().parents[1]
 NEUTRAL = ("cli", "config", "errors", "pipeline.code", "pipeline.step", "presets", "progress", "widgets")
 """Modules, with everything under them, that shape no result."""
+TABLES = ("pipeline", "pipeline.steps")
+"""Packages that only list what stands under them."""
 
 
 def code_fingerprint(modules: Iterable[str]) -> str:
@@ -24,6 +26,14 @@ def code_fingerprint(modules: Iterable[str]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for name in sorted(closure(modules)):
         digest.update(f"{name}={_digest(*_stamp(_file(name)))};".encode())
+    return digest.hexdigest()
+
+
+def library_fingerprint() -> str:
+    """A 16-digit hexadecimal hash of the code of the whole library."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(ROOT.rglob("*.py")):
+        digest.update(f"{path.relative_to(ROOT).as_posix()}={_digest(*_stamp(path))};".encode())
     return digest.hexdigest()
 
 
@@ -42,7 +52,7 @@ def closure(modules: Iterable[str]) -> set[str]:
 
 def _neutral(name: str) -> bool:
     inside = name.removeprefix(PACKAGE).lstrip(".")
-    return any(inside == part or inside.startswith(part + ".") for part in NEUTRAL)
+    return inside in TABLES or any(inside == part or inside.startswith(part + ".") for part in NEUTRAL)
 
 
 def _file(name: str) -> Path | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError, FlamingoError, MissingAsset
 from ..storage import fingerprint, read_json, write_json
-from .code import PACKAGE, code_fingerprint
+from .code import library_fingerprint
 from .machine import project_root
 from .relay import relayed_progress
 from .workspace import Workspace
@@ -48,7 +48,7 @@ def run_notebooks(workspace: Workspace, *, folder: Path | None = None, say: Call
     for path in paths:
         _check_parameters(path, values)
     done = _read_done(out)
-    library = code_fingerprint([f"{PACKAGE}.pipeline", f"{PACKAGE}.pipeline.steps", f"{PACKAGE}.widgets"])
+    library = library_fingerprint()
     steps = {name: workspace.key(name) for name in workspace.steps}
     seconds: dict[str, float] = {}
     for number, path in enumerate(paths, start=1):

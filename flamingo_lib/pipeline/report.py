@@ -1,4 +1,4 @@
-"""``report.html``: one page with every figure of a run, the U, the funnel, and records to look at."""
+"""``report.html``: one page with every figure of a run, what the steps have to show, and links to the notebooks."""
 
 from __future__ import annotations
 
@@ -9,26 +9,19 @@ from typing import Any
 
 from ..storage import atomic_write
 from .cards import STYLE
-from .metrics import FIGURES, STAGES, rounded
+from .metrics import FIGURES, rounded
 from .workspace import Workspace
 
 PAGE_STYLE = """<style>
-:root{color-scheme:light dark;--line:color-mix(in srgb,CanvasText 20%,transparent);--a:#3572b0;--b:#c9772a;--c:#2e9e5b}
+:root{color-scheme:light dark;--line:color-mix(in srgb,CanvasText 20%,transparent)}
 body{font:15px/1.55 system-ui,sans-serif;max-width:1000px;margin:0 auto;padding:24px 20px 60px;background:Canvas;color:CanvasText}
 h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:40px 0 8px}p{max-width:46em}
 table.fl{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 table.fl th,table.fl td{text-align:left;padding:4px 12px 4px 0;border-top:1px solid var(--line);vertical-align:top}
 table.fl .n{text-align:right;white-space:nowrap}table.fl code{font-size:13px}
 .ok{color:color-mix(in srgb,#2e9e5b 80%,CanvasText);font-weight:600}.missed{color:color-mix(in srgb,#d0454c 80%,CanvasText);font-weight:600}
-.wide{overflow-x:auto}svg text{fill:CanvasText;font:12px system-ui,sans-serif}
+.wide{overflow-x:auto}
 </style>"""
-
-SERIES = (
-    ("held_in_accuracy", "right, known pairs", "var(--a)"),
-    ("held_out_accuracy", "right, unseen pairs", "var(--b)"),
-    ("polite", "polite", "var(--c)"),
-)
-"""What the chart of the stages shows: figure, words, colour."""
 
 
 def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
@@ -47,8 +40,6 @@ def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
         figure_table(values),
         "</div>",
     ]
-    if any(f"stages.{stage}.polite" in values for stage in STAGES):
-        body += ["<h2>The U, and what raw annotations do</h2>", stage_chart(values)]
     for _, path in fragments:
         title = path.stem.split("_", 1)[-1].replace("_", " ")
         body.append(f"<h2>{escape(title[:1].upper() + title[1:])}</h2><div class='wide'>{path.read_text('utf-8')}</div>")
@@ -77,40 +68,6 @@ def figure_table(values: Mapping[str, Any]) -> str:
         )
     head = "<tr><th>figure</th><th class='n'>value</th><th>bound</th><th></th><th>meaning</th></tr>"
     return f"<table class='fl'>{head}{''.join(rows)}</table>"
-
-
-def stage_chart(values: Mapping[str, Any], width: int = 760, height: int = 260) -> str:
-    """Accuracy and politeness after each stage as grouped bars (SVG)."""
-    stages = [stage for stage in STAGES if f"stages.{stage}.polite" in values]
-    left, bottom, top = 36, height - 44, 12
-    step = (width - left) / max(1, len(stages))
-    bar = step / (len(SERIES) + 1.5)
-    parts = []
-    for tick in (0, 0.25, 0.5, 0.75, 1.0):
-        y = bottom - tick * (bottom - top)
-        parts.append(f"<line x1='{left}' x2='{width}' y1='{y:.1f}' y2='{y:.1f}' stroke='var(--line)'/>")
-        parts.append(f"<text x='{left - 6}' y='{y + 4:.1f}' text-anchor='end'>{100 * tick:.0f}%</text>")
-    for position, stage in enumerate(stages):
-        x = left + position * step + bar * 0.75
-        for number, (name, words, colour) in enumerate(SERIES):
-            value = values.get(f"stages.{stage}.{name}")
-            if value is None:
-                continue
-            size = max(1.0, value * (bottom - top))
-            parts.append(
-                f"<rect x='{x + number * bar:.1f}' y='{bottom - size:.1f}' width='{bar * 0.88:.1f}' height='{size:.1f}' fill='{colour}'>"
-                f"<title>{stage}, {words}: {value:.3f}</title></rect>"
-            )
-            parts.append(f"<text x='{x + (number + 0.44) * bar:.1f}' y='{bottom - size - 4:.1f}' text-anchor='middle'>{value:.2f}</text>")
-        parts.append(f"<text x='{x + 1.5 * bar:.1f}' y='{bottom + 16}' text-anchor='middle'>{escape(stage)}</text>")
-    for number, (_, words, colour) in enumerate(SERIES):
-        x = left + number * 170
-        parts.append(
-            f"<rect x='{x}' y='{height - 14}' width='12' height='12' fill='{colour}'/><text x='{x + 18}' y='{height - 4}'>{words}</text>"
-        )
-    return (
-        f"<svg viewBox='0 0 {width} {height}' role='img' aria-label='accuracy and politeness by stage' width='100%'>{''.join(parts)}</svg>"
-    )
 
 
 def step_table(workspace: Workspace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ def run_pipeline(
         FlamingoError: too little disk, a failing notebook or step; what was finished is kept.
     """
     started = time.monotonic()
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # ours say what is being done
     free = shutil.disk_usage(workspace.folder).free
     if free < FREE_BYTES:
         raise FlamingoError(

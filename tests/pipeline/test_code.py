@@ -61,6 +61,14 @@ def test_fingerprint_changes_with_what_runs(library, file, old, new, same):
     assert (code.code_fingerprint(START) == before) is same
 
 
+def test_library_fingerprint_sees_every_module(library):
+    before = code.library_fingerprint()
+    (library / "room" / "other.py").write_text("x = 1  # the same")
+    assert code.library_fingerprint() == before
+    (library / "room" / "other.py").write_text("x = 2")
+    assert code.library_fingerprint() != before
+
+
 def test_real_library_is_read():
     assert "flamingo_lib.storage" in code.closure(["flamingo_lib.pipeline.workspace"])
     assert code.code_fingerprint(["tests.elsewhere"]) == code.code_fingerprint([])

@@ -1,0 +1,99 @@
+"""Step: examine the base, the rewriter and every tuned model with the same questions (METHOD section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...config import Preset
+from ...records import Rewrite
+from ...storage import read_json, write_json
+from ..step import Job, Step
+from .judges import judge_files
+from .mixtures import REWRITES
+from .records import read_records
+from .rewrite import REWRITTEN, WRONG
+from .scenes import data_root
+from .training import MODEL, base_files
+
+if TYPE_CHECKING:
+    from ...evaluation.stages import Examination, StageFigures
+
+BASE = "base"
+
+
+def evaluation_step(preset: Preset) -> Step:
+    """Examines the models of `preset.stages`."""
+    files = judge_files("reward")
+
+    def assets(preset: Preset) -> Sequence[Path]:
+        return [*base_files(preset), *files(preset)]
+
+    return Step(
+        "evaluate",
+        "examine every model",
+        run,
+        inputs=("scenes", "rewrite", "filter", *preset.stages),
+        config=("sources.root", "model", "evaluation", "judges", "stages"),
+        assets=assets,
+    )
+
+
+def run(job: Job) -> dict[str, Any]:
+    """Write ``models.json`` (answers and figures of each model) and fragments for the report."""
+    from ...evaluation.stages import make_examination
+    from ...judges.panel import load_judges
+    from ...scenes.index import TruthIndex
+
+    index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
+    reward = load_judges(job.preset.judges, only=["reward"]).reward
+    examination = make_examination(index, job.preset.evaluation, seed=job.seed)
+    models = {name: _examined(name, job, examination, reward) for name in (BASE, *job.preset.stages)}
+    write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
+    _report(job, models, examination)
+    metrics = models[BASE].base_metrics()
+    for model in models.values():
+        metrics |= model.metrics()
+    return metrics | _rewriting(job, index, reward)
+
+
+def _examined(name: str, job: Job, examination: Examination, reward: Any) -> StageFigures:
+    """The figures of one model; those that a killed run has finished are read."""
+    from ...evaluation.answering import Answerer
+    from ...evaluation.stages import StageFigures, examine
+    from ...training.stages import load_base
+
+    done = job.scratch / f"{name}.json"
+    if not done.exists():
+        config = job.preset.evaluation
+        model = job.preset.model.base if name == BASE else job.inputs[name] / MODEL
+        answerer = Answerer(*load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE)
+        write_json(done, examine(name, answerer, examination, reward).to_json(), indent=None)
+    return StageFigures.from_json(read_json(done))
+
+
+def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
+    """The rewriter's figures before filtering, and what is left of its mistakes after it."""
+    from ...evaluation.rewriting import answer_preserved, paragraph_figures, rewriter_figures, rewriter_hallucinated
+
+    rewritten = read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)
+    kept = [item for item in read_records(Rewrite, job.inputs["filter"] / REWRITES) if item.kept]
+    metrics = rewriter_figures(rewritten, read_records(Rewrite, job.inputs["rewrite"] / WRONG), index, reward)
+    _, false_claim, _ = paragraph_figures(kept, index)
+    metrics |= {
+        "pf1m.answer_preserved": answer_preserved(kept).value,
+        "pf1m.hallucinated": rewriter_hallucinated(kept, index).value,
+        "pf1m.paragraph_false_claim": false_claim,
+    }
+    return {name: value for name, value in metrics.items() if value == value}
+
+
+def _report(job: Job, models: dict[str, StageFigures], examination: Examination) -> None:
+    from ...evaluation.report import STYLE, stage_sections
+
+    folder = job.folder / "report"
+    folder.mkdir()
+    for number, (title, html) in enumerate(stage_sections(models, examination).items(), start=1):
+        name = "_".join(title.lower().split())
+        (folder / f"{number}_{name}.html").write_text((STYLE if number == 1 else "") + html, encoding="utf-8")

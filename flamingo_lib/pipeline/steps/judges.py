@@ -1,0 +1,31 @@
+"""The judges that a run loads, as files whose content its results depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ...config import Preset
+
+SHIPPED = {"nli": "nli-tiny", "reward": "reward-tiny"}
+"""What the name ``tiny`` stands for."""
+
+
+def judge_files(*roles: str) -> Callable[[Preset], Sequence[Path]]:
+    """Gives the files of the judges in these roles, as far as they are folders on this machine.
+
+    A judge that is not there yet is left out: the step that loads it says how to get it.
+    """
+
+    def files(preset: Preset) -> list[Path]:
+        from ...judges.assets import local_folder
+
+        found: list[Path] = []
+        for role in roles:
+            name = getattr(preset.judges, role)
+            folder = local_folder(name, shipped_as=SHIPPED.get(role) if name == "tiny" else None)
+            if folder is not None:
+                found += [path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".txt"}]
+        return sorted(found)
+
+    return files

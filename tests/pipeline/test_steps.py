@@ -1,0 +1,127 @@
+"""The real steps: their order for every preset, and that each declares the settings it reads."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from flamingo_lib.errors import ConfigError
+from flamingo_lib.pipeline.code import closure
+from flamingo_lib.pipeline.step import settings, table
+from flamingo_lib.pipeline.steps import build_steps
+from flamingo_lib.pipeline.steps.images import PlainImages
+from flamingo_lib.pipeline.steps.mixtures import chosen_raw
+from flamingo_lib.presets import NAMES, load_preset
+from flamingo_lib.records import Sample
+
+STEPS = Path(__file__).parents[2] / "flamingo_lib" / "pipeline" / "steps"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_preset_has_a_pipeline_in_order(name):
+    steps = table(build_steps(load_preset(name)))
+    assert {
+        "scenes",
+        "sources",
+        "distort",
+        "rewriter",
+        "rewrite",
+        "filter",
+        "packing",
+        "stage1",
+        "stage2",
+        "stage3",
+        "raw",
+        "evaluate",
+    } <= set(steps)
+    order = list(steps)
+    assert order.index("rewriter") < order.index("rewrite") < order.index("filter") < order.index("stage1")
+
+
+def test_a_stage_before_the_rewriter_comes_first():
+    order = list(table(build_steps(load_preset("small"))))
+    assert order.index("connector") < order.index("rewriter")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("stages.stage2.start=stage3", "starts from 'stage3', which does not come before it"),
+        ("rewriter.start=nowhere", "starts from 'nowhere', which is no stage"),
+        ("stages.stage1.mixture=porridge", "there is no mixture 'porridge'"),
+    ],
+)
+def test_a_table_of_stages_that_makes_no_sense(setting, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        build_steps(load_preset("tiny", [setting]))
+
+
+@pytest.mark.parametrize("step", build_steps(load_preset("small")), ids=lambda step: step.name)
+def test_declared_settings_exist(step):
+    preset = load_preset("small")
+    for path in step.config:
+        assert settings(preset, path) is not None or path in ("sources.root", "rewriting.limit_per_source"), path
+
+
+def sections_read(path: Path) -> set[str]:
+    """The sections of the preset that a module of steps reads, as `preset.SECTION`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            base = node.value
+            if (isinstance(base, ast.Attribute) and base.attr == "preset") or (isinstance(base, ast.Name) and base.id == "preset"):
+                found.add(node.attr)
+    return found - {"seed", "model_dump"}
+
+
+@pytest.mark.parametrize("path", sorted(STEPS.glob("*.py")), ids=lambda path: path.stem)
+def test_settings_that_are_read_are_declared(path):
+    """A setting that a step reads and does not declare would leave stale results."""
+    declared = {
+        part.split(".")[0]
+        for step in build_steps(load_preset("small"))
+        if step.run.__module__ == f"flamingo_lib.pipeline.steps.{path.stem}"
+        for part in step.config
+    }
+    if declared:
+        assert sections_read(path) <= declared | {"judges"} | ({"rewriter", "stages"} if path.stem == "training" else set())
+
+
+def test_a_step_counts_the_code_of_its_rooms():
+    modules = {step.name: closure([step.run.__module__]) for step in build_steps(load_preset("tiny"))}
+    assert "flamingo_lib.scenes.render" in modules["scenes"] and "flamingo_lib.model.flamingo" not in modules["scenes"]
+    assert "flamingo_lib.sources.formats.questions" in modules["sources"]
+    assert "flamingo_lib.model.cross_attention" in modules["stage1"] and "flamingo_lib.filters.chain" in modules["filter"]
+
+
+def sample(number: int, source: str = "vqa-v2", **changes) -> Sample:
+    return Sample(f"{source}/{number}", source, "vqa", ("a.png",), "ask", "raw", **changes)
+
+
+def test_chosen_raw_is_a_fair_and_stable_choice():
+    samples = [sample(number) for number in range(50)] + [sample(number, "gqa") for number in range(3)]
+    preset = load_preset("tiny", ["rewriting.limit_per_source=10"])
+    chosen = chosen_raw(samples, preset)
+    assert [item.source for item in chosen].count("vqa-v2") == 10 and [item.source for item in chosen].count("gqa") == 3
+    assert chosen != chosen_raw(samples, preset.model_copy(update={"seed": 1}))
+    assert {item.id for item in chosen} == {item.id for item in chosen_raw(samples[::-1], preset)}
+    assert chosen_raw(samples, load_preset("tiny", ["rewriting.limit_per_source=null"])) == samples
+
+
+def test_marked_images_are_drawn_once(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "refcocog").mkdir()
+    Image.new("RGB", (40, 40), "white").save(tmp_path / "refcocog" / "a.png")
+    images = PlainImages(tmp_path, tmp_path / "drawn")
+    plain = sample(1, "refcocog")
+    assert images.files(plain) == (str(tmp_path / "refcocog" / "a.png"),)
+    marked = sample(2, "refcocog", meta={"mark": {"kind": "box", "color": "red", "at": [0.1, 0.1, 0.9, 0.9]}})
+    (file,) = images.files(marked)
+    assert Path(file).parent == tmp_path / "drawn"
+    assert len(set(Image.open(file).convert("RGB").getdata())) > 1
+    stamp = Path(file).stat().st_mtime_ns
+    assert images.files(marked) == (file,) and Path(file).stat().st_mtime_ns == stamp
