@@ -87,12 +87,22 @@ _REFUSAL = re.compile(
 )
 
 
+_OWN_WORDS = ("a wonderful answer", "a concise version of it", "a cold robot", "i hardly talk", "no social skills", "one of poor quality")
+
+
 def rejection(draft: str, response: str, *, closed: bool = True) -> str:
-    """Why a draft cannot be used: ``"empty"``, ``"unfinished"``, ``"longer"``, ``"unchanged"``, ``"refusal"``; or ``""``."""
+    """Why a draft cannot be used, ``""`` if it can.
+
+    Returns:
+        ``"empty"``, ``"refusal"``, ``"echo"`` (of the prompt), ``"unfinished"``, ``"longer"`` (than the response), ``"unchanged"`` or ``""``.
+    """
     if not any(map(str.isalnum, draft)) and any(map(str.isalnum, response)):
         return "empty"
     if _REFUSAL.search(draft[:200]) and not _REFUSAL.search(response[:400]):
         return "refusal"
+    lower = draft.lower()
+    if any(phrase in lower and phrase not in response.lower() for phrase in _OWN_WORDS):
+        return "echo"
     if not closed:
         return "unfinished"
     if len(draft) > len(response):

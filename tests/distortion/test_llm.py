@@ -5,7 +5,8 @@ import pytest
 from flamingo_lib.config import DistortionConfig
 from flamingo_lib.distortion.commands import STYLE_COMMANDS, style_command
 from flamingo_lib.distortion.llm import LlmDistorter, RulesBackend, open_backend
-from flamingo_lib.distortion.prompt import Cleaned, build_messages, clean_completion, plain_prompt, prefill, rejection
+from flamingo_lib.distortion.prompt import REQUEST, Cleaned, build_messages, clean_completion, plain_prompt, prefill, rejection
+from flamingo_lib.distortion.segment import split_sentences
 from flamingo_lib.errors import ConfigError
 
 RESPONSE = "Of course! The ring in the image is blue. I hope this helps!"
@@ -60,6 +61,7 @@ def test_cleaning(completion, draft, closed):
         ("I'm sorry, but I cannot do that.", True, "refusal"),
         ("As an AI I can't write poorly.", True, "refusal"),
         ("I cannot see any ring.", True, ""),
+        ("I hardly talk, and I have no skills.", True, "echo"),
     ],
 )
 def test_gate(draft, closed, reason):
@@ -70,6 +72,13 @@ def test_refusals_of_the_original_are_no_refusals_of_the_model():
     response = "I'm sorry, but I cannot answer that question, since the picture shows no people at all."
     assert rejection("I'm sorry, no people", response) == ""
     assert rejection("😀", "😀😀") == ""
+
+
+def test_the_gate_knows_every_sentence_of_the_prompt():
+    """A model that repeats any part of what it was told is caught, whatever part it is."""
+    parts = [*split_sentences(REQUEST), *split_sentences(prefill(None))[1:]]
+    assert len(parts) >= 4
+    assert all(rejection(part, RESPONSE * 9) == "echo" for part in parts)
 
 
 class Scripted:
