@@ -91,10 +91,10 @@ _OWN_WORDS = ("a wonderful answer", "a concise version of it", "a cold robot", "
 
 
 def rejection(draft: str, response: str, *, closed: bool = True) -> str:
-    """Why a draft cannot be used, ``""`` if it can.
+    """Why a draft cannot be used; ``""`` if it can.
 
     Returns:
-        ``"empty"``, ``"refusal"``, ``"echo"`` (of the prompt), ``"unfinished"``, ``"longer"`` (than the response), ``"unchanged"`` or ``""``.
+        ``"empty"``, ``"refusal"``, ``"echo"`` (of the prompt), ``"unfinished"``, ``"longer"`` (than the response) or ``"unchanged"``.
     """
     if not any(map(str.isalnum, draft)) and any(map(str.isalnum, response)):
         return "empty"
