@@ -1,15 +1,14 @@
 """How many pairs one core distorts in a second: by rules, and by random text augmentation.
 
-Timed in seconds of processor time, so that other programs on the machine do not count.
+Run `python benchmarks/distortion_speed.py [--quick] [--json FILE]`; `benchmarks/sources.py` includes these rows.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
-import statistics
 import time
+
+from harness import Row, main
 
 from flamingo_lib.config import DistortionConfig
 from flamingo_lib.distortion import distort_sources
@@ -18,7 +17,6 @@ from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.language import conversation, paragraph, text_dialogue
 from flamingo_lib.scenes.questions import ask
 
-AT_LEAST = 3000
 NO_SHARES = {"llm_visual": 0, "llm_text": 0, "noise": 0, "retrieval": 0}
 
 
@@ -53,40 +51,29 @@ def polite_samples(count: int) -> list[Sample]:
     return samples
 
 
-def pairs_per_second(samples: list[Sample], pairs: int, runs: int, **shares: float) -> float:
-    """The median over `runs` of pairs by processor second, reading, drawing and gating included."""
-    config = DistortionConfig(pairs=pairs, **NO_SHARES | shares)
-    rates = []
-    for run in range(runs):
-        start = time.process_time()
-        made = sum(1 for _ in distort_sources(samples, {}, config, seed=run))
-        rates.append(made / (time.process_time() - start))
-    return statistics.median(rates)
+def pairs_per_second(count: int, **shares: float) -> float:
+    """Pairs by second of processor time; reading, drawing of commands and gating included."""
+    samples = polite_samples(count)
+    config = DistortionConfig(pairs=count, **NO_SHARES | shares)
+    start = time.process_time()
+    made = sum(1 for _ in distort_sources(samples, {}, config, seed=0))
+    return made / (time.process_time() - start)
 
 
-def rows(quick: bool = False) -> dict[str, dict[str, float]]:
-    """The benchmark's rows."""
-    runs, pairs = (3, 3000) if quick else (7, 10_000)
-    samples = polite_samples(pairs)
-    found = {
-        "distort_rule_pairs_per_s": pairs_per_second(samples, pairs, runs, llm_visual=113, llm_text=76),
-        "distort_noise_pairs_per_s": pairs_per_second(samples, pairs, runs, noise=1),
-    }
-    return {name: {"value": round(value, 1), "at_least": AT_LEAST, "runs": runs} for name, value in found.items()}
+def rules(quick: bool) -> float:
+    """The first way, with the offline backend."""
+    return pairs_per_second(3000 if quick else 10_000, llm_visual=113, llm_text=76)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller and fewer runs")
-    parser.add_argument("--json", help="write the rows here")
-    arguments = parser.parse_args()
-    found = rows(arguments.quick)
-    for name, row in found.items():
-        print(f"{name:30} {row['value']:>10,.0f}   at least {row['at_least']:,}   ({row['runs']} runs)")
-    if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump(found, file, indent=2)
+def noise(quick: bool) -> float:
+    """The second way."""
+    return pairs_per_second(3000 if quick else 10_000, noise=1)
 
+
+ROWS = [
+    Row("distort_rule_pairs_per_s", "pairs distorted by rules in a second of one core", rules, at_least=3000, runs=5),
+    Row("distort_noise_pairs_per_s", "pairs distorted by random noise in a second of one core", noise, at_least=3000, runs=5),
+]
 
 if __name__ == "__main__":
-    main()
+    main(ROWS)
