@@ -1,0 +1,124 @@
+"""A conversation with a model: turns and images are remembered, images are looked at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..errors import DataError
+from ..seeding import torch_generator
+from .explain import explain, to_html
+from .template import ChatTurn, Rendered
+
+if TYPE_CHECKING:
+    from ..model.flamingo import FlamingoForConditionalGeneration
+    from ..model.images import Picture
+    from ..model.processor import FlamingoProcessor
+
+
+class ChatSession:
+    """One conversation.
+
+    Args:
+        model, processor: of one folder (see `model.folder.load_folder`).
+        max_new_tokens: the longest answer.
+        temperature: 0 is greedy.
+        seed: answer k of a conversation is drawn with the generator of `(seed, k)`.
+
+    Attributes:
+        turns: the exchanges so far.
+    """
+
+    def __init__(
+        self,
+        model: FlamingoForConditionalGeneration,
+        processor: FlamingoProcessor,
+        *,
+        max_new_tokens: int = 160,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.model, self.processor = model, processor
+        self.max_new_tokens, self.temperature, self.seed = max_new_tokens, temperature, seed
+        self.reset()
+
+    @classmethod
+    def from_folder(cls, folder: str | os.PathLike, **settings) -> ChatSession:
+        """A session with the model of a folder; its LoRA is merged, which makes it faster."""
+        from ..model.folder import load_folder
+        from ..model.lora import merge_lora
+
+        model, processor = load_folder(folder)
+        return cls(merge_lora(model) if model.config.lora else model, processor, **settings)
+
+    def reset(self) -> None:
+        """Forget the conversation."""
+        self.turns: list[ChatTurn] = []
+        self._latents: list[list[torch.Tensor]] = []  # of each turn's images, (n, D) each
+        self._answers = 0
+
+    def ask(self, instruction: str, images: Sequence[Picture] = (), *, draft: str | None = None) -> str:
+        """The model's answer to one more turn.
+
+        Args:
+            images: the pictures that stand in this turn's instruction.
+            draft: a raw answer to be rewritten instead (for a rewriter).
+
+        Raises:
+            DataError: an empty instruction, an image that can't be used, or a turn that doesn't fit the model's window by itself.
+        """
+        if not instruction.strip():
+            raise DataError("the instruction is empty", remedy="Ask something.")
+        turn = ChatTurn(instruction, None, len(images), draft)
+        latents = self._look(images)
+        start, rendered = self._fit([*self.turns, turn])
+        shown = [latent for of_turn in [*self._latents[start:], latents] for latent in of_turn]
+        answer = self._generate(rendered, shown)
+        self.turns.append(replace(turn, response=answer))
+        self._latents.append(latents)
+        return answer
+
+    def html(self) -> str:
+        """The conversation as the model reads it: what each token looks at (see `explain.to_html`)."""
+        if not self.turns:
+            return to_html([])
+        rendered = self.processor.template.render(self.turns)
+        return to_html(explain(rendered, self.processor.tokenizer))
+
+    @torch.inference_mode()
+    def _look(self, images: Sequence[Picture]) -> list[torch.Tensor]:
+        if not images:
+            return []
+        pixels = self.processor.image_processor.pixels(images).to(self.model.device)
+        return list(self.model.resample(self.model.encode_images(pixels)))
+
+    def _fit(self, turns: list[ChatTurn]) -> tuple[int, Rendered]:
+        """The latest turns that leave room for an answer, and how many were left out before them."""
+        window = getattr(self.model.config.text_config, "max_position_embeddings", None)
+        for start in range(len(turns)):
+            rendered = self.processor.template.render(turns[start:], generation_prompt=True)
+            if window is None or len(rendered) + self.max_new_tokens <= window:
+                return start, rendered
+        raise DataError(
+            f"the turn is {len(rendered)} tokens long; with {self.max_new_tokens} for the answer that is more than the window of {window}",
+            remedy="Shorten it, or allow fewer new tokens.",
+        )
+
+    def _generate(self, rendered: Rendered, latents: list[torch.Tensor]) -> str:
+        from ..model.generation import generate_batch
+
+        device = self.model.device
+        inputs = {
+            "input_ids": torch.tensor([rendered.ids], device=device),
+            "attended_image": torch.tensor([rendered.attended], device=device),
+        }
+        if latents:
+            inputs["latents"] = torch.stack(latents)[None]
+        generators = [torch_generator(self.seed, self._answers)] if self.temperature > 0 else None
+        self._answers += 1
+        ids = generate_batch(self.model, inputs, self.max_new_tokens, temperature=self.temperature, generators=generators)
+        return self.processor.responses(ids)[0]
