@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +68,8 @@ def register(app: typer.Typer) -> None:
                 fsdp=fsdp,
             )
             figures = {stage: result.to_json() | {"model": str(out)}}
+        if int(os.environ.get("RANK", "0")):
+            return  # of several processes, the first speaks
         if as_json:
             print(json.dumps(figures, indent=2))
             return
