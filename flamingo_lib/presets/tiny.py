@@ -1,6 +1,6 @@
 """The default: the whole method on two CPU cores in minutes, on rendered Scenes."""
 
-from ..config import Preset, StageConfig
+from ..config import DistortionConfig, Preset, StageConfig
 from .ablations import ablations
 
 _LORA = {"tunes": ("lora",), "learning_rate": 3e-3, "context_length": 256, "max_images": 4}
@@ -15,9 +15,20 @@ _STAGE2 = StageConfig(
     max_images=3,
 )
 
+_DISTORTION = DistortionConfig(
+    pairs=3500,
+    llm_visual=0.45,
+    llm_text=0.20,
+    noise=0.12,
+    retrieval=0.23,
+    style_probability=0.35,
+)
+"""More descriptions and less noise than the paper mixes (5 and 27 %): a model of this size sees each kind too seldom otherwise."""
+
 PRESET = Preset(
     name="tiny",
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 180, "packing": "none"}),
+    distortion=_DISTORTION,
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 320, "packing": "none"}),
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 120}),
         "stage2": _STAGE2,
