@@ -1,0 +1,225 @@
+"""A resumable job: a stream of samples in, shards of rewrites out, whatever happens in between.
+
+The stream is cut into shards of consecutive records. Each is worked on as a whole and written in one step, so the bytes
+that come out do not depend on restarts, on the number of workers, or on the order in which they finish. What a job is
+made from stands in ``job.json``, its input's digests in ``plan.json``: a restart with anything else is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import Any, Protocol
+
+from ..errors import ConfigError, DataError
+from ..progress import Progress
+from ..records import Rewrite, Sample
+from ..storage import read_json, write_json
+from .lock import only_job
+from .shards import FOLDER, CorruptShard, check_shard, samples_digest, shard_path, write_shard
+from .workers import Task, WorkerPool, do_shard
+
+JOB, PLAN = "job.json", "plan.json"
+VERSION = 1
+
+
+class Work(Protocol):
+    """What is done with a shard's samples. `tokens`, where there is such an attribute, counts the tokens generated."""
+
+    def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None]) -> list[Rewrite]:
+        """One rewrite for each sample, in order; `tick(n)` says that n more are done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a job went: its records, shards, and those of the shards that were there already."""
+
+    records: int
+    shards: int
+    found: int
+
+
+def run_job(
+    samples: Callable[[], Iterable[Sample]],
+    make_work: Callable[[], Work],
+    out: Path,
+    *,
+    identity: Mapping[str, Any],
+    shard_size: int = 512,
+    workers: int = 0,
+    stamp: Callable[[Sample], object] | None = None,
+    title: str = "rewriting",
+) -> JobResult:
+    """Do all shards that are not done yet.
+
+    Args:
+        samples: opens the stream of samples anew; it must give the same samples each time.
+        make_work: makes the work, once in each process that works; it must be picklable if there are workers.
+        out: the job's folder.
+        identity: all that decides the result, by name: sources, fingerprints of models, settings; plain JSON values.
+        shard_size: records in one shard; part of the identity.
+        workers: processes that work; 0 works in this one.
+        stamp: more about a sample that must not change between runs, such as the sizes of its images.
+        title: shown with the progress.
+
+    Raises:
+        ConfigError: the folder holds a job that was begun with something else; the message names it.
+        DataError: the sources changed since it began.
+        FlamingoError: another process works in the folder, or the disk is full; what is done stays.
+    """
+    out = Path(out)
+    with only_job(out):
+        for rest in (*out.glob(".*.part"), *(out / FOLDER).glob(".*.part")):
+            rest.unlink()
+        _same_job(out, {"version": VERSION, "shard_size": shard_size, **identity})
+        plan = _plan(out, samples, shard_size, stamp)
+        missing = _missing(out, plan)
+        tasks = _tasks(out, samples(), plan, missing, shard_size, stamp)
+        found = len(plan) - len(missing)
+        with ExitStack() as stack:
+            title += f" (the rest; {found} of {len(plan)} shards were done)" if found and missing else ""
+            meter = _Meter(stack.enter_context(Progress(title, sum(plan[number]["records"] for number in missing), "records")))
+            if missing and workers > 0:
+                pool = stack.enter_context(WorkerPool(make_work, workers))
+                for done in pool.run(tasks):
+                    write_shard(shard_path(out, done.number), done.content)
+                    meter.add(plan[done.number]["records"], done.tokens)
+            elif missing:
+                work = make_work()
+                for task in tasks:
+                    done = do_shard(work, task, meter.tick)
+                    write_shard(shard_path(out, done.number), done.content)
+                    meter.add(len(task.samples), done.tokens)
+        return JobResult(sum(shard["records"] for shard in plan), len(plan), found)
+
+
+class _Meter:
+    """Keeps the progress in step with ticks inside a shard and with whole shards."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.ticked, self.tokens, self.start = progress, 0, 0, monotonic()
+
+    def tick(self, count: int) -> None:
+        """Some records of a shard are done."""
+        self.ticked += count
+        self.progress.update(count, self.note())
+
+    def add(self, records: int, tokens: int) -> None:
+        """A shard is done, of which some records may have been counted."""
+        self.tokens += tokens
+        rest, self.ticked = records - self.ticked, 0
+        self.progress.update(rest, self.note())
+
+    def note(self) -> str:
+        """The tokens a second, if the work counts them."""
+        return f"{self.tokens / max(monotonic() - self.start, 1e-9):,.0f} tokens/s" if self.tokens else ""
+
+
+def _same_job(out: Path, identity: Mapping[str, Any]) -> None:
+    """Write down what the job is made from, or compare it with what stands there."""
+    identity = json.loads(json.dumps(identity, default=str))
+    path = out / JOB
+    if not path.exists():
+        if any((out / FOLDER).glob("*.jsonl")):
+            raise ConfigError(f"the folder holds shards but no {JOB}", remedy=f"Give another folder, or remove {out}.")
+        write_json(path, identity)
+        return
+    begun = read_json(path)
+    for name in [*identity, *(name for name in begun if name not in identity)]:
+        if begun.get(name) != identity.get(name):
+            raise ConfigError(
+                f"{name.replace('_', ' ')} differs from what this job was begun with: now {_short(identity.get(name))},"
+                f" then {_short(begun.get(name))} (folder {out})",
+                remedy="Give what it was begun with, or another folder.",
+            )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:119] + "…"
+
+
+def _plan(out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: Callable[[Sample], object] | None) -> list[dict[str, Any]]:
+    """Digests of all shards' input, written down at the first start and compared at every other."""
+    path = out / PLAN
+    old = read_json(path) if path.exists() else None
+    plan: list[dict[str, Any]] = []
+    with Progress("reading the sources", None, "records") as progress:
+        for number, chunk in _chunks(samples(), size):
+            shard = {"records": len(chunk), "first": chunk[0].id, "digest": _digest(chunk, stamp)}
+            if old is not None and (number >= len(old) or old[number] != shard):
+                raise _changed(path, number, shard["first"], size)
+            plan.append(shard)
+            progress.update(len(chunk))
+    if old is None:
+        write_json(path, plan, indent=None)
+    elif len(old) > len(plan):
+        raise _changed(path, len(plan), old[len(plan)]["first"], size)
+    return plan
+
+
+def _digest(chunk: Sequence[Sample], stamp: Callable[[Sample], object] | None) -> str:
+    return samples_digest(chunk, [stamp(sample) for sample in chunk] if stamp is not None else ())
+
+
+def _tasks(
+    out: Path,
+    samples: Iterable[Sample],
+    plan: Sequence[Mapping[str, Any]],
+    missing: set[int],
+    size: int,
+    stamp: Callable[[Sample], object] | None,
+) -> Iterator[Task]:
+    """The shards to do, in order; the sources must not change under the job's feet either."""
+    for number, chunk in _chunks(samples, size, wanted=missing):
+        if _digest(chunk, stamp) != plan[number]["digest"]:
+            raise _changed(out / PLAN, number, chunk[0].id, size)
+        yield Task(number, chunk, plan[number]["digest"])
+
+
+def _changed(path: Path, number: int, first: str, size: int) -> DataError:
+    return DataError(
+        f"the sources changed since this job began: records {number * size:,} and after are not the same",
+        file=path,
+        record=first,
+        remedy="Put the sources back as they were, or begin anew in another folder.",
+    )
+
+
+def _missing(out: Path, plan: Sequence[Mapping[str, Any]]) -> set[int]:
+    """The shards still to do. A corrupt one is set aside under another name and done again."""
+    missing = set()
+    for number, shard in enumerate(plan):
+        path = shard_path(out, number)
+        if not path.exists():
+            missing.add(number)
+            continue
+        try:
+            check_shard(path, shard["digest"])
+        except CorruptShard as error:
+            aside = path.with_suffix(".corrupt")
+            path.replace(aside)
+            print(f"note: {error.what}; it is kept as {aside.name} and made again (file {path})")
+            missing.add(number)
+    for path in (out / FOLDER).glob("*.jsonl"):
+        if not path.stem.isdigit() or int(path.stem) >= len(plan):
+            raise DataError("a shard that is not of this job", file=path, remedy="Take it away, or give another folder.")
+    return missing
+
+
+def _chunks(samples: Iterable[Sample], size: int, wanted: set[int] | None = None) -> Iterator[tuple[int, list[Sample]]]:
+    """Numbered runs of `size` consecutive samples; those not `wanted` are read over."""
+    stream, number, last = iter(samples), 0, max(wanted, default=-1) if wanted is not None else None
+    while last is None or number <= last:
+        chunk = list(islice(stream, size))
+        if not chunk:
+            return
+        if wanted is None or number in wanted:
+            yield number, chunk
+        number += 1

@@ -1,0 +1,149 @@
+"""Worker processes of a job on one machine: each makes its own work once and is handed one shard at a time.
+
+A worker that dies is replaced and its shard done again; workers end by themselves if the main process is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import get_context
+from typing import Any
+
+from ..errors import DataError, FlamingoError
+from ..records import Sample, from_json, to_json
+from .shards import encode_shard
+
+MAX_DEATHS = 3
+"""How often workers may die on one shard before the job gives up."""
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A shard to do: its number, samples, and their digest."""
+
+    number: int
+    samples: Sequence[Sample]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished shard: its bytes, and how many tokens were generated for it."""
+
+    number: int
+    content: bytes
+    tokens: int = 0
+
+
+class WorkerPool:
+    """A context manager around `workers` processes that share nothing."""
+
+    def __init__(self, make_work: Callable[[], Any], workers: int) -> None:
+        self.make_work, self.workers = make_work, workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> WorkerPool:
+        self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._pool = ProcessPoolExecutor(
+            self.workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self.make_work, os.getpid())
+        )
+
+    def _stop(self) -> None:
+        if self._pool is not None:
+            processes = list((self._pool._processes or {}).values())
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+            self._pool = None
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Done]:
+        """Yield shards as they are finished, in any order; at most two tasks a worker are held in memory."""
+        stream = iter(tasks)
+        running: dict[Future, Task] = {}
+        again: list[Task] = []
+        deaths: dict[int, int] = {}
+        while True:
+            room = 2 * self.workers - len(running)
+            ready = again[:room]
+            again = again[room:]
+            ready += islice(stream, room - len(ready))
+            for task in ready:
+                try:
+                    running[self._pool.submit(_run, task.number, to_json(task.samples), task.digest)] = task
+                except BrokenProcessPool:
+                    again.append(task)
+            if not running and not again:
+                return
+            finished, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), None)
+            broken = bool(again) and not running
+            for future in finished:
+                task = running.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    broken = True
+                    deaths[task.number] = deaths.get(task.number, 0) + 1
+                    again.append(task)
+            if broken:
+                again += running.values()
+                running = {}
+                most = max(deaths, key=deaths.get, default=None)
+                if most is not None and deaths[most] >= MAX_DEATHS:
+                    raise FlamingoError(
+                        f"workers died {MAX_DEATHS} times on shard {most}",
+                        remedy="They may have run out of memory: use fewer workers or a smaller batch. What is done stays.",
+                    )
+                self._stop()
+                self._start()
+
+
+def _begin(make_work: Callable[[], Any], parent: int) -> None:
+    """In a new worker: leave with the main process, and remember how the work is made."""
+    _Here.make_work, _Here.work = make_work, None
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _run(number: int, samples: list[dict[str, Any]], digest: str) -> Done:
+    """In a worker: do one shard, handed over as plain values. The work is made at the first, so that its errors reach the main process."""
+    if _Here.work is None:
+        _Here.work = _Here.make_work()
+    return do_shard(_Here.work, Task(number, [from_json(Sample, values) for values in samples], digest))
+
+
+class _Here:
+    """What a worker process holds."""
+
+    make_work: Callable[[], Any]
+    work: Any = None
+
+
+def do_shard(work: Any, task: Task, tick: Callable[[int], None] = lambda count: None) -> Done:
+    """Do one shard; a bug in the work must not lose records."""
+    before = getattr(work, "tokens", 0)
+    rewrites = work(task.samples, tick)
+    if [rewrite.sample.id for rewrite in rewrites] != [sample.id for sample in task.samples]:
+        raise DataError(f"the work gave {len(rewrites)} records for {len(task.samples)} samples, or others", record=task.samples[0].id)
+    return Done(task.number, encode_shard(rewrites, task.digest), getattr(work, "tokens", 0) - before)
