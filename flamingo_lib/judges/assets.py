@@ -7,6 +7,8 @@ another.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -90,3 +92,17 @@ def resolve(name: str, *, role: str, shipped_as: str | None = None, organisation
     ways.append("give the folder it is in")
     remedy = "Either " + ", or ".join(ways) + "."
     raise MissingAsset(f"{role} {name!r} is not on this machine", remedy=remedy)
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep transformers from drawing a progress bar for weights that load in a blink."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

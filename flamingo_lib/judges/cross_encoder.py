@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CheckpointError
+from .assets import quiet_loading
 
 
 class PairScorer:
@@ -31,7 +32,8 @@ class PairScorer:
                 "not a judge's folder: config.json is missing", file=folder, remedy="Train the judges again or copy the whole folder."
             )
         try:
-            self.model = CrossEncoder(str(folder), device=device, local_files_only=True, activation_fn=nn.Identity())
+            with quiet_loading():
+                self.model = CrossEncoder(str(folder), device=device, local_files_only=True, activation_fn=nn.Identity())
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise CheckpointError(
                 f"the judge cannot be loaded: {error}", file=folder, remedy="Train the judges again or copy the whole folder."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .assets import resolve
+from .assets import quiet_loading, resolve
 
 
 class StsJudge:
@@ -29,7 +29,8 @@ class StsJudge:
         self.name = name
         self.batch_size = batch_size
         folder = resolve(name, role="the STS judge", organisation="sentence-transformers", download=download)
-        self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        with quiet_loading():
+            self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of the texts, shape ``(n, width)``, float32; equal texts are embedded once."""

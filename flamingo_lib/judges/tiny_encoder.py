@@ -1,0 +1,90 @@
+"""The tiny cross-encoders behind the tiny NLI and reward judges: about 0.2M parameters over a word-piece vocabulary of Scenes.
+
+A model this small, begun at random, takes long to find out that comparing two texts means looking up the words of one in the
+other. Two things shorten it from hours to minutes: queries and keys begin near the identity, so that equal words attend to
+each other from the first step (mimetic initialisation, Trockman and Kolter 2023), and training may ask a helper head which
+words of either text stand in the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+    from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
+
+MAX_LENGTH = 256
+"""Word pieces of a pair; longer ones are cut at the first text's end."""
+
+WIDTH, LAYERS, HEADS = 64, 3, 2
+
+
+def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int = 700) -> PreTrainedTokenizerFast:
+    """A word-piece tokenizer of `texts` that knows every character of them, and pairs as ``[CLS] a [SEP] b [SEP]``."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), *([normalizers.Lowercase()] if lowercase else [])])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Digits(individual_digits=True)])
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    letters = [chr(code) for code in range(33, 127)]
+    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=special, show_progress=False, initial_alphabet=letters)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=MAX_LENGTH,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    )
+
+
+def build_encoder(tokenizer: PreTrainedTokenizerFast, labels: Iterable[str], *, seed: int) -> BertForSequenceClassification:
+    """A new model with one logit for each of `labels`, drawn from `seed`."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    names = list(labels)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=4 * WIDTH,
+        max_position_embeddings=MAX_LENGTH,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.05,
+        pad_token_id=tokenizer.pad_token_id,
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = BertForSequenceClassification(config)
+    with torch.no_grad():
+        embeddings = model.bert.embeddings
+        embeddings.position_embeddings.weight.mul_(0.2)
+        embeddings.token_type_embeddings.weight.mul_(0.2)
+        for layer in model.bert.encoder.layer:
+            for matrix in (layer.attention.self.query.weight, layer.attention.self.key.weight):
+                matrix.mul_(0.5).add_(torch.eye(WIDTH))
+    return model
+
+
+def as_cross_encoder(model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, folder: str) -> CrossEncoder:
+    """The model as sentence-transformers trains it; `folder` receives its beginning."""
+    from sentence_transformers import CrossEncoder
+    from torch import nn
+
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return CrossEncoder(folder, device="cpu", local_files_only=True, activation_fn=nn.Identity(), max_length=MAX_LENGTH)
