@@ -126,8 +126,8 @@ class PretrainConfig(Frozen):
     resampler_rate: float = Field(0.3, ge=0, description="the resampler's learning rate over the language model's")
     attention_weight: float = Field(0.5, ge=0, description="weight of the loss on where the nouns look")
     max_length: int = Field(320, ge=32)
-    clip_steps: int = Field(2000, ge=1, description="steps of the CLIP model behind CLIPScore")
-    clip_batch_size: int = Field(64, ge=2)
+    clip_steps: int = Field(1400, ge=1, description="steps of the CLIP model behind CLIPScore")
+    clip_batch_size: int = Field(48, ge=2)
 
 
 class RewritingConfig(Frozen):

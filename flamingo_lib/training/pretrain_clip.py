@@ -30,8 +30,8 @@ from ..seeding import generator
 from ..storage import write_json
 
 EMBED_DIM = 256
-CONTEXT = 40
-HARD_NEGATIVES = 3
+CONTEXT = 28
+HARD_NEGATIVES = 2
 ATTRIBUTES = {"color": COLORS, "shape": SHAPES, "size": SIZES, "cell": tuple(range(9))}
 
 
@@ -100,7 +100,7 @@ def clip_config(vision_cfg: dict[str, Any], vocab_size: int, mean: Sequence[floa
                 "vocab_size": vocab_size,
                 "width": 128,
                 "heads": 4,
-                "layers": 3,
+                "layers": 2,
                 "pool_type": "eos",
                 "eos_id": 2,
             },
