@@ -63,7 +63,10 @@ class FlamingoConfig(PreTrainedConfig):
     tie_word_embeddings: bool = False
 
     def __post_init__(self, **kwargs) -> None:
+        chosen = getattr(self.text_config, "_attn_implementation", None)
         super().__post_init__(**kwargs)
+        if chosen is not None:  # a language model that exists already keeps its attention
+            self.text_config._attn_implementation = chosen
         self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
 
     @property

@@ -76,7 +76,7 @@ def fixture_model(folder: str | os.PathLike, patch_tokens: str = "after_ln_post"
     matched = match_names(weights, own, model.layers_path)
     if matched.unexpected:
         raise CheckpointError(f"unknown weight {matched.unexpected[0]}", file=folder / "weights.safetensors")
-    tied = set(model.all_tied_weights_keys)
+    tied = {name for pair in model.all_tied_weights_keys.items() if matched.weights.keys() & set(pair) for name in pair}
     missing = sorted(own.keys() - matched.weights.keys() - tied)
     if missing:
         raise CheckpointError(f"{len(missing)} weights are missing, the first {missing[0]}", file=folder / "weights.safetensors")
@@ -146,7 +146,7 @@ def _compare(
     loss = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], labels=inputs["labels"], **batch).loss
     loss.backward()
     found["loss"] = loss.reshape(1)
-    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    gradients = {name: weight.grad for name, weight in model.named_parameters(remove_duplicate=False) if weight.grad is not None}
     for name in expected:
         kind, _, weight = name.partition(".")
         if kind in ("grad", "grad_norm"):
