@@ -116,7 +116,39 @@ def _train(
         figures = _measure(role, folder, seed, training.test_examples)
         figures = {**figures, "training_examples": training.examples, "seed": seed, "parameters": encoder.model.num_parameters()}
         write_json(folder / METRICS, figures)
+        (folder / "README.md").write_text(judge_card(role, figures), encoding="utf-8")
+        for path in folder.iterdir():
+            path.chmod(0o644)
     return {**figures, "cpu_seconds": round(seconds, 1)}
+
+
+def judge_card(role: str, figures: dict[str, Any]) -> str:
+    """A judge's ``README.md``: what it is, what it was trained on, how well it judges unseen examples."""
+    what = {
+        "nli": "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question",
+        "reward": "scores how much people would like a response to an instruction; only differences have a meaning",
+    }[role]
+    rows = [f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items() if isinstance(value, (int, float))]
+    kinds = [f"| {name} | {value} |" for name, value in figures["by_kind"].items()]
+    return "\n".join(
+        [
+            f"# {NAMES[role]}",
+            "",
+            f"A cross-encoder that {what}. It knows the Scenes world only: small, quick, and of no use on other texts.",
+            "Made by `flamingo train-judges` from examples drawn from Scenes with known truth, on seeds that no pool of scenes uses.",
+            "",
+            f"| held-out figure ({figures['examples']:,} unseen examples) | value |",
+            "|---|---:|",
+            *rows,
+            "",
+            "| accuracy by kind of example | value |",
+            "|---|---:|",
+            *kinds,
+            "",
+            f"Failures, labels and more figures: `{METRICS}`. Licence: Apache-2.0.",
+            "",
+        ]
+    )
 
 
 def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:

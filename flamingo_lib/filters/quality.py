@@ -1,0 +1,128 @@
+"""How good the filters are, on Scenes: precision and recall of each against the truth, and what is left of every fault.
+
+The paper could not measure this: of real images nobody knows what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from ..records import VQA_TASKS, Rewrite
+from ..scenes.index import TruthIndex
+from .truth import FAULTS, Truth, truth_of
+
+AIMS_AT = {
+    "change": "unchanged",
+    "repetition": "repeated",
+    "preamble": "leaked",
+    "sts": "hallucinated",
+    "nli": "answer changed",
+    "clip": "hallucinated",
+}
+"""The fault that each filter is there for; of the length filter, any fault counts."""
+
+
+def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, Any]:
+    """Measure a chain on what it has judged.
+
+    Args:
+        rewrites: every record, kept or dropped, with its verdicts.
+        index: the truth about the images.
+
+    Returns:
+        ``filters``: for each, of the records it saw: ``aims_at``, ``seen``, ``faulty``, ``dropped``, ``precision``,
+        ``recall``, ``f1``; a CLIPScore edit counts as a drop of what was said. ``faults``: the share of records with each
+        fault ``before`` (of all, as generated) and ``after`` (of those kept, as edited). ``kept``, ``faithful_kept`` (of
+        the faithful), both also for ``vqa`` alone, and ``changed_answers_left``: the share of changed answers after over
+        before. Undefined ratios are None.
+    """
+    before = [truth_of(rewrite.sample, rewrite.output, index) for rewrite in rewrites]
+    kept = [(rewrite, truth_of(rewrite.sample, rewrite.final, index)) for rewrite in rewrites if rewrite.kept]
+    names = dict.fromkeys(verdict.filter for rewrite in rewrites for verdict in rewrite.verdicts)
+    changed_before = _share([truth.answer_changed for truth in before])
+    changed_after = _share([truth.answer_changed for _, truth in kept])
+    vqa = [rewrite.sample.task in VQA_TASKS for rewrite in rewrites]
+    return {
+        "records": len(rewrites),
+        "kept": _ratio(len(kept), len(rewrites)),
+        "kept_vqa": _share([rewrite.kept for rewrite, asked in zip(rewrites, vqa, strict=True) if asked]),
+        "faithful_kept": _share([rewrite.kept for rewrite, truth in zip(rewrites, before, strict=True) if truth.faithful]),
+        "faithful_kept_vqa": _share(
+            [rewrite.kept for rewrite, truth, asked in zip(rewrites, before, vqa, strict=True) if asked and truth.faithful]
+        ),
+        "changed_answers_left": _ratio(changed_after, changed_before) if changed_after is not None else None,
+        "faults": {
+            name: {"before": _share([truth.fault(name) for truth in before]), "after": _share([truth.fault(name) for _, truth in kept])}
+            for name in FAULTS
+        },
+        "filters": {name: _one_filter(name, rewrites, before) for name in names},
+    }
+
+
+def _one_filter(name: str, rewrites: Sequence[Rewrite], truths: Sequence[Truth]) -> dict[str, Any]:
+    seen = dropped = faulty = both = 0
+    for rewrite, truth in zip(rewrites, truths, strict=True):
+        verdict = next((verdict for verdict in rewrite.verdicts if verdict.filter == name), None)
+        fault = truth.fault(AIMS_AT[name]) if name in AIMS_AT else not truth.faithful
+        if verdict is None or fault is None:
+            continue
+        caught = not verdict.keep or verdict.edit is not None
+        seen, dropped, faulty, both = seen + 1, dropped + caught, faulty + fault, both + (caught and fault)
+    precision, recall = _ratio(both, dropped), _ratio(both, faulty)
+    return {
+        "aims_at": AIMS_AT.get(name, "any fault"),
+        "seen": seen,
+        "faulty": faulty,
+        "dropped": dropped,
+        "precision": precision,
+        "recall": recall,
+        "f1": _ratio(2 * both, dropped + faulty),
+    }
+
+
+def _share(values: Sequence[bool | None]) -> float | None:
+    told = [value for value in values if value is not None]
+    return _ratio(sum(told), len(told))
+
+
+def _ratio(part: float | None, whole: float | None) -> float | None:
+    return round(part / whole, 4) if whole and part is not None else None
+
+
+def quality_html(quality: Mapping[str, Any]) -> str:
+    """Two tables: each filter against its fault, and each fault before and after; one self-contained fragment."""
+    filters = [["filter", "is there for", "seen", "faulty", "dropped", "precision", "recall", "F1"]]
+    for name, row in quality["filters"].items():
+        counts = [f"{row[key]:,}" for key in ("seen", "faulty", "dropped")]
+        filters.append([name, row["aims_at"], *counts, *(percent(row[key]) for key in ("precision", "recall", "f1"))])
+    faults = [["fault", "before the filters", "after"]]
+    faults += [[name, percent(row["before"]), percent(row["after"])] for name, row in quality["faults"].items()]
+    kept = (
+        f"{percent(quality['kept'])} of {quality['records']:,} records are kept, and {percent(quality['faithful_kept'])} of the faithful"
+        f" ones (of the answers: {percent(quality['faithful_kept_vqa'])})."
+    )
+    return f"<div style='font-family:system-ui,sans-serif;font-size:14px'>{_table(filters)}{_table(faults)}<p>{escape(kept)}</p></div>"
+
+
+def percent(value: float | None) -> str:
+    """``"12.3 %"``; a dash of None."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    heading, *body = rows
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        texts = 2 if len(cells) > 4 else 1
+        return "".join(
+            f"<{tag} style='padding:2px 10px;text-align:{'left' if place < texts else 'right'}'>{escape(cell)}</{tag}>"
+            for place, cell in enumerate(cells)
+        )
+
+    lines = "".join(f"<tr>{line(row, 'td')}</tr>" for row in body)
+    return (
+        "<table style='border-collapse:collapse;margin-bottom:12px'>"
+        f"<thead><tr style='border-bottom:1px solid #999'>{line(heading, 'th')}</tr></thead><tbody>{lines}</tbody></table>"
+    )
