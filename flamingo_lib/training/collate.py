@@ -25,19 +25,21 @@ class Collator:
         isolate_turns: no text attention between the turns of a window; all see the system message.
         attend_within_turn: give the attended image of each token as rendered; False leaves it to the model's media rule,
             which then runs over the whole window.
+        pad_to: pad every batch to this length, for fixed shapes; by default to its longest window.
     """
 
     pad_token_id: int
     visuals: Callable[[Sequence[Sequence[str]]], dict[str, Tensor]] | None = None
     isolate_turns: bool = False
     attend_within_turn: bool = True
+    pad_to: int | None = None
 
     def __call__(self, rows: Sequence[WindowRow]) -> dict[str, Tensor]:
         """B rows to `input_ids`, `labels`, `attention_mask`, `attended_image` (B, T) and the visual inputs (B, M, ...).
 
         With `isolate_turns` the attention mask is (B, 1, T, T), True where a token may look.
         """
-        length = max(len(row) for row in rows)
+        length = max(self.pad_to or 0, max(len(row) for row in rows))
 
         def padded(name: str, fill: int) -> np.ndarray:
             out = np.full((len(rows), length), fill, np.int64)

@@ -1,0 +1,262 @@
+"""Training: what multi-turn windows, cached features and Hugging Face `Trainer` cost or save.
+
+Run `python benchmarks/training.py [--quick] [--json FILE]`. Speeds are those of one process on one thread; rows about the
+whole pipeline are left out with ``--quick``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from harness import ROOT, Row, in_fresh_process, main
+
+from flamingo_lib.chat.template import ChatTurn
+from flamingo_lib.config import StageConfig
+from flamingo_lib.presets import load_preset
+from flamingo_lib.scenes.graph import draw_scene
+from flamingo_lib.scenes.language import conversation, paragraph, polite, text_dialogue
+from flamingo_lib.scenes.questions import ask
+from flamingo_lib.scenes.render import render
+from flamingo_lib.training.table import Example
+
+CONTEXT = 1024
+
+PLAN_MILLION = """
+import sys, time
+import numpy as np
+from flamingo_lib.training.packing import plan_windows
+from flamingo_lib.training.windows import Sizes
+count, draw = int(sys.argv[1]), np.random.default_rng(0)
+kind = draw.random(count)
+means = np.where(kind < 0.64, 5.4, np.where(kind < 0.87, 5.0, 4.0))  # log of tokens: texts, visual dialogues, rewrites
+tokens = np.clip(draw.lognormal(means, 0.6), 20, 980).astype(np.int64)
+sizes = Sizes(tokens, (kind >= 0.64).astype(np.int64), tokens // 4, tokens - tokens // 4)
+start = time.perf_counter()
+plan = plan_windows(sizes, strategy="best_fit", context_length=1024, max_images=10, header=36, seed=0, batch_size=256)
+print(time.perf_counter() - start)
+"""
+
+
+@cache
+def pictures() -> Path:
+    """A folder of 200 scenes, as `flamingo scenes` renders them."""
+    folder = Path(tempfile.mkdtemp(prefix="flamingo-bench-"))
+    for number in range(200):
+        render(draw_scene(0, f"s{number}"), 224).save(folder / f"{number}.jpg", quality=92)
+    return folder
+
+
+@cache
+def stage1_mixture(count: int) -> list[Example]:
+    """Examples in stage 1's proportions: texts 64 %, visual dialogues and descriptions 23 %, rewrites 13 %."""
+    examples = []
+    for number in range(count):
+        draw, kind = random.Random(number), (number * 61 % 100) / 100
+        scene, files = draw_scene(0, f"s{number % 200}"), (str(pictures() / f"{number % 200}.jpg"),)
+        if kind < 0.64:
+            turns, files = [text_dialogue(draw)[:2]], ()
+        elif kind < 0.76:
+            turns = [("Describe the image in detail.", paragraph(draw, scene))]
+        elif kind < 0.87:
+            turns = conversation(draw, scene, [ask(scene, draw) for _ in range(draw.choice((2, 3)))])
+        else:
+            question = ask(scene, draw)
+            turns = [(question.text, polite(draw, scene, question))]
+        chat = tuple(ChatTurn(*turn, images=len(files) if not index else 0) for index, turn in enumerate(turns))
+        examples.append(Example(str(number), chat, files))
+    return examples
+
+
+@cache
+def questions(count: int) -> list[Example]:
+    """Visual questions with polite answers, as stage 2 reads them."""
+    examples = []
+    for number in range(count):
+        draw, scene = random.Random(number), draw_scene(0, f"s{number % 200}")
+        question = ask(scene, draw)
+        turn = ChatTurn(question.text, polite(draw, scene, question), images=1)
+        examples.append(Example(str(number), (turn,), (str(pictures() / f"{number % 200}.jpg"),)))
+    return examples
+
+
+def base() -> Any:
+    """The tiny preset's base, fresh."""
+    import torch
+
+    from flamingo_lib.training.stages import load_base
+
+    torch.set_num_threads(1)
+    return load_base(load_preset("tiny").model.base)
+
+
+def speed(
+    stage: StageConfig, examples: list[Example], steps: int, *, cached: bool = True, pad_to: int | None = None
+) -> tuple[float, float]:
+    """Steps and supervised tokens a second of processor time, data loading and optimizer included.
+
+    Args:
+        cached: visual features come from a cache that is full already; else images are read and encoded in every step.
+        pad_to: see `Collator`.
+    """
+    import torch
+
+    from flamingo_lib.training.collate import Collator
+    from flamingo_lib.training.stages import prepare, stage_dataset
+    from flamingo_lib.training.visuals import make_visuals
+
+    model, processor = base()
+    prepare(model, stage, load_preset("tiny").model, seed=0)
+    dataset = stage_dataset(examples, processor, stage, seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        cache_folder = folder if cached else None
+        visuals = make_visuals(model, processor.image_processor.pixels, dataset.image_files, tunes=stage.tunes, cache_folder=cache_folder)
+        collator = Collator(pad_token_id=processor.tokenizer.pad_token_id, visuals=visuals, pad_to=pad_to)
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(weights, stage.learning_rate)
+        model.train()
+        supervised = 0
+        for step in range(-1, steps):  # the first one warms up
+            if step == 0:
+                start, supervised = time.process_time(), 0
+            begin = (step + 1) * stage.batch_size
+            batch = collator([dataset[place] for place in range(begin, begin + stage.batch_size)])
+            supervised += int((batch["labels"] >= 0).sum())
+            model(**batch).loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        seconds = time.process_time() - start
+    return steps / seconds, supervised / seconds
+
+
+def supervised_tokens(pad_to: int | None) -> Any:
+    """Supervised tokens a second of LoRA training: windows filled by `best_fit` over windows of one sample."""
+
+    def measure(quick: bool) -> float:
+        row = StageConfig(tunes=("lora",), context_length=CONTEXT, max_images=10, batch_size=8, micro_batch_size=8, max_steps=100)
+        alone, filled = (row.model_copy(update={"packing": packing}) for packing in ("none", "best_fit"))
+        examples = stage1_mixture(4000)
+        _, one = speed(alone, examples, (2 if pad_to else 20) if quick else (6 if pad_to else 60), pad_to=pad_to)
+        _, many = speed(filled, examples, 2 if quick else 6, pad_to=pad_to)
+        return many / one
+
+    return measure
+
+
+def fill(packing: str) -> Any:
+    """How full the first epoch's windows are."""
+
+    def measure(quick: bool) -> float:
+        from flamingo_lib.training.comparison import compare_strategies
+        from flamingo_lib.training.stages import example_template
+        from flamingo_lib.training.table import build_table
+
+        table = build_table(stage1_mixture(4000 if quick else 20_000), example_template(base()[1]))
+        stage = StageConfig(context_length=CONTEXT, max_images=10, batch_size=16)
+        return compare_strategies(table, stage, seed=0)[packing].fill
+
+    return measure
+
+
+def plan_million_s(quick: bool) -> float:
+    """Seconds to plan the windows of a million samples."""
+    return in_fresh_process(PLAN_MILLION, "1000000")[0]
+
+
+def plan_million_peak_mb(quick: bool) -> float:
+    """Peak memory of the process that does it, MB."""
+    return in_fresh_process(PLAN_MILLION, "1000000")[1]
+
+
+def stage2_cached_vs_uncached(quick: bool) -> float:
+    """Steps a second of the tiny preset's stage 2: with the tower's tokens from the cache over pixels read in every step."""
+    stage, steps = load_preset("tiny").stages["stage2"], 5 if quick else 15
+    rates = [speed(stage, questions(2000), steps, cached=cached)[0] for cached in (True, False)]
+    return rates[0] / rates[1]
+
+
+def trainer_vs_bare(quick: bool) -> float:
+    """Processor time of a stage under `Trainer` over that of a plain loop with the same batches, 16 windows of 160 tokens."""
+    import torch
+
+    from flamingo_lib.training.collate import Collator
+    from flamingo_lib.training.run import run_stage
+    from flamingo_lib.training.stages import prepare, stage_dataset
+    from flamingo_lib.training.visuals import make_visuals
+
+    steps, preset = 30 if quick else 100, load_preset("tiny")
+    stage = StageConfig(tunes=("lora",), context_length=160, max_images=3, max_steps=steps, learning_rate=1e-3)
+
+    def made(folder: str) -> tuple:
+        model, processor = base()
+        prepare(model, stage, preset.model, seed=0)
+        dataset = stage_dataset(questions(2000), processor, stage, seed=0)
+        visuals = make_visuals(model, processor.image_processor.pixels, dataset.image_files, tunes=stage.tunes, cache_folder=folder)
+        return model, dataset, Collator(pad_token_id=processor.tokenizer.pad_token_id, visuals=visuals)
+
+    with tempfile.TemporaryDirectory() as folder:
+        model, dataset, collator = made(folder)
+        start = time.process_time()
+        run_stage(model, stage, dataset, Path(folder) / "work", seed=0, collator=collator, save_every=None, cpu=True)
+        theirs = time.process_time() - start
+        model, dataset, collator = made(folder)
+        start = time.process_time()
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        optimizer = torch.optim.AdamW(weights, stage.learning_rate, betas=stage.betas, weight_decay=0.0)
+        model.train()
+        for step in range(steps):
+            batch = collator([dataset[step * stage.batch_size + place] for place in range(stage.batch_size)])
+            model(**batch).loss.backward()
+            torch.nn.utils.clip_grad_norm_(weights, stage.max_grad_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+        return theirs / (time.process_time() - start)
+
+
+@cache
+def pipeline_folder() -> str:
+    """One run folder for both pipeline rows."""
+    return tempfile.mkdtemp(prefix="flamingo-bench-run-")
+
+
+def pipeline(quick: bool) -> float:
+    """Wall-clock seconds of the default pipeline in that folder: all of it the first time, nothing but looking the second."""
+    command = [sys.executable, "-m", "flamingo_lib.cli", "pipeline", "--preset", "tiny", "--run-dir", f"{pipeline_folder()}/run"]
+    start = time.perf_counter()
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT), "CI": "1"}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the pipeline failed:\n{done.stderr[-3000:]}")
+    return time.perf_counter() - start
+
+
+ROWS = [
+    Row(
+        "supervised_tokens_best_fit_vs_none",
+        "supervised tokens a second, best_fit / none, both padded to the context",
+        supervised_tokens(CONTEXT),
+        at_least=3,
+    ),
+    Row("supervised_tokens_padded_to_longest", "the same, batches padded only to their longest window", supervised_tokens(None)),
+    Row("fill_best_fit", "share of window positions that hold a token", fill("best_fit"), at_least=0.98, runs=1),
+    Row("fill_random_fill", "the same, the paper's way", fill("random_fill"), runs=1),
+    Row("fill_none", "the same, a sample a window", fill("none"), runs=1),
+    Row("plan_million_s", "seconds to plan a million samples", plan_million_s, at_most=60),
+    Row("plan_million_peak_mb", "peak memory of planning them, MB", plan_million_peak_mb, at_most=1000),
+    Row("stage2_cached_vs_uncached", "steps a second, features cached / computed", stage2_cached_vs_uncached, at_least=1.5),
+    Row("trainer_vs_bare", "processor time of Trainer / a plain loop", trainer_vs_bare, at_most=1.1),
+]
+
+WHOLE = [
+    Row("pipeline_s", "seconds of the whole default pipeline", pipeline, at_most=1500, runs=1),
+    Row("pipeline_again_s", "seconds of running it again", pipeline, at_most=60, runs=1),
+]
+
+if __name__ == "__main__":
+    main(ROWS if "--quick" in sys.argv else [*ROWS, *WHOLE])
