@@ -153,7 +153,14 @@ def _register_engine() -> None:
     class FlamingoEngine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man, kernel_name, *, environment=None, start_timeout=60, **ignored):
-            client = PapermillNotebookClient(nb_man, timeout=None, startup_timeout=start_timeout, kernel_name=kernel_name, log=logger)
+            client = PapermillNotebookClient(
+                nb_man,
+                timeout=None,
+                startup_timeout=start_timeout,
+                kernel_name=kernel_name,
+                log=logger,
+                extra_arguments=["--IPKernelApp.log_level=40"],
+            )
             return client.execute(env=os.environ | (environment or {}))
 
     papermill_engines.register("flamingo", FlamingoEngine)

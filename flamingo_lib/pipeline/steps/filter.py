@@ -21,40 +21,52 @@ SHOWN = 8
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept), ``funnel.json``, and cards for the report."""
+    """Write ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released), ``funnel.json``,
+    ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
+    """
     from ...filters.chain import Chain
     from ...filters.funnel import Funnel, funnel_html
+    from ...filters.quality import filter_quality, quality_html
     from ...judges.panel import load_judges
     from ...progress import track
-    from ...sources import open_images
+    from ...rewriting.pf1m import from_rewrite, write_pf1m
+    from ...rewriting.pictures import Pictures
+    from ...scenes.index import GRAPHS, TruthIndex
 
     root, config = data_root(job.inputs["scenes"], job.preset), job.preset.filters
+    images = Pictures(root)
     rewritten = read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)
-
-    def images(sample):
-        return open_images(sample, root / sample.source)
-
     chain = Chain(config, load_judges(job.preset.judges), images)
     judged = list(track(chain(rewritten), "filtering", len(rewritten)))
     write_records(job.folder / REWRITES, judged)
+    write_pf1m(job.folder / "pf1m.json", (from_rewrite(item) for item in judged if item.kept), own=True)
     funnel = Funnel(config.chain).update(judged).to_dict()
+    quality = filter_quality(judged, TruthIndex(root)) if (root / GRAPHS).is_file() else None
     write_json(job.folder / "funnel.json", funnel)
-    _report(job, judged, images, funnel_html(funnel))
+    write_json(job.folder / "quality.json", quality)
+    _report(
+        job,
+        judged,
+        images,
+        {"the_funnel": funnel_html(funnel)} | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
+    )
     total = funnel["total"]
     metrics = {"pf1m.records": total["kept"], "pf1m.kept": total["kept"] / max(1, total["in"])}
     return metrics | {f"pf1m.dropped.{name}": count for name, count in total["dropped"].items()}
 
 
-def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, funnel: str) -> None:
-    folder = job.folder / "report"
+def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, str]) -> None:
+    """Fragments for the report: the tables, and records of both kinds to look at."""
+    folder, chance = job.folder / "report", random.Random(job.seed)
     folder.mkdir()
-    (folder / "1_the_funnel.html").write_text(funnel, encoding="utf-8")
-    chance = random.Random(job.seed)
-    for number, (title, group) in enumerate(
-        (("kept_records", [item for item in judged if item.kept]), ("dropped_records", [item for item in judged if not item.kept])), start=2
+    for title, group in (
+        ("kept_records", [item for item in judged if item.kept]),
+        ("dropped_records", [item for item in judged if not item.kept]),
     ):
         shown = chance.sample(group, min(SHOWN, len(group)))
-        (folder / f"{number}_{title}.html").write_text("".join(record_card(item, images) for item in shown), encoding="utf-8")
+        tables[title] = "".join(record_card(item, images) for item in shown)
+    for number, (title, html) in enumerate(tables.items(), start=1):
+        (folder / f"{number}_{title}.html").write_text(html, encoding="utf-8")
 
 
 STEP = Step(

@@ -1,0 +1,87 @@
+"""One record's whole life: found by its id in a job's shards or a run's results, shown as text or as a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+
+from ..errors import DataError
+from ..records import Rewrite, from_json
+from ..rewriting.pictures import Pictures
+from ..rewriting.shards import FOLDER
+from ..storage import read_json
+from .pf1m import PLACES
+
+RESULTS = "rewrites.jsonl"
+
+
+def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
+    """The record `record_id` of a PF-1M job's folder, a run folder, or a step's folder.
+
+    Raises:
+        DataError: there is no such record, or no records; ids that begin alike are named.
+    """
+    folder = Path(folder)
+    files = [*sorted((folder / FOLDER).glob("*.jsonl")), *sorted(folder.rglob(RESULTS))]
+    if not files:
+        raise DataError("the folder holds no records", file=folder, remedy="Give the folder of `flamingo build-pf1m` or of a run.")
+    exact, like = json.dumps(record_id, ensure_ascii=False).encode(), []
+    part = record_id.encode()
+    for line in _lines(files):
+        if exact in line:
+            values = json.loads(line)
+            if values.get("sample", {}).get("id") == record_id:
+                return from_json(Rewrite, values)
+        elif part in line and len(like) < 5 and record_id in (found := json.loads(line).get("sample", {}).get("id", "")):
+            like.append(found)
+    remedy = f"Similar ids: {', '.join(like)}." if like else "Look for its id in the shards or the Parquet files."
+    raise DataError(f"there is no record {record_id!r}", file=folder, remedy=remedy)
+
+
+def _lines(files: list[Path]) -> Iterator[bytes]:
+    for path in files:
+        with open(path, "rb") as file:
+            yield from file
+
+
+def record_pictures(folder: str | PathLike, root: str | PathLike | None = None) -> Pictures | None:
+    """Opens the images of a folder's records: below `root`, or where the job or run found them; None if that is not known."""
+    folder = Path(folder)
+    if root is not None:
+        return Pictures(root)
+    if (folder / PLACES).exists():
+        return Pictures(read_json(folder / PLACES)["roots"])
+    graphs = next(iter(sorted(folder.rglob("scene_graphs.jsonl"))), None)
+    return Pictures(graphs.parent) if graphs is not None else None
+
+
+def record_text(rewrite: Rewrite) -> str:
+    """The record as lines of text: instruction, raw annotation, rewrite, flags, and every verdict with its score."""
+    sample = rewrite.sample
+    lines = [
+        f"{sample.id}  ({sample.source}, {sample.task})  {'kept' if rewrite.kept else 'dropped'}",
+        f"images       {', '.join(sample.images) or 'none'}",
+        f"instruction  {_block(sample.instruction)}",
+        f"raw          {_block(sample.raw)}",
+        f"rewrite      {_block(rewrite.output)}",
+    ]
+    if rewrite.final != rewrite.output:
+        lines.append(f"after edits  {_block(rewrite.final)}")
+    if rewrite.flags:
+        lines.append(f"flags        {', '.join(rewrite.flags)}")
+    lines += [f"{name:<12} {json.dumps(value, ensure_ascii=False)}" for name, value in rewrite.scores.items()]
+    lines.append("")
+    lines += [_verdict(verdict) for verdict in rewrite.verdicts] or ["no filter has seen it"]
+    return "\n".join(lines)
+
+
+def _block(text: str) -> str:
+    return text.replace("\n", "\n" + " " * 13)
+
+
+def _verdict(verdict) -> str:
+    score = "" if verdict.score is None else f"{verdict.score:.4g}"
+    bound = "" if verdict.threshold is None else f"against {verdict.threshold:.4g}"
+    return f"{'kept   ' if verdict.keep else 'DROPPED'}  {verdict.filter:<11}{score:>9}  {bound:<15}{verdict.reason}".rstrip()

@@ -1,0 +1,99 @@
+"""The committed notebooks: normalised, with outputs where they are compared, prose between code, and a way onwards."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from flamingo_lib.pipeline.notebooks import PARAMETERS, notebook_paths
+from flamingo_lib.pipeline.outputs import unnormalised
+
+ROOT = Path(__file__).parents[2] / "notebooks"
+MAIN = notebook_paths(ROOT)
+SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
+CHECKED = "nbval-check-output"
+
+
+def read(path: Path):
+    return nbformat.read(path, 4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_numbers_run_on():
+    assert [int(path.name[:2]) for path in MAIN] == list(range(len(MAIN)))
+    assert [path.name for path in SOLUTIONS] == [path.name for path in MAIN]
+
+
+@pytest.mark.parametrize("path", [*MAIN, *SOLUTIONS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_notebook_is_valid_and_has_its_parameters(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    tagged = [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1 and tagged[0] is code_cells(notebook)[0]
+    assert [line.split(" =")[0] for line in tagged[0].source.splitlines()] == list(PARAMETERS)
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "solutions"], ids=["main", "solutions"])
+def test_notebooks_are_normalised(folder):
+    assert unnormalised(folder) == []
+
+
+@pytest.mark.parametrize("path", [*MAIN, *SOLUTIONS], ids=lambda path: str(path.relative_to(ROOT)))
+def test_checked_cells_have_something_to_compare(path):
+    cells = [cell for cell in code_cells(read(path)) if CHECKED in cell.metadata.get("tags", [])]
+    for cell in cells:
+        assert cell.execution_count and cell.outputs, cell.id
+        assert all(output.output_type in ("stream", "execute_result") for output in cell.outputs), cell.id
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.name)
+def test_cells_are_thin_and_prose_comes_before_code(path):
+    notebook = read(path)
+    code = code_cells(notebook)
+    lines = [line for cell in code for line in cell.source.splitlines() if line.strip()]
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    assert len(code) <= 40 and max(len(cell.source.splitlines()) for cell in code) <= 25
+    assert words / len(lines) >= 3.5
+    assert notebook.cells[0].cell_type == "markdown" and notebook.cells[0].source.startswith("# ")
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.name)
+def test_sections_end_in_something_to_look_at_and_an_exercise(path):
+    sections = re.split(r"(?m)^## ", "\n".join(_marked(cell) for cell in read(path).cells))[1:]
+    for section in sections:
+        title = section.splitlines()[0]
+        if title in ("Settings", "What comes next", "What you have built") or "CODE" not in section:
+            continue
+        assert "OUTPUT" in section, f"{title}: nothing to look at"
+    exercises = "\n".join(sections).count("**Exercise.**")
+    assert exercises >= len([section for section in sections if "CODE" in section]) - 1
+    assert re.search(r"## (What comes next|What you have built)", read(path).cells[-1].source)
+
+
+def _marked(cell) -> str:
+    if cell.cell_type == "markdown":
+        return cell.source
+    return "CODE" + (" OUTPUT" if cell.outputs else "")
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.name)
+def test_links_between_notebooks_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)#]+)\)", "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")):
+        if "://" not in link:
+            assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("path", MAIN, ids=lambda path: path.name)
+def test_outputs_hold_no_paths_or_times(path):
+    for cell in code_cells(read(path)):
+        for output in cell.outputs:
+            text = output.get("text") or "".join(output.get("data", {}).get("text/plain", ""))
+            assert not re.search(r"(/root/|/home/|/Users/|/tmp/|it/s\]|\d s left)", text), cell.id
