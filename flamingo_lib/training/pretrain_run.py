@@ -26,7 +26,7 @@ from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
 from ..storage import atomic_folder, fingerprint, write_json
 from .pretrain import RowEncoder, exact_answers, examination, pretraining_scenes, start_language, tiny_config, train_language
-from .pretrain_card import write_card
+from .pretrain_card import write_card, write_clip_card
 from .pretrain_clip import pretrain_clip
 from .pretrain_documents import Row, grounded_row, text_row
 from .pretrain_vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
@@ -230,5 +230,7 @@ def clip_phase(
             folder=folder,
             seed=seed,
         )
-        write_json(folder / "pretraining.json", result | {"seed": seed, "steps": config.clip_steps})
+        result |= {"seed": seed, "steps": config.clip_steps}
+        write_json(folder / "pretraining.json", result)
+        write_clip_card(folder, result)
     return result | {"cpu_seconds": round(time.process_time() - start)}
