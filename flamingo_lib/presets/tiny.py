@@ -1,6 +1,6 @@
 """The default: the whole method on two CPU cores in minutes, on rendered Scenes."""
 
-from ..config import DistortionConfig, Preset, StageConfig
+from ..config import DistortionConfig, Preset, RewritingConfig, StageConfig
 from .ablations import ablations
 
 _LORA = {"tunes": ("lora",), "learning_rate": 3e-3, "context_length": 256, "max_images": 4}
@@ -16,11 +16,11 @@ _STAGE2 = StageConfig(
 )
 
 _DISTORTION = DistortionConfig(
-    pairs=3500,
-    llm_visual=0.45,
-    llm_text=0.20,
-    noise=0.12,
-    retrieval=0.23,
+    pairs=9000,
+    llm_visual=0.50,
+    llm_text=0.15,
+    noise=0.08,
+    retrieval=0.27,
     style_probability=0.35,
 )
 """More descriptions and less noise than the paper mixes (5 and 27 %): a model of this size sees each kind too seldom otherwise."""
@@ -28,7 +28,8 @@ _DISTORTION = DistortionConfig(
 PRESET = Preset(
     name="tiny",
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 320, "packing": "none"}),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 650, "packing": "none"}),
+    rewriting=RewritingConfig(limit_per_source=600),
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 120}),
         "stage2": _STAGE2,

@@ -19,6 +19,9 @@ from ..seeding import generator
 from ..storage import read_jsonl
 from .table import Example
 
+CANDIDATES = 48
+"""How many pairs are looked at for a mismatched image."""
+
 _FACTS = frozenset(
     (*COLORS, *SHAPES, *SIZES, *NUMBERS, *"0123456789", *"top bottom left right middle center above below only no none yes".split())
 )
@@ -48,22 +51,27 @@ def pair_examples(pairs: Sequence[Pair], root: str | os.PathLike, *, config: Dis
     """The rewriter's examples: draft in the prompt, target as the response (METHOD section 2).
 
     Ours, against answering from the image instead of from the draft: with probability `config.image_dropped` a visual
-    pair loses its image, and with `config.image_mismatched` a visual question keeps one, but another pair's. What only
+    question loses its image, and with `config.image_mismatched` it keeps one, but another pair's: of `CANDIDATES` drawn at
+    random the one that is asked the most alike, so that the image tends to show what is asked about, otherwise. What only
     the right image could tell is taken out of such a target. Each pair's fate depends on `(seed, pair.id)`.
 
-    A pair whose draft doesn't hold what the target says (a description that noise has thinned out) keeps its image.
+    Descriptions keep their image: captions and boxes alone don't say all that the target says.
     """
-    others = sorted({(pair.source, pair.images) for pair in pairs if len(pair.images) == 1})
+    others = [(pair.source, pair.images, frozenset(pair.instruction.lower().split())) for pair in pairs if len(pair.images) == 1]
+    others.sort(key=lambda other: (other[0], other[1], sorted(other[2])))
     for pair in pairs:
         source, images, target = pair.source, pair.images, pair.target
-        if images:
+        if images and is_question(pair.instruction):
             random = generator(seed, "rewriter images", pair.id)
-            question = is_question(pair.instruction)
-            if random.random() < config.image_dropped and (question or pair.way == "retrieval"):
+            if random.random() < config.image_dropped:
                 images = ()
-            elif question and len(images) == 1 and random.random() < config.image_mismatched and len(others) > 1:
-                source, images = random.choice(others)
-            if question and (source, images) != (pair.source, pair.images):
+            elif len(images) == 1 and random.random() < config.image_mismatched and len(others) > 1:
+                asked = frozenset(pair.instruction.lower().split())
+                drawn = random.choices(others, k=CANDIDATES)
+                source, images, _ = max(
+                    drawn, key=lambda other: (other[1] != pair.images, len(asked & other[2]) - len(asked ^ other[2]) / 2)
+                )
+            if (source, images) != (pair.source, pair.images):
                 target = without_unsaid(target, pair.draft)
         turn = ChatTurn(pair.instruction, target, images=len(images), draft=pair.draft)
         yield Example(pair.id, (turn,), image_files(root, source, images))

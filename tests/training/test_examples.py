@@ -5,7 +5,7 @@ import pytest
 from flamingo_lib.config import DistortionConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.records import Pair, Rewrite, Sample, Turn, Verdict
-from flamingo_lib.training.examples import is_question, pair_examples, read_examples, rewrite_example, sample_example, without_unsaid
+from flamingo_lib.training.examples import image_files, is_question, pair_examples, read_examples, rewrite_example, sample_example, without_unsaid
 
 SAMPLE = Sample("vqa-v2/train/1", "vqa-v2", "vqa", ("train/1.png",), "What color is the ring?", "red")
 
@@ -42,15 +42,24 @@ def test_pairs_keep_lose_or_swap_their_image_by_their_own_seed():
     assert all(example.turns[0].response == pairs[0].target for example in pair_examples(pairs, "root", config=untouched, seed=1))
 
 
-def test_descriptions_keep_their_image_unless_the_draft_says_it_all():
+def test_descriptions_keep_their_image():
     always = DistortionConfig(image_dropped=1, image_mismatched=1)
     thinned = pair(1, "Describe the image.", "two obj", "The image shows two objects. A red ring is at the top.", "noise")
     boxes = pair(2, "Describe the image.", "a red ring\n\nred ring: [0, 0, 1, 1]", "The image shows a red ring.", "retrieval")
     text = Pair("t", "ultrachat", (), "Hi", "hi", "Hello there.", "llm")
-    kept, lost, none = pair_examples([thinned, boxes, text], "root", config=always, seed=0)
+    kept, drawn, none = pair_examples([thinned, boxes, text], "root", config=always, seed=0)
     assert kept.images and kept.turns[0].response == thinned.target
-    assert not lost.images and lost.turns[0].response == boxes.target
+    assert drawn.images and drawn.turns[0].response == boxes.target
     assert not none.images and not none.turns[0].images
+
+
+def test_a_mismatched_image_comes_from_a_question_much_alike():
+    mismatched = DistortionConfig(image_dropped=0, image_mismatched=1)
+    far = [pair(number, "How many rings are there?", "2", "There are two rings.") for number in range(3, 23)]
+    near = pair(2, "Where can I find the red ring?", "top left", "The red ring is at the top left.")
+    asked = pair(1, "Where is the red ring?", "center", "The red ring is in the center.")
+    example = next(pair_examples([asked, near, *far], "root", config=mismatched, seed=0))
+    assert example.images == image_files("root", near.source, near.images)
 
 
 def test_only_what_the_draft_does_not_say_is_taken_out():
