@@ -5,7 +5,15 @@ import pytest
 from flamingo_lib.config import DistortionConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.records import Pair, Rewrite, Sample, Turn, Verdict
-from flamingo_lib.training.examples import image_files, is_question, pair_examples, read_examples, rewrite_example, sample_example, without_unsaid
+from flamingo_lib.training.examples import (
+    image_files,
+    is_question,
+    pair_examples,
+    read_examples,
+    rewrite_example,
+    sample_example,
+    without_unsaid,
+)
 
 SAMPLE = Sample("vqa-v2/train/1", "vqa-v2", "vqa", ("train/1.png",), "What color is the ring?", "red")
 
@@ -55,7 +63,7 @@ def test_descriptions_keep_their_image():
 
 def test_a_mismatched_image_comes_from_a_question_much_alike():
     mismatched = DistortionConfig(image_dropped=0, image_mismatched=1)
-    far = [pair(number, "How many rings are there?", "2", "There are two rings.") for number in range(3, 23)]
+    far = [pair(number, "How many rings are there?", "2", "There are two rings.") for number in range(3, 9)]
     near = pair(2, "Where can I find the red ring?", "top left", "The red ring is at the top left.")
     asked = pair(1, "Where is the red ring?", "center", "The red ring is in the center.")
     example = next(pair_examples([asked, near, *far], "root", config=mismatched, seed=0))
