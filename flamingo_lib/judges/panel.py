@@ -28,7 +28,9 @@ class Judges:
     clip: ClipScoreJudge | None = None
 
 
-def load_judges(config: JudgesConfig, only: Iterable[str] = NAMES, *, device: str = "cpu", batch_size: int = 64) -> Judges:
+def load_judges(
+    config: JudgesConfig, only: Iterable[str] = NAMES, *, device: str = "cpu", batch_size: int = 64, sentences: int = 10
+) -> Judges:
     """Load the judges that `config` names.
 
     Args:
@@ -36,6 +38,7 @@ def load_judges(config: JudgesConfig, only: Iterable[str] = NAMES, *, device: st
         only: the roles wanted, of ``sts nli reward clip``.
         device: where they run.
         batch_size: texts in one forward pass.
+        sentences: of a paragraph that CLIPScore reads.
 
     Raises:
         MissingAsset: one is not on this machine; the message says how to get it.
@@ -60,5 +63,5 @@ def load_judges(config: JudgesConfig, only: Iterable[str] = NAMES, *, device: st
     if "clip" in wanted:
         from .clipscore import ClipScoreJudge
 
-        loaded["clip"] = ClipScoreJudge(config.clip, **options)
+        loaded["clip"] = ClipScoreJudge(config.clip, sentences=sentences, **options)
     return Judges(**loaded)

@@ -181,7 +181,7 @@ def _fit(encoder: CrossEncoder, columns: dict[str, list], loss: Any, work: str, 
         weight_decay=0.01,
         max_grad_norm=1.0,
         seed=derive_seed(seed, "trainer") % 2**31,
-        batch_sampler=_InOrder,
+        batch_sampler=_in_order,
         use_cpu=True,
         save_strategy="no",
         logging_strategy="no",
@@ -216,7 +216,7 @@ def like_length(lengths: Sequence[int], batch_size: int, bucket: int, seed: int)
     return result
 
 
-def _InOrder(dataset: Any, batch_size: int, drop_last: bool, **_: Any) -> Any:  # noqa: N802 (the trainer calls it like a class)
+def _in_order(dataset: Any, batch_size: int, drop_last: bool, **_: Any) -> Any:
     """A batch sampler that leaves the dataset's order as it is."""
     from sentence_transformers.base.sampler import DefaultBatchSampler
     from torch.utils.data import SequentialSampler

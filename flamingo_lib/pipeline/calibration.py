@@ -42,7 +42,7 @@ def pool_samples(root: str | PathLike, sources: Sequence[str], pool: str, *, see
         split = find_row(name).split_name("val")
         found = [
             sample
-            for sample in load_source(name, folder, split=split, seed=seed, check_images=False)
+            for sample in load_source(name, folder, split=split, seed=seed)
             if sample.images and index.pool(sample.images[0], name) == pool
         ]
         found.sort(key=lambda sample: generator(seed, "calibration", sample.id).random())

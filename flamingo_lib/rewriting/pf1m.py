@@ -139,17 +139,20 @@ def parse_record(values: Any, *, file: str | PathLike | None = None, position: i
     return Pf1mRecord(**given)
 
 
-def write_pf1m(path: str | PathLike, records: Iterable[Pf1mRecord], *, own: bool = False) -> int:
-    """Write the released file, one record a line within the list, atomically; returns how many."""
-    count = 0
+def write_through(path: str | PathLike, records: Iterable[Pf1mRecord], *, own: bool = False) -> Iterator[Pf1mRecord]:
+    """Yield the records while writing them to the released file, which appears when the last one is taken."""
     with atomic_write(path) as file:
         file.write("[")
-        for record in records:
-            file.write(",\n" if count else "\n")
+        for number, record in enumerate(records):
+            file.write(",\n" if number else "\n")
             file.write(json.dumps(record.to_json(own=own), ensure_ascii=False, allow_nan=False))
-            count += 1
+            yield record
         file.write("\n]\n")
-    return count
+
+
+def write_pf1m(path: str | PathLike, records: Iterable[Pf1mRecord], *, own: bool = False) -> int:
+    """Write the released file, one record a line within the list, atomically; returns how many."""
+    return sum(1 for _ in write_through(path, records, own=own))
 
 
 def read_pf1m(path: str | PathLike) -> Iterator[Pf1mRecord]:

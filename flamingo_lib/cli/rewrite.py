@@ -1,0 +1,126 @@
+"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite responses, filtered, each record accountable."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Source = Annotated[
+    list[str],
+    typer.Option("--source", metavar="NAME=ROOT[:SPLIT][:LIMIT]", help="a dataset by its catalogue name; repeat for several"),
+]
+RewriterName = Annotated[str, typer.Option("--rewriter", help="the rewriter's folder, or a shipped checkpoint's name")]
+Out = Annotated[Path, typer.Option("--out", help="folder of the job; the same command continues an interrupted one")]
+PresetName = Annotated[str, typer.Option("--preset", help="tiny, small or paper")]
+Seed = Annotated[int | None, typer.Option("--seed", help="instead of the preset's")]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting, e.g. rewriting.batch_size=32")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="processes on this machine; 0 works in this one")]
+Json = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("rewrite")(rewrite)
+    app.command("build-pf1m")(build_pf1m)
+    app.command("explain")(explain)
+
+
+def rewrite(
+    source: Source,
+    rewriter: RewriterName,
+    out: Out,
+    preset: PresetName = "tiny",
+    seed: Seed = None,
+    settings: Settings = None,
+    workers: Workers = 0,
+    as_json: Json = False,
+) -> None:
+    """Rewrite raw annotations, without judging or filtering them.
+
+    Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was stopped
+    or killed continues where it was when the same command is given again.
+    """
+    result, _ = _run(source, rewriter, out, preset, seed, settings, workers, filtering=False)
+    if as_json:
+        print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found}))
+    else:
+        print(f"{result.records:,} records in {result.shards} shards below {out / 'shards'}")
+
+
+def build_pf1m(
+    source: Source,
+    rewriter: RewriterName,
+    out: Out,
+    preset: PresetName = "tiny",
+    seed: Seed = None,
+    settings: Settings = None,
+    workers: Workers = 0,
+    title: Annotated[str, typer.Option("--title", help="the dataset's name on its card")] = "PF-1M",
+    as_json: Json = False,
+) -> None:
+    """Build a PF-1M dataset: rewrite raw annotations, judge and filter them, write what stays.
+
+    Writes the released JSON (pf1m.json), Parquet files that `datasets.load_dataset` reads, a card, and the funnel; every
+    record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
+    """
+    from ..filters.funnel import funnel_table
+    from ..pipeline.pf1m import export_pf1m
+
+    result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, filtering=True)
+    funnel = export_pf1m(out, chosen, title=title)
+    if as_json:
+        print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found, "funnel": funnel}))
+        return
+    rows = funnel_table(funnel)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(
+                cell.ljust(width) if not place else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+        )
+    print(f"\n{funnel['total']['kept']:,} records in {out}")
+
+
+def explain(
+    record_id: Annotated[str, typer.Argument(help="the record's id, as in pf1m's Parquet files or the shards")],
+    folder: Annotated[Path, typer.Option("--in", help="folder of build-pf1m or rewrite, or a run folder")],
+    html: Annotated[Path | None, typer.Option("--html", help="write a page with the image to this file")] = None,
+    root: Annotated[Path | None, typer.Option("--root", help="where the images are: a folder with one subfolder a dataset")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and threshold."""
+    from html import escape
+
+    from ..pipeline.explain import find_record, record_pictures, record_text
+    from ..records import to_json
+
+    record = find_record(folder, record_id)
+    if html is not None:
+        from ..pipeline.cards import record_page
+        from ..storage import atomic_write
+
+        page = record_page([record], record_pictures(folder, root))
+        with atomic_write(html) as file:
+            file.write(f"<!doctype html><meta charset='utf-8'><title>{escape(record_id)}</title>{page}")
+    print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
+
+
+def _run(source, rewriter, out, preset, seed, settings, workers, *, filtering):
+    """The job's result and the preset; Ctrl-C keeps what is done and says how to go on."""
+    from ..pipeline.pf1m import parse_source, rewrite_sources
+    from ..presets import load_preset
+
+    chosen = load_preset(preset, settings or (), seed)
+    sources = [parse_source(text) for text in source]
+    try:
+        return rewrite_sources(sources, rewriter, out, chosen, filtering=filtering, workers=workers), chosen
+    except KeyboardInterrupt:
+        print(f"stopped; what is done stays in {out}: give the same command to continue", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
