@@ -16,11 +16,11 @@ _STAGE2 = StageConfig(
 )
 
 _DISTORTION = DistortionConfig(
-    pairs=9000,
-    llm_visual=0.50,
+    pairs=12000,
+    llm_visual=0.55,
     llm_text=0.15,
     noise=0.08,
-    retrieval=0.27,
+    retrieval=0.22,
     style_probability=0.35,
 )
 """More descriptions and less noise than the paper mixes (5 and 27 %): a model of this size sees each kind too seldom otherwise."""
@@ -28,7 +28,7 @@ _DISTORTION = DistortionConfig(
 PRESET = Preset(
     name="tiny",
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 650, "packing": "none"}),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1000, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 120}),

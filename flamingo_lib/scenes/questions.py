@@ -250,10 +250,13 @@ def _read_reference(words: str) -> Reference | None:
 def parse_question(text: str) -> Question:
     """What `text` asks: exact for every wording that `ask` uses, with type, target, anchor and relation, but no answer.
 
+    What follows the question mark (answers to choose from) is passed over.
+
     Raises:
         DataError: no wording fits.
     """
     asked = " ".join(text.lower().split())
+    asked = asked[: asked.find("?") + 1] or asked
     relations = {words: name for name, words in RELATION_WORDS.items()}
     for kind, pattern in _patterns():
         match = pattern.match(asked)

@@ -7,15 +7,19 @@ from typing import Any
 
 from ..language import conversation, paragraph, reasoning, text_dialogue
 from ..phrases import DETAIL_INSTRUCTIONS
-from ..questions import ask
+from ..questions import Question, ask
 from .album import Album, Entry
 from .coco import write_annotations
+from .vqa import CHOICE_TYPES, four_choices
 
 ULTRACHAT_FILE = "ultrachat_release_230407_Questions about the World [Part I + Part II].json"
 SHAREGPT_FILE = "sg_90k_part1_html_cleaned.json"
 
 DETAIL_EVERY, REASONING_EVERY = (3, 5), (2, 5)
 """Shares of pictures that get a detailed description, or a reasoning question; each picture gets a conversation."""
+
+CHOICES_SHARE = 0.25
+CHOICE_WORDINGS = ("Is it {}?", "Choose one: {}.", "Pick from {}.", "Choose from these: {}.", "{}?")
 
 
 def _record(generator: Random, entry: Entry, turns: list[tuple[str, str]]) -> dict[str, Any]:
@@ -32,6 +36,14 @@ def _chosen(entry: Entry, share: tuple[int, int], offset: int = 0) -> bool:
     return (entry.number + offset) % share[1] < share[0]
 
 
+def _with_choices(generator: Random, question: Question) -> str:
+    """The question's text, now and then with answers to choose from, as people ask."""
+    if question.type not in CHOICE_TYPES or generator.random() >= CHOICES_SHARE:
+        return question.text
+    *first, last = four_choices(generator, question)
+    return f"{question.text} {generator.choice(CHOICE_WORDINGS).format(', '.join(first) + f', or {last}')}"
+
+
 def write_llava(album: Album, entries: list[Entry]) -> dict[str, int]:
     """The three files of LLaVA-Instruct, the pictures, and their COCO captions and boxes; returns records by split."""
     detail, conversations, reasons = [], [], []
@@ -40,7 +52,11 @@ def write_llava(album: Album, entries: list[Entry]) -> dict[str, int]:
         generator = album.random("llava", entry.image_id)
         questions = [ask(entry.scene, generator) for _ in range(generator.randint(1, 3))]
         unique = list({question.text: question for question in questions}.values())
-        conversations.append(_record(generator, entry, conversation(generator, entry.scene, unique)))
+        turns = [
+            (_with_choices(generator, question), answer)
+            for question, (_, answer) in zip(unique, conversation(generator, entry.scene, unique), strict=True)
+        ]
+        conversations.append(_record(generator, entry, turns))
         if _chosen(entry, DETAIL_EVERY):
             turn = (generator.choice(DETAIL_INSTRUCTIONS), paragraph(generator, entry.scene))
             detail.append(_record(generator, entry, [turn]))

@@ -84,6 +84,14 @@ def _annotation(generator: Random, entry: Entry, question: Question, number: int
     }
 
 
+def four_choices(generator: Random, question: Question) -> list[str]:
+    """The answer and three wrong ones of its kind, in any order; `question.type` is one of `CHOICE_TYPES`."""
+    wrong = [answer for answer in _CHOICES[question.type] if answer != question.answer]
+    choices = [question.answer, *generator.sample(wrong, 3)]
+    generator.shuffle(choices)
+    return choices
+
+
 def write_aokvqa(album: Album, entries: list[Entry], split: str) -> int:
     """A-OKVQA: a question with four choices, ten answers and three reasons an image; returns the number of questions."""
     records = []
@@ -91,9 +99,7 @@ def write_aokvqa(album: Album, entries: list[Entry], split: str) -> int:
         generator = album.random("a-okvqa", entry.image_id)
         types = [kind for kind in possible_types(entry.scene) if kind in CHOICE_TYPES]
         question = ask(entry.scene, generator, generator.choice(types))
-        wrong = [answer for answer in _CHOICES[question.type] if answer != question.answer]
-        choices = [question.answer, *generator.sample(wrong, 3)]
-        generator.shuffle(choices)
+        choices = four_choices(generator, question)
         records.append(
             {
                 "split": split,
