@@ -108,10 +108,10 @@ def test_a_missing_folder_and_a_broken_notebook(tmp_path):
 
 
 def test_parameters_lead_to_the_same_preset(tmp_path):
-    place = workspace(tmp_path, "stages.stage1.max_steps=4", "filters.min_words=9", "rewriting.limit_per_source=null")
+    place = workspace(tmp_path, "stages.stage1.max_steps=4", "filters.min_words=9", "rewriting.limit_per_source=7")
     values = parameters(place)
     json.dumps(values)
-    assert values["settings"] == ["filters.min_words=9", "stages.stage1.max_steps=4"]
+    assert values["settings"] == ["rewriting.limit_per_source=7", "filters.min_words=9", "stages.stage1.max_steps=4"]
     assert load_preset(values["preset"], values["settings"], values["seed"]) == place.preset
 
 
