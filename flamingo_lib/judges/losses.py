@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..seeding import torch_generator
-from .tiny_encoder import WIDTH
+from .tiny_encoder import MAX_LENGTH, WIDTH
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -82,7 +82,7 @@ class PairLoss(nn.Module):
         """Logits (b, labels) and the helper's loss."""
         first, second = zip(*pairs, strict=True)
         encoded = self.model.tokenizer(
-            list(first), list(second), padding=True, truncation="longest_first", max_length=self.model.max_length,
+            list(first), list(second), padding=True, truncation="longest_first", max_length=MAX_LENGTH,
             return_tensors="pt", return_offsets_mapping=True,
         )  # fmt: skip
         segments = self.matching.segments(encoded, pairs)

@@ -85,7 +85,7 @@ def _draw(seed: int, split: str, index: int, attempt: int) -> NliExample | None:
     true = question.answer
     answer = true if random.random() < 0.6 else random.choice(ANSWERS[question.type])
     original = _original(random, scene, question, answer, answer == true)
-    kind = random.choices(KINDS, weights=(0.42, 0.3, 0.12, 0.04, 0.12))[0]
+    kind = random.choices(KINDS, weights=(0.42, 0.28, 0.12, 0.08, 0.1))[0]
     body, label = _body(random, question, answer, kind, other)
     if body is None:
         return None

@@ -18,12 +18,12 @@ from ..scenes.questions import ask
 from ..seeding import derive_seed, generator
 
 WORSE = {
-    "curt": 0.26,  # the raw annotation
-    "noise": 0.2,  # typos, lost words, lost capitals and periods; about as long
+    "curt": 0.25,  # the raw annotation
+    "noise": 0.19,  # typos, lost words, lost capitals and periods; about as long
     "chatter": 0.16,  # the curt answer among rough, aimless sentences; longer
     "loop": 0.12,  # a sentence or phrase over and over; longer
     "off topic": 0.16,  # a polite answer to something else; about as long
-    "cut": 0.04,  # the polite answer without its end
+    "cut": 0.06,  # the polite answer without its end
     "leak": 0.06,  # parts of the prompt in it; longer
 }
 """How a worse response is made, and how often."""
@@ -128,7 +128,8 @@ def _worse(random: Random, exchange: _Exchange, kind: str, scene_seed: int) -> s
         return " ".join([*parts, *[again] * random.randint(2, 7)])
     other = _exchange(random, scene_seed)
     if kind == "off topic":
-        return other.better if other.instruction != exchange.instruction else other.raw
+        fits = other.instruction == exchange.instruction or other.task == exchange.task in ("description", "change")
+        return other.raw if fits else other.better
     extra = [roughen(random, sentence) for sentence in sentences(other.better)]
     extra += [roughen(random, random.choice((*OPENERS, *CLOSERS))) for _ in range(random.randint(0, 2))]
     parts = [exchange.raw, *extra, *[roughen(random, exchange.better)] * (random.random() < 0.5)]
