@@ -50,7 +50,7 @@ def test_readme_command_exists(line: str):
 
 def test_readme_shows_the_two_commands_first():
     first_screen = "\n".join(README.splitlines()[:30])
-    assert "make pipeline" in first_screen and "make lab" in first_screen
+    assert "make pipeline" in first_screen and "make test" in first_screen
 
 
 def test_readme_links_point_to_files():
