@@ -88,7 +88,7 @@ class Inspector(widgets.VBox):
         self.previous = widgets.Button(description="◀ previous", tooltip="the record before this one")
         self.next = widgets.Button(description="next ▶", tooltip="the record after this one")
         self.position = widgets.IntSlider(
-            value=1, min=1, max=1, description="record", continuous_update=False, tooltip="arrow keys turn the pages"
+            value=1, min=1, max=1, description="record", continuous_update=False, readout=False, tooltip="arrow keys turn the pages"
         )
         self.count = widgets.Label()
         self.view = widgets.HTML()
