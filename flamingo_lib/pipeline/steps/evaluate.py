@@ -95,5 +95,5 @@ def _report(job: Job, models: dict[str, StageFigures], examination: Examination)
     folder = job.folder / "report"
     folder.mkdir()
     for number, (title, html) in enumerate(stage_sections(models, examination).items(), start=1):
-        name = "_".join(title.lower().split())
-        (folder / f"{number}_{name}.html").write_text((STYLE if number == 1 else "") + html, encoding="utf-8")
+        name = "_".join(title.split())
+        (folder / f"{number:02d}_{name}.html").write_text((STYLE if number == 1 else "") + html, encoding="utf-8")
