@@ -138,5 +138,5 @@ def type_plot(shares: Mapping[str, Mapping[str, tuple[float, int]]], title: str)
     axis.set_xticks(np.arange(len(kinds)) + 0.4 - width / 2, kinds)
     axis.set_ylim(0, 1.05)
     axis.set_title(title, fontsize=9, color=INK)
-    axis.legend(fontsize=7, frameon=False, ncols=len(shares))
+    axis.legend(fontsize=7, frameon=False, ncols=len(shares), loc="upper center", bbox_to_anchor=(0.5, -0.1))
     return figure

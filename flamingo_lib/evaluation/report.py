@@ -34,13 +34,22 @@ table.ev .n{text-align:right;white-space:nowrap}
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """An HTML table; numbers stand right, floats get three decimals."""
 
-    def cell(value: Any, tag: str) -> str:
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        text = f"{value:,}" if isinstance(value, int) and number else f"{value:.3f}" if number else escape(str(value))
-        return f"<{tag}{' class=n' if number else ''}>{text}</{tag}>"
+    rows = [tuple(row) for row in rows]
 
-    body = "".join("<tr>" + "".join(cell(value, "td") for value in row) + "</tr>" for row in rows)
-    return f"<table class='ev'><tr>{''.join(cell(name, 'th') for name in head)}</tr>{body}</table>"
+    def is_number(value: Any) -> bool:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+    def cell(value: Any, tag: str, right: bool) -> str:
+        text = f"{value:,}" if is_number(value) and isinstance(value, int) else f"{value:.3f}" if is_number(value) else escape(str(value))
+        return f"<{tag}{' class=n' if right else ''}>{text}</{tag}>"
+
+    columns = [any(is_number(row[place]) for row in rows if place < len(row)) for place in range(len(head))]
+    lines = [("th", head), *(("td", row) for row in rows)]
+    body = "".join(
+        "<tr>" + "".join(cell(*item, right) for item, right in zip(((v, tag) for v in line), columns, strict=True)) + "</tr>"
+        for tag, line in lines
+    )
+    return f"<table class='ev'>{body}</table>"
 
 
 def picture(figure: Figure, caption: str = "") -> str:
@@ -86,7 +95,7 @@ def stage_sections(models: Mapping[str, StageFigures], examination: Examination 
     shown = list(models.values())
     sections = {"Models": stage_table(shown)}
     if {"stage1", "stage2", "raw"} <= models.keys():
-        caption = "Stage 2 on rewritten annotations keeps the model polite; on raw ones it turns it curt."
+        caption = "What stage 2 does to a polite model, on rewritten and on raw annotations."
         sections["The alignment tax"] = picture(tax_plot(models["stage2"], models["raw"], models["stage1"]), caption)
     line = [model for model in shown if model.name != "raw"]
     if len(line) > 1:

@@ -9,7 +9,7 @@ from itertools import groupby
 from .dataset import WindowRow
 
 COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#bab0ac")
-"""One colour a turn, in rotation: pale where the instruction stands, full where tokens are supervised."""
+"""One colour a sample, in rotation: pale where the instruction stands, full where tokens are supervised."""
 
 SYSTEM, IMAGE, PADDING = "#8c8c8c", "#1a1a1a", "#f2f2f2"
 
@@ -53,7 +53,7 @@ def to_html(rows: Sequence[WindowRow], *, context_length: int, image_token_id: i
             colour = COLOURS[(turn - 1) % len(COLOURS)]
             fill = {"system": SYSTEM, "image": IMAGE, "padding": PADDING}.get(kind, colour)
             opacity = 0.35 if kind == "prompt" else 1
-            label = f"window {line + 1}, {kind}" + (f", turn {turn}" if turn else "") + f": {length} tokens from {begin}"
+            label = f"window {line + 1}, {kind}" + (f", sample {turn}" if turn else "") + f": {length} tokens from {begin}"
             marks.append(
                 f'<rect x="{left:.2f}" y="{top}" width="{max(width, 1.5 if kind == "image" else 0):.2f}" height="{HEIGHT}" '
                 f'fill="{fill}" fill-opacity="{opacity}"><title>{html.escape(label)}</title></rect>'
@@ -74,7 +74,7 @@ def to_html(rows: Sequence[WindowRow], *, context_length: int, image_token_id: i
     return (
         f'<figure class="windows" style="margin:1em 0;font-family:system-ui,sans-serif"><figcaption style="margin-bottom:.5em">'
         f"<strong>{html.escape(title)}</strong>: {len(rows)} windows of {context_length} tokens, {used:.0%} filled, "
-        f"{labels:.0%} of the tokens supervised. A colour is a turn.</figcaption>"
+        f"{labels:.0%} of the tokens supervised. A colour is a sample.</figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {height}" width="100%" role="img" aria-label="{html.escape(title)}">{"".join(marks)}</svg>'
         f'<div style="font-size:.85em;margin-top:.4em">{legend}</div></figure>'
     )

@@ -140,7 +140,7 @@ def test_strips_cover_every_position_once():
     assert sum(length for *_, length in runs) == 64 and runs[0][:2] == ("system", 0) and runs[-1][0] == "padding"
     assert sum(length for kind, *_, length in runs if kind == "image") == 3
     page = to_html([row, row], context_length=64, image_token_id=ord("@"), title="<b>")
-    assert page.count("<rect") == 2 * len(runs) and "<b>" not in page and "turn 3" in page
+    assert page.count("<rect") == 2 * len(runs) and "<b>" not in page and "sample 3" in page
 
 
 def test_strategies_are_compared_on_the_same_mixture():
