@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from flamingo_lib.errors import ConfigError
+from flamingo_lib.errors import ConfigError, MissingAsset
 from flamingo_lib.pipeline.code import closure
 from flamingo_lib.pipeline.step import settings, table
-from flamingo_lib.pipeline.steps import build_steps
+from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
 from flamingo_lib.pipeline.steps.images import PlainImages
 from flamingo_lib.pipeline.steps.mixtures import chosen_raw
+from flamingo_lib.pipeline.steps.records import read_records
+from flamingo_lib.pipeline.workspace import Workspace
 from flamingo_lib.presets import NAMES, load_preset
-from flamingo_lib.records import Sample
+from flamingo_lib.records import Pair, Sample
 
 STEPS = Path(__file__).parents[2] / "flamingo_lib" / "pipeline" / "steps"
 
@@ -125,3 +128,61 @@ def test_marked_images_are_drawn_once(tmp_path):
     assert len(set(Image.open(file).convert("RGB").getdata())) > 1
     stamp = Path(file).stat().st_mtime_ns
     assert images.files(marked) == (file,) and Path(file).stat().st_mtime_ns == stamp
+
+
+SMALL = [
+    "scenes.polite_scenes=4",
+    "scenes.raw_scenes=12",
+    "scenes.calibration_scenes=1",
+    "scenes.evaluation_scenes=1",
+    "scenes.held_out_scenes=1",
+    "scenes.text_dialogues=4",
+    "distortion.pairs=20",
+]
+
+
+def first_steps(folder: Path, *overrides: str) -> Workspace:
+    return Workspace(folder, load_preset("tiny", [*SMALL, *overrides]), steps=[scenes.STEP, sources.STEP, distort.STEP])
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A small run up to its pairs; other runs may read its datasets."""
+    workspace = first_steps(tmp_path_factory.mktemp("runs") / "small")
+    workspace.step("distort")
+    return workspace
+
+
+def test_datasets_become_samples_and_pairs(world):
+    read = world.step("sources")
+    assert read.metrics["sources.quarantined"] == 0
+    raw = read_records(Sample, read.folder / "raw.jsonl")
+    assert {item.source for item in raw} == set(world.preset.sources.raw)
+    assert not {item.task for item in raw} & {"instruction"}
+    assert {item.task for item in read_records(Sample, read.folder / "polite.jsonl")} == {"instruction"}
+    pairs = read_records(Pair, world.step("distort").folder / "pairs.jsonl")
+    assert len(pairs) == 20 and {pair.way for pair in pairs} == {"llm", "noise", "retrieval"}
+
+
+def test_the_users_own_folders_are_read_and_bad_records_counted(world, tmp_path):
+    root = tmp_path / "datasets"
+    shutil.copytree(world.step("scenes").folder / "data", root)
+    sorted((root / "vqa-v2" / "train2014").iterdir())[0].write_bytes(b"not a picture")
+    own = first_steps(tmp_path / "own", f"sources.root={root}")
+    metrics = own.step("sources").metrics
+    assert metrics["sources.quarantined"] > 0
+    assert metrics["sources.raw"] + metrics["sources.quarantined"] == world.step("sources").metrics["sources.raw"]
+    lines = (own.folder / "sources" / "quarantine.jsonl").read_text().splitlines()
+    assert len(lines) == metrics["sources.quarantined"] and "reason" in lines[0]
+
+
+def test_a_missing_folder_of_datasets_is_named(tmp_path):
+    with pytest.raises(MissingAsset, match=r"folder of datasets is missing.*nowhere.*sources\.root"):
+        first_steps(tmp_path / "run", f"sources.root={tmp_path / 'nowhere'}").step("sources")
+    assert not (tmp_path / "run" / "scenes").exists()
+
+
+def test_a_missing_base_model_is_named(tmp_path):
+    preset = load_preset("tiny", ["model.base=no-such-model"])
+    with pytest.raises(MissingAsset, match="the base model 'no-such-model' is not on this machine"):
+        Workspace(tmp_path, preset).key("rewriter")
