@@ -44,11 +44,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         return f"<{tag}{' class=n' if right else ''}>{text}</{tag}>"
 
     columns = [any(is_number(row[place]) for row in rows if place < len(row)) for place in range(len(head))]
-    lines = [("th", head), *(("td", row) for row in rows)]
-    body = "".join(
-        "<tr>" + "".join(cell(*item, right) for item, right in zip(((v, tag) for v in line), columns, strict=True)) + "</tr>"
-        for tag, line in lines
-    )
+    body = ""
+    for tag, line in [("th", head), *(("td", row) for row in rows)]:
+        body += "<tr>" + "".join(cell(value, tag, right) for value, right in zip(line, columns, strict=True)) + "</tr>"
     return f"<table class='ev'>{body}</table>"
 
 

@@ -75,5 +75,5 @@ def test_pictures_are_small_and_always_the_same():
 
 
 def test_tables_round_and_escape():
-    assert table(["<a>"], [[0.12345, 12000, "<b>"]]).count("&lt;") == 2
+    assert table(["<a>", "b", "c"], [[0.12345, 12000, "<b>"]]).count("&lt;") == 2
     assert "0.123" in table(["a"], [[0.12345]]) and "12,000" in table(["a"], [[12000]])
