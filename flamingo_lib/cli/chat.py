@@ -19,7 +19,7 @@ def chat(
     image: Annotated[list[Path] | None, typer.Option(help="image file; may be given several times")] = None,
     question: Annotated[str | None, typer.Option(help="ask this one question and end; without it the chat is interactive")] = None,
     draft: Annotated[str | None, typer.Option(help="a raw answer to rewrite, if the model is a rewriter")] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1)] = 160,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="the longest answer, tokens")] = 160,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy")] = 0.0,
     preset: Annotated[str, typer.Option(help="whose base model is used without --model")] = "tiny",
     seed: Annotated[int, typer.Option(help="of the answers' random draws")] = 0,
