@@ -207,7 +207,10 @@ class Preset(Frozen):
             for key in parents:
                 target = target.get(key) if isinstance(target, dict) else None
             if not separator or not isinstance(target, dict) or last not in target:
-                raise ConfigError(f"no setting {path.strip()!r} in preset {self.name!r}", remedy="Give key=value with a key that `flamingo presets show` prints.")
+                raise ConfigError(
+                    f"no setting {path.strip()!r} in preset {self.name!r}",
+                    remedy="Give key=value with a key that `flamingo presets show` prints.",
+                )
             try:
                 target[last] = json.loads(text)
             except json.JSONDecodeError:

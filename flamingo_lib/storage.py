@@ -31,7 +31,9 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
         os.replace(temporary, path)
     except OSError as error:
         raise FlamingoError(
-            f"could not write: {error.strerror or error}", file=path, remedy="Free some space or choose another folder; nothing was changed."
+            f"could not write: {error.strerror or error}",
+            file=path,
+            remedy="Free some space or choose another folder; nothing was changed.",
         ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
@@ -55,7 +57,9 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
             os.rename(temporary, path)
     except OSError as error:
         raise FlamingoError(
-            f"could not write: {error.strerror or error}", file=path, remedy="Free some space or choose another folder; nothing was changed."
+            f"could not write: {error.strerror or error}",
+            file=path,
+            remedy="Free some space or choose another folder; nothing was changed.",
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -79,7 +83,10 @@ def read_json(path: str | os.PathLike) -> Any:
         raise DataError(f"the file is not UTF-8: {error.reason} at byte {error.start}", file=path) from error
     except json.JSONDecodeError as error:
         raise DataError(
-            f"the file is not valid JSON: {error.msg}", file=path, record=f"line {error.lineno}", remedy="Download it again; it may be cut off."
+            f"the file is not valid JSON: {error.msg}",
+            file=path,
+            record=f"line {error.lineno}",
+            remedy="Download it again; it may be cut off.",
         ) from error
 
 

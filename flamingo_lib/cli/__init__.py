@@ -11,7 +11,21 @@ from ..errors import FlamingoError
 
 app = typer.Typer(name="flamingo", help="Response rewriting for visual instruction tuning.", no_args_is_help=True, add_completion=False)
 
-COMMANDS = ("pipeline", "pretrain", "assemble", "train", "evaluate", "presets", "chat", "parity", "scenes", "sources", "distort", "judges", "rewrite")
+COMMANDS = (
+    "pipeline",
+    "pretrain",
+    "assemble",
+    "train",
+    "evaluate",
+    "presets",
+    "chat",
+    "parity",
+    "scenes",
+    "sources",
+    "distort",
+    "judges",
+    "rewrite",
+)
 """Modules of this package, in the order of `flamingo --help`."""
 
 for _name in COMMANDS:
