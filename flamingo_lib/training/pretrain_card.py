@@ -29,7 +29,8 @@ license: apache-2.0
 # clip-tiny
 
 An open_clip model for CLIPScore on rendered Scenes, made by `flamingo pretrain --clip-out`
-(seed {figures["seed"]}, {figures["steps"]:,} steps). Its vision tower starts from OpenFlamingo-tiny's. On unseen scenes, half of them with unseen shape-colour pairs, a true sentence scores
+(seed {figures["seed"]}, {figures["steps"]:,} steps). Its vision tower starts from OpenFlamingo-tiny's.
+On unseen scenes, half of them with unseen shape-colour pairs, a true sentence scores
 higher than the same sentence with one attribute changed in {figures["pairs_ranked_right"]:.1%} of pairs; mean scores (100 x cosine) are
 {figures["mean_score_true"]:.1f} for true and {figures["mean_score_false"]:.1f} for changed sentences.
 """)
