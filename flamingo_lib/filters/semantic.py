@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..judges.nli import contradiction_margin
-from ..records import CAPTION_TASKS, VQA_TASKS, Rewrite
+from ..records import CAPTION_TASKS, VQA_TASKS, Rewrite, Sample
 from .verdict import Outcome, dropped, failed, finite, number, passed
 
 StsScores = Callable[[Sequence[str], Sequence[str]], np.ndarray]
@@ -53,7 +53,7 @@ class NliFilter:
     def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
         """Judge the batch."""
         logits = self.judge(
-            [rewrite.sample.instruction for rewrite in rewrites],
+            [bare_question(rewrite.sample) for rewrite in rewrites],
             [rewrite.sample.raw for rewrite in rewrites],
             [rewrite.final for rewrite in rewrites],
         )
@@ -69,3 +69,9 @@ class NliFilter:
         else:
             verdict = passed(self.name, score, self.margin)
         return Outcome(verdict, {"nli_similarity": values})
+
+
+def bare_question(sample: Sample) -> str:
+    """The question itself: where the instruction also lists the choices, the source says what was asked without them."""
+    question = sample.meta.get("question")
+    return question if isinstance(question, str) and question else sample.instruction

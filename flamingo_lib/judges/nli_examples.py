@@ -1,7 +1,7 @@
 """Examples for the tiny NLI judge, drawn from Scenes with the label known by construction and checked by the truth reader.
 
-An example is a question, an original annotation and a rewrite; the rewrite gives the same answer (entailment), another answer
-or the same of another object (contradiction), or none (neutral). The original need not be true of any scene: the judge must
+An example is a question, an original annotation and a rewrite; the rewrite gives the same answer (entailment), says something
+else instead (contradiction), or nothing at all (neutral). The original need not be true of any scene: the judge must
 not learn what scenes look like, only what texts say.
 """
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Scene, draw_scene
-from ..scenes.language import answer_sentence, details, full_answer, rationale, sentences
-from ..scenes.lexicon import Reference
+from ..scenes.language import answer_sentence, details, full_answer, rationale, reasoning, sentences
+from ..scenes.lexicon import RELATIONS, Reference, capital, reference
 from ..scenes.phrases import CLOSERS, LEADS, OPENERS
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from ..scenes.truth import stated_answer
@@ -38,8 +38,19 @@ REFUSALS = (
     "I do not know the answer.",
 )
 
-KINDS = ("same", "other answer", "other subject", "two answers", "no answer")
-"""How the rewrite was made; what errors are counted by."""
+KINDS = {
+    "same": 0.37,
+    "other answer": 0.25,
+    "other subject": 0.1,
+    "beside the point": 0.11,  # about the right object but not what was asked, or a reason from which no answer follows
+    "torn": 0.06,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
+    "two answers": 0.05,
+    "no answer": 0.06,  # courtesies, refusals
+}
+"""How the rewrite was made, and how often; what errors are counted by."""
+
+CHOICES = ("{} {}?", "{} Is it {}?", "{} Choose from these: {}.", "{} Pick one: {}.", "{} Choose one: {}.")
+"""How a question with choices reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,44 +96,103 @@ def _draw(seed: int, split: str, index: int, attempt: int) -> NliExample | None:
     true = question.answer
     answer = true if random.random() < 0.6 else random.choice(ANSWERS[question.type])
     original = _original(random, scene, question, answer, answer == true)
-    kind = random.choices(KINDS, weights=(0.42, 0.28, 0.12, 0.08, 0.1))[0]
-    body, label = _body(random, question, answer, kind, other)
+    kind = random.choices(list(KINDS), weights=list(KINDS.values()))[0]
+    body = _body(random, scene, question, answer, kind, other)
     if body is None:
         return None
-    rewrite = _dress(random, body, _facts(random, scene if random.random() < 0.7 else other, question))
-    if not _as_meant(question, answer, rewrite, label, kind):
+    facts = [] if kind == "no answer" else _facts(random, scene if random.random() < 0.7 else other, question)
+    rewrite = _dress(random, body, facts)
+    label = _label(question, answer, rewrite, kind)
+    if label is None:
         return None
-    return NliExample(question.text, original, _roughen(random, rewrite), label, kind, question.type)
+    asked = question.text if random.random() < 0.85 else _with_choices(random, question, answer)
+    return NliExample(asked, original, _roughen(random, rewrite), label, kind, question.type)
+
+
+def _with_choices(random: Random, question: Question, answer: str) -> str:
+    """The question as multiple choice, the answer among the choices."""
+    others = [value for value in ANSWERS[question.type] if value != answer]
+    some = [*random.sample(others, min(3, len(others))), answer]
+    if question.type == "side":
+        some += ["above", "below"]
+    random.shuffle(some)
+    listed = " or ".join(some) if len(some) < 3 else ", ".join(some[:-1]) + f", or {some[-1]}"
+    return random.choice(CHOICES).format(question.text, listed)
 
 
 def _original(random: Random, scene: Scene, question: Question, answer: str, is_true: bool) -> str:
-    """The annotation as sources have it: mostly curt, at times a full answer, or followed by a reason."""
+    """The annotation as sources have it: mostly curt, at times a full answer, or followed by reasons."""
     curt = random.choice((answer, answer, answer.capitalize(), f"{answer}."))
     way = random.random()
-    if way < 0.6:
+    if way < 0.55:
         return curt
-    if way < 0.72:
+    if way < 0.65:
         return full_answer(question, answer)
-    reason = rationale(random, scene, question) if is_true else full_answer(question, answer)
-    return f"Answer: {answer}. {reason}" if way < 0.86 else f"{curt.rstrip('.')}. {reason}"
+    count = random.choice((1, 1, 2, 3))
+    reasons = [rationale(random, scene, question) if is_true else full_answer(question, answer) for _ in range(count)]
+    reason = " ".join(reason.rstrip(".") + "." for reason in dict.fromkeys(reasons))
+    return f"Answer: {answer}. {reason}" if way < 0.85 else f"{curt.rstrip('.')}. {reason}"
 
 
-def _body(random: Random, question: Question, answer: str, kind: str, other: Scene) -> tuple[str | None, int]:
-    """The sentence (or none) that answers, and the label it makes."""
-    asked = replace(question, answer=answer)
-    if kind == "same":
-        return answer_sentence(random, asked), ENTAILMENT
+def _body(random: Random, scene: Scene, question: Question, answer: str, kind: str, other: Scene) -> str | None:
+    """The sentence that answers, or should; None if the question has none of this kind."""
     others = [value for value in ANSWERS[question.type] if value != answer]
+    if kind == "same":
+        return _perhaps_yes(random, question, answer_sentence(random, question, answer))
     if kind == "other answer":
-        return answer_sentence(random, asked, random.choice(_near(answer, others, random))), CONTRADICTION
+        return answer_sentence(random, question, random.choice(_near(answer, others, random)))
     if kind == "two answers":
-        both = [answer_sentence(random, asked, value) for value in (answer, random.choice(others))]
+        both = [answer_sentence(random, question, value) for value in (answer, random.choice(others))]
         random.shuffle(both)
-        return " ".join(both), CONTRADICTION
+        return " ".join(both)
     if kind == "other subject":
         moved = _other_subject(random, question)
-        return (answer_sentence(random, replace(moved, answer=answer)), CONTRADICTION) if moved is not None else (None, CONTRADICTION)
-    return random.choice(("", "", random.choice(REFUSALS))), NEUTRAL
+        return answer_sentence(random, moved, answer) if moved is not None else None
+    if kind == "beside the point":
+        return _beside(random, scene if random.random() < 0.8 else other, question)
+    if kind == "torn":
+        return _torn(random, question, answer)
+    return random.choice(("", "", random.choice(REFUSALS)))
+
+
+def _perhaps_yes(random: Random, question: Question, sentence: str) -> str:
+    """At times a stray "Yes," before an answer to a question that is not one of yes or no."""
+    if question.type in ("existence", "relation") or random.random() > 0.06 or not sentence.startswith("The "):
+        return sentence
+    return f"Yes, t{sentence[1:]}"
+
+
+def _beside(random: Random, scene: Scene, question: Question) -> str | None:
+    """A statement about the asked object that answers another question, or a piece of reasoning."""
+    if random.random() < 0.3:
+        said = [sentence for sentence in sentences(reasoning(random, scene)[1]) if sentence not in (*OPENERS, *CLOSERS)]
+        return random.choice(said) if said else None
+    kind = random.choice([kind for kind in ("color", "shape", "size", "position", "side", "relation", "count") if kind != question.type])
+    target = question.target
+    if kind in ("side", "relation"):
+        return _related(random, kind, target, question.anchor or random.choice((target, reference(random.choice(scene.objects)))))
+    return answer_sentence(random, Question(kind, "", "", target), random.choice(ANSWERS[kind]))
+
+
+def _related(random: Random, kind: str, target: Reference, anchor: Reference) -> str:
+    """A plain statement of how two objects lie."""
+    question = Question(kind, "", "", target, anchor, random.choice(RELATIONS))
+    sentence = answer_sentence(random, question, random.choice(("left", "right")) if kind == "side" else "yes")
+    return capital(sentence.removeprefix("Yes, "))
+
+
+def _torn(random: Random, question: Question, answer: str) -> str | None:
+    """A sentence at odds with itself: polarity against statement, or an object that stands beside itself."""
+    if question.type in ("existence", "relation"):
+        opposite = "no" if answer == "yes" else "yes"
+        first, rest = answer_sentence(random, question, opposite).split(",", 1)
+        return f"{'No' if first == 'Yes' else 'Yes'},{rest}"
+    if question.type in ("side", "position"):
+        relation = random.choice(RELATIONS)
+        return answer_sentence(random, Question("relation", "", "", question.target, question.target, relation), "yes").removeprefix(
+            "Yes, "
+        )
+    return None
 
 
 def _near(answer: str, others: list[str], random: Random) -> list[str]:
@@ -169,14 +239,20 @@ def _dress(random: Random, body: str, facts: list[str]) -> str:
     return " ".join(part for part in (*first, *middle, *last) if part) or random.choice(OPENERS)
 
 
-def _as_meant(question: Question, answer: str, rewrite: str, label: int, kind: str) -> bool:
-    """Whether the truth reader finds in the rewrite what it was made to say."""
+def _label(question: Question, answer: str, rewrite: str, kind: str) -> int | None:
+    """What the truth reader makes of the rewrite; None if that is not what it was made to say.
+
+    A rewrite that claims something but does not give the answer contradicts that the original is the answer; one that claims
+    nothing leaves it open.
+    """
     stated = stated_answer(question, rewrite)
-    if label == ENTAILMENT:
-        return stated == answer
-    if kind == "other answer":
-        return stated is not None and stated != answer
-    return stated is None
+    if kind == "same":
+        return ENTAILMENT if stated == answer else None
+    if kind == "no answer":
+        return NEUTRAL if stated is None else None
+    if kind in ("beside the point", "torn"):
+        return ENTAILMENT if stated == answer else CONTRADICTION
+    return CONTRADICTION if stated != answer and (stated is not None) == (kind == "other answer") else None
 
 
 def _roughen(random: Random, text: str) -> str:

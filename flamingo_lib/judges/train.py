@@ -43,7 +43,7 @@ class JudgeTraining:
         bucket: batches that are cut from one pool of examples sorted by length.
     """
 
-    examples: int = 60_000
+    examples: int = 64_000
     test_examples: int = 3_000
     batch_size: int = 32
     learning_rate: float = 2e-3

@@ -140,6 +140,7 @@ _CURT = {
     "relation": {"yes": "yes", "no": "no"},
     "count": {word: str(number) for word, number in NUMBER_WORDS.items()} | {str(number): str(number) for number in range(21)},
 }
+_ANSWERED = re.compile(r"\s*answer: *([^.\n]+)", re.IGNORECASE)
 _LEADING = re.compile(r"^(?:(?:it is|it's|the answer is|answer|to|at|in|on|the|a|an)\b[ :]*)+")
 
 
@@ -244,10 +245,11 @@ def _relation_answers(question: Question, reading: Reading, check_subject: bool)
 def answer_kept(question: Question, raw_answer: str, text: str, check_subject: bool = True) -> bool:
     """Whether `text` answers `question` as `raw_answer` does, about the same subject; no scene is looked at.
 
-    With `check_subject` a sentence about another object ("the yellow triangle is at the top left", asked of a blue circle)
-    does not count.
+    Of a raw answer with its reason ("Answer: left. The star is at the top left.") the answer itself counts. With `check_subject`
+    a sentence about another object ("the yellow triangle is at the top left", asked of a blue circle) does not count.
     """
-    raw = _curt(question.type, raw_answer) or stated_answer(question, raw_answer)
+    first = _ANSWERED.match(raw_answer)
+    raw = _curt(question.type, first[1] if first else raw_answer) or stated_answer(question, raw_answer)
     return raw is not None and stated_answer(question, text, check_subject) == raw
 
 

@@ -154,6 +154,10 @@ def test_the_subject_may_be_left_unchecked():
 def test_raw_answers_may_be_spelled_out():
     assert answer_kept(parse_question("How many circles are there?"), "two", "There are 2 circles.")
     assert not answer_kept(parse_question("How many circles are there?"), "many", "There are 2 circles.")
+    side = parse_question("On which side of the cyan ring is the black square?")
+    reasoned = "Answer: left. The black square is at the top left and the cyan ring is at the middle right."
+    assert answer_kept(side, reasoned, "The black square is to the left of the cyan ring.")
+    assert not answer_kept(side, reasoned, "The black square is to the right of the cyan ring.")
 
 
 def test_recall_and_precision_of_a_paragraph(scene):
