@@ -67,7 +67,17 @@ def test_a_split_and_no_captions(root, tmp_path):
 
 
 def test_drafts_are_compared_with_raw_annotations(root, tmp_path):
-    result = run(root, tmp_path, "--compare", f"vqa-v2={root}/vqa-v2:val", "--compare", f"mscoco-captions={root}/llava-instruct", "--json")
+    result = run(
+        root,
+        tmp_path,
+        "--compare",
+        f"vqa-v2={root}/vqa-v2:val",
+        "--compare",
+        f"mscoco-captions={root}/llava-instruct",
+        "--set",
+        "distortion.noise=0.4",
+        "--json",
+    )
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout.splitlines()[-1])["told_apart"]
     assert {"all", "noise"} <= set(told)

@@ -67,7 +67,7 @@ def test_a_second_run_does_nothing(whole, tmp_path):
 def test_killed_at_random_moments(whole, tmp_path):
     moments, kills = random.Random(0), 0
     for _ in range(60):
-        process = start(tmp_path, sleep=0.04)
+        process = start(tmp_path, sleep=0.1)
         try:
             process.wait(timeout=moments.uniform(0.15, 0.9) if kills < 20 else 60)
         except subprocess.TimeoutExpired:
