@@ -14,6 +14,7 @@ from torch import Tensor
 from ..errors import DataError
 from .cache import RoomyCache
 from .flamingo import FlamingoForConditionalGeneration
+from .lean import lean_step
 from .media import attended_images
 
 COMPACT_BELOW = 0.6
@@ -107,7 +108,7 @@ def generate_batch(
 
 
 class _Stepper:
-    """One forward on one new token a row."""
+    """One forward on one new token a row: without modules where `lean` knows how, else through the model."""
 
     def __init__(self, model, cache, mask, positions, memory, attended, steps: int) -> None:
         self.model, self.cache, self.positions = model, cache, positions
@@ -117,10 +118,12 @@ class _Stepper:
             following = model.next_attended(attended)
             self.memory = memory.select(following[:, 0])
             self.looks = (following > 0).long()
+        self.lean = lean_step(model)
+        self.rotations = None if self.lean is None else self.lean.rotations(int(positions.max()) + steps)
         self.mask = None
         if mask is not None:
             seen = torch.cat([mask.bool(), mask.new_ones(rows, steps, dtype=torch.bool)], dim=1)[:, None, None, :]
-            if model.lang_encoder.config._attn_implementation != "sdpa":  # these add the mask to the scores
+            if self.lean is not None or model.lang_encoder.config._attn_implementation != "sdpa":  # added to the scores
                 seen = torch.zeros(seen.shape, dtype=model.dtype, device=seen.device).masked_fill(~seen, torch.finfo(model.dtype).min)
             self.mask = seen
 
@@ -133,17 +136,24 @@ class _Stepper:
             self.memory, self.looks = self.memory.keep(rows), self.looks[rows]
 
     def __call__(self, new: Tensor) -> Tensor:
-        output = self.model(
-            input_ids=new[:, None],
-            attention_mask=None if self.mask is None else self.mask[..., : self.cache.get_seq_length() + 1],
-            attended_image=self.looks,
-            visual_memory=self.memory,
-            position_ids=self.positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        )
+        mask = None if self.mask is None else self.mask[..., : self.cache.get_seq_length() + 1]
+        if self.lean is not None:
+            place = self.positions[:, 0]
+            rotation = self.rotations[0][place], self.rotations[1][place]
+            looks = None if self.looks is None else self.looks.to(self.model.dtype)
+            logits = self.lean(new, rotation, self.cache, mask, self.memory, looks)
+        else:
+            logits = self.model(
+                input_ids=new[:, None],
+                attention_mask=mask,
+                attended_image=self.looks,
+                visual_memory=self.memory,
+                position_ids=self.positions,
+                past_key_values=self.cache,
+                use_cache=True,
+            ).logits[:, -1]
         self.positions = self.positions + 1
-        return output.logits[:, -1]
+        return logits
 
 
 def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:

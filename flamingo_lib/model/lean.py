@@ -1,0 +1,243 @@
+"""One decoding step without modules: for small language models built as Llama is, where calling modules costs more than computing.
+
+Weights that are read together lie together (queries, keys, values; gate and up), LoRA and tanh gates are multiplied in, and the cache
+is written in place. Whether a language model is built so is asked of its structure, and then of its numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .cache import RoomyCache
+from .flamingo import FlamingoForConditionalGeneration
+from .generate import VisualMemory
+
+LARGEST = 200_000_000
+"""Language-model parameters over which modules cost little and a second copy of the weights would cost memory."""
+
+TOLERANCE = 1e-4
+"""Relative difference of logits at which the numbers count as the same, float32."""
+
+_verdicts: dict[tuple[type, str], bool] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class _Gated:
+    """A gated layer's weights; the tanh gates are in `out` and `down`."""
+
+    norm: nn.LayerNorm
+    query: Tensor
+    out: Tensor
+    ff_norm: nn.LayerNorm
+    up: Tensor
+    down: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """A decoder layer's weights, transposed for `addmm` where they end in a sum."""
+
+    index: int
+    norm: Tensor
+    qkv: tuple[Tensor, Tensor | None]
+    out: Tensor
+    out_bias: Tensor | None
+    ff_norm: Tensor
+    gate_up: tuple[Tensor, Tensor | None]
+    down: Tensor
+    down_bias: Tensor | None
+    gated: _Gated | None
+
+
+class LeanStep:
+    """The weights of a Llama-like Flamingo as one decoding step reads them; made anew for every generation, so never out of date."""
+
+    def __init__(self, model: FlamingoForConditionalGeneration) -> None:
+        base = model.lang_encoder.model
+        first = model.layers[0].decoder_layer
+        attention = first.self_attn
+        self.embedding, self.head = base.embed_tokens, model.lang_encoder.lm_head
+        self.final_norm, self.eps = base.norm.weight, _epsilon(base.norm)
+        self.activation = first.mlp.act_fn
+        self.head_dim, self.scale = attention.head_dim, attention.scaling
+        self.heads = _out_features(attention.q_proj) // self.head_dim
+        self.kv_heads = _out_features(attention.k_proj) // self.head_dim
+        self.rotary = base.rotary_emb
+        self.cross_heads = next(
+            layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
+        )
+        self.layers = [_collect(layer) for layer in model.layers]
+
+    def rotations(self, length: int) -> tuple[Tensor, Tensor]:
+        """Cosine and sine of every position up to `length`, (length, e) each."""
+        positions = torch.arange(length, device=self.final_norm.device)[None]
+        cos, sin = self.rotary(self.final_norm[None, None], positions)
+        return cos[0], sin[0]
+
+    def __call__(self, tokens: Tensor, rotation: tuple[Tensor, Tensor], cache: RoomyCache, mask: Tensor | None, memory: VisualMemory | None,
+                 looks: Tensor | None) -> Tensor:  # fmt: skip
+        """Logits (b, vocabulary) of one more token a row.
+
+        Args:
+            tokens: (b,).
+            rotation: cosine and sine of each row's position, (b, e) each.
+            cache: holds everything before; the new keys and values are added.
+            mask: (b, 1, 1, earlier tokens + 1), added to the scores; None where no row is padded.
+            memory: the images that new tokens look at; None where none does.
+            looks: (b, 1), 1 for rows that look at their image, 0 for the others; None if all do.
+        """
+        rows, e = len(tokens), self.head_dim
+        cos, sin = (x[:, None] for x in rotation)
+        rotated, groups = self.heads + self.kv_heads, self.heads // self.kv_heads
+        x = self.embedding(tokens)
+        for layer in self.layers:
+            if layer.gated is not None:
+                x = self._cross(layer, x, memory, looks)
+            h = F.rms_norm(x, x.shape[-1:], layer.norm, self.eps)
+            qkv = F.linear(h, *layer.qkv).view(rows, -1, e)
+            qk = qkv[:, :rotated]
+            left, right = qk.chunk(2, dim=-1)
+            qk = qk * cos + torch.cat((-right, left), dim=-1) * sin
+            keys, values = cache.layers[layer.index].update(qk[:, self.heads :, None], qkv[:, rotated:, None])
+            query = qk[:, : self.heads].view(rows, self.kv_heads, groups, e)  # heads that share keys stand in a row
+            seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.scale)
+            x = _add(x, seen.reshape(rows, -1), layer.out, layer.out_bias)
+            h = F.rms_norm(x, x.shape[-1:], layer.ff_norm, self.eps)
+            gate, up = F.linear(h, *layer.gate_up).chunk(2, dim=-1)
+            x = _add(x, self.activation(gate) * up, layer.down, layer.down_bias)
+        return self.head(F.rms_norm(x, x.shape[-1:], self.final_norm, self.eps))
+
+    def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> Tensor:
+        gated = layer.gated
+        if memory is not None and memory.images:
+            keys, values = memory.keys_values[layer.index]
+            query = F.linear(gated.norm(x), gated.query).view(len(x), self.cross_heads, 1, -1)
+            seen = F.scaled_dot_product_attention(query, keys, values).reshape(len(x), -1)
+            x = torch.addmm(x, seen if looks is None else seen * looks, gated.out)
+        return torch.addmm(x, F.gelu(F.linear(gated.ff_norm(x), gated.up)), gated.down)
+
+
+def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
+    """A `LeanStep` if the model is small, built as Llama is, and gives the same numbers that way; else None."""
+    language_model = model.lang_encoder
+    if not _built_like_llama(model) or sum(weight.numel() for weight in language_model.parameters()) > LARGEST:
+        return None
+    if next(language_model.parameters()).dtype != torch.float32:
+        return None
+    step = LeanStep(model)
+    key = (type(language_model), language_model.config.to_json_string())
+    if key not in _verdicts:
+        _verdicts[key] = _same_numbers(model, step)
+    return step if _verdicts[key] else None
+
+
+def _built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
+    """Has every module that `LeanStep` reads, and none on the way that it doesn't know."""
+    base = getattr(model.lang_encoder, "model", None)
+    wanted = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
+    if not isinstance(getattr(model.lang_encoder, "lm_head", None), nn.Linear) or {
+        name for name, _ in getattr(base, "named_children", list)()
+    } != {
+        "embed_tokens",
+        "layers",
+        "norm",
+        "rotary_emb",
+    }:
+        return False
+    for layer in model.layers:
+        inner = layer.decoder_layer
+        linears = ({"q_proj", "k_proj", "v_proj", "o_proj"}, {"gate_proj", "up_proj", "down_proj", "act_fn"})
+        if {name for name, _ in inner.named_children()} != wanted:
+            return False
+        for part, names in zip((inner.self_attn, inner.mlp), linears, strict=True):
+            if {name for name, _ in part.named_children()} != names:
+                return False
+            if not all(_effective(child) is not None for name, child in part.named_children() if name != "act_fn"):
+                return False
+    return True
+
+
+@torch.no_grad()
+def _same_numbers(model: FlamingoForConditionalGeneration, step: LeanStep) -> bool:
+    """Decode two tokens both ways."""
+    count = model.config.text_config.num_hidden_layers
+    ids = torch.tensor([[5, 6, 7]], device=model.device).remainder(model.config.text_config.vocab_size)
+    cache = RoomyCache(layers=count, room=3)
+    expected = model(input_ids=ids).logits[:, -1]
+    model(input_ids=ids[:, :2], past_key_values=cache, use_cache=True)
+    cos, sin = step.rotations(3)
+    found = step(ids[:, 2], (cos[2:], sin[2:]), cache, None, None, None)
+    return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max().clamp(min=1.0))
+
+
+def _collect(layer: Any) -> _Layer:
+    inner, cross = layer.decoder_layer, layer.gated_cross_attn_layer
+    attention, mlp = inner.self_attn, inner.mlp
+    out, out_bias = _effective(attention.o_proj)
+    down, down_bias = _effective(mlp.down_proj)
+    gated = None
+    if cross is not None:
+        gated = _Gated(
+            norm=cross.attn.norm,
+            query=cross.attn.to_q.weight,
+            out=(cross.attn.to_out.weight * cross.attn_gate.tanh()).t(),
+            ff_norm=cross.ff[0],
+            up=cross.ff[1].weight,
+            down=(cross.ff[3].weight * cross.ff_gate.tanh()).t(),
+        )
+    return _Layer(
+        index=layer.index,
+        norm=inner.input_layernorm.weight,
+        qkv=_together(attention.q_proj, attention.k_proj, attention.v_proj),
+        out=out.t(),
+        out_bias=out_bias,
+        ff_norm=inner.post_attention_layernorm.weight,
+        gate_up=_together(mlp.gate_proj, mlp.up_proj),
+        down=down.t(),
+        down_bias=down_bias,
+        gated=gated,
+    )
+
+
+def _effective(module: nn.Module) -> tuple[Tensor, Tensor | None] | None:
+    """Weight and bias of a linear, with plain LoRA multiplied in; None for any other module."""
+    if type(module) is nn.Linear:
+        return module.weight, module.bias
+    base = getattr(module, "base_layer", None)
+    adapters = list(getattr(module, "lora_A", ()))
+    if (
+        type(base) is not nn.Linear
+        or len(adapters) != 1
+        or module.merged
+        or getattr(module, "lora_variant", None)
+        or module.disable_adapters
+    ):
+        return None
+    return base.weight + module.get_delta_weight(adapters[0]), base.bias
+
+
+def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
+    weights, biases = zip(*(_effective(module) for module in modules), strict=True)
+    if all(bias is None for bias in biases):
+        return torch.cat(weights), None
+    filled = [
+        torch.zeros(len(weight), device=weight.device) if bias is None else bias for weight, bias in zip(weights, biases, strict=True)
+    ]
+    return torch.cat(weights), torch.cat(filled)
+
+
+def _add(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.addmm(x if bias is None else x + bias, h, weight)
+
+
+def _out_features(module: nn.Module) -> int:
+    return _effective(module)[0].shape[0]
+
+
+def _epsilon(norm: nn.Module) -> float:
+    return float(getattr(norm, "variance_epsilon", getattr(norm, "eps", 1e-6)))
