@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,16 @@ def derive_seed(seed: int, *key: int | str) -> int:
     """A 63-bit integer from `seed` and `key`, stable across machines, processes and Python versions."""
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in key)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def seeder(seed: int, *prefix: int | str) -> Callable[[str], int]:
+    """A faster `derive_seed` for many keys with one beginning: ``seeder(s, *prefix)(key) == derive_seed(s, *prefix, key)``."""
+    text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in prefix), "str:"])
+
+    def derive(key: str) -> int:
+        return int.from_bytes(hashlib.blake2b((text + key).encode(), digest_size=8).digest(), "big") >> 1
+
+    return derive
 
 
 def generator(seed: int, *key: int | str) -> random.Random:

@@ -7,18 +7,22 @@ and forgotten, so that memory holds one record and a buffer. A cut-off file stil
 from __future__ import annotations
 
 import codecs
+import gc
 import gzip
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic_core import from_json
+
 from ..errors import DataError
 
-CHUNK = 1 << 20
-"""Bytes read at a time."""
+CHUNK = 1 << 17
+"""Bytes read at a time: few enough that the records of a block stay in the processor's cache."""
 
 MAX_RECORD = 256 << 20
 """Characters over which a single record is refused."""
@@ -29,7 +33,11 @@ Report = Callable[[str, str], None]
 _scan = json.JSONDecoder(strict=False).scan_once
 _skip = re.compile(r"[ \t\n\r,]*").match
 _blank = re.compile(r"[ \t\n\r]*").match
+_joint = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(\{)[ \t\n\r]*"[^"\\]*"').match
 _undecoded = re.compile("[\udc80-\udcff]").search
+
+MAX_GUESSES = 3
+"""Wrong guesses of where a block of records ends before they are parsed one by one."""
 
 
 def open_bytes(path: str | PathLike) -> IO[bytes]:
@@ -43,6 +51,18 @@ def open_bytes(path: str | PathLike) -> IO[bytes]:
         raise DataError("the file is missing", file=path) from None
     except OSError as error:
         raise DataError(f"the file cannot be read: {error.strerror}", file=path) from error
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Spare Python's cycle collector the work of looking through millions of plain records while they are built."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _CutOff(Exception):
@@ -102,7 +122,8 @@ class _Stream:
             except RecursionError:
                 raise _CutOff("nested too deeply") from None
             else:
-                if end < len(self.text) or self.ended:
+                room = 2 if isinstance(value, (int, float)) else 0  # "1" may be the beginning of "1e+9"
+                if end + room < len(self.text) or self.ended:
                     self.at = end
                     return value
                 place, message, open_string = end, "the file ends", False
@@ -114,15 +135,24 @@ class _Stream:
                 raise _CutOff("the file is cut off in the middle of a record")
             self.fill()
 
-    def items(self) -> Iterator[tuple[int | str, Any, bool]]:
-        """(position or key, value, undamaged) of the array or object that begins here."""
+    def name(self) -> str:
+        """The key that begins here, and on to its value."""
+        key, colon = self.value(), self.peek()
+        if not colon:
+            raise _CutOff("the file is cut off in the middle of a record")
+        if not isinstance(key, str) or colon != ":":
+            raise _CutOff("not valid JSON: a key and a colon were expected")
+        self.at += 1
+        self.peek()
+        return key
+
+    def items(self) -> Iterator[tuple[int | str, list[Any], bool]]:
+        """(first position or key, values, undamaged) of the array or object that begins here, several values of an array at a time."""
         closing = "]" if self.text[self.at] == "[" else "}"
         self.at += 1
-        position = 0
+        position = guesses = 0
         while True:
-            text, at = self.text, _skip(self.text, self.at).end()
-            self.at = at
-            mark = text[at] if at < len(text) else self.peek(_skip)
+            mark = self.peek(_skip)
             if mark == closing:
                 self.at += 1
                 return
@@ -130,25 +160,47 @@ class _Stream:
                 raise _CutOff("the file is cut off after this many records")
             key: int | str = position
             if closing == "}":
-                key = self.value()
-                if not isinstance(key, str) or self.peek() != ":":
-                    raise _CutOff("not valid JSON: a key and a colon were expected")
-                self.at += 1
-                self.peek()
+                key = self.name()
             start, fills = self.at, self.fills
             value = self.value()
             if self.damaged:  # a refill drops what was read, so the value then begins at 0
                 start = start if fills == self.fills else 0
-                yield key, value, _undecoded(self.text, start, self.at) is None
+                yield key, [value], _undecoded(self.text, start, self.at) is None
             else:
-                yield key, value, True
+                yield key, [value], True
             position += 1
+            if closing == "]" and mark == "{" and guesses < MAX_GUESSES and not self.damaged:
+                values = self.block()
+                guesses += values is None
+                if values:
+                    yield position, values, True
+                    position += len(values)
+
+    def block(self) -> list[Any] | None:
+        """The objects that follow in the buffer, parsed in one go; empty if there is only one, None if a guess was wrong.
+
+        The text between the object just read and the next, with that one's first key, tells how objects are joined; the last
+        such joint in the buffer is taken for the end of a whole object. If it isn't (a nested object looks the same), what stands
+        before it is no list and does not parse, so a wrong guess is never believed.
+        """
+        joint = _joint(self.text, self.at)
+        if joint is None:
+            return []  # the next record has not been read yet
+        end = self.text.rfind(self.text[self.at - 1 : joint.end()], self.at)
+        if end <= self.at:
+            return []
+        try:
+            values = from_json(f"[{self.text[joint.start(1) : end + 1]}]", cache_strings="keys")
+        except ValueError:
+            return None
+        self.at = end + 1
+        return values
 
 
-def read_items(
+def read_blocks(
     path: str | PathLike, sections: Collection[str] | None = None, report: Report | None = None
-) -> Iterator[tuple[str, int | str, Any]]:
-    """Yield ``(section, key, record)`` of a JSON file, one record in memory at a time.
+) -> Iterator[tuple[str, int | str, list[Any]]]:
+    """Yield ``(section, key of the first, records)`` of a JSON file, a buffer's worth of records in memory at a time.
 
     Args:
         path: a ``.json`` or ``.json.gz`` file.
@@ -179,10 +231,10 @@ def read_items(
         where, last = "", "the beginning"
         try:
             if first == "[" or sections is None:
-                for key, value, whole in stream.items():
-                    last = str(key)
+                for key, values, whole in stream.items():
+                    last = str(key) if isinstance(key, str) else str(key + len(values) - 1)
                     if whole:
-                        yield "", key, value
+                        yield "", key, values
                     else:
                         bad(last, "not UTF-8")
                 return
@@ -190,22 +242,31 @@ def read_items(
             while (mark := stream.peek(_skip)) != "}":
                 if not mark:
                     raise _CutOff("the file is cut off between records")
-                where = stream.value()
-                if not isinstance(where, str) or stream.peek() != ":":
-                    raise _CutOff("not valid JSON: a key and a colon were expected")
-                stream.at += 1
+                where = stream.name()
                 if stream.peek() in ("[", "{"):
                     wanted = where in sections
-                    for key, value, whole in stream.items():
-                        last = f"{where} {key}"
+                    for key, values, whole in stream.items():
+                        last = f"{where} {key if isinstance(key, str) else key + len(values) - 1}"
                         if wanted and whole:
-                            yield where, key, value
+                            yield where, key, values
                         elif wanted:
                             bad(last, "not UTF-8")
                 else:
                     stream.value()
         except _CutOff as error:
             bad(f"after {last}", str(error))
+
+
+def read_items(
+    path: str | PathLike, sections: Collection[str] | None = None, report: Report | None = None
+) -> Iterator[tuple[str, int | str, Any]]:
+    """As `read_blocks`, one ``(section, key, record)`` at a time."""
+    for section, key, values in read_blocks(path, sections, report):
+        if isinstance(key, str):
+            yield section, key, values[0]
+        else:
+            for place, value in enumerate(values, start=key):
+                yield section, place, value
 
 
 def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..seeding import derive_seed
+from collections.abc import Callable
+
+from ..seeding import seeder
 
 POOLS: dict[str, tuple[str, ...]] = {
     "caption": (
@@ -168,10 +170,15 @@ POOLS: dict[str, tuple[str, ...]] = {
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+def wordings(pool: str, seed: int) -> Callable[[str], str]:
+    """A function from a record's key to the wording of `pool` that falls to it under `seed`, its braces unfilled."""
+    choices, derive = POOLS[pool], seeder(seed, pool)
+    return lambda key: choices[derive(key) % len(choices)]
+
+
 def wording(pool: str, *, seed: int, key: str, **values: str) -> str:
     """The wording of `pool` that falls to `key` under `seed`, with `values` filled in."""
-    choices = POOLS[pool]
-    chosen = choices[derive_seed(seed, pool, key) % len(choices)]
+    chosen = wordings(pool, seed)(key)
     return chosen.format(**values) if values else chosen
 
 

@@ -7,9 +7,10 @@ whatever is wrong with that record is written to the quarantine with a reason, a
 from __future__ import annotations
 
 import glob
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path, PurePosixPath
+from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..records import Box, Sample, Turn
 from ..storage import Quarantine
 from . import json_stream
 from .images import probe, resolve
-from .prompts import wording
+from .prompts import wordings
 from .row import SourceRow
 
 SIZES_KEPT = 65_536
@@ -29,10 +30,36 @@ class BadRecord(Exception):
     """A record that cannot be used; the text says why. It never leaves a `Reading`."""
 
 
+RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError)
+"""What work on one record may raise if the record is at fault."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a record is put aside, in words."""
+    if isinstance(error, BadRecord):
+        return str(error)
+    if isinstance(error, DataError):
+        return f"{error.what}: {error.file}" if error.file is not None else error.what
+    if isinstance(error, KeyError):
+        return f"a field is missing: {error.args[0] if error.args else '?'}"
+    return f"malformed: {error}"
+
+
 def variants(place: str) -> list[str]:
     """``a/|b/|c`` as ``a/b/c``, ``b/c``, ``c``."""
     parts = place.split("|")
     return ["".join(parts[start:]) for start in range(len(parts))]
+
+
+def fill_known(place: str, values: Mapping[str, Any]) -> str:
+    """`place` with those of its braces filled in that `values` knows."""
+    parts = []
+    for literal, field, spec, _ in Formatter().parse(place):
+        parts.append(literal.replace("{", "{{").replace("}", "}}"))
+        if field is not None:
+            brace = "{" + field + (f":{spec}" if spec else "") + "}"
+            parts.append(brace.format_map(values).replace("{", "{{").replace("}", "}}") if field in values else brace)
+    return "".join(parts)
 
 
 class Locator:
@@ -116,6 +143,9 @@ class Reading:
         self._seen = seen
         self._sizes: dict[str, tuple[int, int]] = {}
         self._file = self._key = ""
+        self._official_image = fill_known(variants(row.images[0])[0] if row.images else "", self.values).format
+        self._prefix = f"{row.name}/{split}/"
+        self._wordings: dict[str, Callable[[str], str]] = {}
 
     # files
 
@@ -148,6 +178,15 @@ class Reading:
         else:
             yield from json_stream.read_items(path, sections, report)
 
+    def blocks(self, file: str, sections: Collection[str]) -> Iterator[tuple[str, int | str, list[Any]]]:
+        """As `items`, many records at a time, for the largest files; the reader counts them in `total` itself."""
+
+        def report(record: str, reason: str) -> None:
+            self.total += 1
+            self.put_aside(file, record, reason)
+
+        yield from json_stream.read_blocks(resolve(self.root, file), sections, report)
+
     def lines(self, file: str) -> Iterator[tuple[int, str]]:
         """(number, text) of a text file's lines that are not blank."""
 
@@ -174,36 +213,32 @@ class Reading:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        if kind is None:
+        if not isinstance(error, RECORD_ERRORS):
             return False
-        if issubclass(kind, BadRecord):
-            reason = str(error)
-        elif issubclass(kind, DataError):
-            reason = f"{error.what}: {error.file}" if error.file is not None else error.what
-        elif issubclass(kind, KeyError):
-            reason = f"a field is missing: {error.args[0] if error.args else '?'}"
-        elif issubclass(kind, (TypeError, ValueError, IndexError, AttributeError)):
-            reason = f"malformed: {error}"
-        else:
-            return False
-        self.put_aside(self._file, self._key, reason)
+        self.put_aside(self._file, self._key, reason_of(error))
         return True
+
+    def reject(self, file: str, record: str | int, error: Exception) -> None:
+        """Count a record that a reader's own ``except RECORD_ERRORS`` caught, and put it aside."""
+        self.total += 1
+        self.put_aside(file, record, reason_of(error))
 
     # parts of a sample
 
     def wording(self, pool: str, key: str | int, **values: str) -> str:
         """An instruction of `pool`, chosen by the seed and the record's key."""
-        return wording(pool, seed=self.seed, key=f"{self.row.name}/{self.split}/{key}", **values)
+        pick = self._wordings.get(pool) or self._wordings.setdefault(pool, wordings(pool, self.seed))
+        chosen = pick(f"{self._prefix}{key}")
+        return chosen.format(**values) if values else chosen
 
     def image(self, **values: Any) -> str:
         """The path of an image, relative to the root; a missing one is a bad record."""
         for value in values.values():
-            if isinstance(value, str) and (value.startswith("/") or ".." in value.replace("\\", "/").split("/")):
+            if value.__class__ is str and (".." in value or value[:1] == "/") and leaves_root(value):
                 raise BadRecord(f"the image path leaves the root: {value}")
-        values = {**self.values, **values}
         if not self.check_images:
-            return variants(self.row.images[0])[0].format_map(values)
-        return self.locator.image(self.row.images, values)
+            return self._official_image(**values)
+        return self.locator.image(self.row.images, {**self.values, **values})
 
     def size(self, path: str) -> tuple[int, int]:
         """Width and height of an image in pixels, after making sure that it can be used."""
@@ -226,42 +261,53 @@ class Reading:
         **meta: Any,
     ) -> Sample:
         """A `Sample` with its id, after the checks that every source shares; raises `BadRecord`."""
-        raw, instruction = raw.strip(), instruction.strip()
+        raw = raw.strip()
+        instruction = instruction.strip()
         if not raw:
             hint = " (the makers publish no answers of this split)" if self.split in self.row.unlabelled else ""
             raise BadRecord("empty annotation" + hint)
         if not instruction:
             raise BadRecord("empty instruction")
-        for text in (raw, instruction):
+        if not (raw.isascii() and instruction.isascii()):
             try:
-                text.encode()
+                (raw + instruction).encode()
             except UnicodeEncodeError:
                 raise BadRecord("not UTF-8: half of a surrogate pair") from None
-        for path in images:
-            if self.check_images:
+        if self.check_images:
+            for path in images:
                 self.size(path)
+        meta["split"] = self.split
+        name = f"{self._prefix}{key}"
+        number = hash(name)
+        if number in self._seen:
+            name = self._unique(name)
+        self._seen.add(number)
         return Sample(
-            id=self._unique(f"{self.row.name}/{self.split}/{key}"),
-            source=self.row.name,
-            task=task or self.row.task,
-            images=tuple(images),
-            instruction=instruction,
-            raw=raw,
-            boxes=tuple(boxes),
-            turns=tuple(turns),
-            meta=MappingProxyType({"split": self.split, **meta}),
+            name,
+            self.row.name,
+            task or self.row.task,
+            tuple(images),
+            instruction,
+            raw,
+            tuple(boxes),
+            tuple(turns),
+            MappingProxyType(meta),
         )
 
     def _unique(self, name: str) -> str:
-        if hash(name) not in self._seen:
-            self._seen.add(hash(name))
-            return name
+        """A name for a second record of one id, where the makers' ids repeat."""
         if not self.row.ids_repeat:
             raise BadRecord(f"duplicate id: {name}")
         number = 2
         while hash(f"{name}~{number}") in self._seen:
             number += 1
-        return self._unique(f"{name}~{number}")
+        self._seen.add(hash(f"{name}~{number}"))
+        return f"{name}~{number}"
+
+
+def leaves_root(path: str) -> bool:
+    """True if a relative path, by its text alone, would lead out of its folder."""
+    return path.startswith("/") or ".." in path.replace("\\", "/").split("/")
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:
