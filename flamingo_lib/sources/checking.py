@@ -12,7 +12,7 @@ from ..records import Sample, to_json
 from ..storage import Quarantine
 from .catalog import find_row
 from .loading import load_source, splits_found
-from .reading import Locator, variants
+from .places import Locator, variants
 
 SHOWN = 3
 """Samples kept of a check."""

@@ -7,6 +7,7 @@ A path in a record is relative to the source's root. `archive.zip@inner/name.jpg
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections.abc import Sequence
 from os import PathLike
@@ -35,15 +36,28 @@ class ImageError(DataError):
     """A picture that is missing, broken, too large, or outside its root."""
 
 
+LINK_TARGETS = "FLAMINGO_IMAGE_ROOTS"
+"""Environment variable: folders outside a root, joined by the system's path separator, to which links inside it may lead."""
+
+
 def resolve(root: str | PathLike, path: str) -> Path:
-    """The file that `path`, relative to `root`, stands for; `ImageError` if it leaves `root`, also by a link."""
+    """The file that `path`, relative to `root`, stands for; `ImageError` if it leaves `root`, also by a link (but see `LINK_TARGETS`)."""
     if not path or "\0" in path:
         raise ImageError("the image path is empty or not a path", record=repr(path))
     base = Path(root).resolve()
     target = (base / path).resolve()
-    if target != base and base not in target.parents:
-        raise ImageError("the image path leaves the root", file=path, remedy=f"Put the image inside {base}, or give a root that holds it.")
-    return target
+    if target == base or base in target.parents:
+        return target
+    by_link = not leaves(path)
+    if by_link and any(Path(folder).resolve() in target.parents for folder in os.environ.get(LINK_TARGETS, "").split(os.pathsep) if folder):
+        return target
+    remedy = f"Put the image inside {base}" + (f", or name the folder that the link leads to in {LINK_TARGETS}." if by_link else ".")
+    raise ImageError("the image path leaves the root", file=path, remedy=remedy)
+
+
+def leaves(path: str) -> bool:
+    """True if a relative path, by its text alone, would lead out of its folder."""
+    return path.startswith("/") or ".." in path.replace("\\", "/").split("/")
 
 
 def _open(root: str | PathLike, path: str) -> tuple[BinaryIO, str]:

@@ -1,4 +1,4 @@
-"""Reading annotation files piece by piece: JSON of any size, JSON lines, text lines.
+"""Reading annotation files piece by piece: JSON of any size.
 
 `json.load` holds a whole file as objects, several times its size. Here each record is parsed by the same C scanner, handed on,
 and forgotten, so that memory holds one record and a buffer. A cut-off file still gives every whole record before the cut.
@@ -267,39 +267,3 @@ def read_items(
         else:
             for place, value in enumerate(values, start=key):
                 yield section, place, value
-
-
-def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:
-    """Yield ``(line number, text)`` of a UTF-8 text file without line ends, skipping blank lines."""
-    path = Path(path)
-    with open_bytes(path) as file:
-        try:
-            for number, line in enumerate(file, start=1):
-                try:
-                    text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                except UnicodeDecodeError:
-                    if report is None:
-                        raise DataError("not UTF-8", file=path, record=f"line {number}") from None
-                    report(f"line {number}", "not UTF-8")
-                    continue
-                if text.strip():
-                    yield number, text
-        except (EOFError, OSError, gzip.zlib.error) as error:
-            raise DataError(f"the compressed file is cut off or broken: {error}", file=path) from error
-
-
-def read_json_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[str, int | str, Any]]:
-    """As `read_items`, of a file with one JSON value a line; a file that is one JSON list is read as that."""
-    path = Path(path)
-    with open_bytes(path) as file:
-        head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
-    if head.startswith(b"["):
-        yield from read_items(path, None, report)
-        return
-    for number, text in read_lines(path, report):
-        try:
-            yield "", number, json.loads(text, strict=False)
-        except (ValueError, RecursionError) as error:
-            if report is None:
-                raise DataError(f"not valid JSON: {error}", file=path, record=f"line {number}") from error
-            report(f"line {number}", f"not valid JSON: {error}")

@@ -12,7 +12,8 @@ from ..records import Sample
 from ..storage import Quarantine
 from .catalog import find_row
 from .formats import READERS
-from .reading import Locator, Reading
+from .places import Locator
+from .reading import Reading
 from .row import SourceRow
 
 log = logging.getLogger(__name__)

@@ -6,28 +6,21 @@ whatever is wrong with that record is written to the quarantine with a reason, a
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from os import PathLike
-from pathlib import Path, PurePosixPath
-from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
 from ..errors import DataError
 from ..records import Box, Sample, Turn
 from ..storage import Quarantine
-from . import json_stream
-from .images import probe, resolve
+from . import json_lines, json_stream
+from .images import leaves, probe
+from .places import BadRecord, Locator, fill_known, variants
 from .prompts import wordings
 from .row import SourceRow
 
 SIZES_KEPT = 65_536
 """Image sizes remembered in a pass, so that the many questions about one image look at its file once."""
-
-
-class BadRecord(Exception):
-    """A record that cannot be used; the text says why. It never leaves a `Reading`."""
 
 
 RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError)
@@ -43,71 +36,6 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return f"a field is missing: {error.args[0] if error.args else '?'}"
     return f"malformed: {error}"
-
-
-def variants(place: str) -> list[str]:
-    """``a/|b/|c`` as ``a/b/c``, ``b/c``, ``c``."""
-    parts = place.split("|")
-    return ["".join(parts[start:]) for start in range(len(parts))]
-
-
-def fill_known(place: str, values: Mapping[str, Any]) -> str:
-    """`place` with those of its braces filled in that `values` knows."""
-    parts = []
-    for literal, field, spec, _ in Formatter().parse(place):
-        parts.append(literal.replace("{", "{{").replace("}", "}}"))
-        if field is not None:
-            brace = "{" + field + (f":{spec}" if spec else "") + "}"
-            parts.append(brace.format_map(values).replace("{", "{{").replace("}", "}}") if field in values else brace)
-    return "".join(parts)
-
-
-class Locator:
-    """Finds the files of a row under `root`, in the official place or slightly off it."""
-
-    def __init__(self, root: str | PathLike) -> None:
-        self.root = Path(root)
-        if not self.root.is_dir():
-            raise DataError(
-                "the folder of the dataset is missing", file=self.root, remedy="Give the folder that holds the downloaded files."
-            )
-        folders = (entry.name for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-        self.prefixes = ["", *sorted(f"{name}/" for name in folders)[:64]]
-        self._best: dict[str, str] = {}
-
-    def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a value."""
-        try:
-            filled = [variant for place in places for variant in variants(place.format_map(values))]
-        except KeyError:  # a place that depends on the record, such as one annotation file an image
-            return []
-        for prefix in self.prefixes:
-            for variant in filled:
-                path = prefix + variant
-                if "*" in path:
-                    pattern = "*".join(glob.escape(part) for part in path.split("*"))
-                    found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
-                    if found:
-                        return found
-                elif (self.root / path).is_file():
-                    return [path]
-        return []
-
-    def image(self, places: Sequence[str], values: Mapping[str, Any]) -> str:
-        """The path of an image, relative to the root; where the last one was found is looked first."""
-        key = places[0]
-        if key in self._best:
-            path = self._best[key].format_map(values)
-            if (self.root / path).is_file():
-                return path
-        for prefix in self.prefixes:
-            for place in places:
-                for variant in variants(place):
-                    path = prefix + variant.format_map(values)
-                    if (self.root / path).is_file():
-                        self._best[key] = prefix.replace("{", "{{").replace("}", "}}") + variant
-                        return path
-        raise BadRecord(f"the image is missing: {variants(places[0])[0].format_map(values)}")
 
 
 class Reading:
@@ -167,14 +95,14 @@ class Reading:
 
     def items(self, file: str, sections: Collection[str] | None = None, *, lines: bool = False) -> Iterator[tuple[str, int | str, Any]]:
         """(section, key, record) of a JSON file (`json_stream`); what cannot be read goes to the quarantine."""
-        path = resolve(self.root, file)
+        path = self.root / file
 
         def report(record: str, reason: str) -> None:
             self.total += 1
             self.put_aside(file, record, reason)
 
         if lines:
-            yield from json_stream.read_json_lines(path, report)
+            yield from json_lines.read_json_lines(path, report)
         else:
             yield from json_stream.read_items(path, sections, report)
 
@@ -185,7 +113,7 @@ class Reading:
             self.total += 1
             self.put_aside(file, record, reason)
 
-        yield from json_stream.read_blocks(resolve(self.root, file), sections, report)
+        yield from json_stream.read_blocks(self.root / file, sections, report)
 
     def lines(self, file: str) -> Iterator[tuple[int, str]]:
         """(number, text) of a text file's lines that are not blank."""
@@ -194,7 +122,7 @@ class Reading:
             self.total += 1
             self.put_aside(file, record, reason)
 
-        yield from json_stream.read_lines(resolve(self.root, file), report)
+        yield from json_lines.read_lines(self.root / file, report)
 
     # records
 
@@ -231,12 +159,15 @@ class Reading:
         chosen = pick(f"{self._prefix}{key}")
         return chosen.format(**values) if values else chosen
 
-    def image(self, **values: Any) -> str:
-        """The path of an image, relative to the root; a missing one is a bad record."""
+    def image(self, *, look: bool = False, **values: Any) -> str:
+        """The path of an image, relative to the root; a missing one is a bad record.
+
+        Without a check of images this is the official place unseen, unless `look` asks to find it, as its size is needed.
+        """
         for value in values.values():
-            if value.__class__ is str and (".." in value or value[:1] == "/") and leaves_root(value):
+            if value.__class__ is str and (".." in value or value[:1] == "/") and leaves(value):
                 raise BadRecord(f"the image path leaves the root: {value}")
-        if not self.check_images:
+        if not (self.check_images or look):
             return self._official_image(**values)
         return self.locator.image(self.row.images, {**self.values, **values})
 
@@ -303,11 +234,6 @@ class Reading:
             number += 1
         self._seen.add(hash(f"{name}~{number}"))
         return f"{name}~{number}"
-
-
-def leaves_root(path: str) -> bool:
-    """True if a relative path, by its text alone, would lead out of its folder."""
-    return path.startswith("/") or ".." in path.replace("\\", "/").split("/")
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.sources import json_stream
-from flamingo_lib.sources.json_stream import read_blocks, read_items, read_json_lines, read_lines
+from flamingo_lib.sources.json_lines import read_json_lines, read_lines
+from flamingo_lib.sources.json_stream import read_blocks, read_items
 
 scalars = (
     st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12)

@@ -144,7 +144,7 @@ def ai2d(reading: Reading) -> Iterator[Sample]:
         for place, (question, record) in enumerate(questions.items()):
             with reading.keep(file, record.get("questionId", place) if isinstance(record, dict) else place):
                 choices = [str(choice) for choice in record["answerTexts"]]
-                image = reading.image(stem=stem)
+                image = reading.image(look=bool(record.get("abcLabel")), stem=stem)
                 mark = _label_mark(reading, file, image) if record.get("abcLabel") else None
                 if record.get("abcLabel") and mark is None:
                     raise BadRecord("a question about letters in the diagram, but its annotation is missing")

@@ -84,7 +84,7 @@ def dota(reading: Reading) -> Iterator[Sample]:
     for file in files:
         name = file.rpartition("/")[2].removesuffix(".txt")
         with reading.keep(file, name):
-            image = reading.image(id=name)
+            image = reading.image(look=True, id=name)
             width, height = reading.size(image)
             boxes = []
             for number, line in reading.lines(file):

@@ -14,7 +14,7 @@ KINDS = ("local", "looktwice")
 
 
 def _image(reading: Reading, image_id: str) -> str:
-    return reading.image(id=image_id)
+    return reading.image(look=True, id=image_id)
 
 
 def _point(reading: Reading, key: str, image: str, question: str, answer: Any, point: dict[str, Any], **meta: Any) -> Sample:

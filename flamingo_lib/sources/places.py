@@ -1,0 +1,81 @@
+"""Where the files of a dataset lie: the official places, and how copies usually differ from them."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path, PurePosixPath
+from string import Formatter
+from typing import Any
+
+from ..errors import DataError
+
+
+class BadRecord(Exception):
+    """A record that cannot be used; the text says why. It never leaves a `Reading`."""
+
+
+def variants(place: str) -> list[str]:
+    """``a/|b/|c`` as ``a/b/c``, ``b/c``, ``c``."""
+    parts = place.split("|")
+    return ["".join(parts[start:]) for start in range(len(parts))]
+
+
+def fill_known(place: str, values: Mapping[str, Any]) -> str:
+    """`place` with those of its braces filled in that `values` knows."""
+    parts = []
+    for literal, field, spec, _ in Formatter().parse(place):
+        parts.append(literal.replace("{", "{{").replace("}", "}}"))
+        if field is not None:
+            brace = "{" + field + (f":{spec}" if spec else "") + "}"
+            parts.append(brace.format_map(values).replace("{", "{{").replace("}", "}}") if field in values else brace)
+    return "".join(parts)
+
+
+class Locator:
+    """Finds the files of a row under `root`, in the official place or slightly off it."""
+
+    def __init__(self, root: str | PathLike) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise DataError(
+                "the folder of the dataset is missing", file=self.root, remedy="Give the folder that holds the downloaded files."
+            )
+        folders = (entry.name for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        self.prefixes = ["", *sorted(f"{name}/" for name in folders)[:64]]
+        self._best: dict[str, str] = {}
+
+    def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a value."""
+        try:
+            filled = [variant for place in places for variant in variants(place.format_map(values))]
+        except KeyError:  # a place that depends on the record, such as one annotation file an image
+            return []
+        for prefix in self.prefixes:
+            for variant in filled:
+                path = prefix + variant
+                if "*" in path:
+                    pattern = "*".join(glob.escape(part) for part in path.split("*"))
+                    found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
+                    if found:
+                        return found
+                elif (self.root / path).is_file():
+                    return [path]
+        return []
+
+    def image(self, places: Sequence[str], values: Mapping[str, Any]) -> str:
+        """The path of an image, relative to the root; where the last one was found is looked first."""
+        key = places[0]
+        if key in self._best:
+            path = self._best[key].format_map(values)
+            if (self.root / path).is_file():
+                return path
+        for prefix in self.prefixes:
+            for place in places:
+                for variant in variants(place):
+                    path = prefix + variant.format_map(values)
+                    if (self.root / path).is_file():
+                        self._best[key] = prefix.replace("{", "{{").replace("}", "}}") + variant
+                        return path
+        raise BadRecord(f"the image is missing: {variants(places[0])[0].format_map(values)}")
