@@ -163,6 +163,8 @@ class FiltersConfig(Frozen):
     sts_min: float = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
     nli_margin_max: float = Field(0.0, description="lead of the contradiction logit over the others above which answers are dropped")
     clip_score_min: float = Field(17.0, description="CLIPScore under which a paragraph is taken away")
+    sts_min_by_task: dict[str, float] = Field(default_factory=dict, description="tasks with a threshold other than sts_min")
+    clip_score_min_by_task: dict[str, float] = Field(default_factory=dict, description="tasks with a threshold other than clip_score_min")
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
 

@@ -94,7 +94,11 @@ def calibrate_filters(
         kept, dropped = percent(row["faithful_kept"]), percent(row["faulty_dropped"])
         print(f"{name:<5} threshold {row['threshold']} (was {row['before']}): keeps {kept} of {row['faithful']} faithful rewrites,")
         print(f"      drops {dropped} of {row['faulty']} faulty ones; AUC {row['auc']}")
-    print("\nuse them with " + " ".join(f"--set filters.{key}={value}" for key, value in report["settings"].items()))
+        for task, own in row.get("by_task", {}).items():
+            counts = f"{own['faithful']} faithful, {own['faulty']} faulty"
+            print(f"      {task}: {own['threshold']}, drops {percent(own['faulty_dropped'])} ({counts}; AUC {own['auc']})")
+    chosen_settings = [f"--set 'filters.{key}={json.dumps(value)}'" for key, value in report["settings"].items()]
+    print("\nuse them with " + " ".join(chosen_settings))
     if check:
         print("\n" + quality_text(report["quality"]))
 

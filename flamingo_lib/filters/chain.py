@@ -48,11 +48,11 @@ def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | 
         elif name == "preamble":
             filters.append(PreambleFilter())
         elif name == "sts":
-            filters.append(StsFilter(judge, config.sts_min))
+            filters.append(StsFilter(judge, config.sts_min, config.sts_min_by_task))
         elif name == "nli":
             filters.append(NliFilter(judge, config.nli_margin_max))
         elif name == "clip":
-            filters.append(ParagraphFilter(judge, config.clip_score_min, images))
+            filters.append(ParagraphFilter(judge, config.clip_score_min, images, config.clip_score_min_by_task))
         else:
             raise ConfigError(f"there is no filter {name!r}", remedy=f"filters.chain may hold {', '.join((*RULES, *NEEDS))}.")
     return filters

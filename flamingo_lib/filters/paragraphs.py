@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DataError
 from ..judges.segments import split_paragraphs
 from ..records import CAPTION_TASKS, Rewrite, Sample
+from .semantic import NOTHING
 from .verdict import Outcome, dropped, failed, finite, number, passed
 
 if TYPE_CHECKING:
@@ -29,13 +30,22 @@ class ParagraphFilter:
         judge: images and paragraphs to scores, such as `ClipScoreJudge`.
         minimum: the threshold.
         images: opens the images of a sample.
+        by_task: thresholds of tasks that have their own.
         chunk: records whose images are held in memory together.
     """
 
     name, tasks = "clip", CAPTION_TASKS
 
-    def __init__(self, judge: ParagraphScores, minimum: float, images: SampleImages, chunk: int = 64) -> None:
-        self.judge, self.minimum, self.images, self.chunk = judge, minimum, images, chunk
+    def __init__(
+        self,
+        judge: ParagraphScores,
+        minimum: float,
+        images: SampleImages,
+        by_task: Mapping[str, float] = NOTHING,
+        *,
+        chunk: int = 64,
+    ) -> None:
+        self.judge, self.minimum, self.images, self.by_task, self.chunk = judge, minimum, images, by_task, chunk
 
     def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
         """Judge the batch."""
@@ -63,25 +73,26 @@ class ParagraphFilter:
         texts = [split_paragraphs(rewrites[index].final) for index in usable]
         scores = self.judge([opened[_picture(rewrites[index].sample)] for index in usable], texts) if usable else []
         for index, paragraphs, values in zip(usable, texts, scores, strict=True):
-            outcomes[index] = self._outcome(paragraphs, [number(value) for value in values])
+            outcomes[index] = self._outcome(rewrites[index].sample.task, paragraphs, [number(value) for value in values])
         return [outcomes[index] for index in range(len(rewrites))]
 
-    def _outcome(self, paragraphs: list[str], scores: list[float]) -> Outcome:
+    def _outcome(self, task: str, paragraphs: list[str], scores: list[float]) -> Outcome:
+        minimum = self.by_task.get(task, self.minimum)
         if not finite(*scores):
             return failed(self.name, f"its scores are {scores}")
         if not paragraphs:
-            return Outcome(dropped(self.name, "no paragraph speaks of the image", None, self.minimum))
-        stay = [index for index, score in enumerate(scores) if score >= self.minimum]
+            return Outcome(dropped(self.name, "no paragraph speaks of the image", None, minimum))
+        stay = [index for index, score in enumerate(scores) if score >= minimum]
         gone = [[scores[index], paragraphs[index]] for index in range(len(paragraphs)) if index not in stay]
         numbers = {"paragraph_clip_scores": [scores[index] for index in stay], "filtered_paragraphs": gone}
         best = max(scores)
         if not stay:
-            return Outcome(dropped(self.name, "no paragraph speaks of the image", best, self.minimum), numbers)
+            return Outcome(dropped(self.name, "no paragraph speaks of the image", best, minimum), numbers)
         if not gone:
-            return Outcome(passed(self.name, best, self.minimum), numbers)
+            return Outcome(passed(self.name, best, minimum), numbers)
         edit = "\n\n".join(paragraphs[index] for index in stay)
         reason = f"{len(gone)} of {len(paragraphs)} paragraphs taken away"
-        return Outcome(passed(self.name, best, self.minimum, reason, edit), numbers)
+        return Outcome(passed(self.name, best, minimum, reason, edit), numbers)
 
 
 def _picture(sample: Sample) -> tuple:

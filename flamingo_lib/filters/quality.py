@@ -17,11 +17,11 @@ AIMS_AT = {
     "change": "unchanged",
     "repetition": "repeated",
     "preamble": "leaked",
-    "sts": "hallucinated",
+    "sts": "untrue",
     "nli": "answer changed",
-    "clip": "hallucinated",
+    "clip": "untrue",
 }
-"""The fault that each filter is there for; of the length filter, any fault counts."""
+"""What each filter is there for ("untrue": hallucinated or off topic); of the length filter, any fault counts."""
 
 
 def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, Any]:

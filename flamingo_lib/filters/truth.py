@@ -7,14 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ..errors import DataError
-from ..records import VQA_TASKS, Sample
+from ..records import CAPTION_TASKS, VQA_TASKS, Sample
 from ..scenes.changes import check_change
+from ..scenes.graph import Scene
 from ..scenes.index import TruthIndex
 from ..scenes.questions import Question, parse_question
-from ..scenes.truth import answer_kept, check
+from ..scenes.truth import answer_kept, check, claims
 from ..sources.boxes import BOX_PREAMBLE
 
-FAULTS = ("answer changed", "hallucinated", "unchanged", "repeated", "leaked")
+FAULTS = ("answer changed", "hallucinated", "off topic", "unchanged", "repeated", "leaked")
 
 _WORDS = re.compile(r"\w+")
 
@@ -26,6 +27,7 @@ class Truth:
     Attributes:
         answer_changed: of VQA samples that ask a Scenes question: it does not give the raw answer of the asked object; else None.
         hallucinated: it claims something that the scene does not bear out.
+        off_topic: of captions and the like: it names nothing that is in the picture (of a change: it does not tell it).
         unchanged: it has the words of the annotation, no more and no fewer.
         repeated: it says a sentence more than twice, or one phrase of up to six words three times in a row.
         leaked: parts of the prompt stand in it.
@@ -34,6 +36,7 @@ class Truth:
 
     answer_changed: bool | None
     hallucinated: bool
+    off_topic: bool
     unchanged: bool
     repeated: bool
     leaked: bool
@@ -46,7 +49,12 @@ class Truth:
     @property
     def faithful(self) -> bool:
         """A changed text without any fault: what the filters should keep."""
-        return not (self.answer_changed or self.hallucinated or self.unchanged or self.repeated or self.leaked or self.empty)
+        return not (self.answer_changed or self.untrue or self.unchanged or self.repeated or self.leaked or self.empty)
+
+    @property
+    def untrue(self) -> bool:
+        """Whether it says something false of the picture, or nothing of what is in it."""
+        return self.hallucinated or self.off_topic
 
     @property
     def keeps_answer(self) -> bool:
@@ -69,18 +77,31 @@ def truth_of(sample: Sample, text: str, index: TruthIndex) -> Truth:
     """The faults of `text` as a rewrite of `sample`; raises `DataError` if its image is no scene of `index`."""
     question = question_asked(sample) if sample.task in VQA_TASKS else None
     scenes = [index.scene(image, sample.source) for image in sample.images]
+    false = missed = False
     if sample.task == "change" and len(scenes) == 2:
-        false = not check_change(scenes[0], scenes[1], text).ok
-    else:
-        false = bool(scenes) and not check(scenes[0], text, question).ok
+        change = check_change(scenes[0], scenes[1], text)
+        false, missed = bool(change.false_claims), not change.told
+    elif scenes:
+        false = not check(scenes[0], text, question).ok
+        missed = sample.task in CAPTION_TASKS and not _names_something(scenes[0], text)
     return Truth(
         answer_changed=None if question is None else not answer_kept(question, sample.raw, text),
         hallucinated=false,
+        off_topic=missed,
         unchanged=_WORDS.findall(text.lower()) == _WORDS.findall(sample.raw.lower()),
         repeated=_repeated(text),
         leaked=_leaked(text),
         empty=not text.strip(),
     )
+
+
+def _names_something(scene: Scene, text: str) -> bool:
+    """Whether it names, by shape or color, an object that is there; what is said of it may be wrong."""
+    for claim in claims(text):
+        shape = claim.value[1] if claim.kind == "attribute" and claim.value[0] == "shape" else claim.subject.shape
+        if not claim.negated and (shape or claim.subject.color) and scene.find(color=claim.subject.color, shape=shape):
+            return True
+    return False
 
 
 def _repeated(text: str) -> bool:

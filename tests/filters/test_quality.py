@@ -11,7 +11,7 @@ from flamingo_lib.errors import DataError
 from flamingo_lib.filters.calibrate import calibrate
 from flamingo_lib.filters.chain import Chain
 from flamingo_lib.filters.quality import filter_quality, quality_html
-from flamingo_lib.filters.truth import truth_of
+from flamingo_lib.filters.truth import FAULTS, truth_of
 from flamingo_lib.judges.panel import Judges
 from flamingo_lib.records import Rewrite, Sample
 from flamingo_lib.scenes.graph import Scene, SceneObject
@@ -63,14 +63,17 @@ def change(text):
         (answer("Yes.", question="Who painted this?"), set()),
         (caption("There is a large red circle at the top left."), set()),
         (caption("There is a small red circle at the top left."), {"hallucinated"}),
-        (caption("circle: [0.040, 0.040, 0.300, 0.300]"), {"leaked"}),
+        (caption("red circle: [0.040, 0.040, 0.300, 0.300]"), {"leaked"}),
         (change("The black star is gone."), set()),
         (change("The red circle is gone."), {"hallucinated"}),
+        (change("It is a sunny day."), {"off topic"}),
+        (caption("I would be happy to help."), {"off topic"}),
+        (caption("There is a green ring."), {"hallucinated", "off topic"}),
     ],
 )
 def test_faults(rewrite, faults, index):
     truth = truth_of(rewrite.sample, rewrite.output, index)
-    assert {name for name in ("answer changed", "hallucinated", "unchanged", "repeated", "leaked") if truth.fault(name)} == faults
+    assert {name for name in FAULTS if truth.fault(name)} == faults
     assert truth.faithful == (not faults)
 
 
