@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..seeding import torch_generator
-from .tiny_encoder import MAX_LENGTH
+from .tiny_encoder import MAX_LENGTH, WIDTH
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -26,14 +26,13 @@ class MatchingHead(nn.Module):
 
     Args:
         tokenizer: of the encoder.
-        width: of its hidden states.
         tail: where a text's own part ends (the NLI prompt repeats the question in both); None takes the whole text.
     """
 
-    def __init__(self, tokenizer, width: int, *, tail: str | None, seed: int) -> None:
+    def __init__(self, tokenizer, *, tail: str | None, seed: int) -> None:
         super().__init__()
         self.tokenizer, self.tail = tokenizer, tail
-        self.linear = nn.Linear(width, 1)
+        self.linear = nn.Linear(WIDTH, 1)
         with torch.no_grad():
             self.linear.weight.normal_(0, 0.05, generator=torch_generator(seed, "matching head"))
             self.linear.bias.zero_()
@@ -77,7 +76,7 @@ class PairLoss(nn.Module):
     def __init__(self, model: CrossEncoder, *, tail: str | None, seed: int, weight: float = 1.0) -> None:
         super().__init__()
         self.model, self.weight = model, weight
-        self.matching = MatchingHead(model.tokenizer, model.config.hidden_size, tail=tail, seed=seed)
+        self.matching = MatchingHead(model.tokenizer, tail=tail, seed=seed)
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor]:
         """Logits (b, labels) and the helper's loss."""

@@ -39,12 +39,12 @@ REFUSALS = (
 )
 
 KINDS = {
-    "same": 0.36,
-    "other answer": 0.21,
+    "same": 0.37,
+    "other answer": 0.25,
     "other subject": 0.1,
     "beside the point": 0.11,  # about the right object but not what was asked, or a reason from which no answer follows
-    "torn": 0.1,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
-    "two answers": 0.06,
+    "torn": 0.06,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
+    "two answers": 0.05,
     "no answer": 0.06,  # courtesies, refusals
 }
 """How the rewrite was made, and how often; what errors are counted by."""

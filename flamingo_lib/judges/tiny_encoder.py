@@ -1,4 +1,4 @@
-"""The tiny cross-encoders behind the tiny NLI and reward judges: 0.2M to 0.4M parameters over a word-piece vocabulary of Scenes.
+"""The tiny cross-encoders behind the tiny NLI and reward judges: about 0.2M parameters over a word-piece vocabulary of Scenes.
 
 A model this small, begun at random, takes long to find out that comparing two texts means looking up the words of one in the
 other. Two things shorten it from hours to minutes: queries and keys begin near the identity, so that equal words attend to
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_LENGTH = 256
 """Word pieces of a pair; longer ones are cut at the first text's end."""
 
-HEADS = 2
+WIDTH, LAYERS, HEADS = 64, 3, 2
 
 
 def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int = 700) -> PreTrainedTokenizerFast:
@@ -54,9 +54,7 @@ def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int 
     )
 
 
-def build_encoder(
-    tokenizer: PreTrainedTokenizerFast, labels: Iterable[str], *, seed: int, width: int = 64, layers: int = 3
-) -> BertForSequenceClassification:
+def build_encoder(tokenizer: PreTrainedTokenizerFast, labels: Iterable[str], *, seed: int) -> BertForSequenceClassification:
     """A new model with one logit for each of `labels`, drawn from `seed`."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
@@ -64,10 +62,10 @@ def build_encoder(
     names = list(labels)
     config = BertConfig(
         vocab_size=len(tokenizer),
-        hidden_size=width,
-        num_hidden_layers=layers,
+        hidden_size=WIDTH,
+        num_hidden_layers=LAYERS,
         num_attention_heads=HEADS,
-        intermediate_size=4 * width,
+        intermediate_size=4 * WIDTH,
         max_position_embeddings=MAX_LENGTH,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
@@ -85,7 +83,7 @@ def build_encoder(
         embeddings.token_type_embeddings.weight.mul_(0.2)
         for layer in model.bert.encoder.layer:
             for matrix in (layer.attention.self.query.weight, layer.attention.self.key.weight):
-                matrix.mul_(0.5).add_(torch.eye(width))
+                matrix.mul_(0.5).add_(torch.eye(WIDTH))
     return model
 
 

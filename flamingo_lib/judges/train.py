@@ -41,19 +41,16 @@ class JudgeTraining:
         batch_size: examples in one step.
         learning_rate: the peak; a tenth of the steps warm up, then it falls to zero.
         bucket: batches that are cut from one pool of examples sorted by length.
-        width, layers: size of the encoder.
     """
 
-    examples: int
+    examples: int = 64_000
     test_examples: int = 3_000
     batch_size: int = 32
     learning_rate: float = 2e-3
     bucket: int = 25
-    width: int = 64
-    layers: int = 3
 
 
-NLI_TRAINING = JudgeTraining(examples=128_000, width=80, layers=4)
+NLI_TRAINING = JudgeTraining()
 REWARD_TRAINING = JudgeTraining(examples=16_000)
 
 
@@ -109,7 +106,7 @@ def _train(
     texts = [column for column in columns.values() if isinstance(column[0], str)]
     start = process_time()
     tokenizer = train_word_pieces((text for column in texts for text in column[:5000]), lowercase=lowercase)
-    model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role), width=training.width, layers=training.layers)
+    model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role))
     with tempfile.TemporaryDirectory() as work, atomic_folder(out) as folder, quiet_loading():
         encoder = as_cross_encoder(model, tokenizer, f"{work}/begin")
         _fit(encoder, columns, loss(encoder), work, seed, training, f"the {role} judge")

@@ -55,7 +55,7 @@ def test_the_helper_looks_for_words_of_the_other_part():
     question = "Is there a ring?"
     pair = (nli_text("There is one red ring.", question), nli_text("1. Red", question))
     tokenizer = train_word_pieces([*pair, "two one 1 2 3"] * 5, lowercase=True)
-    head = MatchingHead(tokenizer, 64, tail='" is the answer', seed=0)
+    head = MatchingHead(tokenizer, tail='" is the answer', seed=0)
     encoded = tokenizer([pair[0]], [pair[1]], return_tensors="pt", return_offsets_mapping=True)
     segments = head.segments(encoded, [pair])
     words = tokenizer.convert_ids_to_tokens(encoded["input_ids"][0])
