@@ -73,8 +73,17 @@ def read_member(container: Path, member: str) -> bytes:
     return buffer.getvalue()
 
 
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does, so that a remembered container is forgotten."""
+    try:
+        status = path.stat()
+    except OSError:
+        raise ContainerError("the file is missing", file=path) from None
+    return status.st_mtime_ns, status.st_size
+
+
 @lru_cache(maxsize=16)
-def _zip(path: Path) -> zipfile.ZipFile:
+def _zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
@@ -82,7 +91,7 @@ def _zip(path: Path) -> zipfile.ZipFile:
 
 
 def _read_zip(container: Path, member: str) -> bytes:
-    archive = _zip(container)
+    archive = _zip(container, _stamp(container))
     try:
         info = archive.getinfo(member)
     except KeyError:
@@ -120,14 +129,16 @@ class _ArrayUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not data") from None
 
 
-@lru_cache(maxsize=8)
 def load_pickle(path: Path) -> Any:
     """Plain data of a pickle (Python 2 ones as Latin-1); `ContainerError` if it holds anything else."""
+    return _load_pickle(path, _stamp(path))
+
+
+@lru_cache(maxsize=8)
+def _load_pickle(path: Path, stamp: tuple[int, int]) -> Any:
     try:
         with open(path, "rb") as file:
             return _ArrayUnpickler(file, encoding="latin1").load()
-    except FileNotFoundError:
-        raise ContainerError("the file is missing", file=path) from None
     except Exception as error:  # a damaged pickle may raise anything
         raise ContainerError(f"the pickle is broken or unsafe: {error}", file=path) from error
 
@@ -141,9 +152,13 @@ def pickled_pixels(path: Path) -> np.ndarray:
         raise ContainerError(f"not a CIFAR batch: {error}", file=path) from error
 
 
-@lru_cache(maxsize=8)
 def idx_array(path: Path) -> np.ndarray:
     """The uint8 array of an IDX file, gzipped or not: (n, rows, cols) pictures or (n,) labels."""
+    return _idx_array(path, _stamp(path))
+
+
+@lru_cache(maxsize=8)
+def _idx_array(path: Path, stamp: tuple[int, int]) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             content = file.read()
@@ -151,8 +166,6 @@ def idx_array(path: Path) -> np.ndarray:
             content = gzip.decompress(content)
         zero, kind, dimensions = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    except FileNotFoundError:
-        raise ContainerError("the file is missing", file=path) from None
     except (OSError, EOFError, struct.error) as error:
         raise ContainerError(f"the IDX file is broken: {error}", file=path) from error
     values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions)
@@ -161,9 +174,13 @@ def idx_array(path: Path) -> np.ndarray:
     return values.reshape(shape)
 
 
-@lru_cache(maxsize=4)
 def fer_rows(path: Path) -> tuple[tuple[str, str, np.ndarray | str], ...]:
     """Rows of FER-2013 CSV: (emotion or "", usage or "", pixels (48, 48) uint8, or a reason why there are none)."""
+    return _fer_rows(path, _stamp(path))
+
+
+@lru_cache(maxsize=4)
+def _fer_rows(path: Path, stamp: tuple[int, int]) -> tuple[tuple[str, str, np.ndarray | str], ...]:
     rows = []
     with open(path, newline="", encoding="utf-8", errors="replace") as file:
         for row in csv.DictReader(file):

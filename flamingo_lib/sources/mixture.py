@@ -102,10 +102,10 @@ def _fill(weights: Mapping[str, float], room: Mapping[str, int], total: int) -> 
     counts: dict[str, int] = {}
     open_weights, rest = dict(weights), total
     while open_weights:
-        scale = rest / sum(open_weights.values())
-        full = [source for source, weight in open_weights.items() if weight * scale >= room[source]]
+        whole = sum(open_weights.values())
+        exact = {source: weight / whole * rest for source, weight in open_weights.items()}  # divided first: the quotient can't overflow
+        full = [source for source, value in exact.items() if value >= room[source]]
         if not full:
-            exact = {source: weight * scale for source, weight in open_weights.items()}
             counts |= {source: int(value) for source, value in exact.items()}
             missing = rest - sum(int(value) for value in exact.values())
             by_remainder = sorted(exact, key=lambda source: int(exact[source]) - exact[source])

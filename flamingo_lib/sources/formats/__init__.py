@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 from ...records import Sample
 from ..reading import Reading
-from . import captions, changes, choices, classification, detection, dialogues, instructions, points, questions, regions, statements
+from . import captions, changes, choices, classification, coco, detection, dialogues, instructions, points, questions, regions, statements
 
 READERS: dict[str, Callable[[Reading], Iterator[Sample]]] = {
-    "coco-captions": captions.coco_captions,
+    "coco-captions": coco.coco_captions,
     "karpathy": captions.karpathy,
     "grouped-captions": captions.grouped_captions,
     "token-lines": captions.token_lines,

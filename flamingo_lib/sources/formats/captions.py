@@ -1,15 +1,13 @@
-"""Readers of captioned images: COCO annotations, Karpathy's JSON, one caption a record, paragraphs, tab-separated lines."""
+"""Readers of captioned images: Karpathy's JSON, one caption a record, paragraphs, tab-separated lines."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
 from ...records import Box, Sample
-from ..boxes import BoxError, captions_and_boxes, from_size
-from ..json_stream import collector_paused
-from ..reading import RECORD_ERRORS, BadRecord, Reading, text_of
+from ..boxes import captions_and_boxes
+from ..reading import BadRecord, Reading, text_of
 
 
 def _sample(reading: Reading, key: str | int, image: str, captions: list[str], boxes: tuple[Box, ...] = (), **meta: Any) -> Sample:
@@ -28,131 +26,6 @@ def _sample(reading: Reading, key: str | int, image: str, captions: list[str], b
         captions=captions,
         **meta,
     )
-
-
-def _tidy(reading: Reading, file: str, image: int, texts: list[str]) -> tuple[list[str], str]:
-    """The captions of one image, each once and single-spaced, and all joined; few need any change, so all are looked at together."""
-    joined = "\n".join(texts)
-    if (
-        "  " in joined
-        or " \n" in joined
-        or "\n " in joined
-        or "\n\n" in joined
-        or "\t" in joined
-        or "\r" in joined
-        or joined.count("\n") >= len(texts)
-        or joined[:1] <= " "
-        or joined[-1:] <= " "
-        or len(set(texts)) < len(texts)
-    ):
-        texts = [" ".join(text.split()) for text in texts]
-        for _ in range(texts.count("")):
-            reading.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
-        texts = [text for text in dict.fromkeys(texts) if text]
-        joined = "\n".join(texts)
-    return texts, joined
-
-
-class _Grouped:
-    """Captions by image, given in any order.
-
-    Appending each to a list of its image would fetch that list from memory half a million times. They go to a few buckets by the
-    image's number first; a bucket's lists are then built together.
-    """
-
-    BUCKETS = 256
-
-    def __init__(self) -> None:
-        self.numbers: list[list[int]] = [[] for _ in range(self.BUCKETS)]
-        self.texts: list[list[str]] = [[] for _ in range(self.BUCKETS)]
-
-    def add(self, reading: Reading, file: str, first: int, records: list[Any]) -> None:
-        """Take a block of annotations; one that lacks a field is put aside."""
-        numbers, texts, last = self.numbers, self.texts, self.BUCKETS - 1
-        for place, record in enumerate(records, start=first):
-            try:
-                number, text = record["image_id"], record["caption"].strip()
-                bucket = number & last
-            except RECORD_ERRORS as error:
-                reading.reject(file, f"annotations {place}", error)
-            else:
-                numbers[bucket].append(number)
-                texts[bucket].append(text)
-
-    def by_image(self) -> dict[int, list[str]]:
-        """image id -> its captions, in the file's order; empties the buckets."""
-        found: dict[int, list[str]] = {}
-        while self.numbers:
-            group: defaultdict[int, list[str]] = defaultdict(list)
-            for number, text in zip(self.numbers.pop(), self.texts.pop(), strict=True):
-                group[number].append(text)
-            found |= group
-        return found
-
-
-def coco_boxes(reading: Reading, file: str, images: dict[int, tuple[str, float, float]]) -> dict[int, list[Box]]:
-    """image id -> boxes of a COCO instances file, crowds left out; a box that cannot be is put aside alone."""
-    found: dict[int, list[tuple[int, tuple[float, ...], str | int]]] = {}
-    names: dict[int, str] = {}
-    for section, key, record in reading.items(file, {"annotations", "categories"}):
-        if section == "categories":
-            with reading.keep(file, f"category {key}"):
-                names[record["id"]] = record["name"]
-            continue
-        with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
-            if record["image_id"] in images and not record.get("iscrowd"):
-                found.setdefault(record["image_id"], []).append((record["category_id"], tuple(record["bbox"]), record["id"]))
-    boxes: dict[int, list[Box]] = {}
-    for image, entries in found.items():
-        _, width, height = images[image]
-        for category, values, annotation in entries:
-            try:
-                boxes.setdefault(image, []).append(from_size(names[category], values, width, height))
-            except BoxError as error:
-                reading.put_aside(file, annotation, error.what)
-            except KeyError:
-                reading.put_aside(file, annotation, f"unknown category: {category}")
-    return boxes
-
-
-def coco_captions(reading: Reading) -> Iterator[Sample]:
-    """COCO captions, all of an image in one draft, with its boxes where there is an instances file."""
-    file = reading.file("captions")
-    images: dict[int, tuple[str, float, float]] = {}
-    grouped = _Grouped()
-    with collector_paused():
-        for section, first, records in reading.blocks(file, {"images", "annotations"}):
-            if section == "annotations":
-                grouped.add(reading, file, first, records)
-                continue
-            for place, record in enumerate(records, start=first):
-                try:
-                    if record["id"] in images:
-                        raise BadRecord(f"duplicate id: {record['id']}")
-                    images[record["id"]] = (record["file_name"], record.get("width", 0), record.get("height", 0))
-                except RECORD_ERRORS as error:
-                    reading.reject(file, f"images {place}", error)
-        captions = grouped.by_image()
-    for image in captions.keys() - images.keys():
-        reading.reject(file, image, BadRecord("captions of an image that the file does not list"))
-    found = reading.files("instances") if reading.options.get("boxes", True) else []
-    boxes = coco_boxes(reading, found[0], images) if found else {}
-    pool = reading.options.get("pool", "caption")
-    for image, (name, _, _) in images.items():
-        with reading.keep(file, image):
-            texts, raw = _tidy(reading, file, image, captions.pop(image, []))
-            if not texts:
-                raise BadRecord("empty annotation: no caption")
-            shown = boxes.get(image, ())
-            yield reading.sample(
-                image,
-                images=(reading.image(file=name, id=image),),
-                instruction=reading.wording(pool, image),
-                raw=captions_and_boxes(texts, shown) if shown else raw,
-                boxes=shown,
-                captions=texts,
-                image_id=image,
-            )
 
 
 def karpathy(reading: Reading) -> Iterator[Sample]:

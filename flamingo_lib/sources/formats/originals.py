@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from ...errors import DataError, MissingAsset
 from ..containers import fer_rows, idx_array, load_pickle
 from ..images import resolve
@@ -139,13 +141,16 @@ def food(reading: Reading, found: list[str]) -> Iterator[Labelled]:
         yield f"{_parent(found[0], 2)}images/{place}.jpg", (place.partition("/")[0].replace("_", " "),)
 
 
-def _mat(path: Path) -> dict[str, Any]:
+def _mat(path: Path, field: str) -> np.ndarray:
+    """One variable of a MATLAB file, at least one-dimensional."""
     try:
         from scipy.io import loadmat
     except ImportError:
         raise MissingAsset("MATLAB files need SciPy", file=path, remedy="Run `pip install scipy`.") from None
     try:
-        return loadmat(path, squeeze_me=True)
+        return np.atleast_1d(loadmat(path, squeeze_me=True)[field])
+    except KeyError:
+        raise DataError(f"the MATLAB file has no variable {field!r}", file=path) from None
     except (OSError, ValueError, TypeError, NotImplementedError) as error:
         raise DataError(f"the MATLAB file is broken: {error}", file=path) from error
 
@@ -153,24 +158,25 @@ def _mat(path: Path) -> dict[str, Any]:
 def flowers(reading: Reading, found: list[str]) -> Iterator[Labelled]:
     """Flowers-102: labels and splits in MATLAB files, numbers from 1."""
     base = _parent(found[0])
-    numbers = _mat(resolve(reading.root, found[0]))[{"train": "trnid", "val": "valid", "test": "tstid"}[reading.split]]
-    labels = _mat(resolve(reading.root, f"{base}imagelabels.mat"))["labels"]
-    for number in (int(value) for value in numbers.ravel()):
-        yield f"{base}jpg/image_{number:05d}.jpg", (FLOWERS_102[int(labels[number - 1]) - 1],)
+    numbers = _mat(resolve(reading.root, found[0]), {"train": "trnid", "val": "valid", "test": "tstid"}[reading.split])
+    labels = _mat(resolve(reading.root, f"{base}imagelabels.mat"), "labels")
+    for number in numbers.tolist():
+        with reading.keep(found[0], number):
+            yield f"{base}jpg/image_{number:05d}.jpg", (FLOWERS_102[int(labels[number - 1]) - 1],)
 
 
 def cars(reading: Reading, found: list[str]) -> Iterator[Labelled]:
     """Stanford Cars: annotation structs in MATLAB files, class numbers from 1, in either of the two releases."""
-    content = _mat(resolve(reading.root, found[0]))
-    if "class_names" in content:  # the release with one file for all
-        for item in content["annotations"]:
-            if bool(item["test"]) == (reading.split == "test"):
-                yield f"{_parent(found[0])}{item['relative_im_path']}", (str(content["class_names"][int(item["class"]) - 1]),)
-        return
-    names = _mat(resolve(reading.root, found[0]).parent / "cars_meta.mat")["class_names"]
-    base = _parent(found[0], 2) if "/" in found[0] else ""
-    for item in content["annotations"].ravel():
-        yield f"{base}cars_{reading.split}/{item['fname']}", (str(names[int(item["class"]) - 1]),)
+    path = resolve(reading.root, found[0])
+    whole = found[0].endswith("cars_annos.mat")  # the release with one file for all
+    names = _mat(path if whole else path.parent / "cars_meta.mat", "class_names")
+    base = _parent(found[0], 1 if whole else 2)
+    for place, item in enumerate(_mat(path, "annotations")):
+        if whole and bool(item["test"]) != (reading.split == "test"):
+            continue
+        with reading.keep(found[0], place):
+            image = item["relative_im_path"] if whole else f"cars_{reading.split}/{item['fname']}"
+            yield f"{base}{image}", (str(names[int(item["class"]) - 1]),)
 
 
 _LISTERS: dict[str, Callable[[Reading, list[str]], Iterator[Labelled]]] = {
