@@ -40,8 +40,10 @@ class MaskedCrossAttention(nn.Module):
         key, value = self.to_kv(latents.flatten(1, 2)).chunk(2, dim=-1)
         return split_heads(key, self.heads), split_heads(value, self.heads)
 
-    def forward(self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, weights: list[Tensor] | None = None) -> Tensor:
-        """(b, t, d) to (b, t, d).
+    def forward(
+        self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, gate: Tensor | None = None, weights: list[Tensor] | None = None
+    ) -> Tensor:
+        """(b, t, d) to (b, t, d), times `gate` (1,) if there is one.
 
         Args:
             mask: (b, 1, t, l), True where a token may look; None if every token may look everywhere.
@@ -49,11 +51,11 @@ class MaskedCrossAttention(nn.Module):
         """
         query = split_heads(self.to_q(self.norm(x)), self.heads)
         if weights is None:
-            return self.to_out(merge_heads(F.scaled_dot_product_attention(query, key, value, attn_mask=mask)))
+            return gated_linear(self.to_out, merge_heads(F.scaled_dot_product_attention(query, key, value, attn_mask=mask)), gate)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         attention = (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(dim=-1)
         weights.append(attention)
-        return self.to_out(merge_heads(attention @ value))
+        return gated_linear(self.to_out, merge_heads(attention @ value), gate)
 
 
 class GatedCrossAttention(GradientCheckpointingLayer):
@@ -89,7 +91,16 @@ class GatedCrossAttention(GradientCheckpointingLayer):
         if keys_values is None and latents is not None:
             keys_values = self.attn.keys_values(latents)
         if keys_values is not None:
-            seen = self.attn(x, *keys_values, mask, weights)
-            gate = self.attn_gate.tanh() if looks is None else self.attn_gate.tanh() * looks
-            x = x + seen * gate
-        return x + self.ff(x) * self.ff_gate.tanh()
+            seen = self.attn(x, *keys_values, mask, self.attn_gate.tanh(), weights)
+            x = x + (seen if looks is None else seen * looks)
+        norm, up, activation, down = self.ff
+        return x + gated_linear(down, activation(up(norm(x))), self.ff_gate.tanh())
+
+
+def gated_linear(linear: nn.Linear, x: Tensor, gate: Tensor | None) -> Tensor:
+    """(b, t, i) to (b, t, d): `linear(x) * gate`, with the gate in the weight where there are more tokens than inputs."""
+    if gate is None:
+        return linear(x)
+    if type(linear) is nn.Linear and linear.bias is None and x.shape[0] * x.shape[1] > linear.in_features:
+        return F.linear(x, linear.weight * gate)
+    return linear(x) * gate

@@ -106,3 +106,12 @@ def test_slots_make_equal_latents_differ():
     collected: list[torch.Tensor] = []
     gated(num_slots=5)(x, latents, None, None, None, collected)
     assert collected[0].std(-1).max() > 1e-3
+
+
+def test_gate_in_the_weight_or_on_the_output_is_the_same():
+    """Few tokens and many take different ways."""
+    layer = gated()
+    x, latents = torch.randn(1, 40, 10), torch.randn(1, 1, 5, 6)
+    many = layer(x, latents, None, None, None)
+    few = torch.cat([layer(part, latents, None, None, None) for part in x.split(2, dim=1)], dim=1)
+    torch.testing.assert_close(many, few, atol=1e-6, rtol=1e-5)
