@@ -17,10 +17,10 @@ from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
 from .generate import FlamingoGenerationMixin, VisualMemory
 from .initialise import initialise
+from .inputs import check_pixels, conditioning_of
 from .layers import Conditioning, conditioning_context, find_layers, passes_keywords, wrap_layers
 from .lora import inject_lora
-from .loss import IGNORED, drop_right_padding, label_loss
-from .media import attended_images, check_attended, check_counts, look_mask
+from .loss import IGNORED, drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
 
@@ -30,7 +30,7 @@ class FlamingoOutput(CausalLMOutputWithPast):
     """A language model's output.
 
     Attributes:
-        logits: (b, t, vocabulary), or with labels (labelled tokens, vocabulary): the logits that predict them, in row order.
+        logits: (b, t, vocabulary); with labels, on request, (labelled tokens, vocabulary): those that predict them, in row order.
         cross_attentions: on request, each gated layer's attention weights, (b, heads, t, m * n).
     """
 
@@ -96,6 +96,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             eos_token_id=config.stop_token_id if config.stop_token_id is not None else config.text_config.eos_token_id,
         )
         self._passes_keywords = self.device.type != "meta" and passes_keywords(self.lang_encoder)
+        self._plain_head: bool | None = None  # not known yet
         self.post_init()
         if config.lora:  # only now: what post_init does to a language model's linears would make B non-zero
             inject_lora(self, config.lora)
@@ -144,22 +145,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         Raises:
             DataError: wrong size or channels, not floating point, or NaN or Inf in an image, which is named.
         """
-        side = self.vision_encoder.image_size
-        if not pixel_values.is_floating_point():
-            raise DataError(
-                f"pixel values are {pixel_values.dtype}", remedy="Give normalised floating point pixels, as FlamingoProcessor makes them."
-            )
-        if pixel_values.shape[-3:] != (3, side, side):
-            raise DataError(
-                f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})", remedy="Resize them as FlamingoProcessor does."
-            )
-        if not torch.compiler.is_compiling():
-            finite = pixel_values.isfinite().flatten(-3).all(dim=-1)
-            if not bool(finite.all()):
-                place = (~finite).nonzero()[0].tolist()
-                raise DataError(
-                    "NaN or Inf among the pixels", record=" ".join(f"{n} {i}" for n, i in zip(("row", "image"), place, strict=False))
-                )
+        check_pixels(pixel_values, self.vision_encoder.image_size)
         lead = pixel_values.shape[:-3]
         tokens = self.vision_encoder(pixel_values.flatten(0, -4).to(next(self.vision_encoder.parameters()).dtype))
         return tokens.view(*lead, *tokens.shape[1:])
@@ -183,33 +169,6 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             vision_tokens = self.encode_images(pixel_values)
         return self.resample(vision_tokens) if vision_tokens is not None else latents
 
-    def _conditioning(
-        self,
-        input_ids: Tensor | None,
-        attended: Tensor | None,
-        latents: Tensor | None,
-        memory: VisualMemory | None,
-        num_images: Tensor | None,
-        fresh: bool,
-    ) -> Conditioning:
-        """Check that tokens and images fit, and make what the gated layers read."""
-        slots = memory.images if memory is not None else 0 if latents is None else latents.shape[1]
-        check = fresh and not torch.compiler.is_compiling()
-        if check and input_ids is not None:
-            check_counts(input_ids, self.config.image_token_id, slots, num_images)
-        if slots and attended is None:
-            if not fresh or input_ids is None:
-                raise DataError("attended_image is needed to go on from a cache or from embeddings with images")
-            attended = attended_images(input_ids, self.config.image_token_id, self.config.media_rule)
-        if check and attended is not None:
-            check_attended(attended, slots)
-        if not slots:
-            return Conditioning()
-        per_image = memory.latents_per_image if memory is not None else latents.shape[2]
-        mask, looks = look_mask(attended, slots, per_image)
-        looks = looks.to(self.dtype)
-        return Conditioning(latents=latents, keys_values=memory.keys_values if memory is not None else {}, mask=mask, looks=looks)
-
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -229,6 +188,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         use_cache: bool | None = None,
         logits_to_keep: int | Tensor = 0,
         output_cross_attentions: bool = False,
+        return_logits: bool = False,
         **kwargs: Any,
     ) -> FlamingoOutput:
         """Logits, and the loss if there are labels.
@@ -240,10 +200,11 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold anything.
             visual_memory: the images' keys and values from `remember`, instead of any of these.
             num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.
-            labels: (b, t), -100 where there is no loss; shifted inside. Logits are then computed for labelled tokens only.
+            labels: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only, piece by piece.
             label_weights: (b, t) weight of each label's loss; the loss is then the weighted mean.
             num_items_in_batch: divide the summed loss by this instead of by this batch's own labels (or weights).
             output_cross_attentions: also return the gated layers' attention weights.
+            return_logits: with labels, also return the logits that predict the labelled tokens; they then take memory and time.
 
         Raises:
             DataError: an empty batch or row, a row longer than the language model's window, tokens and images that don't fit;
@@ -260,40 +221,52 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         fresh = past_key_values is None or past_key_values.get_seq_length() == 0
         if visual_memory is None:
             latents = self._latents(pixel_values, vision_tokens, latents)
-        conditioning = self._conditioning(input_ids, attended_image, latents, visual_memory, num_images, fresh)
+        conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh)
         if output_cross_attentions:
             conditioning = Conditioning(conditioning.latents, conditioning.keys_values, conditioning.mask, conditioning.looks, [])
-        keep = None
-        if labels is not None:
-            keep = F.pad(labels[:, 1:] != IGNORED, (0, 1))
-            use_cache = False if use_cache is None else use_cache
-            attention_mask = drop_right_padding(attention_mask)
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
+        if labels is not None:
+            use_cache = False if use_cache is None else use_cache
+            attention_mask = drop_right_padding(attention_mask)
+            if self._plain_head is None and not torch.compiler.is_compiling():
+                self._plain_head = plain_head(self.lang_encoder) is not None
+        inputs = {
+            "input_ids": input_ids,
+            "attention_mask": attention_mask,
+            "past_key_values": past_key_values,
+            "inputs_embeds": inputs_embeds,
+            "use_cache": use_cache,
+            "conditioning": conditioning,
+        }
         compiled = torch.compiler.is_compiling() and self._passes_keywords
         with nullcontext() if compiled else conditioning_context(conditioning):
-            outputs = self.lang_encoder(
-                input_ids=input_ids,
-                attention_mask=attention_mask,
-                past_key_values=past_key_values,
-                inputs_embeds=inputs_embeds,
-                use_cache=use_cache,
-                logits_to_keep=logits_to_keep if keep is None else keep,
-                conditioning=conditioning,
-                **kwargs,
-            )
-        loss = None
-        if keep is not None:
-            weights = None if label_weights is None else F.pad(label_weights[:, 1:], (0, 1))[keep]
-            loss = label_loss(outputs.logits, F.pad(labels[:, 1:], (0, 1))[keep], weights, num_items_in_batch)
+            if labels is None:
+                outputs, loss = self.lang_encoder(**inputs, logits_to_keep=logits_to_keep, **kwargs), None
+            else:
+                outputs, loss = self._with_loss(inputs | kwargs, labels, label_weights, num_items_in_batch, return_logits)
         return FlamingoOutput(
             loss=loss,
-            logits=outputs.logits,
+            logits=outputs.get("logits"),
             past_key_values=outputs.past_key_values,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
             cross_attentions=None if conditioning.weights is None else tuple(conditioning.weights),
         )
+
+    def _with_loss(
+        self, inputs: dict[str, Any], labels: Tensor, weights: Tensor | None, items: Tensor | int | None, return_logits: bool
+    ) -> Any:
+        """The language model's output and the loss."""
+        keep = F.pad(labels[:, 1:] != IGNORED, (0, 1))
+        targets = F.pad(labels[:, 1:], (0, 1))[keep]
+        scales = label_scales(targets, None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep], items)
+        head = self.get_output_embeddings()
+        if self._plain_head and not return_logits and not torch.compiler.is_compiling() and is_at_hand(head):
+            outputs = self.get_decoder()(**inputs)
+            return outputs, loss_of_hidden(outputs.last_hidden_state[keep], head, targets, scales)
+        outputs = self.lang_encoder(**inputs, logits_to_keep=keep)
+        return outputs, loss_of_logits(outputs.logits, targets, scales)
 
 
 AutoModel.register(FlamingoConfig, FlamingoForConditionalGeneration)

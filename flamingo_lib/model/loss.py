@@ -1,13 +1,23 @@
-"""The loss on labelled tokens, and the padding that needs no mask."""
+"""The loss on labelled tokens: logits in small pieces that are gone before the next is made, and no mask where none is needed."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from transformers import PreTrainedModel
 
 IGNORED = -100
 """The label of a token that no loss is taken on."""
+
+PIECE = 2_000_000
+"""Logits computed at a time (rows x vocabulary)."""
+
+SMALLEST = 1e-30
+"""A target's probability under which its logarithm is taken another way, as it might be zero."""
 
 
 def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
@@ -17,10 +27,101 @@ def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
     return None if bool((attention_mask[:, 1:] <= attention_mask[:, :-1]).all()) else attention_mask
 
 
-def label_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
-    """Cross-entropy of (k, vocabulary) logits: its (weighted) mean, or its (weighted) sum over `items`; 0 if there is no label."""
-    losses = F.cross_entropy(logits.float(), targets, reduction="none")
-    total = losses.sum() if weights is None else (losses * weights).sum()
+def label_scales(targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
+    """What each of k labelled tokens' losses is multiplied by, (k,) float32: its weight (or 1) over `items`, or over their own sum."""
+    scales = torch.ones(len(targets), device=targets.device) if weights is None else weights.float()
     if items is None:
-        items = len(targets) if weights is None else weights.sum()
-    return total / (items.clamp(min=1e-9) if isinstance(items, Tensor) else max(items, 1))
+        items = len(targets) if weights is None else scales.sum()
+    return scales / (items.clamp(min=1e-9) if isinstance(items, Tensor) else max(items, 1))
+
+
+def loss_of_logits(logits: Tensor, targets: Tensor, scales: Tensor) -> Tensor:
+    """Scaled sum of the cross-entropies of (k, vocabulary) logits; 0 if there is no label."""
+    return (F.cross_entropy(logits.float(), targets, reduction="none") * scales).sum()
+
+
+def loss_of_hidden(hidden: Tensor, head: nn.Linear, targets: Tensor, scales: Tensor) -> Tensor:
+    """The same from (k, d) last hidden states, without ever holding all logits."""
+    weight, bias = head.weight, head.bias
+    if not torch.is_grad_enabled():  # or their gradients would be made for nothing
+        weight, bias = weight.detach(), None if bias is None else bias.detach()
+    return _HeadLoss.apply(hidden, weight, bias, targets, scales)
+
+
+class _HeadLoss(torch.autograd.Function):
+    """Linear and cross-entropy in one: the gradient is made while a piece's probabilities are at hand."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, scales: Tensor) -> Tensor:
+        need_hidden, need_weight, need_bias = ctx.needs_input_grad[:3]
+        total = torch.zeros((), device=hidden.device)
+        to_hidden = torch.empty_like(hidden) if need_hidden else None
+        to_weight = torch.zeros_like(weight) if need_weight else None
+        to_bias = torch.zeros_like(bias) if need_bias else None
+        step = max(1, PIECE // weight.shape[0])
+        for begin in range(0, len(hidden), step):
+            piece = slice(begin, begin + step)
+            x, target, scale = hidden[piece], targets[piece, None], scales[piece].float()
+            logits = F.linear(x, weight, bias).float()
+            likely = logits.softmax(dim=-1)
+            picked = likely.gather(1, target)[:, 0]
+            losses = -picked.log()
+            rare = picked < SMALLEST
+            if bool(rare.any()):
+                losses[rare] = logits[rare].logsumexp(dim=-1) - logits[rare].gather(1, target[rare])[:, 0]
+            total = total + losses @ scale
+            if need_hidden or need_weight or need_bias:
+                likely.scatter_add_(1, target, torch.full_like(target, -1.0, dtype=likely.dtype)).mul_(scale[:, None])
+                slope = likely.to(weight.dtype)
+                if need_hidden:
+                    to_hidden[piece] = slope @ weight
+                if need_weight:
+                    to_weight += slope.t() @ x.to(weight.dtype)
+                if need_bias:
+                    to_bias += slope.sum(dim=0)
+        ctx.save_for_backward(to_hidden, to_weight, to_bias)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        return *(None if saved is None else saved * slope.to(saved.dtype) for saved in ctx.saved_tensors), None, None
+
+
+def is_at_hand(head: nn.Module) -> bool:
+    """Whether a head is a linear without adapters whose whole weight is on this device, not shards of it that only its module gathers."""
+    return (
+        type(head) is nn.Linear and head.weight.shape == (head.out_features, head.in_features) and not hasattr(head.weight, "device_mesh")
+    )
+
+
+@torch.no_grad()
+def plain_head(language_model: PreTrainedModel) -> tuple[nn.Module, nn.Linear] | None:
+    """The module whose last hidden states the model's linear head turns into logits, with nothing in between or after; and the head.
+
+    None if the model does more than that (caps or scales logits), which is seen by giving its head something large.
+    """
+    head, body = language_model.get_output_embeddings(), language_model.get_decoder()
+    if type(head) is not nn.Linear or body is None:
+        return None
+    large = torch.linspace(-100, 100, head.in_features, device=head.weight.device, dtype=head.weight.dtype).view(1, 1, -1)
+    seen: dict[str, Any] = {}
+
+    def replace(module: nn.Module, args: Any, output: Any) -> Any:
+        output["last_hidden_state"] = large
+        return output
+
+    watching = (
+        body.register_forward_hook(replace),
+        head.register_forward_hook(lambda module, args, output: seen.update(before=args[0], after=output)),
+    )
+    devices = [head.weight.device] if head.weight.is_cuda else []
+    try:
+        with torch.random.fork_rng(devices=devices):  # dropout must not move the training's own randomness
+            token = torch.zeros(1, 1, dtype=torch.long, device=head.weight.device)
+            logits = language_model(input_ids=token, use_cache=False).logits
+    finally:
+        for watch in watching:
+            watch.remove()
+    same = "before" in seen and torch.equal(seen["before"], large) and torch.equal(seen["after"], logits)
+    return (body, head) if same else None

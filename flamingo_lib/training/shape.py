@@ -154,11 +154,12 @@ class Shape:
         if "lora" in tunes:
             plain += 2 * d + self.f + 7 * self.rank
         gated = 6 * d + 2 * self.inner + (keys if batch.images > 1 else 0) + 5
+        folded = [inputs for inputs in (self.inner, self.x_mult * d) if n > inputs]  # linears whose gate is multiplied into the weight
         if "cross_attention" in tunes:
-            gated += 2 * d
+            gated += d if self.inner in folded else 2 * d
         if "cross_attention_ffn" in tunes:
-            gated += (2 + self.x_mult) * d
-        images_kept = self._reached(tunes)["gated"] * self.gated * 2 * self.inner * self.latents * images
+            gated += ((1 if self.x_mult * d in folded else 2) + self.x_mult) * d
+        images_kept = self._reached(tunes)["gated"] * self.gated * (2 * self.inner * self.latents * images + d * sum(folded))
         if tunes & {"resampler", "vision"}:
             one = ((5 + 2 * self.r_mult) * self.latents + self.patches) * self.width
             one += (2 * self.latents + 2 * (self.patches + self.latents)) * self.r_inner
@@ -169,4 +170,4 @@ class Shape:
         layers = reached["decoder"] * self.layers * plain + reached["gated"] * self.gated * gated
         if checkpointing:
             layers = (self.layers + self.gated) * d + plain + gated
-        return n * (layers + 3 * d + batch.labelled * self.vocab) + images_kept
+        return n * (layers + 3 * d + batch.labelled * d) + images_kept

@@ -87,10 +87,13 @@ def dense_loss(logits, labels):
 
 def test_loss_on_labels_only_equals_the_dense_one(model, batch):
     labels = labels_of(batch)
-    output = model(**batch, labels=labels)
+    output = model(**batch, labels=labels, return_logits=True)
     total, count = dense_loss(model(**batch).logits, labels)
     assert output.logits.shape == (count, 96)
     torch.testing.assert_close(output.loss, total / count)
+    in_pieces = model(**batch, labels=labels)
+    assert in_pieces.logits is None
+    torch.testing.assert_close(in_pieces.loss, total / count)
     torch.testing.assert_close(model(**batch, labels=labels, num_items_in_batch=50).loss, total / 50)
     torch.testing.assert_close(model(**batch, labels=labels, num_items_in_batch=torch.tensor(50)).loss, total / 50)
 

@@ -86,7 +86,8 @@ def one_process():
     dist.destroy_process_group()
 
 
-def test_fsdp_units_are_the_wrapped_layers(build, batch, one_process):
+@pytest.mark.parametrize("more", [[], ["lang_encoder"], ["lang_encoder.lm_head"]])
+def test_fsdp_units_are_the_wrapped_layers(build, batch, one_process, more):
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
@@ -100,6 +101,8 @@ def test_fsdp_units_are_the_wrapped_layers(build, batch, one_process):
     assert sum(unit in model.layers for unit in units) == 3
     for unit in reversed(units):  # children first
         fully_shard(unit, mesh=mesh)
+    for name in more:
+        fully_shard(model.get_submodule(name), mesh=mesh)
     fully_shard(model, mesh=mesh)
     loss, found = gradients(model, batch)
     torch.testing.assert_close(loss, expected)
