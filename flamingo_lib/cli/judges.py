@@ -76,7 +76,7 @@ def calibrate_filters(
     """
     from ..filters.quality import percent
     from ..pipeline.calibration import calibrate_filters as run
-    from ..pipeline.pf1m import best_device
+    from ..pipeline.pf1m_work import best_device
     from ..presets import load_preset
     from ..rewriting.pictures import Pictures
     from ..rewriting.rewriter import Rewriter

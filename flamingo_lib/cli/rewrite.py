@@ -19,6 +19,10 @@ PresetName = Annotated[str, typer.Option("--preset", help="tiny, small or paper"
 Seed = Annotated[int | None, typer.Option("--seed", help="instead of the preset's")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting, e.g. rewriting.batch_size=32")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="processes on this machine; 0 works in this one")]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="work on this Ray cluster (extra `scale`); `local` starts one on this machine"),
+]
 Json = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
 
 INTERRUPTED = 130
@@ -39,6 +43,7 @@ def rewrite(
     seed: Seed = None,
     settings: Settings = None,
     workers: Workers = 0,
+    ray: Ray = None,
     as_json: Json = False,
 ) -> None:
     """Rewrite raw annotations, without judging or filtering them.
@@ -46,7 +51,7 @@ def rewrite(
     Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was stopped
     or killed continues where it was when the same command is given again.
     """
-    result, _ = _run(source, rewriter, out, preset, seed, settings, workers, filtering=False)
+    result, _ = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=False)
     if as_json:
         print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found}))
     else:
@@ -61,6 +66,7 @@ def build_pf1m(
     seed: Seed = None,
     settings: Settings = None,
     workers: Workers = 0,
+    ray: Ray = None,
     title: Annotated[str, typer.Option("--title", help="the dataset's name on its card")] = "PF-1M",
     as_json: Json = False,
 ) -> None:
@@ -72,7 +78,7 @@ def build_pf1m(
     from ..filters.funnel import funnel_table
     from ..pipeline.pf1m import export_pf1m
 
-    result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, filtering=True)
+    result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=True)
     funnel = export_pf1m(out, chosen, title=title)
     if as_json:
         print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found, "funnel": funnel}))
@@ -112,15 +118,16 @@ def explain(
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
 
 
-def _run(source, rewriter, out, preset, seed, settings, workers, *, filtering):
+def _run(source, rewriter, out, preset, seed, settings, workers, ray, *, filtering):
     """The job's result and the preset; Ctrl-C keeps what is done and says how to go on."""
-    from ..pipeline.pf1m import parse_source, rewrite_sources
+    from ..pipeline.pf1m import rewrite_sources
+    from ..pipeline.pf1m_sources import parse_source
     from ..presets import load_preset
 
     chosen = load_preset(preset, settings or (), seed)
     sources = [parse_source(text) for text in source]
     try:
-        return rewrite_sources(sources, rewriter, out, chosen, filtering=filtering, workers=workers), chosen
+        return rewrite_sources(sources, rewriter, out, chosen, filtering=filtering, workers=workers, ray=ray), chosen
     except KeyboardInterrupt:
         print(f"stopped; what is done stays in {out}: give the same command to continue", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

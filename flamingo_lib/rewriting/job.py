@@ -8,8 +8,8 @@ made from stands in ``job.json``, its input's digests in ``plan.json``: a restar
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from ..records import Rewrite, Sample
 from ..storage import read_json, write_json
 from .lock import only_job
 from .shards import FOLDER, CorruptShard, check_shard, samples_digest, shard_path, write_shard
-from .workers import Task, WorkerPool, do_shard
+from .workers import Done, Task, WorkerPool, do_shard
 
 JOB, PLAN = "job.json", "plan.json"
 VERSION = 1
@@ -73,37 +73,96 @@ def run_job(
         DataError: the sources changed since it began.
         FlamingoError: another process works in the folder, or the disk is full; what is done stays.
     """
+    with open_job(samples, out, identity=identity, shard_size=shard_size, stamp=stamp) as job:
+        with ExitStack() as stack:
+            meter = stack.enter_context(job.meter(title))
+            if job.missing and workers > 0:
+                pool = stack.enter_context(WorkerPool(make_work, workers))
+                for done in pool.run(job.tasks()):
+                    job.store(done)
+                    meter.add(job.plan[done.number]["records"], done.tokens)
+            elif job.missing:
+                work = make_work()
+                for task in job.tasks():
+                    done = do_shard(work, task, meter.tick)
+                    job.store(done)
+                    meter.add(len(task.samples), done.tokens)
+        return job.result()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job whose folder is locked and whose input is known.
+
+    Attributes:
+        out: its folder.
+        plan: each shard's number of records, first id, and input digest.
+        missing: numbers of the shards to do.
+        read: opens the stream of samples.
+        shard_size: records in one shard.
+        stamp: see `run_job`.
+    """
+
+    out: Path
+    plan: list[dict[str, Any]]
+    missing: frozenset[int]
+    read: Callable[[], Iterable[Sample]]
+    shard_size: int
+    stamp: Callable[[Sample], object] | None
+
+    def tasks(self) -> Iterator[Task]:
+        """The shards to do, in order; the sources must not change under the job's feet either."""
+        for number, chunk in chunks(self.read(), self.shard_size, wanted=self.missing):
+            if _digest(chunk, self.stamp) != self.plan[number]["digest"]:
+                raise _changed(self.out / PLAN, number, chunk[0].id, self.shard_size)
+            yield Task(number, chunk, self.plan[number]["digest"])
+
+    def store(self, done: Done) -> None:
+        """Write a finished shard."""
+        write_shard(shard_path(self.out, done.number), done.content)
+
+    def meter(self, title: str) -> Meter:
+        """Shows the progress of what is missing."""
+        found = len(self.plan) - len(self.missing)
+        title += f" (the rest; {found} of {len(self.plan)} shards were done)" if found and self.missing else ""
+        return Meter(Progress(title, sum(self.plan[number]["records"] for number in self.missing), "records"))
+
+    def result(self) -> JobResult:
+        """How the job went, once everything is done."""
+        return JobResult(sum(shard["records"] for shard in self.plan), len(self.plan), len(self.plan) - len(self.missing))
+
+
+@contextmanager
+def open_job(
+    samples: Callable[[], Iterable[Sample]],
+    out: Path,
+    *,
+    identity: Mapping[str, Any],
+    shard_size: int,
+    stamp: Callable[[Sample], object] | None,
+) -> Iterator[OpenJob]:
+    """Lock the folder, compare the job and its sources with what they were, and find out what is missing; errors as of `run_job`."""
     out = Path(out)
     with only_job(out):
         for rest in (*out.glob(".*.part"), *(out / FOLDER).glob(".*.part")):
             rest.unlink()
         _same_job(out, {"version": VERSION, "shard_size": shard_size, **identity})
         plan = _plan(out, samples, shard_size, stamp)
-        missing = _missing(out, plan)
-        tasks = _tasks(out, samples(), plan, missing, shard_size, stamp)
-        found = len(plan) - len(missing)
-        with ExitStack() as stack:
-            title += f" (the rest; {found} of {len(plan)} shards were done)" if found and missing else ""
-            meter = _Meter(stack.enter_context(Progress(title, sum(plan[number]["records"] for number in missing), "records")))
-            if missing and workers > 0:
-                pool = stack.enter_context(WorkerPool(make_work, workers))
-                for done in pool.run(tasks):
-                    write_shard(shard_path(out, done.number), done.content)
-                    meter.add(plan[done.number]["records"], done.tokens)
-            elif missing:
-                work = make_work()
-                for task in tasks:
-                    done = do_shard(work, task, meter.tick)
-                    write_shard(shard_path(out, done.number), done.content)
-                    meter.add(len(task.samples), done.tokens)
-        return JobResult(sum(shard["records"] for shard in plan), len(plan), found)
+        yield OpenJob(out, plan, frozenset(_missing(out, plan)), samples, shard_size, stamp)
 
 
-class _Meter:
-    """Keeps the progress in step with ticks inside a shard and with whole shards."""
+class Meter:
+    """Keeps a progress in step with ticks inside a shard and with whole shards; a context manager."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress, self.ticked, self.tokens, self.start = progress, 0, 0, monotonic()
+
+    def __enter__(self) -> Meter:
+        self.progress.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.progress.__exit__(*error)
 
     def tick(self, count: int) -> None:
         """Some records of a shard are done."""
@@ -151,7 +210,7 @@ def _plan(out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: 
     old = read_json(path) if path.exists() else None
     plan: list[dict[str, Any]] = []
     with Progress("reading the sources", None, "records") as progress:
-        for number, chunk in _chunks(samples(), size):
+        for number, chunk in chunks(samples(), size):
             shard = {"records": len(chunk), "first": chunk[0].id, "digest": _digest(chunk, stamp)}
             if old is not None and (number >= len(old) or old[number] != shard):
                 raise _changed(path, number, shard["first"], size)
@@ -166,21 +225,6 @@ def _plan(out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: 
 
 def _digest(chunk: Sequence[Sample], stamp: Callable[[Sample], object] | None) -> str:
     return samples_digest(chunk, [stamp(sample) for sample in chunk] if stamp is not None else ())
-
-
-def _tasks(
-    out: Path,
-    samples: Iterable[Sample],
-    plan: Sequence[Mapping[str, Any]],
-    missing: set[int],
-    size: int,
-    stamp: Callable[[Sample], object] | None,
-) -> Iterator[Task]:
-    """The shards to do, in order; the sources must not change under the job's feet either."""
-    for number, chunk in _chunks(samples, size, wanted=missing):
-        if _digest(chunk, stamp) != plan[number]["digest"]:
-            raise _changed(out / PLAN, number, chunk[0].id, size)
-        yield Task(number, chunk, plan[number]["digest"])
 
 
 def _changed(path: Path, number: int, first: str, size: int) -> DataError:
@@ -213,7 +257,7 @@ def _missing(out: Path, plan: Sequence[Mapping[str, Any]]) -> set[int]:
     return missing
 
 
-def _chunks(samples: Iterable[Sample], size: int, wanted: set[int] | None = None) -> Iterator[tuple[int, list[Sample]]]:
+def chunks(samples: Iterable[Sample], size: int, wanted: Set[int] | None = None) -> Iterator[tuple[int, list[Sample]]]:
     """Numbered runs of `size` consecutive samples; those not `wanted` are read over."""
     stream, number, last = iter(samples), 0, max(wanted, default=-1) if wanted is not None else None
     while last is None or number <= last:

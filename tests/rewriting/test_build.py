@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
 from flamingo_lib.errors import ConfigError, DataError, MissingAsset
-from flamingo_lib.pipeline.pf1m import SourceSpec, parse_source
+from flamingo_lib.pipeline.pf1m_sources import SourceSpec, parse_source
 from flamingo_lib.rewriting.dataset import read_parquet
 from flamingo_lib.rewriting.pf1m import read_pf1m
 from flamingo_lib.rewriting.shards import read_shards

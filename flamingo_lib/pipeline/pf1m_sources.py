@@ -1,0 +1,101 @@
+"""The sources of a PF-1M job: how they are given, opened, and watched for changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigError
+from ..records import Sample
+from ..sources import find_row, load_source
+from ..storage import Quarantine
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """One dataset to rewrite: catalogue name, folder, split (None: all that have answers), and how many samples (None: all)."""
+
+    name: str
+    root: str
+    split: str | None = None
+    limit: int | None = None
+
+
+def parse_source(text: str) -> SourceSpec:
+    """``NAME=ROOT[:SPLIT][:LIMIT]`` as a `SourceSpec`.
+
+    Raises:
+        ConfigError: it is not of that form, or there is no such dataset or folder.
+    """
+    name, separator, place = text.partition("=")
+    if not separator or not place:
+        raise ConfigError(f"not a source: {text!r}", remedy="Give NAME=ROOT, NAME=ROOT:SPLIT or NAME=ROOT:SPLIT:LIMIT.")
+    row = find_row(name.strip())
+    parts = place.split(":")
+    limit = split = None
+    if len(parts) > 1 and not Path(place).exists():
+        if parts[-1].isdigit():
+            limit = int(parts.pop())
+        if len(parts) > 1 and not Path(":".join(parts)).exists():
+            split = parts.pop() or None
+    root = Path(":".join(parts)).expanduser()
+    if not root.is_dir():
+        raise ConfigError("there is no such folder", file=root, remedy=f"Give the folder in which {row.title} lies.")
+    if split is not None and row.split_name(split) is None:
+        raise ConfigError(f"{row.name} has no split {split!r}", remedy=f"Choose one of {', '.join(row.splits)}.")
+    if limit == 0:
+        raise ConfigError(f"not a source: {text!r}", remedy="The limit must be at least 1.")
+    return SourceSpec(row.name, str(root), split, limit)
+
+
+def source_roots(sources: Sequence[SourceSpec]) -> dict[str, str]:
+    """The folder of each dataset; `ConfigError` if one is to be read from two folders."""
+    roots: dict[str, str] = {}
+    for source in sources:
+        if roots.setdefault(source.name, source.root) != source.root:
+            raise ConfigError(f"{source.name} is given with two folders", remedy="Build two sets, or put them into one folder.")
+    return roots
+
+
+class SourceStream:
+    """Opens the samples of all sources, one source after the other; what cannot be used is set aside at the first opening.
+
+    Args:
+        sources: what to read.
+        seed: of wordings and marks.
+        quarantine: the file that tells what was set aside; an older one is replaced.
+    """
+
+    def __init__(self, sources: Sequence[SourceSpec], seed: int, quarantine: Path | None = None) -> None:
+        self.sources, self.seed, self.quarantine = list(sources), seed, quarantine
+
+    def __call__(self) -> Iterator[Sample]:
+        """All samples, the same at each call as long as the sources are."""
+        path, self.quarantine = self.quarantine, None
+        if path is not None:
+            path.unlink(missing_ok=True)
+        for source in self.sources:
+            aside = Quarantine(path, max_share=find_row(source.name).max_share)
+            yield from load_source(source.name, source.root, source.split, source.limit, self.seed, aside)
+
+
+@dataclass(frozen=True)
+class ImageSizes:
+    """A stamp for `run_job`: the sizes of a sample's image files, so that an exchanged image is noticed.
+
+    Attributes:
+        roots: the folder of each dataset.
+    """
+
+    roots: Mapping[str, str]
+
+    def __call__(self, sample: Sample) -> list[int]:
+        """Bytes of each image's file, or of the archive it lies in; -1 of one that is missing."""
+        sizes = []
+        for image in sample.images:
+            try:
+                sizes.append((Path(self.roots[sample.source]) / image.partition("@")[0]).stat().st_size)
+            except OSError:
+                sizes.append(-1)
+        return sizes

@@ -1,0 +1,117 @@
+"""What the processes of a PF-1M job do with a shard: all of it in one, or in stages over a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..config import Preset
+from ..filters.chain import NEEDS, Chain
+from ..judges.panel import load_judges
+from ..records import Rewrite, Sample
+from ..rewriting.distributed import Stage
+from ..rewriting.pictures import Pictures
+from ..rewriting.rewriter import Rewriter
+
+
+@dataclass(frozen=True)
+class MakeWork:
+    """Makes, in the process that is to work, what is done with each shard; can be sent to other processes.
+
+    Attributes:
+        rewriter: the rewriter's folder.
+        roots: the folder of each dataset.
+        preset: settings of rewriting, judges and filters.
+        filtering: False only rewrites.
+    """
+
+    rewriter: str
+    roots: Mapping[str, str]
+    preset: Preset
+    filtering: bool = True
+
+    def __call__(self) -> ShardWork:
+        """Load the rewriter and the judges."""
+        pictures, device = Pictures(self.roots), best_device()
+        rewriter = Rewriter.load(self.rewriter, pictures, self.preset.rewriting, seed=self.preset.seed, device=device)
+        return ShardWork(rewriter, make_chain(self.preset, pictures, device) if self.filtering else None)
+
+
+@dataclass(frozen=True)
+class MakeRewriting:
+    """As `MakeWork`, of the rewriting alone: the first stage of a cluster's job."""
+
+    work: MakeWork
+
+    def __call__(self) -> Callable[[list[Sample]], list[Rewrite]]:
+        """Load the rewriter."""
+        roots, preset = self.work.roots, self.work.preset
+        return Rewriter.load(self.work.rewriter, Pictures(roots), preset.rewriting, seed=preset.seed, device=best_device())
+
+
+@dataclass(frozen=True)
+class MakeFilters:
+    """Some filters of the chain, or the reward judge, as a stage of a cluster's job."""
+
+    work: MakeWork
+    names: tuple[str, ...] = ()
+    reward: bool = False
+
+    def __call__(self) -> Callable[[list[Rewrite]], list[Rewrite]]:
+        """Load the judges that these filters need."""
+        preset = self.work.preset
+        preset = preset.model_copy(update={"filters": preset.filters.model_copy(update={"chain": self.names})})
+        return make_chain(preset, Pictures(self.work.roots), best_device(), reward=self.reward).judge_batch
+
+
+def cluster_stages(work: MakeWork, *, rewriters: int = 1, judges: int = 1, gpus: float = 0.0) -> list[Stage]:
+    """The job as stages: the rewriter; then the chain in its order, rule filters together, each judge by itself; the reward judge.
+
+    Args:
+        rewriters, judges: workers of the rewriting stage, and of each judging stage.
+        gpus: of one GPU, what a rewriter holds; judges that compute hold a quarter of that.
+    """
+    stages = [Stage("rewrite", MakeRewriting(work), rewriters, 1.0, gpus)]
+    if work.filtering:
+        groups: list[list[str]] = []
+        for name in work.preset.filters.chain:
+            if name not in NEEDS and groups and groups[-1][0] not in NEEDS:
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        for names in groups:
+            share = gpus / 4 if names[0] in NEEDS else 0.0
+            stages.append(Stage(" ".join(names), MakeFilters(work, tuple(names)), judges, 0.25, share))
+        stages.append(Stage("reward", MakeFilters(work, reward=True), judges, 0.25, gpus / 4))
+    return stages
+
+
+def make_chain(preset: Preset, pictures: Pictures, device: str = "cpu", *, reward: bool = True) -> Chain:
+    """The preset's filters with the judges they need, and unless told otherwise the reward judge."""
+    config = preset.filters
+    wanted = [*(["reward"] if reward else []), *(NEEDS[name] for name in config.chain if name in NEEDS)]
+    return Chain(config, load_judges(preset.judges, wanted, device=device, sentences=config.clip_sentences), pictures)
+
+
+class ShardWork:
+    """Rewrites a shard's samples, then judges and filters them."""
+
+    def __init__(self, rewriter: Rewriter, chain: Chain | None) -> None:
+        self.rewriter, self.chain = rewriter, chain
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated so far."""
+        return self.rewriter.tokens
+
+    def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None]) -> list[Rewrite]:
+        """One judged rewrite for each sample."""
+        rewrites = self.rewriter.rewrite(samples, tick)
+        return self.chain.judge_batch(rewrites) if self.chain is not None else rewrites
+
+
+def best_device() -> str:
+    """``"cuda"`` where there is a GPU, else ``"cpu"``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
