@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_lib.errors import ConfigError, MissingAsset
+from flamingo_lib.errors import ConfigError, DataError, MissingAsset
 from flamingo_lib.pipeline.code import closure
 from flamingo_lib.pipeline.step import settings, table
 from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
@@ -128,6 +128,15 @@ def test_marked_images_are_drawn_once(tmp_path):
     assert len(set(Image.open(file).convert("RGB").getdata())) > 1
     stamp = Path(file).stat().st_mtime_ns
     assert images.files(marked) == (file,) and Path(file).stat().st_mtime_ns == stamp
+    moved = sample(2, "refcocog", meta={"mark": {"kind": "circle", "color": "red", "at": [0.1, 0.1, 0.9, 0.9]}})
+    (other,) = images.files(moved)
+    assert other != file and Path(other).read_bytes() != Path(file).read_bytes()
+    Image.new("RGB", (40, 40), "black").save(tmp_path / "refcocog" / "a.png")  # the same name, another picture
+    (redrawn,) = images.files(marked)
+    assert redrawn not in (file, other) and Image.open(redrawn).getpixel((20, 20)) == (0, 0, 0)
+    with pytest.raises(DataError, match=r"a\.png"):
+        (tmp_path / "refcocog" / "a.png").unlink()
+        images.files(marked)
 
 
 SMALL = [

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
+from ...errors import DataError
 from ...records import Sample
 from ...training.examples import image_files
 from ...training.table import Example
@@ -26,18 +28,40 @@ class PlainImages:
         """The image files of `sample`, as it speaks of them."""
         if "mark" not in sample.meta and not any("@" in path for path in sample.images):
             return image_files(self.root, sample.source, sample.images)
-        key = blake2b(f"{self.root}\x1f{sample.id}\x1f{sample.meta.get('mark')}".encode(), digest_size=12).hexdigest()
+        key = self._key(sample)
         targets = [self.folder / f"{key}-{number}.png" for number in range(len(sample.images))]
         if not all(target.is_file() for target in targets):
             from ...sources import open_images
 
             self.folder.mkdir(parents=True, exist_ok=True)
             for target, image in zip(targets, open_images(sample, self.root / sample.source), strict=True):
-                partial = target.with_suffix(".part")
+                partial = target.with_suffix(f".{os.getpid()}.part")
                 image.save(partial, "PNG")
                 partial.replace(target)
         return tuple(map(str, targets))
 
+    def _key(self, sample: Sample) -> str:
+        """A hash of what decides the drawn pixels: the pictures' contents and the mark."""
+        digest = blake2b(repr(sample.meta.get("mark")).encode(), digest_size=12)
+        for path in sample.images:
+            digest.update(blake2b(_content(self.root / sample.source, path), digest_size=12).digest())
+        return digest.hexdigest()
+
     def example(self, example: Example, sample: Sample) -> Example:
         """A training example of `sample` with its images as plain files."""
         return replace(example, images=self.files(sample))
+
+
+def _content(root: Path, path: str) -> bytes:
+    """The bytes of the encoded picture at `path`, a file or a member of a container; `DataError` if it can't be read."""
+    from ...sources.containers import is_member, read_member, split_member
+    from ...sources.images import resolve
+
+    if is_member(path):
+        container, member = split_member(path)
+        return read_member(resolve(root, container), member)
+    target = resolve(root, path)
+    try:
+        return target.read_bytes()
+    except OSError as error:
+        raise DataError(f"the image cannot be read: {error.strerror}", file=target) from error
