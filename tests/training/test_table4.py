@@ -1,5 +1,6 @@
 """The paper's rows, cell by cell, and the ablations, which differ from stage 2 in one cell each."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,11 @@ def test_the_paper_comes_with_a_config_for_eight_gpus():
     assert config.num_processes == 8 and config.mixed_precision == "bf16" and config.distributed_type == "FSDP"
     assert config.fsdp_config["fsdp_transformer_layer_cls_to_wrap"] == LAYER_CLASS == layers.FlamingoLayer.__name__
     assert all(stage.batch_size % (config.num_processes * stage.micro_batch_size) == 0 for stage in stages)
+
+
+def test_what_is_not_code_is_packaged_too():
+    root = Path(load_preset.__globals__["__file__"]).parents[2]
+    patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    packaged = {file for package, globs in patterns.items() for glob in globs for file in (root / package.replace(".", "/")).glob(glob)}
+    others = {path for path in (root / "flamingo_lib").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
+    assert {path.name for path in packaged} == {path.name for path in others} == {"paper_fsdp.yaml"}
