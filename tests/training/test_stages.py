@@ -1,6 +1,7 @@
 """Stages from folder to folder, with the real template, processor and caches."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -90,6 +91,49 @@ def test_the_form_of_visual_inputs_follows_what_trains(tiny, tmp_path):
         model.perceiver.latents += 1
     make_visuals(model, processor.image_processor.pixels, tiny.images[:5], **arguments)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_nothing_is_kept_where_the_tower_trains_or_images_are_augmented(tiny, tmp_path):
+    model, processor = load_base(tiny.folder)
+    read = processor.image_processor.pixels
+    for options in ({"tunes": ("lora",), "augmented": True}, {"tunes": ("resampler", "vision")}, {"tunes": ("vision",)}):
+        visuals = make_visuals(model, read, tiny.images[:3], cache_folder=tmp_path / "cache", **options)
+        assert visuals.form == "pixel_values" and torch.equal(visuals([tiny.images[:2]])["pixel_values"][0], read(tiny.images[:2]))
+    unfrozen = STAGE.model_copy(update={"tunes": ("resampler", "cross_attention", "vision"), "max_steps": 2})
+    arguments = {"seed": 0, "model_config": CONFIG, "cache_folder": tmp_path / "cache", "save_every": None}
+    train_stage(tiny.folder, unfrozen, tiny.examples, tmp_path / "out", **arguments)
+    assert not (tmp_path / "cache").exists()
+    assert any(name.startswith("vision_encoder.") for name in changed(tiny.folder, tmp_path / "out")[0])
+
+
+def test_another_tower_size_or_picture_is_computed_anew(tiny, tmp_path):
+    model, processor = load_base(tiny.folder)
+    seen = []
+
+    def read(files):
+        seen.append(len(files))
+        return processor.image_processor.pixels(files)
+
+    def look(files, **options):
+        seen.clear()
+        arguments = {"tunes": ("resampler",), "cache_folder": tmp_path / "cache", "details": {"size": 72}, "batch_size": 1}
+        return make_visuals(model, read, files, **arguments | options)([files])["vision_tokens"][0], len(seen)
+
+    file = tmp_path / "picture.png"
+    shutil.copy(tiny.images[0], file)
+    first, computed = look([str(file)])
+    assert computed == 1 and look([str(file)])[1] == look([tiny.images[0]])[1] == 0  # the same content under another name
+    shutil.copy(tiny.images[1], file)
+    second, computed = look([str(file)])
+    assert computed == 1 and not torch.equal(first, second)
+    assert look([str(file)], details={"size": 36})[1] == 1
+    with torch.no_grad():
+        next(model.perceiver.parameters()).add_(1)
+    assert look([str(file)])[1] == 0  # the tower's tokens don't depend on the resampler
+    with torch.no_grad():
+        next(model.vision_encoder.parameters()).add_(1)
+    third, computed = look([str(file)])
+    assert computed == 1 and not torch.equal(second, third)
 
 
 def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
