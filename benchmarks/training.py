@@ -97,43 +97,21 @@ def base() -> Any:
     return load_base(load_preset("tiny").model.base)
 
 
-def speed(
-    stage: StageConfig, examples: list[Example], steps: int, *, cached: bool = True, pad_to: int | None = None
-) -> tuple[float, float]:
-    """Steps and supervised tokens a second of processor time, data loading and optimizer included.
+def speed(stage: StageConfig, examples: list[Example], steps: int, *, cached: bool = True, pad_to: int | None = None) -> Any:
+    """`stages.stage_speed` of the tiny base: per second of processor time, data loading and optimizer included.
 
     Args:
         cached: visual features come from a cache that is full already; else images are read and encoded in every step.
         pad_to: see `Collator`.
     """
-    import torch
-
-    from flamingo_lib.training.collate import Collator
-    from flamingo_lib.training.stages import prepare, stage_dataset
-    from flamingo_lib.training.visuals import make_visuals
+    from flamingo_lib.training.stages import example_template, stage_speed
+    from flamingo_lib.training.table import build_table
 
     model, processor = base()
-    prepare(model, stage, load_preset("tiny").model, seed=0)
-    dataset = stage_dataset(examples, processor, stage, seed=0)
+    table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
     with tempfile.TemporaryDirectory() as folder:
-        cache_folder = folder if cached else None
-        visuals = make_visuals(model, processor.image_processor.pixels, dataset.image_files, tunes=stage.tunes, cache_folder=cache_folder)
-        collator = Collator(pad_token_id=processor.tokenizer.pad_token_id, visuals=visuals, pad_to=pad_to)
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(weights, stage.learning_rate)
-        model.train()
-        supervised = 0
-        for step in range(-1, steps):  # the first one warms up
-            if step == 0:
-                start, supervised = time.process_time(), 0
-            begin = (step + 1) * stage.batch_size
-            batch = collator([dataset[place] for place in range(begin, begin + stage.batch_size)])
-            supervised += int((batch["labels"] >= 0).sum())
-            model(**batch).loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-        seconds = time.process_time() - start
-    return steps / seconds, supervised / seconds
+        options = {"seed": 0, "steps": steps, "cache_folder": folder if cached else None, "pad_to": pad_to}
+        return stage_speed((model, processor), stage, table, load_preset("tiny").model, **options)
 
 
 def supervised_tokens(pad_to: int | None) -> Any:
@@ -143,9 +121,9 @@ def supervised_tokens(pad_to: int | None) -> Any:
         row = StageConfig(tunes=("lora",), context_length=CONTEXT, max_images=10, batch_size=8, micro_batch_size=8, max_steps=100)
         alone, filled = (row.model_copy(update={"packing": packing}) for packing in ("none", "best_fit"))
         examples = stage1_mixture(4000)
-        _, one = speed(alone, examples, (2 if pad_to else 20) if quick else (6 if pad_to else 60), pad_to=pad_to)
-        _, many = speed(filled, examples, 2 if quick else 6, pad_to=pad_to)
-        return many / one
+        one = speed(alone, examples, (2 if pad_to else 20) if quick else (6 if pad_to else 60), pad_to=pad_to)
+        many = speed(filled, examples, 2 if quick else 6, pad_to=pad_to)
+        return many.supervised_tokens / one.supervised_tokens
 
     return measure
 
@@ -178,8 +156,8 @@ def plan_million_peak_mb(quick: bool) -> float:
 def stage2_cached_vs_uncached(quick: bool) -> float:
     """Steps a second of the tiny preset's stage 2: with the tower's tokens from the cache over pixels read in every step."""
     stage, steps = load_preset("tiny").stages["stage2"], 5 if quick else 15
-    rates = [speed(stage, questions(2000), steps, cached=cached)[0] for cached in (True, False)]
-    return rates[0] / rates[1]
+    cached, computed = (speed(stage, questions(2000), steps, cached=cached).steps for cached in (True, False))
+    return cached / computed
 
 
 def trainer_vs_bare(quick: bool) -> float:

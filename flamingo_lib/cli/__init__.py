@@ -16,6 +16,7 @@ COMMANDS = (
     "pretrain",
     "assemble",
     "train",
+    "train_windows",
     "evaluate",
     "presets",
     "chat",

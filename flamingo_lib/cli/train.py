@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from ..config import Preset, StageConfig
+
 PresetName = Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of every random choice")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated")]
@@ -45,20 +47,18 @@ def register(app: typer.Typer) -> None:
         from ..presets import load_preset
 
         chosen = load_preset(preset, settings or (), seed)
-        rows = {"rewriter": chosen.rewriter, **chosen.stages, **chosen.ablations}
-        if stage not in rows and stage != "all":
-            raise ConfigError(f"there is no stage {stage!r}", remedy=f"Choose one of {', '.join([*rows, 'all'])}.")
+        row = None if stage == "all" else stage_row(chosen, stage, "all")
         if data is None:
             figures = _in_a_run(chosen, stage, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
         else:
-            if stage == "all" or out is None:
+            if row is None or out is None:
                 raise ConfigError("with --data, name one stage and the folder of the trained model", remedy="Give STAGE and --out.")
             from ..training.examples import read_examples
             from ..training.stages import train_stage
 
             result = train_stage(
                 base or chosen.model.base,
-                rows[stage],
+                row,
                 read_examples(data, images or data.parent),
                 out,
                 seed=seed,
@@ -90,17 +90,13 @@ def register(app: typer.Typer) -> None:
         as_json: AsJson = False,
     ) -> None:
         """Estimate memory a GPU, steps and hours of the preset's stages; nothing is run."""
-        from ..errors import ConfigError
         from ..presets import load_preset
         from ..training.planning import plan_stage, plan_table
 
         chosen = load_preset(preset, settings or ())
         rows = {"rewriter": chosen.rewriter, **chosen.stages}
         if stage != "all":
-            rows |= chosen.ablations
-            if stage not in rows:
-                raise ConfigError(f"there is no stage {stage!r}", remedy=f"Choose one of {', '.join([*rows, 'all'])}.")
-            rows = {stage: rows[stage]}
+            rows = {stage: stage_row(chosen, stage, "all")}
         options = {"gpus": gpus, "memory": memory, "teraflops": teraflops, "utilization": utilization, "mean_tokens": mean_tokens}
         plans = [plan_stage(name, row, chosen.model, samples=row.samples or samples, **options) for name, row in rows.items()]
         if as_json:
@@ -110,6 +106,16 @@ def register(app: typer.Typer) -> None:
         for item in plans:
             if not item.fits:
                 print(f"{item.stage} does not fit into {memory:g} GB: take more GPUs, or a smaller context.", file=sys.stderr)
+
+
+def stage_row(preset: Preset, name: str, *others: str) -> StageConfig:
+    """The row called `name` among a preset's stages and ablations; a `ConfigError` lists them (and `others`) if there is none."""
+    from ..errors import ConfigError
+
+    rows = {"rewriter": preset.rewriter, **preset.stages, **preset.ablations}
+    if name not in rows:
+        raise ConfigError(f"there is no stage {name!r}", remedy=f"Choose one of {', '.join([*rows, *others])}.")
+    return rows[name]
 
 
 def _in_a_run(preset, stage: str, run: str) -> dict[str, dict]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 
 from ..config import StageConfig
 from .dataset import WindowDataset
@@ -10,6 +11,9 @@ from .packing import STRATEGIES, plan_windows
 from .strips import to_html
 from .table import TokenTable
 from .windows import PackingReport
+
+Reports = Mapping[int, Mapping[str, PackingReport]]
+"""Context length -> strategy -> report."""
 
 
 def compare_strategies(table: TokenTable, stage: StageConfig, *, seed: int, context_length: int | None = None) -> dict[str, PackingReport]:
@@ -32,29 +36,38 @@ def compare_strategies(table: TokenTable, stage: StageConfig, *, seed: int, cont
 
 
 def packing_metrics(reports: Mapping[str, PackingReport], packing: str = "best_fit") -> dict[str, float]:
-    """Window fill under its keys of ``metrics.json``: one sample a window, and the multi-turn strategy in use."""
-    return {"packing.fill.none": reports["none"].fill, "packing.fill.multi_turn": reports[packing].fill}
+    """Window fill under its keys of ``metrics.json``: a sample a window, the paper's way, and the strategy in use."""
+    return {
+        "packing.fill.none": reports["none"].fill,
+        "packing.fill.random_fill": reports["random_fill"].fill,
+        "packing.fill.multi_turn": reports[packing].fill,
+    }
 
 
-def strategy_table(reports: Mapping[str, PackingReport]) -> list[tuple[str, ...]]:
-    """Rows for people, the head first: fill, cut responses, samples, images and supervised tokens a window."""
-    head = ("strategy", "windows", "fill", "cut responses", "left out", "samples a window", "images a window", "supervised tokens a window")
-    return [
-        head,
-        *(
-            (
-                name,
-                f"{report.windows:,}",
-                f"{report.fill:.1%}",
-                f"{report.cut_responses:,}",
-                f"{report.left_out:,}",
-                f"{report.samples_a_window:.2f}",
-                f"{report.images_a_window:.2f}",
-                f"{report.labels_a_window:.0f}",
-            )
-            for name, report in reports.items()
-        ),
-    ]
+def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | None = None) -> list[tuple[str, ...]]:
+    """Rows for people, the head first, by context length and strategy.
+
+    Args:
+        reports: context length -> strategy -> report.
+        rates: supervised tokens a second by context length and strategy, where they were measured.
+    """
+    head = ("context", "strategy", "windows", "fill", "cut responses", "left out", "samples a window", "images a window")
+    head += ("supervised tokens a window", *(("supervised tokens a second",) if rates else ()))
+    rows = [head]
+    for length, by_strategy in reports.items():
+        for name, report in by_strategy.items():
+            row = (f"{length:,}", name, f"{report.windows:,}", f"{report.fill:.1%}", f"{report.cut_responses:,}", f"{report.left_out:,}")
+            row += (f"{report.samples_a_window:.2f}", f"{report.images_a_window:.2f}", f"{report.labels_a_window:.0f}")
+            rows.append((*row, f"{rates[length, name]:,.0f}") if rates else row)
+    return rows
+
+
+def strategy_html(reports: Reports, rates: Mapping[tuple[int, str], float] | None = None) -> str:
+    """The same as a table in HTML."""
+    head, *rows = strategy_table(reports, rates)
+    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row) + "</tr>" for row in rows)
+    return f"<table class='fl'><tr>{cells}</tr>{body}</table>"
 
 
 def strategy_strips(

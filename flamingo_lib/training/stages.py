@@ -26,13 +26,14 @@ from ..storage import atomic_folder, write_json
 from .collate import Collator
 from .dataset import WindowDataset
 from .run import StageResult, run_stage, world_size
-from .table import Example, build_table
+from .table import Example, TokenTable, build_table
 from .visuals import make_visuals
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate
     from ..model.flamingo import FlamingoForConditionalGeneration
     from ..model.processor import FlamingoProcessor
+    from .speed import Speed
 
 RESULT = "training.json"
 """Beside the trained model: how its training went."""
@@ -172,6 +173,40 @@ def train_stage(
             result=result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed},
         )
     return result
+
+
+def stage_speed(
+    base: tuple[FlamingoForConditionalGeneration, FlamingoProcessor],
+    stage: StageConfig,
+    table: TokenTable,
+    config: ModelConfig,
+    *,
+    seed: int,
+    steps: int,
+    cache_folder: str | os.PathLike | None = None,
+    pad_to: int | None = None,
+) -> Speed:
+    """How fast `stage` trains on the windows of `table`, over `steps` steps; the model is changed by them.
+
+    Args:
+        cache_folder: as in `train_stage`; filling the cache isn't timed.
+        pad_to: see `Collator`.
+    """
+    from .speed import training_speed
+
+    model, processor = base
+    prepare(model, stage, config, seed=seed)
+    dataset = WindowDataset(table, stage, seed=seed)
+    read = pixel_reader(processor, stage)
+    visuals = make_visuals(model, read, dataset.image_files, tunes=stage.tunes, cache_folder=cache_folder)
+    collator = Collator(
+        pad_token_id=processor.tokenizer.pad_token_id,
+        visuals=visuals,
+        isolate_turns=stage.isolate_turns,
+        attend_within_turn=stage.attend_within_turn,
+        pad_to=pad_to,
+    )
+    return training_speed(model, dataset, collator, steps=steps)
 
 
 def save_trained(

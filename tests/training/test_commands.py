@@ -51,3 +51,19 @@ def test_the_paper_is_planned_on_eight_gpus():
     assert list(plans) == ["rewriter", "stage1", "stage2", "stage3", "raw"]
     assert all(plan["fits"] and plan["steps"] > 2000 and 5 < plan["hours"] < 15 for plan in plans.values())
     assert "stage2" in invoke("plan", "stage2", "--preset", "small", "--samples", "6000", "--memory", "16")
+
+
+def test_packing_is_compared_on_ones_own_chats(tiny, tmp_path):
+    arguments = ["windows", "stage1", "--data", chats(tiny, tmp_path), "--images", tiny.folder.parent, "--base", tiny.folder]
+    arguments += ["--context", 256, "--context", 400, "--set", "stages.stage1.batch_size=2"]
+    figures = json.loads(invoke(*arguments, "--json", "--steps", 1, "--html", tmp_path / "windows.html"))
+    assert list(figures) == ["256", "400"] and list(figures["256"]) == ["none", "random_fill", "best_fit"]
+    for cells in figures.values():
+        assert cells["none"]["fill"] < cells["best_fit"]["fill"] and cells["best_fit"]["cut_responses"] == 0
+        assert all(cell["supervised_tokens_a_second"] > 0 for cell in cells.values())
+    page = (tmp_path / "windows.html").read_text()
+    assert page.count("<figure") == 6 and page.count("<tr>") == 7 and "supervised tokens a second" in page
+    printed = invoke(*arguments).splitlines()
+    assert len(printed) == 7 and "second" not in printed[0]
+    with pytest.raises(ConfigError, match=r"no stage 'all'.*stage3"):
+        invoke("windows", "all")

@@ -7,7 +7,7 @@ import torch
 from flamingo_lib.config import StageConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.comparison import compare_strategies, packing_metrics, strategy_strips, strategy_table
+from flamingo_lib.training.comparison import compare_strategies, packing_metrics, strategy_html, strategy_strips, strategy_table
 from flamingo_lib.training.dataset import WindowDataset, WindowRow
 from flamingo_lib.training.strips import segments, to_html
 from flamingo_lib.training.table import Example, build_table
@@ -150,7 +150,10 @@ def test_strategies_are_compared_on_the_same_mixture():
     figures = packing_metrics(reports)
     assert figures["packing.fill.none"] < 0.4 < 0.9 < figures["packing.fill.multi_turn"]
     assert reports["none"].windows == 60 and reports["best_fit"].cut_responses == 0 < reports["random_fill"].cut_responses
-    rows = strategy_table(reports)
-    assert len(rows) == 4 and {len(row) for row in rows} == {8} and rows[1][0] == "none"
+    rows = strategy_table({64: reports})
+    assert len(rows) == 4 and {len(row) for row in rows} == {9} and rows[1][:2] == ("64", "none")
+    rates = {(64, name): 1000.0 * number for number, name in enumerate(reports, start=1)}
+    assert [row[-1] for row in strategy_table({64: reports}, rates)[1:]] == ["1,000", "2,000", "3,000"]
+    assert strategy_html({64: reports}, rates).count("<tr>") == 4
     page = strategy_strips(table, settings, seed=0, windows=3)
     assert page.count("<figure") == 3 and "best fit" in page

@@ -1,0 +1,110 @@
+"""`flamingo windows`: how each packing strategy fills the windows of a stage, in figures and as coloured strips."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from itertools import product
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .train import AsJson, PresetName, Seed, Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command()
+    def windows(
+        stage: Annotated[str, typer.Argument(help="rewriter, a stage or an ablation of the preset")] = "stage1",
+        preset: PresetName = "tiny",
+        seed: Seed = 0,
+        settings: Settings = None,
+        run: Annotated[str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")] = None,
+        run_dir: Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")] = None,
+        data: Annotated[Path | None, typer.Option("--data", help="chats, JSON lines, instead of a run's data")] = None,
+        images: Annotated[Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")] = None,
+        base: Annotated[str | None, typer.Option("--base", help="whose tokenizer and weights; by default the preset's base")] = None,
+        contexts: Annotated[
+            list[int] | None, typer.Option("--context", min=8, help="tokens in a window; may be repeated; by default the stage's")
+        ] = None,
+        steps: Annotated[int, typer.Option("--steps", min=0, help="training steps timed for supervised tokens a second; 0: none")] = 0,
+        html: Annotated[Path | None, typer.Option("--html", help="write a page that draws the windows as strips to this file")] = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Compare packing strategies: window fill, cut responses, images a window, supervised tokens.
+
+        The data is that of a stage of a run, with whatever it needs that isn't there yet, or with --data any chats, as
+        `flamingo train` takes them. Figures are of the first epoch. With --steps, training is timed from images as they
+        are, on batches padded to their longest window.
+        """
+        from ..chat.template import IMAGE
+        from ..presets import load_preset
+        from ..storage import atomic_write
+        from ..training.comparison import compare_strategies, strategy_html, strategy_strips, strategy_table
+        from ..training.examples import read_examples
+        from ..training.packing import STRATEGIES
+        from ..training.stages import example_template, load_base, stage_speed
+        from ..training.table import build_table
+        from .train import stage_row
+
+        chosen = load_preset(preset, settings or (), seed)
+        row = stage_row(chosen, stage)
+        if data is not None:
+            examples = list(read_examples(data, images or data.parent))
+        else:
+            examples = _of_a_run(chosen, row.mixture, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
+        model, processor = load_base(base or chosen.model.base)
+        lengths = contexts or [row.context_length]
+        table = build_table(examples, example_template(processor), max_tokens=max(min(lengths) - 64, 8))
+        reports = {length: compare_strategies(table, row, seed=seed, context_length=length) for length in lengths}
+        rates = {}
+        for length, name in product(lengths, STRATEGIES if steps else ()):
+            cell = row.model_copy(update={"context_length": length, "packing": name, "max_steps": steps + 1})
+            rates[length, name] = stage_speed((model, processor), cell, table, chosen.model, seed=seed, steps=steps).supervised_tokens
+        if html is not None:
+            image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
+            shown = [row.model_copy(update={"context_length": length}) for length in lengths]
+            strips = "".join(strategy_strips(table, cell, seed=seed, image_token_id=image) for cell in shown)
+            with atomic_write(html) as file:
+                file.write(_page(f"Windows of {stage}", strategy_html(reports, rates), strips))
+        if as_json:
+            cells = {
+                str(length): {
+                    name: asdict(report) | ({"supervised_tokens_a_second": rates[length, name]} if rates else {})
+                    for name, report in by_strategy.items()
+                }
+                for length, by_strategy in reports.items()
+            }
+            print(json.dumps(cells, indent=2))
+            return
+        rows = strategy_table(reports, rates)
+        widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+        for cells in rows:
+            print("  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)))
+
+
+def _page(title: str, *parts: str) -> str:
+    style = (
+        "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:0 auto;padding:24px}table{border-collapse:collapse}"
+        "td,th{padding:3px 12px 3px 0;text-align:right;border-top:1px solid #ccc;vertical-align:bottom}"
+    )
+    return (
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{title}</title><style>{style}</style></head><body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _of_a_run(preset, mixture: str, run: str) -> list:
+    """The examples of a mixture of a run."""
+    from ..pipeline.machine import runs_folder
+    from ..pipeline.step import Job
+    from ..pipeline.steps.mixtures import mixture_examples, mixture_inputs
+    from ..pipeline.workspace import CACHE, SCRATCH, Workspace
+
+    workspace = Workspace(runs_folder(run), preset)
+    inputs = {name: workspace.step(name).folder for name in mixture_inputs(mixture)}
+    folder = workspace.folder
+    return mixture_examples(mixture, Job(folder, folder / SCRATCH, folder / CACHE, inputs, preset))
