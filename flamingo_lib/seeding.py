@@ -25,9 +25,12 @@ def derive_seed(seed: int, *key: int | str) -> int:
 def seeder(seed: int, *prefix: int | str) -> Callable[[str], int]:
     """A faster `derive_seed` for many keys with one beginning: ``seeder(s, *prefix)(key) == derive_seed(s, *prefix, key)``."""
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in prefix), "str:"])
+    begun = hashlib.blake2b(text.encode(), digest_size=8)
 
     def derive(key: str) -> int:
-        return int.from_bytes(hashlib.blake2b((text + key).encode(), digest_size=8).digest(), "big") >> 1
+        state = begun.copy()
+        state.update(key.encode())
+        return int.from_bytes(state.digest(), "big") >> 1
 
     return derive
 

@@ -7,6 +7,7 @@ whatever is wrong with that record is written to the quarantine with a reason, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +16,7 @@ from ..records import Box, Sample, Turn
 from ..storage import Quarantine
 from . import json_lines, json_stream
 from .images import leaves, probe
-from .places import BadRecord, Locator, fill_known, variants
+from .places import BadRecord, Locator, fill_known, filler, variants
 from .prompts import wordings
 from .row import SourceRow
 
@@ -25,6 +26,36 @@ SIZES_KEPT = 65_536
 
 RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError)
 """What work on one record may raise if the record is at fault."""
+
+
+_set_id, _set_source, _set_task, _set_images, _set_instruction, _set_raw, _set_boxes, _set_turns, _set_meta = (
+    getattr(Sample, item.name).__set__ for item in fields(Sample)
+)
+
+
+def assemble(
+    name: str,
+    source: str,
+    task: str,
+    images: tuple[str, ...],
+    instruction: str,
+    raw: str,
+    boxes: tuple[Box, ...],
+    turns: tuple[Turn, ...],
+    meta: Mapping[str, Any],
+) -> Sample:
+    """A `Sample`, made in half the time that a frozen class's own constructor takes; `task` must be one of `TASKS`."""
+    sample = Sample.__new__(Sample)
+    _set_id(sample, name)
+    _set_source(sample, source)
+    _set_task(sample, task)
+    _set_images(sample, images)
+    _set_instruction(sample, instruction)
+    _set_raw(sample, raw)
+    _set_boxes(sample, boxes)
+    _set_turns(sample, turns)
+    _set_meta(sample, meta)
+    return sample
 
 
 def reason_of(error: BaseException) -> str:
@@ -71,7 +102,7 @@ class Reading:
         self._seen = seen
         self._sizes: dict[str, tuple[int, int]] = {}
         self._file = self._key = ""
-        self._official_image = fill_known(variants(row.images[0])[0] if row.images else "", self.values).format
+        self._official_image = filler(fill_known(variants(row.images[0])[0] if row.images else "", self.values))
         self._prefix = f"{row.name}/{split}/"
         self._wordings: dict[str, Callable[[str], str]] = {}
 
@@ -106,14 +137,14 @@ class Reading:
         else:
             yield from json_stream.read_items(path, sections, report)
 
-    def blocks(self, file: str, sections: Collection[str]) -> Iterator[tuple[str, int | str, list[Any]]]:
-        """As `items`, many records at a time, for the largest files; the reader counts them in `total` itself."""
+    def blocks(self, file: str, kinds: Mapping[str, type]) -> Iterator[tuple[str, int | str, list[Any]]]:
+        """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them in `total`."""
 
         def report(record: str, reason: str) -> None:
             self.total += 1
             self.put_aside(file, record, reason)
 
-        yield from json_stream.read_blocks(self.root / file, sections, report)
+        yield from json_stream.read_blocks(self.root / file, kinds, report)
 
     def lines(self, file: str) -> Iterator[tuple[int, str]]:
         """(number, text) of a text file's lines that are not blank."""
@@ -213,7 +244,7 @@ class Reading:
         if number in self._seen:
             name = self._unique(name)
         self._seen.add(number)
-        return Sample(
+        return assemble(
             name,
             self.row.name,
             task or self.row.task,

@@ -6,6 +6,7 @@ import gzip
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,6 +68,32 @@ def test_blocks_hold_many_records_and_are_not_fooled_by_nested_objects(tmp_path:
         assert starts == [sum(len(block) for _, _, block in blocks[:place]) for place in range(len(blocks))]
     path.write_text(json.dumps(plain))
     assert max(len(block) for _, _, block in read_blocks(path)) > 100
+
+
+class Captioned(msgspec.Struct):
+    """Two of a record's fields."""
+
+    image_id: int
+    caption: str
+
+
+@pytest.mark.parametrize("odd", [None, {"caption": "x"}, {"image_id": "7", "caption": "x"}, {"image_id": 7, "caption": None}, 7])
+def test_records_of_a_kind_hold_what_is_wanted_and_others_come_whole(tmp_path: Path, odd):
+    content = [{"image_id": number, "id": [number], "caption": f"{{{number}}}, {{", "score": 0.5} for number in range(300)]
+    content[150:150] = [] if odd is None else [odd]
+    path = tmp_path / "kinds.json"
+    plain = [{"z": number} for number in range(300)]
+    path.write_text(json.dumps({"others": plain, "annotations": content}))
+    typed, others = [], []
+    for section, _, block in read_blocks(path, {"annotations": Captioned, "others": Captioned}):
+        (typed if section == "annotations" else others).extend(block)
+    assert others == plain
+    assert len(typed) == len(content)
+    for record, original in zip(typed, content, strict=True):
+        if isinstance(record, Captioned):
+            record = {**original, "image_id": record.image_id, "caption": record.caption}
+        assert record == original
+    assert odd is not None or sum(isinstance(record, Captioned) for record in typed) == 299  # all but the first, which tells the joint
 
 
 @pytest.mark.parametrize(

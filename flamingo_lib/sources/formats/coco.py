@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from ...records import Box, Sample
 from ..boxes import BoxError, captions_and_boxes, from_size
@@ -17,68 +18,116 @@ Image = tuple[int, str, float, float]
 """id, file name, width, height."""
 
 
+class ImageRecord(Struct, gc=False):
+    """What is needed of an image's record."""
+
+    id: int
+    file_name: str
+    width: int = 0
+    height: int = 0
+
+
+class CaptionRecord(Struct, gc=False):
+    """What is needed of a caption's record."""
+
+    image_id: int
+    caption: str
+
+
+KINDS = {"images": ImageRecord, "annotations": CaptionRecord}
+"""The records of a captions file; one of another shape comes as a mapping."""
+
+
 class _Captions:
-    """Captions in any order, as two columns: gathered by image all at once, cheaper than a list for each image."""
+    """Captions in any order, as two columns: gathered by image all at once, cheaper than a list for each image.
+
+    Attributes:
+        images: the image id of each caption.
+        texts: the captions, without outer white space.
+        untidy: ids of images with a caption that is empty or has other inner white space than single spaces.
+    """
 
     def __init__(self) -> None:
-        self.images: list[int] = []
+        self.images: list[Any] = []
         self.texts: list[str] = []
+        self.untidy: set[Any] = set()
 
     def take(self, reading: Reading, file: str, first: int, records: list[Any]) -> None:
         """Take a block of annotations; those that lack a field are put aside."""
         try:
-            images, texts = [record["image_id"] for record in records], [record["caption"].strip() for record in records]
+            if type(records[0]) is CaptionRecord:
+                images, texts = [record.image_id for record in records], [record.caption.strip() for record in records]
+            else:
+                images, texts = [record["image_id"] for record in records], [record["caption"].strip() for record in records]
+                hash(tuple(images))
         except RECORD_ERRORS:
             images, texts = [], []
             for place, record in enumerate(records, start=first):
                 try:
                     pair = record["image_id"], record["caption"].strip()
+                    hash(pair)
                 except RECORD_ERRORS as error:
                     reading.reject(file, f"annotations {place}", error)
                 else:
                     images.append(pair[0])
                     texts.append(pair[1])
+        if _untidy("".join(texts)) or "" in texts:  # few captions are, so all are looked at together
+            self.untidy.update(image for image, text in zip(images, texts, strict=True) if not text or _untidy(text))
         self.images += images
         self.texts += texts
 
-    def by_image(self, wanted: list[int]) -> tuple[Iterator[list[str]], list[int]]:
-        """The captions of each of the `wanted` images, in the file's order, and the images that nobody wanted. Empties the columns."""
-        if all(type(image) is int for image in self.images) and all(type(image) is int for image in wanted):
-            return self._by_number(wanted)
-        found: defaultdict[Any, list[str]] = defaultdict(list)
-        for image, text in zip(self.images, self.texts, strict=True):
-            found[image].append(text)
-        return (found.get(image, []) for image in wanted), [image for image in found if image not in set(wanted)]
-
-    def _by_number(self, wanted: list[int]) -> tuple[Iterator[list[str]], list[int]]:
-        numbers, asked = np.array(self.images, dtype=np.int64), np.array(wanted, dtype=np.int64)
-        order = np.argsort(numbers, kind="stable")
-        numbers, texts = numbers[order], [self.texts[place] for place in order.tolist()]
-        self.images, self.texts = [], []
-        begins, ends = np.searchsorted(numbers, asked, "left").tolist(), np.searchsorted(numbers, asked, "right").tolist()
-        unasked = np.setdiff1d(numbers, asked).tolist()
-        return (texts[begin:end] for begin, end in zip(begins, ends, strict=True)), unasked
+    def by_image(self, wanted: list[Any]) -> tuple[Iterator[list[str]], list[Any]]:
+        """The captions of each of the `wanted` images, in the file's order, and the images that nobody wanted."""
+        numbers = _integers(self.images)
+        if numbers is None or (asked := _integers(wanted)) is None:
+            found: defaultdict[Any, list[str]] = defaultdict(list)
+            for image, text in zip(self.images, self.texts, strict=True):
+                found[image].append(text)
+            return (found.get(image, []) for image in wanted), list(found.keys() - set(wanted))
+        order = _stable_order(numbers)
+        numbers, texts = numbers[order], np.array(self.texts, dtype=object)[order].tolist()
+        begins, ends = np.searchsorted(numbers, asked, "left"), np.searchsorted(numbers, asked, "right")
+        unasked = [] if int((ends - begins).sum()) == len(numbers) else np.setdiff1d(numbers, asked).tolist()
+        return (texts[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)), unasked
 
 
-def _tidy(reading: Reading, file: str, image: int, texts: list[str]) -> tuple[list[str], str]:
-    """The captions of one image, single-spaced, and all joined; few need any change, so all are looked at together."""
-    joined = "\n".join(texts)
-    if "  " in joined or "\t" in joined or "\r" in joined or joined.count("\n") != len(texts) - 1 or "" in texts:
-        texts = [" ".join(text.split()) for text in texts]
-        for _ in range(texts.count("")):
-            reading.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
-        texts = [text for text in dict.fromkeys(texts) if text]
-        joined = "\n".join(texts)
-    return texts, joined
+def _integers(values: list[Any]) -> np.ndarray | None:
+    """`values` as an array if all are whole numbers of 64 bits, else None."""
+    array = np.array(values) if values else np.zeros(0, np.int64)
+    return array if array.dtype == np.int64 else None
+
+
+def _stable_order(numbers: np.ndarray) -> np.ndarray:
+    """Positions that sort `numbers`, equals in their order. A key that tells equals apart leaves it to the faster unstable sort."""
+    count = len(numbers)
+    if count and np.abs(numbers).max() < 2**62 // count:
+        return np.argsort(numbers * count + np.arange(count))
+    return np.argsort(numbers, kind="stable")
+
+
+def _untidy(text: str) -> bool:
+    """True if `text` has white space other than single spaces."""
+    return "\n" in text or "\t" in text or "\r" in text or "  " in text
+
+
+def _tidied(reading: Reading, file: str, image: int, texts: list[str]) -> list[str]:
+    """The captions of an image with single spaces; those without text are put aside."""
+    texts = [" ".join(text.split()) for text in texts]
+    for _ in range(texts.count("")):
+        reading.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
+    return [text for text in dict.fromkeys(texts) if text]
 
 
 def _take_images(reading: Reading, file: str, first: int, records: list[Any], images: dict[int, Image]) -> None:
     for place, record in enumerate(records, start=first):
         try:
-            number = record["id"]
+            if type(record) is ImageRecord:
+                number, name, width, height = record.id, record.file_name, record.width, record.height
+            else:
+                number, name, width, height = record["id"], record["file_name"], record.get("width", 0), record.get("height", 0)
             if number in images:
                 raise BadRecord(f"duplicate id: {number}")
-            images[number] = (number, record["file_name"], record.get("width", 0), record.get("height", 0))
+            images[number] = (number, name, width, height)
         except RECORD_ERRORS as error:
             reading.reject(file, f"images {place}", error)
 
@@ -114,7 +163,7 @@ def coco_captions(reading: Reading) -> Iterator[Sample]:
     images: dict[int, Image] = {}
     captions = _Captions()
     with collector_paused():
-        for section, first, records in reading.blocks(file, {"images", "annotations"}):
+        for section, first, records in reading.blocks(file, KINDS):
             if section == "annotations":
                 captions.take(reading, file, first, records)
             else:
@@ -124,19 +173,25 @@ def coco_captions(reading: Reading) -> Iterator[Sample]:
         reading.reject(file, image, BadRecord("captions of an image that the file does not list"))
     found = reading.files("instances") if reading.options.get("boxes", True) else []
     boxes = coco_boxes(reading, found[0], images) if found else {}
-    pool = reading.options.get("pool", "caption")
+    pool, untidy = reading.options.get("pool", "caption"), captions.untidy
     for (image, name, _, _), texts in zip(images.values(), by_image, strict=True):
-        with reading.keep(file, image):
-            texts, raw = _tidy(reading, file, image, texts)
+        try:
+            if image in untidy:
+                texts = _tidied(reading, file, image, texts)
             if not texts:
                 raise BadRecord("empty annotation: no caption")
             shown = boxes.get(image, ())
-            yield reading.sample(
+            sample = reading.sample(
                 image,
                 images=(reading.image(file=name, id=image),),
                 instruction=reading.wording(pool, image),
-                raw=captions_and_boxes(texts, shown) if shown else raw,
+                raw=captions_and_boxes(texts, shown) if shown else "\n".join(texts),
                 boxes=shown,
                 captions=texts,
                 image_id=image,
             )
+        except RECORD_ERRORS as error:
+            reading.reject(file, image, error)
+        else:
+            reading.total += 1
+            yield sample
