@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import ConfigError
 
@@ -80,10 +80,24 @@ class DistortionConfig(Frozen):
     image_mismatched: Share = Field(0.6, ge=0, le=1, description="share of visual question pairs that get another image in training")
 
 
+Part = Literal[
+    "vision",
+    "resampler",
+    "cross_attention",
+    "cross_attention_ffn",
+    "lora",
+    "embeddings",
+    "embeddings_new_tokens",
+    "language_model",
+    "connector",
+]
+"""What a stage may tune; ``connector`` stands for the resampler and the gated layers."""
+
+
 class StageConfig(Frozen):
     """One training stage: a row of the paper's Table 4, or of ours."""
 
-    tunes: tuple[str, ...] = Field(("lora",), description="trainable parts by name")
+    tunes: tuple[Part, ...] = Field(("lora",), min_length=1, description="trainable parts by name")
     mixture: str = Field("", description="name of the data mixture")
     start: str = Field("base", description="what it begins from: base, or the name of an earlier stage")
     samples: int | None = Field(None, ge=1, description="how many samples the mixture holds, as far as known; only plans read it")
@@ -103,6 +117,12 @@ class StageConfig(Frozen):
     betas: tuple[float, float] = (0.9, 0.98)
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _batches_divide(self) -> StageConfig:
+        if self.batch_size > self.micro_batch_size and self.batch_size % self.micro_batch_size:
+            raise ValueError(f"a batch_size of {self.batch_size} is no multiple of a micro_batch_size of {self.micro_batch_size}")
+        return self
 
 
 class PretrainConfig(Frozen):
@@ -227,4 +247,5 @@ def parse_preset(values: dict[str, Any]) -> Preset:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"setting {key!r}: {first['msg']} (got {first.get('input')!r})") from None
+        got = "" if isinstance(first.get("input"), dict) else f" (got {first.get('input')!r})"
+        raise ConfigError(f"setting {key!r}: {first['msg']}{got}") from None

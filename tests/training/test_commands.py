@@ -46,6 +46,26 @@ def test_wrong_arguments_are_told(tmp_path):
         invoke("plan", "stage9")
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ('stage1.tunes=["lora", "lips"]', r"stages.stage1.tunes.1.*'connector'.*got 'lips'"),
+        ("stage1.tunes=[]", r"stages.stage1.tunes.*at least 1"),
+        ("stage1.batch_size=24", r"stages.stage1.*24 is no multiple of a micro_batch_size of 16"),
+        ("stage1.packing=tight", r"stages.stage1.packing.*got 'tight'"),
+        ("stage1.learning_rate=-1", r"stages.stage1.learning_rate.*greater than 0"),
+        ("stage1.context_length=many", r"stages.stage1.context_length.*got 'many'"),
+        ("stage1.mixture=porridge", "no mixture 'porridge'"),
+        ("stage2.start=stage7", "starts from 'stage7'"),
+        ("stage1.speed=3", "no setting 'stages.stage1.speed'"),
+    ],
+)
+def test_a_setting_that_cannot_be_stops_before_any_work(tmp_path, setting, message):
+    with pytest.raises(ConfigError, match=message):
+        invoke("train", "all", "--run-dir", tmp_path / "run", "--set", f"stages.{setting}")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_paper_is_planned_on_eight_gpus():
     plans = json.loads(invoke("plan", "--preset", "paper", "--gpus", "8", "--memory", "40", "--json"))
     assert list(plans) == ["rewriter", "stage1", "stage2", "stage3", "raw"]

@@ -2,9 +2,12 @@
 
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from flamingo_lib.config import Part
+from flamingo_lib.model.trainable import GROUPS, PARTS
 from flamingo_lib.presets import NAMES, load_preset
 from flamingo_lib.training.stages import stage_order
 
@@ -65,3 +68,7 @@ def test_what_is_not_code_is_packaged_too():
     packaged = {file for package, globs in patterns.items() for glob in globs for file in (root / package.replace(".", "/")).glob(glob)}
     others = {path for path in (root / "flamingo_lib").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")}
     assert {path.name for path in packaged} == {path.name for path in others} == {"paper_fsdp.yaml"}
+
+
+def test_a_stage_may_tune_exactly_the_parts_of_a_model():
+    assert set(get_args(Part)) == {*PARTS, *GROUPS}
