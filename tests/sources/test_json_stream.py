@@ -93,7 +93,7 @@ def test_records_of_a_kind_hold_what_is_wanted_and_others_come_whole(tmp_path: P
         if isinstance(record, Captioned):
             record = {**original, "image_id": record.image_id, "caption": record.caption}
         assert record == original
-    assert odd is not None or sum(isinstance(record, Captioned) for record in typed) == 298  # the first tells how they are joined, the last stands alone
+    assert odd is not None or sum(isinstance(record, Captioned) for record in typed) == 298  # not the first and the last
 
 
 @pytest.mark.parametrize(
