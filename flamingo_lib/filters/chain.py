@@ -92,17 +92,23 @@ class Chain:
 
     def judge_batch(self, batch: Sequence[Rewrite]) -> list[Rewrite]:
         """The batch with verdicts and scores."""
-        judged = list(batch)
+        judged, alive = list(batch), [index for index, rewrite in enumerate(batch) if rewrite.kept]
+        found: list[list[Outcome]] = [[] for _ in judged]
         for filter in self.filters:
-            alive = [
-                index
-                for index, rewrite in enumerate(judged)
-                if rewrite.kept and (filter.tasks is None or rewrite.sample.task in filter.tasks)
-            ]
-            outcomes = careful(filter, [judged[index] for index in alive])
-            self._count_failures(filter.name, outcomes, [judged[index] for index in alive])
-            for index, outcome in zip(alive, outcomes, strict=True):
-                judged[index] = attach(judged[index], outcome)
+            if filter.name not in RULES:  # rules neither edit nor read what was said before
+                _settle(judged, found)
+            seen = alive if filter.tasks is None else [index for index in alive if judged[index].sample.task in filter.tasks]
+            shown = [judged[index] for index in seen]
+            outcomes = careful(filter, shown)
+            self._count_failures(filter.name, outcomes, shown)
+            lost = set()
+            for index, outcome in zip(seen, outcomes, strict=True):
+                found[index].append(outcome)
+                if not outcome.verdict.keep:
+                    lost.add(index)
+            if lost:
+                alive = [index for index in alive if index not in lost]
+        _settle(judged, found)
         return self._with_rewards(judged) if self.reward is not None else judged
 
     def _count_failures(self, name: str, outcomes: list[Outcome], rewrites: list[Rewrite]) -> None:
@@ -122,6 +128,14 @@ class Chain:
         for index, outcome in zip(kept, outcomes, strict=True):
             judged[index] = replace(judged[index], scores=MappingProxyType({**judged[index].scores, "reward": None, **outcome.scores}))
         return judged
+
+
+def _settle(judged: list[Rewrite], found: list[list[Outcome]]) -> None:
+    """Write what was found into the records."""
+    for index, outcomes in enumerate(found):
+        if outcomes:
+            judged[index] = attach(judged[index], outcomes)
+            found[index] = []
 
 
 class RewardScores:

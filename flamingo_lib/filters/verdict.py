@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..records import Rewrite, Verdict
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 FAILED = "the judge failed"
 """How the reason begins where a judge gave no usable score."""
@@ -19,7 +21,7 @@ class Outcome:
     """What one filter found in one record: its verdict, and the judge's raw numbers for `Rewrite.scores`."""
 
     verdict: Verdict
-    scores: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    scores: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
 class Filter(Protocol):
@@ -68,7 +70,13 @@ def finite(*values: float) -> bool:
     return all(math.isfinite(value) for value in values)
 
 
-def attach(rewrite: Rewrite, outcome: Outcome) -> Rewrite:
-    """`rewrite` with one more verdict and its scores."""
-    scores = MappingProxyType({**rewrite.scores, **outcome.scores}) if outcome.scores else rewrite.scores
-    return replace(rewrite, scores=scores, verdicts=(*rewrite.verdicts, outcome.verdict))
+def attach(rewrite: Rewrite, outcomes: Sequence[Outcome]) -> Rewrite:
+    """`rewrite` with more verdicts and their scores."""
+    scores = rewrite.scores
+    if any(outcome.scores for outcome in outcomes):
+        merged = dict(scores)
+        for outcome in outcomes:
+            merged.update(outcome.scores)
+        scores = MappingProxyType(merged)
+    verdicts = (*rewrite.verdicts, *(outcome.verdict for outcome in outcomes))
+    return Rewrite(rewrite.sample, rewrite.output, rewrite.flags, scores, verdicts)

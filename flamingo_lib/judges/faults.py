@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from operator import eq
 
 from .segments import split_sentences
 
 MAX_PERIOD = 12
 """The longest phrase, in words, that is looked for in a row."""
+
+
+_ENDS = frozenset(".!?\"'”’)]")
+"""What a sentence's last word may end with."""
 
 
 def most_repeated(text: str) -> tuple[int, str]:
@@ -19,14 +24,17 @@ def most_repeated(text: str) -> tuple[int, str]:
     best, what = 1, " ".join(words[:MAX_PERIOD])
     if len(set(words)) == len(words):
         return best, what
-    sentences = Counter(sentence.lower() for sentence in split_sentences(text))
-    sentence, count = max(sentences.items(), key=lambda item: item[1])
-    if count > best:
-        best, what = count, sentence
-    highest = max(Counter(words).values())
+    ends = [word for word in words if word[-1] in _ENDS]
+    if "\n" in text or len(set(ends)) < len(ends):  # else no two sentences end alike, let alone are the same
+        sentence, count = Counter(map(str.lower, split_sentences(text))).most_common(1)[0]
+        if count > best:
+            best, what = count, sentence
+    often = list(Counter(words).values())
     for period in range(1, MAX_PERIOD + 1):
-        if highest <= best or len(words) < period * (best + 1):
+        if sum(count for count in often if count > best) < period * (best + 1):  # words enough for one more round than `best`
             break
+        if sum(map(eq, words[period:], words)) < period * best:
+            continue
         run = longest = end = 0
         for index in range(period, len(words)):
             run = run + 1 if words[index] == words[index - period] else 0
