@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import os
 import shutil
 import time
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,6 +22,7 @@ from ..seeding import derive_seed
 from ..storage import fingerprint, read_json, write_json
 from .collate import Collator
 from .dataset import WindowDataset
+from .features import weights_fingerprint
 from .trainer import StageTrainer, checkpoints, training_arguments
 from .windows import PackingReport
 
@@ -135,7 +138,8 @@ def run_stage(
         "seed": seed,
         "steps": dataset.steps,
         "data": _data_identity(dataset),
-        "trains": _shapes(trained),
+        "trains": [name for name, _ in trained],
+        "start": weights_fingerprint([model]),
     }
     with arguments.main_process_first(local=False):
         newest = _resumable(folder, identity)
@@ -177,14 +181,10 @@ def _resumable(folder: Path, identity: dict[str, Any]) -> Path | None:
 
 def _data_identity(dataset: WindowDataset) -> str:
     table = dataset.table
-    return fingerprint(
-        [len(table), int(table.ids.sum()), int(table.labelled.sum()), int((table.offsets % 9973).sum()), table.names[:3], table.names[-3:]]
-    )
-
-
-def _shapes(trained: list[tuple[str, nn.Parameter]]) -> str:
-    """The trained weights' names, shapes and start values, as a hash."""
-    return fingerprint([(name, list(weight.shape), float(weight.detach().double().sum())) for name, weight in trained])
+    digest = hashlib.blake2b(digest_size=16)
+    for column in (table.ids, table.labelled, table.attended, table.offsets, table.header):
+        digest.update(np.ascontiguousarray(column).view(np.uint8).data)
+    return fingerprint(digest.hexdigest(), table.names, table.images)
 
 
 def _gather(model: nn.Module) -> None:

@@ -3,9 +3,11 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,9 @@ from flamingo_lib.training.trainer import checkpoints, training_arguments
 from tests.training import tiny_stage
 
 PROGRAM = Path(tiny_stage.__file__)
+
+PATIENCE = 600
+"""Seconds after which a process counts as hung, many times what it needs on a slow machine."""
 
 
 def slow_loss(model, rows):
@@ -77,7 +82,11 @@ def in_a_process(work, name, kill_at):
 
     process = multiprocessing.get_context("fork").Process(target=body)
     process.start()
-    process.join()
+    process.join(PATIENCE)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        pytest.fail(f"the training had not ended after {PATIENCE} seconds")
     return process.exitcode
 
 
@@ -99,18 +108,33 @@ def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path):
     assert not (tmp_path / "work").exists()
 
 
-def test_checkpoints_of_another_run_are_not_resumed(tmp_path):
+def test_checkpoints_of_another_run_are_not_resumed(tmp_path, monkeypatch):
     assert in_a_process(tmp_path / "work", "x", 8 * 5) == -signal.SIGKILL
+    for changed in ("base", "data"):
+        shutil.copytree(tmp_path / "work", tmp_path / changed)
+    base, table = tiny_stage.tiny_model, tiny_stage.tiny_table
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny_stage, "tiny_model", lambda dropout: with_another_embedding(base(dropout)))
+        assert tiny_stage.train(tmp_path / "base")[1].resumed_from == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny_stage, "tiny_table", lambda: replace(table(), images=tuple(("1.png",) * len(files) for files in table().images)))
+        assert tiny_stage.train(tmp_path / "data")[1].resumed_from == 0
     other = tiny_stage.STAGE.model_copy(update={"learning_rate": 2e-3, "max_steps": 3})
     _, result = tiny_stage.train(tmp_path / "work", stage=other)
     assert result.resumed_from == 0 and result.steps == 3
+
+
+def with_another_embedding(model):
+    with torch.no_grad():
+        model.get_input_embeddings().weight[9].neg_()  # frozen, so no checkpoint holds it
+    return model
 
 
 def test_two_processes_follow_the_curve_of_one(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(PROGRAM.parents[2]), "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, str(PROGRAM), str(tmp_path), "ddp", "fsdp"], env=environment, capture_output=True, text=True, timeout=300
+        [*launcher, str(PROGRAM), str(tmp_path), "ddp", "fsdp"], env=environment, capture_output=True, text=True, timeout=2 * PATIENCE
     )
     assert done.returncode == 0, done.stderr[-3000:]
     model, result = tiny_stage.train(tmp_path / "work", dropout=0.0)
