@@ -3,7 +3,8 @@
 The stages themselves are rows of the presets (`Preset.rewriter`, `Preset.stages`), the paper's in its Table 4.
 
 ```python
-train_stage("openflamingo-tiny", preset.stages["stage1"], examples, "runs/x/stage1", seed=0, model_config=preset.model)
+preset, examples = load_preset("tiny"), read_examples("chats.jsonl", "images")
+train_stage("openflamingo-tiny", preset.stages["stage1"], examples, "my-model", seed=0, model_config=preset.model)
 ```
 """
 
@@ -118,6 +119,7 @@ def train_stage(
     work_dir: str | os.PathLike | None = None,
     label: str = "training",
     fsdp: bool = False,
+    cpu: bool | None = None,
     **options: Any,
 ) -> StageResult:
     """Train one stage and write the model to the folder `out`, in one step.
@@ -134,6 +136,7 @@ def train_stage(
         cache_folder: where visual features are kept; None computes them from pixels in every step.
         work_dir: where checkpoints stand while it runs (default: `out` with ".work" appended); an interrupted run that
             finds them goes on from there.
+        cpu: stay on the CPU; by default an accelerator is taken where there is one.
         options: more arguments of `run_stage`.
 
     Returns:
@@ -143,7 +146,8 @@ def train_stage(
     model, processor = base if isinstance(base, tuple) else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32)
     prepare(model, stage, model_config, seed=seed)
     dataset = stage_dataset(examples, processor, stage, seed=seed)
-    rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=not torch.cuda.is_available())
+    cpu = not torch.cuda.is_available() if cpu is None else cpu
+    rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=cpu)
     model.to(state.device)
     work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
     visuals = make_visuals(
@@ -163,7 +167,7 @@ def train_stage(
         isolate_turns=stage.isolate_turns,
         attend_within_turn=stage.attend_within_turn,
     )
-    result = run_stage(model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, **options)
+    result = run_stage(model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, cpu=cpu, **options)
     if rank == 0:
         save_trained(
             model,
