@@ -165,7 +165,8 @@ def register(app: typer.Typer) -> None:
         aside = quarantine or out.parent / "quarantine.jsonl"
         aside.unlink(missing_ok=True)
         kept = Quarantine(aside, max_share=find_row(name).max_share if max_share is None else max_share)
-        stream = load_source(name, root, split, limit=limit, seed=seed, quarantine=kept, check_images=images)
+        strict = {} if max_share is None else {"spared": 0}
+        stream = load_source(name, root, split, limit=limit, seed=seed, quarantine=kept, check_images=images, **strict)
         count = write_jsonl(out, (export_line(sample) for sample in track(stream, f"reading {name}", unit="samples")))
         if as_json:
             print(

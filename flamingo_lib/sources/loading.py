@@ -18,6 +18,9 @@ from .row import SourceRow
 
 log = logging.getLogger(__name__)
 
+SPARED = 3
+"""So many bad records never stop a run if they are at most half of all: in a small file they would be a large share."""
+
 FIRST_CHECK = 1_000
 """Records after which the share of bad ones is checked for the first time; later at every doubling and at the end."""
 
@@ -32,6 +35,9 @@ def splits_found(row: SourceRow, locator: Locator) -> list[str]:
 def _default_splits(row: SourceRow, locator: Locator) -> list[str]:
     found = splits_found(row, locator)
     chosen = [split for split in found if split not in row.unlabelled and split not in row.secondary]
+    for split in row.splits:  # of a split in several versions, such as degrees of deduplication, the first that is there
+        versions = [other for other in found if other in row.secondary and other.startswith(f"{split}-")]
+        chosen += versions[:1] if split not in found else []
     chosen = chosen or [split for split in found if split in row.secondary][:1] or found
     # nothing found: plain class folders, or the reader of the first split says which file is missing
     return chosen or [split for split in row.splits if (locator.root / split).is_dir()] or list(row.splits)[:1]
@@ -46,6 +52,7 @@ def load_source(
     quarantine: Quarantine | None = None,
     *,
     check_images: bool = True,
+    spared: int = SPARED,
     **options: Any,
 ) -> Iterator[Sample]:
     """Stream the samples of the dataset `name` that lies under `root` in its makers' layout.
@@ -58,6 +65,7 @@ def load_source(
         seed: for wordings, marks and choices; the same seed gives the same samples.
         quarantine: where bad records go; without one they are counted, and the count is logged at the end.
         check_images: make sure that every image is there and can be used. False takes the official paths unseen.
+        spared: so many bad records stop nothing as long as they are at most half of all, whatever the allowed share.
         options: settings of the row's reader, on top of ``row.options``.
 
     Raises:
@@ -73,7 +81,7 @@ def load_source(
             raise DataError(f"{name} has no split {split!r}", remedy=f"Choose one of {', '.join(row.splits)}.")
         splits = [known]
     own = quarantine if quarantine is not None else Quarantine(max_share=row.max_share)
-    return _stream(row, locator, splits, limit, seed, own, check_images, {**row.options, **options}, quarantine is None)
+    return _stream(row, locator, splits, limit, seed, own, check_images, {**row.options, **options}, quarantine is None, spared)
 
 
 def _stream(
@@ -86,6 +94,7 @@ def _stream(
     check_images: bool,
     options: dict[str, Any],
     announce: bool,
+    spared: int,
 ) -> Iterator[Sample]:
     seen: set[int] = set()
     given, bad, total, next_check = 0, 0, 0, FIRST_CHECK
@@ -98,18 +107,20 @@ def _stream(
                 break
             if total + reading.total >= next_check:
                 next_check *= 2
-                _check(quarantine, bad + reading.bad, total + reading.total)
+                _check(quarantine, bad + reading.bad, total + reading.total, spared)
         bad, total = bad + reading.bad, total + reading.total
         if limit is not None and given >= limit:
             break
     if announce and bad:
         reasons = ", ".join(f"{count} {reason}" for reason, count in quarantine.counts().most_common(5))
         log.warning("%s: %d of %d records cannot be used (%s)", row.name, bad, total, reasons)
-    _check(quarantine, bad, total)
+    _check(quarantine, bad, total, spared if given else 0)
 
 
-def _check(quarantine: Quarantine, bad: int, total: int) -> None:
+def _check(quarantine: Quarantine, bad: int, total: int, spared: int) -> None:
     """Stop if this stream's share of bad records is over what `quarantine` allows."""
+    if bad <= spared and 2 * bad <= total:
+        return
     if bad and bad > quarantine.max_share * max(total, bad):
         first = quarantine.entries[-bad] if bad <= len(quarantine.entries) else quarantine.entries[0]
         raise DataError(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from os import PathLike
 from pathlib import Path, PurePosixPath
 from string import Formatter
@@ -42,6 +44,10 @@ def filler(place: str) -> Callable[..., str]:
     return place.format
 
 
+MOST_FOLDERS = 64
+"""Folders of each depth in which files are looked for."""
+
+
 class Locator:
     """Finds the files of a row under `root`, in the official place or slightly off it."""
 
@@ -51,9 +57,22 @@ class Locator:
             raise DataError(
                 "the folder of the dataset is missing", file=self.root, remedy="Give the folder that holds the downloaded files."
             )
-        folders = (entry.name for entry in self.root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-        self.prefixes = ["", *sorted(f"{name}/" for name in folders)[:64]]
+        self.prefixes = ["", *self._folders("")]
         self._best: dict[str, str] = {}
+
+    def _folders(self, prefix: str) -> list[str]:
+        """The folders in `prefix`, each with a slash at its end."""
+        folders = (entry.name for entry in os.scandir(self.root / prefix) if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(f"{prefix}{name}/" for name in folders)[:MOST_FOLDERS]
+
+    @cached_property
+    def _deeper(self) -> list[str]:
+        """Folders of folders, for copies that keep the names of the archives they came in."""
+        return [inner for prefix in self.prefixes[1:] for inner in self._folders(prefix)][:MOST_FOLDERS]
+
+    def _everywhere(self) -> Iterator[str]:
+        yield from self.prefixes
+        yield from self._deeper
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
         """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a value."""
@@ -61,7 +80,7 @@ class Locator:
             filled = [variant for place in places for variant in variants(place.format_map(values))]
         except KeyError:  # a place that depends on the record, such as one annotation file an image
             return []
-        for prefix in self.prefixes:
+        for prefix in self._everywhere():
             for variant in filled:
                 path = prefix + variant
                 if "*" in path:
@@ -80,7 +99,7 @@ class Locator:
             path = self._best[key].format_map(values)
             if (self.root / path).is_file():
                 return path
-        for prefix in self.prefixes:
+        for prefix in self._everywhere():
             for place in places:
                 for variant in variants(place):
                     path = prefix + variant.format_map(values)

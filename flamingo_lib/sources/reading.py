@@ -116,7 +116,7 @@ class Reading:
         """The one file of `role`; a missing one is a `DataError` that names where it should be."""
         found = self.files(role, **values)
         if not found:
-            place = variants(self.row.files[role][0])[0].format_map({**self.values, **values})
+            place = variants(self.row.files[role][0].format_map({**self.values, **values}))[0]
             raise DataError(
                 f"the {role} file of {self.row.name} ({self.split}) is missing",
                 file=self.root / place,
@@ -201,6 +201,10 @@ class Reading:
         if not (self.check_images or look):
             return self._official_image(**values)
         return self.locator.image(self.row.images, {**self.values, **values})
+
+    def places(self, **values: Any) -> list[str]:
+        """Where an image of this split may lie, the official place first."""
+        return [variant for place in self.row.images for variant in variants(place.format_map({**self.values, **values}))]
 
     def size(self, path: str) -> tuple[int, int]:
         """Width and height of an image in pixels, after making sure that it can be used."""

@@ -22,7 +22,7 @@ class SourceRow:
     """One dataset: where its files are, which reader understands them, and whose it is.
 
     A path may have optional leading parts, ended by ``|``: ``a/|b/c.json`` is looked for as ``a/b/c.json``, then ``b/c.json``,
-    under the root and under each of its immediate subfolders. ``{split}`` and the values of `splits` are filled in; ``*`` matches
+    under the root, under its subfolders and under theirs. ``{split}`` and the values of `splits` are filled in; ``*`` matches
     several files.
 
     Attributes:

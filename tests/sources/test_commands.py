@@ -67,7 +67,7 @@ def test_export_counts_what_it_puts_aside_and_stops_over_the_share(copy_of, tmp_
     root = copy_of("vqa-v2")
     (root / "train2014/COCO_train2014_000000000025.jpg").unlink()
     out = tmp_path / "out" / "samples.jsonl"
-    result = run("export", "vqa-v2", root, "--out", out)
+    result = run("export", "vqa-v2", root, "--out", out, "--max-share", "0.1")
     assert isinstance(result.exception, DataError) and "more than the allowed 10%" in str(result.exception)
     assert not out.exists()
     result = run("export", "vqa-v2", root, "--out", out, "--max-share", "0.5")

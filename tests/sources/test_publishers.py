@@ -117,6 +117,8 @@ def test_pets_gtsrb_dtd_aircraft_food(tmp_path, read):
     for stem in ("Abyssinian_100", "american_bulldog_7"):
         picture(pets / f"images/{stem}.jpg")
     check(read, "elevater-oxford-pets", pets, "train", ["abyssinian", "american bulldog"])
+    text(pets / "annotations/test.txt", "Abyssinian_100 1 1 1")  # named like an index of ELEVATER's
+    check(read, "elevater-oxford-pets", pets, "test", ["abyssinian"])
 
     signs = tmp_path / "signs"
     header = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId"
@@ -152,7 +154,7 @@ def test_pets_gtsrb_dtd_aircraft_food(tmp_path, read):
 @pytest.mark.parametrize(
     ("name", "places", "expected"),
     [
-        ("elevater-eurosat", ("2750/Forest/Forest_1.jpg", "2750/SeaLake/SeaLake_3.jpg"), ["Forest", "SeaLake"]),
+        ("elevater-eurosat", ("2750/Forest/Forest_1.jpg", "2750/SeaLake/SeaLake_3.jpg"), ["Forest", "Sea Lake"]),
         ("elevater-resisc-45", ("NWPU-RESISC45/tennis_court/tennis_court_001.jpg",), ["tennis court"]),
         (
             "elevater-caltech-101",

@@ -133,7 +133,7 @@ def ai2d(reading: Reading) -> Iterator[Sample]:
     """AI2D: one question file a diagram, the question being the key. Questions about letters get the letters painted on."""
     files = reading.files("questions") or [reading.file("questions")]
     listing = reading.files("test_ids")
-    held = {line.strip().strip('"') for _, line in reading.lines(listing[0])} if listing else None
+    held = {line.strip().strip('"').removesuffix(".png") for _, line in reading.lines(listing[0])} if listing else None
     for file in files:
         stem = file.rpartition("/")[2].split(".")[0]
         if (reading.split == "test") != (held is None or stem in held):

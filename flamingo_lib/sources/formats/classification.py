@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePosixPath
 
 from ...errors import DataError
@@ -35,7 +36,8 @@ def _join(*parts: str) -> str:
 
 def _labels(reading: Reading, folder: str) -> list[str]:
     """Class names in label order: the label map beside the index, else the order of the knowledge file."""
-    for name in ("labels.txt", "labelmap.txt"):
+    named = sorted(path.name for path in (reading.root / folder).glob("*label*.txt"))
+    for name in ("labels.txt", "labelmap.txt", *named):
         path = _join(folder, name)
         if (reading.root / path).is_file():
             return [text.strip() for _, text in reading.lines(path)]
@@ -58,14 +60,23 @@ def _archive_member(reading: Reading, folder: str, place: str) -> str:
     return f"{packed}@{inner}"
 
 
+def _is_index(reading: Reading, file: str) -> bool:
+    """True if one of the first lines names an image; publishers' own lists may have an index's name (``annotations/test.txt``)."""
+    if file.endswith(".json"):
+        return True
+    with open(resolve(reading.root, file), encoding="utf-8", errors="replace") as lines:
+        places = [line.replace("\t", " ").strip().rpartition(" ")[0] for line in islice(lines, 20)]
+    return any("@" in place or PurePosixPath(place).suffix.lower() in IMAGE_ENDS for place in places)
+
+
 def _iris(reading: Reading, file: str) -> Iterator[Labelled]:
     """Index lines ``archive.zip@path label[,label]``, the path ending at the last space."""
     folder = _folder(file)
     names = _labels(reading, folder)
     for number, line in reading.lines(file):
         with reading.keep(file, f"line {number}"):
-            place, space, labels = line.strip().rpartition(" ")
-            if not space:
+            place, _, labels = line.strip().replace("\t", " ").rpartition(" ")
+            if not place:
                 raise BadRecord("malformed: not a path, a space and labels")
             indices = [int(label) for label in labels.split(",") if label.strip()]
             if not indices:
@@ -148,7 +159,7 @@ def few_of_each(items: list[Labelled], count: int | None, seed: int) -> list[Lab
 
 def elevater(reading: Reading) -> Iterator[Sample]:
     """An ELEVATER set: a template with the class name and a text about the class, few pictures of each class."""
-    indices = reading.files("index")
+    indices = [file for file in reading.files("index") if _is_index(reading, file)]
     if indices:
         items = [item for file in indices for item in (_coco if file.endswith(".json") else _iris)(reading, file)]
         source = indices[0]

@@ -55,7 +55,8 @@ def voc_objects(reading: Reading) -> Iterator[Sample]:
     """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids. A box that cannot be makes the counts wrong, so the image is put aside."""
     listing = reading.files("ids")
     if listing:
-        ids = [(listing[0], line.split()[0]) for _, line in reading.lines(listing[0])]
+        empty = (reading.root / listing[0]).stat().st_size == 0  # a split without images
+        ids = [] if empty else [(listing[0], line.split()[0]) for _, line in reading.lines(listing[0])]
     else:
         ids = [(file, file.rpartition("/")[2].removesuffix(".xml")) for file in reading.files("annotations", id="*")]
         if not ids:
@@ -78,11 +79,20 @@ def voc_objects(reading: Reading) -> Iterator[Sample]:
             yield _sample(reading, name, image, boxes)
 
 
+def _of_split(reading: Reading, base: str, name: str) -> bool:
+    """True if an image lies in its split's folder; of those in a folder of no split, all are train's."""
+    places = [place for place in reading.places(id=name) if f"{reading.split}/" in place or reading.split == "train"]
+    return any((reading.root / base / place).is_file() for place in places)
+
+
 def dota(reading: Reading) -> Iterator[Sample]:
-    """DOTA: four corners and a class a line; the horizontal box around them is used."""
+    """DOTA: four corners and a class a line; the horizontal box around them is used. The labels may lie in one folder for all splits."""
     files = reading.files("labels") or [reading.file("labels")]
+    base = files[0].partition("labelTxt")[0] if f"{reading.split}/" not in files[0] else None
     for file in files:
         name = file.rpartition("/")[2].removesuffix(".txt")
+        if base is not None and not _of_split(reading, base, name):
+            continue
         with reading.keep(file, name):
             image = reading.image(look=True, id=name)
             width, height = reading.size(image)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +23,8 @@ from .class_names import CIFAR_10, FER_2013, FLOWERS_102, GTSRB
 
 Labelled = tuple[str, tuple[str, ...]]
 
+_camel = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 
 def _parent(path: str, levels: int = 1) -> str:
     """The folder `levels` above a file, with a slash, or empty."""
@@ -30,13 +33,13 @@ def _parent(path: str, levels: int = 1) -> str:
 
 
 def folders(reading: Reading, found: list[str]) -> Iterator[Labelled]:
-    """``.../{class}/picture``: EuroSAT, RESISC-45, Caltech-101. There are no splits; all is train."""
+    """``.../{class}/picture``: EuroSAT (``AnnualCrop``), RESISC-45, Caltech-101. There are no splits; all is train."""
     if reading.split != "train":
         return
     for path in found:
         name = PurePosixPath(path).parent.name
         if name != "BACKGROUND_Google":
-            yield path, (name.replace("_", " "),)
+            yield path, (_camel.sub(" ", name).replace("_", " "),)
 
 
 def fer(reading: Reading, found: list[str]) -> Iterator[Labelled]:

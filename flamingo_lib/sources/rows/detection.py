@@ -38,10 +38,12 @@ ROWS = (
                 "{split}/labelTxt-v*/*/*.txt",
                 "labelTxt/{split}/*.txt",
                 "{split}/annfiles/*.txt",
+                "labelTxt/*.txt",
+                "labelTxt-v*/*.txt",
             )
         },
         splits=plain("train", "val"),
-        images=("{split}/images/{id}.png", "images/{split}/{id}.png", "images/{id}.png"),
+        images=("{split}/|images/{id}.png", "images/{split}/{id}.png", "{split}/images/images/{id}.png"),
         adopted=1_733,
         licence="academic use only",
         homepage="https://captain-whu.github.io/DOTA/",

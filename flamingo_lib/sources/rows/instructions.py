@@ -92,18 +92,33 @@ ROWS = (
             "roleplay-supplemental": {"file": "Roleplay Supplemental/|roleplay-instruct-v2.1.json"},
             "codegen": {"file": "Codegen/|codegen-instruct.json"},
             "toolformer": {"file": "Toolformer/|toolformer-dedupe-only-dataset.json"},
+            "toolformer-0.9": {"file": "Toolformer/|toolformer-similarity-0.9-dataset.json"},
+            "toolformer-0.8": {"file": "Toolformer/|toolformer-similarity-0.8-dataset.json"},
+            "toolformer-0.7": {"file": "Toolformer/|toolformer-similarity-0.7-dataset.json"},
+            "toolformer-0.6": {"file": "Toolformer/|toolformer-similarity-0.6-dataset.json"},
+            "roleplay-0.7": {"file": "Roleplay/|roleplay-similarity_0.7-instruct-dataset.json"},
             "instruct-0.7": {"file": "Instruct/|gpt4-instruct-similarity-0.7-dataset.json"},
             "instruct-0.8": {"file": "Instruct/|gpt4-instruct-similarity-0.8-dataset.json"},
             "instruct-0.9": {"file": "Instruct/|gpt4-instruct-similarity-0.9-dataset.json"},
             "instruct-all": {"file": "Instruct/|gpt4-instruct-dedupe-only-dataset.json"},
         },
-        secondary=("instruct-0.7", "instruct-0.8", "instruct-0.9", "instruct-all"),
+        secondary=(
+            "instruct-0.7",
+            "instruct-0.8",
+            "instruct-0.9",
+            "instruct-all",
+            "toolformer-0.9",
+            "toolformer-0.8",
+            "toolformer-0.7",
+            "toolformer-0.6",
+            "roleplay-0.7",
+        ),
         licence="MIT",
         homepage="https://github.com/teknium1/GPTeacher",
         citation="Teknium, GPTeacher, 2023",
         notes=(
             "The answer stands in `response`, whatever the README says; `output` is read too. "
-            "The Instruct files are one set at several degrees of deduplication."
+            "The Instruct, Toolformer and Roleplay files are each one set at several degrees of deduplication; one of them is read."
         ),
     ),
     SourceRow(
