@@ -79,7 +79,7 @@ class FlamingoGenerationMixin(GenerationMixin):
     ) -> Any:
         """`GenerationMixin.generate` with images in any of the forms that `forward` takes.
 
-        Rows of a batch may hold different numbers of images, or none; pad on the left.
+        Rows of a batch may hold different numbers of images, or none; pad on the left. Plain greedy decoding takes the lean path.
         """
         latents = self._latents(pixel_values, vision_tokens, latents)
         input_ids = inputs if inputs is not None else kwargs.get("input_ids")
@@ -87,6 +87,11 @@ class FlamingoGenerationMixin(GenerationMixin):
             kwargs["visual_memory"] = self.remember(latents)
         if kwargs.get("visual_memory") is not None and kwargs.get("attended_image") is None and input_ids is not None:
             kwargs["attended_image"] = attended_images(input_ids, self.config.image_token_id, self.config.media_rule)
+        from .greedy import plain_greedy  # it needs the model, which needs this module
+
+        found = None if logits_processor else plain_greedy(self, input_ids, generation_config, kwargs, given_as_inputs=inputs is not None)
+        if found is not None:
+            return found
         ban = SuppressTokensLogitsProcessor([self.config.image_token_id], device=self.device)
         processors = LogitsProcessorList([ban, *(logits_processor or [])])
         return super().generate(inputs, generation_config, processors, **kwargs)

@@ -21,7 +21,6 @@ COMPACT_BELOW = 0.6
 """Rows still running, as a share of the batch, under which finished rows are taken out of it."""
 
 
-@torch.inference_mode()
 def generate_batch(
     model: FlamingoForConditionalGeneration,
     inputs: Mapping[str, Tensor],
@@ -48,6 +47,26 @@ def generate_batch(
 
     Raises:
         DataError: an empty batch, padding on the right, or generators that are missing or too few.
+    """
+    tokens, lengths = decode(model, inputs, max_new_tokens, temperature=temperature, generators=generators, eos=eos, suppress=suppress)
+    return [line[:length] for line, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
+
+
+@torch.inference_mode()
+def decode(
+    model: FlamingoForConditionalGeneration,
+    inputs: Mapping[str, Tensor],
+    max_new_tokens: int,
+    *,
+    temperature: float = 0.0,
+    generators: Sequence[torch.Generator] | None = None,
+    eos: int | Sequence[int] | None = None,
+    suppress: Sequence[int] = (),
+    min_new_tokens: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """As `generate_batch`: new ids (b, max_new_tokens) and each row's length (b,), at which its end token stands if it came.
+
+    What stands after the end token is undefined. No row ends before `min_new_tokens` tokens.
     """
     input_ids = inputs["input_ids"]
     rows, width = input_ids.shape
@@ -92,6 +111,8 @@ def generate_batch(
     logits = output.logits[:, -1]
     for position in range(max_new_tokens):
         logits[:, banned] = -torch.inf
+        if position < min_new_tokens:
+            logits[:, ends] = -torch.inf
         new = _choose(logits, temperature, None if draws is None else draws[alive, position])
         ended = running & torch.isin(new, ends)
         tokens[alive, position] = new
@@ -104,7 +125,7 @@ def generate_batch(
             step.keep(running.nonzero()[:, 0])
             alive, new, running = alive[running], new[running], running[running]
         logits = step(new)
-    return [line[:length] for line, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
+    return tokens, lengths
 
 
 class _Stepper:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -20,15 +21,19 @@ from .generate import VisualMemory
 LARGEST = 200_000_000
 """Language-model parameters over which modules cost little and a second copy of the weights would cost memory."""
 
+KEPT = 50_000_000
+"""Language-model parameters up to which the step's copies of the weights are kept for the next generation."""
+
 TOLERANCE = 1e-4
 """Relative difference of logits at which the numbers count as the same, float32."""
 
 _verdicts: dict[tuple[type, str], bool] = {}
+_kept: WeakKeyDictionary[nn.Module, tuple[tuple, LeanStep]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
 class _Gated:
-    """A gated layer's weights; the tanh gates are in `out` and `down`."""
+    """A gated layer's weights, transposed; the tanh gates are in `out` and `down`."""
 
     norm: nn.LayerNorm
     query: Tensor
@@ -40,7 +45,7 @@ class _Gated:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """A decoder layer's weights, transposed for `addmm` where they end in a sum."""
+    """A decoder layer's weights, transposed: inputs first."""
 
     index: int
     norm: Tensor
@@ -55,13 +60,18 @@ class _Layer:
 
 
 class LeanStep:
-    """The weights of a Llama-like Flamingo as one decoding step reads them; made anew for every generation, so never out of date."""
+    """The weights of a Llama-like Flamingo as one decoding step reads them.
 
-    def __init__(self, model: FlamingoForConditionalGeneration) -> None:
+    Args:
+        copy: also lay out transposed weights in memory that way, which small products are faster with.
+    """
+
+    def __init__(self, model: FlamingoForConditionalGeneration, copy: bool = False) -> None:
         base = model.lang_encoder.model
         first = model.layers[0].decoder_layer
         attention = first.self_attn
-        self.embedding, self.head = base.embed_tokens, model.lang_encoder.lm_head
+        self.embedding = base.embed_tokens
+        self.head = _flipped((model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias), copy)
         self.final_norm, self.eps = base.norm.weight, _epsilon(base.norm)
         self.activation = first.mlp.act_fn
         self.head_dim, self.scale = attention.head_dim, attention.scaling
@@ -71,7 +81,7 @@ class LeanStep:
         self.cross_heads = next(
             layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
         )
-        self.layers = [_collect(layer) for layer in model.layers]
+        self.layers = [_collect(layer, copy) for layer in model.layers]
 
     def rotations(self, length: int) -> tuple[Tensor, Tensor]:
         """Cosine and sine of every position up to `length`, (length, e) each."""
@@ -99,7 +109,7 @@ class LeanStep:
             if layer.gated is not None:
                 x = self._cross(layer, x, memory, looks)
             h = F.rms_norm(x, x.shape[-1:], layer.norm, self.eps)
-            qkv = F.linear(h, *layer.qkv).view(rows, -1, e)
+            qkv = _times(h, layer.qkv).view(rows, -1, e)
             qk = qkv[:, :rotated]
             left, right = qk.chunk(2, dim=-1)
             qk = qk * cos + torch.cat((-right, left), dim=-1) * sin
@@ -108,32 +118,51 @@ class LeanStep:
             seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.scale)
             x = _add(x, seen.reshape(rows, -1), layer.out, layer.out_bias)
             h = F.rms_norm(x, x.shape[-1:], layer.ff_norm, self.eps)
-            gate, up = F.linear(h, *layer.gate_up).chunk(2, dim=-1)
+            gate, up = _times(h, layer.gate_up).chunk(2, dim=-1)
             x = _add(x, self.activation(gate) * up, layer.down, layer.down_bias)
-        return self.head(F.rms_norm(x, x.shape[-1:], self.final_norm, self.eps))
+        return _times(F.rms_norm(x, x.shape[-1:], self.final_norm, self.eps), self.head)
 
     def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> Tensor:
         gated = layer.gated
         if memory is not None and memory.images:
             keys, values = memory.keys_values[layer.index]
-            query = F.linear(gated.norm(x), gated.query).view(len(x), self.cross_heads, 1, -1)
+            query = (gated.norm(x) @ gated.query).view(len(x), self.cross_heads, 1, -1)
             seen = F.scaled_dot_product_attention(query, keys, values).reshape(len(x), -1)
             x = torch.addmm(x, seen if looks is None else seen * looks, gated.out)
-        return torch.addmm(x, F.gelu(F.linear(gated.ff_norm(x), gated.up)), gated.down)
+        return torch.addmm(x, F.gelu(gated.ff_norm(x) @ gated.up), gated.down)
 
 
 def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
     """A `LeanStep` if the model is small, built as Llama is, and gives the same numbers that way; else None."""
     language_model = model.lang_encoder
-    if not _built_like_llama(model) or sum(weight.numel() for weight in language_model.parameters()) > LARGEST:
+    size = sum(weight.numel() for weight in language_model.parameters())
+    if size > LARGEST or next(language_model.parameters()).dtype != torch.float32 or not _built_like_llama(model):
         return None
-    if next(language_model.parameters()).dtype != torch.float32:
-        return None
-    step = LeanStep(model)
+    state = _state(language_model) if size <= KEPT else None
+    step = None
+    if state is not None and model in _kept and _kept[model][0] == state:
+        step = _kept[model][1]
+    step = step or LeanStep(model, copy=state is not None)
+    if state is not None:
+        _kept[model] = (state, step)
     key = (type(language_model), language_model.config.to_json_string())
     if key not in _verdicts:
         _verdicts[key] = _same_numbers(model, step)
     return step if _verdicts[key] else None
+
+
+def _state(language_model: nn.Module) -> tuple | None:
+    """Changes whenever a weight or an adapter's scale does; None where that cannot be told."""
+    weights = list(language_model.parameters())
+    if any(weight.is_inference() for weight in weights):
+        return None
+    versions = tuple((weight.data_ptr(), weight._version) for weight in weights)
+    scales = tuple(
+        tuple(module.scaling.items()) for module in language_model.modules() if isinstance(getattr(module, "scaling", None), dict)
+    )
+    with torch.no_grad():  # what is written through `.data` moves no version
+        sums = torch.stack([torch.stack(torch._foreach_norm(weights)), torch.stack([weight.sum() for weight in weights])])
+    return versions, scales, tuple(sums.flatten().tolist())
 
 
 def _built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
@@ -175,30 +204,30 @@ def _same_numbers(model: FlamingoForConditionalGeneration, step: LeanStep) -> bo
     return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max().clamp(min=1.0))
 
 
-def _collect(layer: Any) -> _Layer:
+def _collect(layer: Any, copy: bool) -> _Layer:
     inner, cross = layer.decoder_layer, layer.gated_cross_attn_layer
     attention, mlp = inner.self_attn, inner.mlp
-    out, out_bias = _effective(attention.o_proj)
-    down, down_bias = _effective(mlp.down_proj)
+    out, out_bias = _flipped(_effective(attention.o_proj), copy)
+    down, down_bias = _flipped(_effective(mlp.down_proj), copy)
     gated = None
     if cross is not None:
         gated = _Gated(
             norm=cross.attn.norm,
-            query=cross.attn.to_q.weight,
-            out=(cross.attn.to_out.weight * cross.attn_gate.tanh()).t(),
+            query=_flipped((cross.attn.to_q.weight, None), copy)[0],
+            out=_flipped((cross.attn.to_out.weight * cross.attn_gate.tanh(), None), copy)[0],
             ff_norm=cross.ff[0],
-            up=cross.ff[1].weight,
-            down=(cross.ff[3].weight * cross.ff_gate.tanh()).t(),
+            up=_flipped((cross.ff[1].weight, None), copy)[0],
+            down=_flipped((cross.ff[3].weight * cross.ff_gate.tanh(), None), copy)[0],
         )
     return _Layer(
         index=layer.index,
         norm=inner.input_layernorm.weight,
-        qkv=_together(attention.q_proj, attention.k_proj, attention.v_proj),
-        out=out.t(),
+        qkv=_flipped(_together(attention.q_proj, attention.k_proj, attention.v_proj), copy),
+        out=out,
         out_bias=out_bias,
         ff_norm=inner.post_attention_layernorm.weight,
-        gate_up=_together(mlp.gate_proj, mlp.up_proj),
-        down=down.t(),
+        gate_up=_flipped(_together(mlp.gate_proj, mlp.up_proj), copy),
+        down=down,
         down_bias=down_bias,
         gated=gated,
     )
@@ -229,6 +258,16 @@ def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
         torch.zeros(len(weight), device=weight.device) if bias is None else bias for weight, bias in zip(weights, biases, strict=True)
     ]
     return torch.cat(weights), torch.cat(filled)
+
+
+def _flipped(linear: tuple[Tensor, Tensor | None], copy: bool) -> tuple[Tensor, Tensor | None]:
+    weight, bias = linear
+    return weight.t().contiguous() if copy else weight.t(), bias
+
+
+def _times(x: Tensor, linear: tuple[Tensor, Tensor | None]) -> Tensor:
+    weight, bias = linear
+    return x @ weight if bias is None else torch.addmm(bias, x, weight)
 
 
 def _add(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
