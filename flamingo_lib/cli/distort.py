@@ -17,15 +17,16 @@ def register(app: typer.Typer) -> None:
 
 
 def distort(
+    out: Annotated[Path, typer.Option("--out", help="Folder for pairs.jsonl, summary.json and what else is asked for.")],
     source: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             "--source",
             metavar="NAME=ROOT[:SPLIT]",
-            help="A dataset: polite ones are distorted, captioning ones give the captions and boxes. Repeat for several.",
+            help="A dataset: polite ones are distorted, captioning ones give the captions and boxes. Repeat for several. "
+            "Without any: those of the preset, by default Scenes, rendered into OUT/scenes.",
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", help="Folder for pairs.jsonl, summary.json and what else is asked for.")],
+    ] = None,
     preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "tiny",
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the preset's.")] = None,
     setting: Annotated[
@@ -64,7 +65,7 @@ def distort(
 
     chosen = load_preset(preset, setting or (), seed)
     config = chosen.distortion
-    parsed = [parse_source(text, DISTORTED) for text in source]
+    parsed = [parse_source(text, DISTORTED) for text in source or _preset_sources(chosen, out)]
     raw_sources = [parse_source(text) for text in compare or ()]
     polite_sources = [entry for entry in parsed if entry[0].task == "instruction"]
     caption_sources = [entry for entry in parsed if entry[0].task == "caption"]
@@ -117,6 +118,20 @@ def distort(
             figures = f"{result['accuracy']:.3f} ± {result['standard_error']:.3f} (0.5 is by chance)"
             print(f"told from raw annotations, {way}: {figures}; the very same text: {result['exact']:.2f}")
         print(f"drafts rejected: {sum(summary['rejected'].values())}; records put aside: {summary['quarantined']}")
+
+
+def _preset_sources(chosen, out: Path) -> list[str]:
+    """The preset's polite sources and captions as ``NAME=ROOT``; Scenes are rendered first if it names no folder of data."""
+    root = chosen.sources.root
+    captions = chosen.sources.captions
+    if root is None:
+        from ..scenes.writers import write_scenes
+
+        root, captions = out / "scenes", ("llava-instruct",)
+        unneeded = dict.fromkeys(("raw_scenes", "calibration_scenes", "evaluation_scenes", "held_out_scenes"), 1)
+        write_scenes(root, chosen.scenes.model_copy(update=unneeded), chosen.seed)
+    polite = [f"{name}={Path(root) / name}" for name in chosen.sources.polite]
+    return polite + [f"mscoco-captions={Path(root) / name}" for name in captions if (Path(root) / name / "annotations").is_dir()]
 
 
 def parse_source(text: str, tasks: dict[str, str] | None = None):

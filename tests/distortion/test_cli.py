@@ -44,6 +44,18 @@ def test_pairs_summary_and_page(root, tmp_path):
     assert (tmp_path / image).is_file()
 
 
+def test_without_a_source_the_presets_are_distorted(root, tmp_path):
+    arguments = ["distort", "--preset", "tiny", "--out", str(tmp_path), "--html", "--shown", "5", "--set", "distortion.pairs=40"]
+    arguments += ["--set", "scenes.polite_scenes=12", "--set", "scenes.text_dialogues=12", "--set", "scenes.image_size=72"]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(pairs) == 40 and {pair["way"] for pair in pairs} == {"llm", "noise", "retrieval"}
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").count("<article") == 5
+    given = ["distort", "--out", str(tmp_path / "own"), "--set", f"sources.root={root}", "--set", "distortion.pairs=20"]
+    assert CliRunner().invoke(app, given, catch_exceptions=False).exit_code == 0
+    assert not (tmp_path / "own/scenes").exists() and len((tmp_path / "own/pairs.jsonl").read_text().splitlines()) == 20
+
+
 def test_the_same_seed_gives_the_same_file(root, tmp_path):
     for name, seed in (("a", "5"), ("b", "5"), ("c", "6")):
         assert run(root, tmp_path / name, "--seed", seed).exit_code == 0
