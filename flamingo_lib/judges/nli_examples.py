@@ -10,14 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+from ..scenes.answers import at
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Scene, draw_scene
 from ..scenes.language import answer_sentence, details, full_answer, rationale, reasoning, sentences
-from ..scenes.lexicon import RELATIONS, Reference, capital, reference
-from ..scenes.phrases import CLOSERS, LEADS, OPENERS
+from ..scenes.lexicon import NUMBERS, OPPOSITE, RELATIONS, Reference, capital, reference
+from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from ..scenes.truth import stated_answer
 from ..seeding import derive_seed, generator
 from .nli import CONTRADICTION, ENTAILMENT, NEUTRAL
+from .nli_wording import roughen, with_choices
 
 ANSWERS = {
     "color": COLORS,
@@ -39,18 +41,18 @@ REFUSALS = (
 )
 
 KINDS = {
-    "same": 0.37,
-    "other answer": 0.25,
-    "other subject": 0.1,
-    "beside the point": 0.11,  # about the right object but not what was asked, or a reason from which no answer follows
-    "torn": 0.06,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
-    "two answers": 0.05,
-    "no answer": 0.06,  # courtesies, refusals
+    "same": 0.38,
+    "other answer": 0.2,
+    "other subject": 0.09,
+    "beside the point": 0.13,  # about the right object but not what was asked, or a reason from which no answer follows
+    "torn": 0.11,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
+    "two answers": 0.04,
+    "no answer": 0.05,  # courtesies, refusals
 }
 """How the rewrite was made, and how often; what errors are counted by."""
 
-CHOICES = ("{} {}?", "{} Is it {}?", "{} Choose from these: {}.", "{} Pick one: {}.", "{} Choose one: {}.")
-"""How a question with choices reads."""
+TYPE_WEIGHTS = {"relation": 1.7, "side": 1.7, "count": 1.2}
+"""How often a question type is drawn, where not once: small models slip most where two objects meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _draw(seed: int, split: str, index: int, attempt: int) -> NliExample | None:
     random = generator(seed, *key)
     scene = draw_scene(derive_seed(seed, *key), "judges", held_out=random.random() < 0.35)
     other = draw_scene(derive_seed(seed, *key, "other"), "judges", held_out=random.random() < 0.35)
-    wanted = random.choice(QUESTION_TYPES)
+    wanted = random.choices(QUESTION_TYPES, weights=[TYPE_WEIGHTS.get(kind, 1.0) for kind in QUESTION_TYPES])[0]
     if wanted not in possible_types(scene):
         return None
     question = ask(scene, random, wanted)
@@ -105,19 +107,8 @@ def _draw(seed: int, split: str, index: int, attempt: int) -> NliExample | None:
     label = _label(question, answer, rewrite, kind)
     if label is None:
         return None
-    asked = question.text if random.random() < 0.85 else _with_choices(random, question, answer)
-    return NliExample(asked, original, _roughen(random, rewrite), label, kind, question.type)
-
-
-def _with_choices(random: Random, question: Question, answer: str) -> str:
-    """The question as multiple choice, the answer among the choices."""
-    others = [value for value in ANSWERS[question.type] if value != answer]
-    some = [*random.sample(others, min(3, len(others))), answer]
-    if question.type == "side":
-        some += ["above", "below"]
-    random.shuffle(some)
-    listed = " or ".join(some) if len(some) < 3 else ", ".join(some[:-1]) + f", or {some[-1]}"
-    return random.choice(CHOICES).format(question.text, listed)
+    asked = question.text if random.random() < 0.85 else with_choices(random, question, answer, ANSWERS[question.type])
+    return NliExample(asked, original, roughen(random, rewrite), label, kind, question.type)
 
 
 def _original(random: Random, scene: Scene, question: Question, answer: str, is_true: bool) -> str:
@@ -138,9 +129,9 @@ def _body(random: Random, scene: Scene, question: Question, answer: str, kind: s
     """The sentence that answers, or should; None if the question has none of this kind."""
     others = [value for value in ANSWERS[question.type] if value != answer]
     if kind == "same":
-        return _perhaps_yes(random, question, answer_sentence(random, question, answer))
+        return _perhaps_yes(random, question, _answered(random, question, answer))
     if kind == "other answer":
-        return answer_sentence(random, question, random.choice(_near(answer, others, random)))
+        return _answered(random, question, random.choice(_near(answer, others, random)))
     if kind == "two answers":
         both = [answer_sentence(random, question, value) for value in (answer, random.choice(others))]
         random.shuffle(both)
@@ -155,6 +146,16 @@ def _body(random: Random, scene: Scene, question: Question, answer: str, kind: s
     return random.choice(("", "", random.choice(REFUSALS)))
 
 
+def _answered(random: Random, question: Question, answer: str) -> str:
+    """The answer's sentence; of all objects' number at times with what would be left without some of them."""
+    if question.type != "count" or question.target != Reference() or answer == "0" or random.random() < 0.6:
+        return answer_sentence(random, question, answer)
+    left = random.choice((max(int(answer) - 1, 1), int(answer), random.randint(1, 3)))
+    some = Reference(random.choice(COLORS), random.choice((None, *SHAPES))).text(random.choice((1, 2)))
+    shown, rest = (f"{NUMBERS[number]} {Reference().text(number)}" for number in (int(answer), left))
+    return f"The image shows {shown}, so {rest} would be left without the {some}."
+
+
 def _perhaps_yes(random: Random, question: Question, sentence: str) -> str:
     """At times a stray "Yes," before an answer to a question that is not one of yes or no."""
     if question.type in ("existence", "relation") or random.random() > 0.06 or not sentence.startswith("The "):
@@ -164,14 +165,21 @@ def _perhaps_yes(random: Random, question: Question, sentence: str) -> str:
 
 def _beside(random: Random, scene: Scene, question: Question) -> str | None:
     """A statement about the asked object that answers another question, or a piece of reasoning."""
-    if random.random() < 0.3:
+    if random.random() < 0.2:
         said = [sentence for sentence in sentences(reasoning(random, scene)[1]) if sentence not in (*OPENERS, *CLOSERS)]
         return random.choice(said) if said else None
-    kind = random.choice([kind for kind in ("color", "shape", "size", "position", "side", "relation", "count") if kind != question.type])
-    target = question.target
+    kinds = [kind for kind in ("color", "shape", "size", "position", "side", "relation", "count") if kind != question.type]
+    weights = [8.0 if kind == _TEMPTING.get(question.type) else 1.0 for kind in kinds]
+    kind, target = random.choices(kinds, weights)[0], question.target
     if kind in ("side", "relation"):
         return _related(random, kind, target, question.anchor or random.choice((target, reference(random.choice(scene.objects)))))
-    return answer_sentence(random, Question(kind, "", "", target), random.choice(ANSWERS[kind]))
+    true = getattr(question.subject, kind, None)
+    answer = true if true in ANSWERS[kind] and random.random() < 0.6 else random.choice(ANSWERS[kind])
+    return _perhaps_yes(random, question, answer_sentence(random, Question(kind, "", "", target), answer))
+
+
+_TEMPTING = {"side": "position", "color": "size", "position": "size", "shape": "size", "size": "position"}
+"""What a small model tells instead of what was asked, since the annotation's reason tells it too."""
 
 
 def _related(random: Random, kind: str, target: Reference, anchor: Reference) -> str:
@@ -182,16 +190,24 @@ def _related(random: Random, kind: str, target: Reference, anchor: Reference) ->
 
 
 def _torn(random: Random, question: Question, answer: str) -> str | None:
-    """A sentence at odds with itself: polarity against statement, or an object that stands beside itself."""
+    """A sentence at odds with itself: polarity against statement, places from which nothing follows, an object beside itself."""
+    way = random.random()
+    if question.type in ("relation", "side") and question.anchor is not None and way < 0.25:
+        start = capital(answer) if question.type == "relation" else "Yes"
+        first, second = random.choice(POSITIONS), random.choice(POSITIONS)
+        places = f"is {at(first)} and the {question.anchor.text()} is {at(second)}, so they are in the same column"
+        return f"{start}, the {question.target.text()} {places}."
+    if question.type == "relation" and answer == "no" and way < 0.7:
+        turned = answer_sentence(random, replace(question, relation=OPPOSITE[question.relation or ""]), "no")
+        return turned if " not " not in turned else None
     if question.type in ("existence", "relation"):
         opposite = "no" if answer == "yes" else "yes"
         first, rest = answer_sentence(random, question, opposite).split(",", 1)
         return f"{'No' if first == 'Yes' else 'Yes'},{rest}"
     if question.type in ("side", "position"):
         relation = random.choice(RELATIONS)
-        return answer_sentence(random, Question("relation", "", "", question.target, question.target, relation), "yes").removeprefix(
-            "Yes, "
-        )
+        itself = Question("relation", "", "", question.target, question.target, relation)
+        return capital(answer_sentence(random, itself, "yes").removeprefix("Yes, "))
     return None
 
 
@@ -206,7 +222,9 @@ def _other_subject(random: Random, question: Question) -> Question | None:
     role = "anchor" if question.anchor is not None and random.random() < 0.5 else "target"
     reference: Reference = getattr(question, role)
     if reference.color is None and reference.shape is None:
-        return None
+        return replace(question, target=Reference(color=random.choice(COLORS))) if question.type == "count" else None
+    if question.type == "count" and random.random() < 0.3:
+        return replace(question, target=Reference(color=random.choice(COLORS), shape=random.choice((None, reference.shape))))
     changed = Reference(
         reference.color and random.choice([color for color in COLORS if color != reference.color]),
         reference.shape and random.choice([shape for shape in SHAPES if shape != reference.shape]),
@@ -253,24 +271,3 @@ def _label(question: Question, answer: str, rewrite: str, kind: str) -> int | No
     if kind in ("beside the point", "torn"):
         return ENTAILMENT if stated == answer else CONTRADICTION
     return CONTRADICTION if stated != answer and (stated is not None) == (kind == "other answer") else None
-
-
-def _roughen(random: Random, text: str) -> str:
-    """At times a slip of a small language model that leaves the answer as it is: a doubled word, a lost period, a cut tail."""
-    way = random.random()
-    if way < 0.8:
-        return text
-    parts = sentences(text)
-    if way < 0.84:
-        words = text.split()
-        place = random.randrange(len(words))
-        return " ".join([*words[: place + 1], *words[place:]])
-    if way < 0.88:
-        place = random.randrange(len(parts))
-        return " ".join([*parts[: place + 1], *parts[place:]])
-    if way < 0.92:
-        return text.rstrip(".!?")
-    if way < 0.96:
-        return text.lower()
-    lead = random.choice(LEADS)
-    return f"{text} {lead}" if random.random() < 0.5 else f"{text} The"

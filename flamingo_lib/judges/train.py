@@ -43,14 +43,14 @@ class JudgeTraining:
         bucket: batches that are cut from one pool of examples sorted by length.
     """
 
-    examples: int = 64_000
+    examples: int
     test_examples: int = 3_000
     batch_size: int = 32
     learning_rate: float = 2e-3
     bucket: int = 25
 
 
-NLI_TRAINING = JudgeTraining()
+NLI_TRAINING = JudgeTraining(examples=128_000)
 REWARD_TRAINING = JudgeTraining(examples=16_000)
 
 

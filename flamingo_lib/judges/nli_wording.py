@@ -1,0 +1,45 @@
+"""How the NLI judge's examples are worded: questions with choices, and the slips of a small language model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from ..scenes.language import sentences
+from ..scenes.phrases import LEADS
+from ..scenes.questions import Question
+
+CHOICES = ("{} {}?", "{} Is it {}?", "{} Choose from these: {}.", "{} Pick one: {}.", "{} Choose one: {}.")
+"""How a question with choices reads."""
+
+
+def with_choices(random: Random, question: Question, answer: str, answers: Sequence[str]) -> str:
+    """The question as multiple choice, the answer among the choices."""
+    others = [value for value in answers if value != answer]
+    some = [*random.sample(others, min(3, len(others))), answer]
+    if question.type == "side":
+        some += ["above", "below"]
+    random.shuffle(some)
+    listed = " or ".join(some) if len(some) < 3 else ", ".join(some[:-1]) + f", or {some[-1]}"
+    return random.choice(CHOICES).format(question.text, listed)
+
+
+def roughen(random: Random, text: str) -> str:
+    """At times a slip of a small language model that leaves the answer as it is: a doubled word, a lost period, a cut tail."""
+    way = random.random()
+    if way < 0.8:
+        return text
+    parts = sentences(text)
+    if way < 0.84:
+        words = text.split()
+        place = random.randrange(len(words))
+        return " ".join([*words[: place + 1], *words[place:]])
+    if way < 0.88:
+        place = random.randrange(len(parts))
+        return " ".join([*parts[: place + 1], *parts[place:]])
+    if way < 0.92:
+        return text.rstrip(".!?")
+    if way < 0.96:
+        return text.lower()
+    lead = random.choice(LEADS)
+    return f"{text} {lead}" if random.random() < 0.5 else f"{text} The"
