@@ -1,7 +1,8 @@
 """Lean batched decoding: the path that rewriting and evaluation use.
 
 No per-step bookkeeping but one forward of the language model on one token a row, a cache written in place, and rows that leave
-the batch once they are done. `FlamingoForConditionalGeneration.generate` is the path with beams, processors and streaming.
+the batch once they are done. `FlamingoForConditionalGeneration.generate` is the path with beams, processors and streaming; asked for
+nothing but the best token each time, it takes this one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch import Tensor
 from ..errors import DataError
 from .cache import RoomyCache
 from .flamingo import FlamingoForConditionalGeneration
-from .lean import lean_step
+from .lean import LeanStep, lean_step
 from .media import attended_images
 
 COMPACT_BELOW = 0.6
@@ -63,10 +64,12 @@ def decode(
     eos: int | Sequence[int] | None = None,
     suppress: Sequence[int] = (),
     min_new_tokens: int = 0,
+    lean: LeanStep | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As `generate_batch`: new ids (b, max_new_tokens) and each row's length (b,), at which its end token stands if it came.
 
     What stands after the end token is undefined. No row ends before `min_new_tokens` tokens.
+    `lean` is the model's `lean_step` where it was asked for already.
     """
     input_ids = inputs["input_ids"]
     rows, width = input_ids.shape
@@ -102,7 +105,7 @@ def decode(
         use_cache=True,
         logits_to_keep=1,
     )
-    step = _Stepper(model, cache, mask if padded else None, positions[:, -1:] + 1, memory, attended, max_new_tokens)
+    step = _Stepper(model, cache, mask if padded else None, positions[:, -1:] + 1, memory, attended, max_new_tokens, lean)
 
     tokens = torch.empty(rows, max_new_tokens, dtype=torch.long, device=device)
     lengths = torch.full((rows,), max_new_tokens, device=device)
@@ -131,7 +134,7 @@ def decode(
 class _Stepper:
     """One forward on one new token a row: without modules where `lean` knows how, else through the model."""
 
-    def __init__(self, model, cache, mask, positions, memory, attended, steps: int) -> None:
+    def __init__(self, model, cache, mask, positions, memory, attended, steps: int, lean: LeanStep | None) -> None:
         self.model, self.cache, self.positions = model, cache, positions
         rows = len(positions)
         self.memory, self.looks = None, None
@@ -139,7 +142,7 @@ class _Stepper:
             following = model.next_attended(attended)
             self.memory = memory.select(following[:, 0])
             self.looks = (following > 0).long()
-        self.lean = lean_step(model)
+        self.lean = lean or lean_step(model)
         self.rotations = None if self.lean is None else self.lean.rotations(int(positions.max()) + steps)
         self.mask = None
         if mask is not None:

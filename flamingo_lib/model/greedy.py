@@ -54,10 +54,13 @@ def plain_greedy(
         return None
     if (mask is None and pad is not None and bool((input_ids == pad).any())) or (mask is not None and not bool(mask[:, -1].all())):
         return None
-    if torch.is_autocast_enabled(input_ids.device.type) or _watched(model) or lean_step(model) is None:
+    if torch.is_autocast_enabled(input_ids.device.type) or _watched(model):
+        return None
+    lean = lean_step(model)
+    if lean is None:
         return None
     inputs = {name: value for name, value in arguments.items() if name in INPUTS and value is not None} | {"input_ids": input_ids}
-    tokens, lengths = decode(model, inputs, steps, eos=ends, min_new_tokens=settings.get("min_new_tokens") or 0)
+    tokens, lengths = decode(model, inputs, steps, eos=ends, min_new_tokens=settings.get("min_new_tokens") or 0, lean=lean)
     tokens, lengths = tokens.clone(), lengths.clone()  # such as gradients may be taken with
     after = torch.arange(steps, device=tokens.device) > lengths[:, None]
     if bool(after.any()):
