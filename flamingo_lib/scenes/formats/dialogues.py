@@ -7,7 +7,7 @@ from typing import Any
 
 from ..language import conversation, paragraph, reasoning, text_dialogue
 from ..phrases import DETAIL_INSTRUCTIONS
-from ..questions import Question, ask
+from ..questions import Question, ask, possible_types
 from .album import Album, Entry
 from .coco import write_annotations
 from .vqa import CHOICE_TYPES, four_choices
@@ -15,10 +15,13 @@ from .vqa import CHOICE_TYPES, four_choices
 ULTRACHAT_FILE = "ultrachat_release_230407_Questions about the World [Part I + Part II].json"
 SHAREGPT_FILE = "sg_90k_part1_html_cleaned.json"
 
-DETAIL_EVERY, REASONING_EVERY = (3, 5), (2, 5)
+DETAIL_EVERY, REASONING_EVERY = (4, 5), (2, 5)
 """Shares of pictures that get a detailed description, or a reasoning question; each picture gets a conversation."""
 
-CHOICES_SHARE = 0.25
+TYPE_WEIGHTS = {"side": 2.2, "relation": 1.8, "count": 1.6, "size": 1.5, "position": 1.4}
+"""How often a conversation asks each type of question, against 1 of the others: what takes longest to learn is asked most."""
+
+CHOICES_SHARE = 0.4
 CHOICE_WORDINGS = ("Is it {}?", "Choose one: {}.", "Pick from {}.", "Choose from these: {}.", "{}?")
 
 
@@ -50,7 +53,9 @@ def write_llava(album: Album, entries: list[Entry]) -> dict[str, int]:
     for entry in entries:
         album.add(entry, "llava-instruct", f"train2017/{entry.image_id:012d}.jpg")
         generator = album.random("llava", entry.image_id)
-        questions = [ask(entry.scene, generator) for _ in range(generator.randint(1, 3))]
+        types = possible_types(entry.scene)
+        asked = generator.choices(types, [TYPE_WEIGHTS.get(kind, 1.0) for kind in types], k=generator.randint(1, 3))
+        questions = [ask(entry.scene, generator, kind) for kind in asked]
         unique = list({question.text: question for question in questions}.values())
         turns = [
             (_with_choices(generator, question), answer)
