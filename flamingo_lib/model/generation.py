@@ -16,7 +16,8 @@ from ..errors import DataError
 from .cache import RoomyCache
 from .flamingo import FlamingoForConditionalGeneration
 from .lean import LeanStep, lean_step
-from .media import attended_images
+from .media import attended_images, check_counts
+from .prefix import SharedPrefix
 
 COMPACT_BELOW = 0.6
 """Rows still running, as a share of the batch, under which finished rows are taken out of it."""
@@ -31,6 +32,7 @@ def generate_batch(
     generators: Sequence[torch.Generator] | None = None,
     eos: int | Sequence[int] | None = None,
     suppress: Sequence[int] = (),
+    prefix: SharedPrefix | None = None,
 ) -> list[list[int]]:
     """Continue b rows; each row's result depends on that row alone.
 
@@ -42,6 +44,7 @@ def generate_batch(
         generators: one for each row (see `seeding.torch_generator`); needed with a temperature.
         eos: the tokens that end a row; by default the model's generation config says.
         suppress: tokens never generated; `<image>` always is among them.
+        prefix: what the rows begin with, if it is known (`share_prefix`); a batch that does not is read from its start.
 
     Returns:
         New ids of each row, without the end token; exactly `max_new_tokens` of them where the end did not come.
@@ -49,7 +52,9 @@ def generate_batch(
     Raises:
         DataError: an empty batch, padding on the right, or generators that are missing or too few.
     """
-    tokens, lengths = decode(model, inputs, max_new_tokens, temperature=temperature, generators=generators, eos=eos, suppress=suppress)
+    tokens, lengths = decode(
+        model, inputs, max_new_tokens, temperature=temperature, generators=generators, eos=eos, suppress=suppress, prefix=prefix
+    )
     return [line[:length] for line, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
 
 
@@ -65,6 +70,7 @@ def decode(
     suppress: Sequence[int] = (),
     min_new_tokens: int = 0,
     lean: LeanStep | None = None,
+    prefix: SharedPrefix | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As `generate_batch`: new ids (b, max_new_tokens) and each row's length (b,), at which its end token stands if it came.
 
@@ -92,15 +98,20 @@ def decode(
         attended = attended_images(input_ids, model.config.image_token_id, model.config.media_rule)
 
     cache = RoomyCache(layers=model.config.text_config.num_hidden_layers, room=width + max_new_tokens)
+    known = 0  # tokens that the cache begins with
+    if prefix is not None and prefix.begins(input_ids, mask, attended):
+        check_counts(input_ids, model.config.image_token_id, 0 if memory is None else memory.images, inputs.get("num_images"))
+        prefix.fill(cache, rows)
+        mask, known = prefix.mask_behind(mask), len(prefix)
     padded = not bool(mask.all())
     positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
     output = model(
-        input_ids=input_ids,
+        input_ids=input_ids[:, known:],
         attention_mask=mask if padded else None,
-        attended_image=attended,
+        attended_image=None if attended is None else attended[:, known:],
         visual_memory=memory,
-        num_images=inputs.get("num_images"),
-        position_ids=positions,
+        num_images=None if known else inputs.get("num_images"),
+        position_ids=positions[:, known:],
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -76,7 +77,7 @@ def run_ray_job(
     with open_job(samples, out, identity=identity, shard_size=shard_size, stamp=stamp) as job, job.meter(title) as meter:
         if job.missing:
             needed = readers * READER_CPUS + sum(stage.workers * stage.cpus for stage in stages)
-            with _cluster(address, needed) as ray:
+            with redirect_stdout(sys.stderr), _cluster(address, needed) as ray:  # what Ray prints is no result
                 for row in _dataset(ray, job, stages, readers).iter_rows():
                     job.store(Done(int(row["number"]), row["payload"]))
                     meter.add(job.plan[int(row["number"])]["records"], int(row["tokens"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from os import PathLike, fspath
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..chat.template import Rendered
     from ..model.flamingo import FlamingoForConditionalGeneration
+    from ..model.prefix import SharedPrefix
     from ..model.processor import FlamingoProcessor
 
 IMAGES_AT_ONCE = 64
@@ -60,6 +62,8 @@ class Rewriter:
         self.config, self.seed, self.cache_bytes = config or RewritingConfig(), seed, cache_bytes
         self._latents: OrderedDict[tuple, Tensor] = OrderedDict()
         self._held = 0
+        self._prefix: SharedPrefix | None = None
+        self._prefix_known = False
         self.tokens = 0
         """New tokens generated so far."""
 
@@ -149,9 +153,28 @@ class Rewriter:
         limit, generators = self.config.max_new_tokens, None
         if self.config.temperature > 0:
             generators = [torch_generator(self.seed, "rewrite", sample.id) for sample in samples]
-        ids = generate_batch(self.model, self._inputs(samples, rows), limit, temperature=self.config.temperature, generators=generators)
+        ids = generate_batch(
+            self.model,
+            self._inputs(samples, rows),
+            limit,
+            temperature=self.config.temperature,
+            generators=generators,
+            prefix=self._shared_prefix(),
+        )
         self.tokens += sum(map(len, ids))
         return [(text, len(row) < limit) for text, row in zip(self.processor.responses(ids), ids, strict=True)]
+
+    def _shared_prefix(self) -> SharedPrefix | None:
+        """What all prompts begin with, the system message, gone through once; None if that is too little."""
+        from ..chat.template import ChatTurn
+        from ..model.prefix import share_prefix
+
+        if not self._prefix_known:
+            chats = [[ChatTurn("a", draft="b")], [ChatTurn("c", images=1, draft="d")]]
+            plain, pictured = (row.ids for row in self.processor.render(chats=chats, generation_prompt=True))
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(plain, pictured, strict=False)))
+            self._prefix, self._prefix_known = share_prefix(self.model, plain[:same]), True
+        return self._prefix
 
     def _inputs(self, samples: Sequence[Sample], rows: Sequence[Rendered]) -> dict[str, Tensor]:
         import torch

@@ -49,7 +49,7 @@ def run(*command):
         result = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, env=environment, timeout=280)
         if "timed out during startup" not in result.stderr:
             assert result.returncode == 0, result.stdout + result.stderr
-            return json.loads(result.stdout.splitlines()[-1])
+            return json.loads([line for line in result.stdout.splitlines() if line.startswith("{")][-1])
     pytest.skip("Ray does not start on a machine this busy")
 
 
@@ -57,32 +57,26 @@ def ray(out, **given):
     return run(SCRIPT, out, 60, 5, *(f"{name}={value}" for name, value in given.items()))
 
 
-def test_the_same_files_with_a_worker_killed_midway(whole, tmp_path):
-    out = tmp_path / "out"
-    assert ray(out, sleep=0.01, die=23, mark=tmp_path / "mark") == {"records": 60, "shards": 12, "found": 0}
-    assert (tmp_path / "mark").exists()
-    assert files(out) == whole
-
-
-def test_what_is_done_stays_done(whole, tmp_path):
+def test_the_rest_of_a_job_with_a_worker_killed_midway(whole, tmp_path):
     run_job(Samples(60, -1), lambda: Both({}), tmp_path, identity={"rewriter": "a"}, shard_size=5)
-    for number in (1, 2, 7):
+    for number in (0, *range(4, 12)):
         (tmp_path / "shards" / f"{number:06d}.jsonl").unlink()
-    assert ray(tmp_path, readers=2) == {"records": 60, "shards": 12, "found": 9}
+    assert ray(tmp_path, readers=2, sleep=0.01, die=23, mark=tmp_path / "mark") == {"records": 60, "shards": 12, "found": 3}
+    assert (tmp_path / "mark").exists()
     assert files(tmp_path) == whole
 
 
 def test_a_dataset_built_over_ray_has_the_same_records(scenes_root, rewriter_folder, judge_settings, tmp_path):
-    settings = ["rewriting.batch_size=8", "rewriting.max_new_tokens=12", "rewriting.shard_size=10", "filters.max_repeats=12"]
+    settings = ["rewriting.batch_size=8", "rewriting.max_new_tokens=12", "rewriting.shard_size=5", "filters.max_repeats=12"]
     settings += ['filters.chain=["change", "repetition", "preamble"]', *judge_settings]
-    given = [f"--source=vqa-v2={scenes_root}/vqa-v2:train:24", "--rewriter", rewriter_folder, "--json"]
+    given = [f"--source=vqa-v2={scenes_root}/vqa-v2:train:12", "--rewriter", rewriter_folder, "--json"]
     given += [f"--set={setting}" for setting in settings]
     figures = {}
     for name, more in (("ray", ["--ray", "local", "--workers", 2]), ("alone", [])):
         figures[name] = run("-m", "flamingo_lib.cli", "build-pf1m", *given, "--out", tmp_path / name, *more)
-    assert figures["ray"] == figures["alone"] and figures["ray"]["records"] == 24
+    assert figures["ray"] == figures["alone"] and figures["ray"]["records"] == 12
     records = [{json.dumps(to_json(record)) for record in read_shards(tmp_path / name)} for name in figures]
-    assert records[0] == records[1] and len(records[0]) == 24
+    assert records[0] == records[1] and len(records[0]) == 12
     assert (tmp_path / "ray" / "pf1m.json").read_bytes() == (tmp_path / "alone" / "pf1m.json").read_bytes()
     assert figures["ray"]["funnel"]["total"]["kept"] > 0
 
