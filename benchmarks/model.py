@@ -150,15 +150,19 @@ def sparse_steps() -> tuple[Callable[[], None], Callable[[], None]]:
 
 
 MEMORY = """
-import resource, sys
+import ctypes, gc, sys
 sys.path.insert(0, "benchmarks")
 import model as benchmark
-side = int(sys.argv[1])
-for make in ("sides",):
-    benchmark.sides(32_000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-benchmark.one_sparse_step(side)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+from pathlib import Path
+def read(name):
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+benchmark.sides(32_000)
+gc.collect()
+ctypes.CDLL(None).malloc_trim(0)  # what building the two sides left free must not serve the step
+Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+before = read("VmRSS:")
+benchmark.one_sparse_step(int(sys.argv[1]))
+print((read("VmHWM:") - before) / 1024)
 """
 
 
