@@ -16,7 +16,7 @@ _STAGE2 = StageConfig(
 )
 
 _DISTORTION = DistortionConfig(
-    pairs=16000,
+    pairs=18000,
     llm_visual=0.57,
     llm_text=0.14,
     noise=0.07,
@@ -29,10 +29,10 @@ PRESET = Preset(
     name="tiny",
     scenes=ScenesConfig(polite_scenes=3000),
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1500, "packing": "none"}),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1750, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),
     stages={
-        "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 400}),
+        "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),
         "stage2": _STAGE2,
         "stage3": StageConfig(**_LORA | {"mixture": "stage1", "start": "stage2", "max_steps": 80, "learning_rate": 3e-4}),
         "raw": _STAGE2.model_copy(update={"mixture": "raw"}),
