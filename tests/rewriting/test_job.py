@@ -64,21 +64,19 @@ def test_a_second_run_does_nothing(whole, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "shards").iterdir()} == before
 
 
-def test_killed_at_random_moments(whole, tmp_path):
-    moments, kills = random.Random(0), 0
-    for _ in range(60):
-        process = start(tmp_path, sleep=0.1)
-        try:
-            process.wait(timeout=moments.uniform(0.15, 0.9) if kills < 20 else 60)
-        except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
-        code, _ = finish(process)
-        if code == 0:
-            break
-    assert code == 0 and kills >= 10
-    assert files(tmp_path) == whole
-    assert not list(tmp_path.glob(".*.part"))
+def test_killed_at_random_moments(tmp_path):
+    out, moments = tmp_path / "out", random.Random(0)
+    for _ in range(20):
+        process = start(out, records=200, sleep=0.1)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=moments.uniform(0.15, 0.9))
+        os.kill(process.pid, signal.SIGKILL)
+        finish(process)
+    code, _ = finish(start(out, records=200))
+    assert code == 0
+    job(tmp_path / "whole", records=200)
+    assert files(out) == files(tmp_path / "whole") and len(files(out)) == 40
+    assert not list(out.glob(".*.part"))
 
 
 def test_killed_while_a_shard_is_half_written(whole, tmp_path):

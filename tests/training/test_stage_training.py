@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -90,15 +91,30 @@ def in_a_process(work, name, kill_at):
     return process.exitcode
 
 
-def test_a_run_killed_twice_ends_with_the_same_bits(tmp_path):
-    assert in_a_process(tmp_path / "whole", "whole", -1) == 0
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The weights of a run that nobody disturbed."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert in_a_process(folder / "work", "whole", -1) == 0
+    return load_file(folder / "whole.safetensors")
+
+
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(whole, tmp_path):
+    for window in sorted(Random(0).sample(range(8 * tiny_stage.STAGE.max_steps), 5)):
+        assert in_a_process(tmp_path / "work", "resumed", window) == -signal.SIGKILL
+    assert in_a_process(tmp_path / "work", "resumed", -1) == 0
+    resumed = load_file(tmp_path / "resumed.safetensors")
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_run_killed_twice_ends_with_the_same_bits(whole, tmp_path):
     assert in_a_process(tmp_path / "work", "resumed", 8 * 3 + 5) == -signal.SIGKILL
     assert [path.name for path in checkpoints(tmp_path / "work")] == ["checkpoint-2"]
     (tmp_path / "work/.partial/checkpoint-4").mkdir(parents=True)  # as a kill in the middle of saving leaves it
     assert in_a_process(tmp_path / "work", "resumed", 8 * 8 + 1) == -signal.SIGKILL
     assert [path.name for path in checkpoints(tmp_path / "work")] == ["checkpoint-4", "checkpoint-6"]
     assert in_a_process(tmp_path / "work", "resumed", -1) == 0
-    whole, resumed = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "resumed"))
+    resumed = load_file(tmp_path / "resumed.safetensors")
     fresh = tiny_stage.tiny_model().state_dict()
     assert set(whole) == set(resumed)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
