@@ -14,12 +14,9 @@ from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
 from ..reading import RECORD_ERRORS, BadRecord, Reading
 
-Image = tuple[int, str, float, float]
-"""id, file name, width, height."""
-
 
 class ImageRecord(Struct, gc=False):
-    """What is needed of an image's record."""
+    """What is needed of an image's record; the cycle collector, which would look through all of them, passes it by."""
 
     id: int
     file_name: str
@@ -118,21 +115,19 @@ def _tidied(reading: Reading, file: str, image: int, texts: list[str]) -> list[s
     return [text for text in dict.fromkeys(texts) if text]
 
 
-def _take_images(reading: Reading, file: str, first: int, records: list[Any], images: dict[int, Image]) -> None:
+def _take_images(reading: Reading, file: str, first: int, records: list[Any], images: dict[int, ImageRecord]) -> None:
     for place, record in enumerate(records, start=first):
         try:
-            if type(record) is ImageRecord:
-                number, name, width, height = record.id, record.file_name, record.width, record.height
-            else:
-                number, name, width, height = record["id"], record["file_name"], record.get("width", 0), record.get("height", 0)
-            if number in images:
-                raise BadRecord(f"duplicate id: {number}")
-            images[number] = (number, name, width, height)
+            if type(record) is not ImageRecord:
+                record = ImageRecord(record["id"], record["file_name"], record.get("width", 0), record.get("height", 0))
+            if record.id in images:
+                raise BadRecord(f"duplicate id: {record.id}")
+            images[record.id] = record
         except RECORD_ERRORS as error:
             reading.reject(file, f"images {place}", error)
 
 
-def coco_boxes(reading: Reading, file: str, images: dict[int, Image]) -> dict[int, list[Box]]:
+def coco_boxes(reading: Reading, file: str, images: dict[int, ImageRecord]) -> dict[int, list[Box]]:
     """image id -> boxes of a COCO instances file, crowds left out; a box that cannot be is put aside alone."""
     found: dict[int, list[tuple[int, tuple[float, ...], str | int]]] = {}
     names: dict[int, str] = {}
@@ -146,10 +141,10 @@ def coco_boxes(reading: Reading, file: str, images: dict[int, Image]) -> dict[in
                 found.setdefault(record["image_id"], []).append((record["category_id"], tuple(record["bbox"]), record["id"]))
     boxes: dict[int, list[Box]] = {}
     for image, entries in found.items():
-        _, _, width, height = images[image]
+        size = images[image].width, images[image].height
         for category, values, annotation in entries:
             try:
-                boxes.setdefault(image, []).append(from_size(names[category], values, width, height))
+                boxes.setdefault(image, []).append(from_size(names[category], values, *size))
             except BoxError as error:
                 reading.put_aside(file, annotation, error.what)
             except KeyError:
@@ -160,7 +155,7 @@ def coco_boxes(reading: Reading, file: str, images: dict[int, Image]) -> dict[in
 def coco_captions(reading: Reading) -> Iterator[Sample]:
     """COCO captions, all of an image in one draft, with its boxes where there is an instances file."""
     file = reading.file("captions")
-    images: dict[int, Image] = {}
+    images: dict[int, ImageRecord] = {}
     captions = _Captions()
     with collector_paused():
         for section, first, records in reading.blocks(file, KINDS):
@@ -174,7 +169,8 @@ def coco_captions(reading: Reading) -> Iterator[Sample]:
     found = reading.files("instances") if reading.options.get("boxes", True) else []
     boxes = coco_boxes(reading, found[0], images) if found else {}
     pool, untidy = reading.options.get("pool", "caption"), captions.untidy
-    for (image, name, _, _), texts in zip(images.values(), by_image, strict=True):
+    for record, texts in zip(images.values(), by_image, strict=True):
+        image = record.id
         try:
             if image in untidy:
                 texts = _tidied(reading, file, image, texts)
@@ -183,7 +179,7 @@ def coco_captions(reading: Reading) -> Iterator[Sample]:
             shown = boxes.get(image, ())
             sample = reading.sample(
                 image,
-                images=(reading.image(file=name, id=image),),
+                images=(reading.image(file=record.file_name, id=image),),
                 instruction=reading.wording(pool, image),
                 raw=captions_and_boxes(texts, shown) if shown else "\n".join(texts),
                 boxes=shown,
