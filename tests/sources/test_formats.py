@@ -58,6 +58,19 @@ def test_coco_tidies_captions(copy_of, read, edit_json):
     assert [entry["reason"] for entry in aside] == ["empty annotation: a caption without text"]
 
 
+def test_coco_takes_a_caption_given_twice_once(copy_of, read, edit_json):
+    root = copy_of("mscoco-captions")
+
+    def change(content):
+        texts = ["a dog", "a cat", "a dog", "A dog", "a cat"]
+        for record, text in zip((item for item in content["annotations"] if item["image_id"] == 9), texts, strict=False):
+            record["caption"] = text
+
+    edit_json(root / "annotations/captions_train2014.json", change)
+    samples, aside = read("mscoco-captions", root, "train", boxes=False)
+    assert by_id(samples)["9"].raw.split("\n") == ["a dog", "a cat", "A dog"] and not aside
+
+
 def test_coco_2017_files_and_annotations_before_images(copy_of, read, edit_json):
     root = copy_of("mscoco-captions")
     for kind in ("captions", "instances"):

@@ -108,7 +108,7 @@ def _untidy(text: str) -> bool:
 
 
 def _tidied(reading: Reading, file: str, image: int, texts: list[str]) -> list[str]:
-    """The captions of an image with single spaces; those without text are put aside."""
+    """The captions of an image with single spaces, each once; those without text are put aside."""
     texts = [" ".join(text.split()) for text in texts]
     for _ in range(texts.count("")):
         reading.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
@@ -172,7 +172,7 @@ def coco_captions(reading: Reading) -> Iterator[Sample]:
     for record, texts in zip(images.values(), by_image, strict=True):
         image = record.id
         try:
-            if image in untidy:
+            if image in untidy or len(set(texts)) < len(texts):
                 texts = _tidied(reading, file, image, texts)
             if not texts:
                 raise BadRecord("empty annotation: no caption")
