@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import takewhile
 from os import PathLike, fspath
 from types import MappingProxyType
@@ -62,8 +63,6 @@ class Rewriter:
         self.config, self.seed, self.cache_bytes = config or RewritingConfig(), seed, cache_bytes
         self._latents: OrderedDict[tuple, Tensor] = OrderedDict()
         self._held = 0
-        self._prefix: SharedPrefix | None = None
-        self._prefix_known = False
         self.tokens = 0
         """New tokens generated so far."""
 
@@ -159,22 +158,21 @@ class Rewriter:
             limit,
             temperature=self.config.temperature,
             generators=generators,
-            prefix=self._shared_prefix(),
+            prefix=self._prefix,
         )
         self.tokens += sum(map(len, ids))
         return [(text, len(row) < limit) for text, row in zip(self.processor.responses(ids), ids, strict=True)]
 
-    def _shared_prefix(self) -> SharedPrefix | None:
+    @cached_property
+    def _prefix(self) -> SharedPrefix | None:
         """What all prompts begin with, the system message, gone through once; None if that is too little."""
         from ..chat.template import ChatTurn
         from ..model.prefix import share_prefix
 
-        if not self._prefix_known:
-            chats = [[ChatTurn("a", draft="b")], [ChatTurn("c", images=1, draft="d")]]
-            plain, pictured = (row.ids for row in self.processor.render(chats=chats, generation_prompt=True))
-            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(plain, pictured, strict=False)))
-            self._prefix, self._prefix_known = share_prefix(self.model, plain[:same]), True
-        return self._prefix
+        chats = [[ChatTurn("a", draft="b")], [ChatTurn("c", images=1, draft="d")]]
+        plain, pictured = (row.ids for row in self.processor.render(chats=chats, generation_prompt=True))
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(plain, pictured, strict=False))
+        return share_prefix(self.model, [token for token, _ in same])
 
     def _inputs(self, samples: Sequence[Sample], rows: Sequence[Rendered]) -> dict[str, Tensor]:
         import torch
