@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from .tables import aligned
+
 Source = Annotated[
     list[str],
     typer.Option("--source", metavar="NAME=ROOT[:SPLIT][:LIMIT]", help="a dataset by its catalogue name; repeat for several"),
@@ -83,14 +85,7 @@ def build_pf1m(
     if as_json:
         print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found, "funnel": funnel}))
         return
-    rows = funnel_table(funnel)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print(
-            "  ".join(
-                cell.ljust(width) if not place else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-        )
+    print(aligned(funnel_table(funnel), left=1))
     print(f"\n{funnel['total']['kept']:,} records in {out}")
 
 

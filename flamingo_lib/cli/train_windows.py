@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from .tables import aligned
 from .train import AsJson, PresetName, Seed, Settings
 
 
@@ -80,10 +81,7 @@ def register(app: typer.Typer) -> None:
             }
             print(json.dumps(cells, indent=2))
             return
-        rows = strategy_table(reports, rates)
-        widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-        for cells in rows:
-            print("  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True)))
+        print(aligned(strategy_table(reports, rates)))
 
 
 def _page(title: str, *parts: str) -> str:
