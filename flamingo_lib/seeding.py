@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,12 @@ def derive_seed(seed: int, *key: int | str) -> int:
 def seeder(seed: int, *prefix: int | str) -> Callable[[str], int]:
     """A faster `derive_seed` for many keys with one beginning: ``seeder(s, *prefix)(key) == derive_seed(s, *prefix, key)``."""
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in prefix), "str:"])
-    begun = hashlib.blake2b(text.encode(), digest_size=8)
+    begin, whole = hashlib.blake2b(text.encode(), digest_size=8).copy, struct.Struct(">Q").unpack
 
     def derive(key: str) -> int:
-        state = begun.copy()
+        state = begin()
         state.update(key.encode())
-        return int.from_bytes(state.digest(), "big") >> 1
+        return whole(state.digest())[0] >> 1
 
     return derive
 
