@@ -114,7 +114,7 @@ ROWS = [
         "time to read COCO captions as samples / pycocotools' index",
         coco_read_vs_pycocotools,
         at_most=1.0,
-        runs=5,
+        runs=9,
     ),
     Row("jsonl_million_peak_mb", "peak memory of streaming a million records, MB", jsonl_million_peak_mb, at_most=300, runs=1),
 ]

@@ -220,10 +220,10 @@ class Reading:
                 self.size(path)
         meta["split"] = self.split
         name = f"{self._prefix}{key}"
-        number = hash(name)
-        if number in self._seen:
+        known = len(self._seen)
+        self._seen.add(hash(name))
+        if len(self._seen) == known:
             name = self._unique(name)
-        self._seen.add(number)
         sample: Any = _Draft()
         sample.id = name
         sample.source = self.row.name

@@ -40,8 +40,14 @@ class CaptionRecord(Struct, gc=False):
 AT_ONCE = 1_000
 """Images whose captions are gathered together: so many that all of them still stay in the processor's cache."""
 
+ODD = 0x2545F4914F6CDD1D
+"""A factor that spreads image ids over 64 bits."""
+
 SPACE = 32
 """The code of a space; those below are white space or invisible."""
+
+WIDE_SPACES = [code for code in range(128, 0x3001) if chr(code).isspace()]
+"""The codes of white space beyond ASCII."""
 
 
 class _Captions:
@@ -50,13 +56,15 @@ class _Captions:
     Attributes:
         images: the image id of each caption; a list if some are not whole numbers of 64 bits.
         texts: the captions, without outer white space.
-        untidy: ids of images with a caption that is empty or has other inner white space than single spaces.
+        untidy: ids of images with a caption that is empty or has other inner white space than single spaces; `by_image` adds those
+            with one that is given twice.
     """
 
     def __init__(self) -> None:
         self.images: array[int] | list[Any] = array("q")
         self.texts: list[str] = []
         self.untidy: set[Any] = set()
+        self._hashes: list[np.ndarray] = []
 
     def take(self, reading: Reading, file: str, first: int, records: list[Any]) -> None:
         """Take a block of annotations; those that lack a field are put aside."""
@@ -79,6 +87,7 @@ class _Captions:
                     texts.append(pair[1])
         self.untidy.update(images[place] for place in _untidy(texts))
         self.texts += texts
+        self._hashes.append(np.fromiter(map(hash, texts), np.int64, len(texts)))
         try:
             self.images.extend(array("q", images))
         except (TypeError, OverflowError):
@@ -92,11 +101,25 @@ class _Captions:
             found: defaultdict[Any, list[str]] = defaultdict(list)
             for image, text in zip(self.images, self.texts, strict=True):
                 found[image].append(text)
+            self.untidy.update(image for image, texts in found.items() if len(set(texts)) < len(texts))
             return (found.get(image, []) for image in wanted), list(found.keys() - set(wanted))
+        self._find_repeated(numbers)
         numbers, order = _sorted_stably(numbers)
-        begins, ends = np.searchsorted(numbers, asked, "left"), np.searchsorted(numbers, asked, "right")
+        begins, ends = np.empty_like(asked), np.empty_like(asked)
+        ascending = np.argsort(asked)  # each search then begins where the last one ended
+        begins[ascending] = np.searchsorted(numbers, asked[ascending], "left")
+        ends[ascending] = np.searchsorted(numbers, asked[ascending], "right")
         unasked = [] if int((ends - begins).sum()) == len(numbers) else np.setdiff1d(numbers, asked).tolist()
         return self._gathered(order, begins, ends - begins), unasked
+
+    def _find_repeated(self, numbers: np.ndarray) -> None:
+        """Count images with a caption that is given twice among the untidy ones; a chance match of hashes costs no more than a look."""
+        marks = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.int64)
+        marks ^= numbers * ODD
+        ordered = np.sort(marks)
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if len(twice):
+            self.untidy.update(numbers[np.isin(marks, twice)].tolist())
 
     def _gathered(self, order: np.ndarray, begins: np.ndarray, counts: np.ndarray) -> Iterator[list[str]]:
         """For each image the texts at ``order[begin : begin + count]``.
@@ -137,6 +160,9 @@ def _untidy(texts: list[str]) -> list[int]:
     codes = np.frombuffer(line.encode(form, "surrogatepass"), kind)
     blank = codes <= SPACE
     found = np.flatnonzero(blank[1:] & blank[:-1] | (codes[1:] < SPACE))
+    if kind is np.uint32:
+        others = np.flatnonzero(codes > 127)
+        found = np.concatenate([found, others[np.isin(codes[others], WIDE_SPACES)]])
     if not texts or not len(found):
         return []
     ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)  # in `line`, of each text
@@ -209,7 +235,7 @@ def coco_captions(reading: Reading) -> Iterator[Sample]:
     for record, texts in zip(images.values(), by_image, strict=True):
         image = record.id
         try:
-            if image in untidy or len(set(texts)) < len(texts):
+            if image in untidy:
                 texts = _tidied(reading, file, image, texts)
             if not texts:
                 raise BadRecord("empty annotation: no caption")
