@@ -65,6 +65,59 @@ def test_an_index_with_tabs_and_a_label_map_of_another_name(tmp_path, read):
     assert aside == [] and [sample.meta["labels"] for sample in samples] == [["blotchy"], ["banded"]]
 
 
+def registered_set(root: Path, **changes) -> None:
+    """A set whose class names lie where only the registry says; the file beside the index has them in another order."""
+    folder = root / "classification/dtd_20211007"
+    text(folder / "train.txt", "train.zip@1.png 1", "train.zip@2.png 0")
+    text(folder / "maps/names.txt", "banded", "blotchy")
+    text(folder / "labels.txt", "first", "second")
+    for number in (1, 2):
+        picture(folder / f"train/{number}.png")
+    entry = {
+        "name": "dtd",
+        "version": 1,
+        "type": "classification_multiclass",
+        "root_folder": "classification/dtd_20211007",
+        "labelmap": "maps/names.txt",
+        "num_classes": 2,
+        "train": {"index_path": "train.txt", "files_for_local_usage": ["train.zip"], "num_images": 2},
+    }
+    other = {**entry, "name": "mnist", "root_folder": "classification/mnist_20211008", "labelmap": "labels.txt"}
+    text(root / "vision_datasets.json", json.dumps([other, {**entry, **changes}]))
+
+
+@pytest.mark.parametrize("name", ["elevater-dtd", "elevater"])
+def test_the_label_map_is_the_one_that_the_registry_names(tmp_path, read, name):
+    registered_set(tmp_path)
+    samples, aside = read(name, tmp_path, "train")
+    assert aside == [] and [sample.meta["labels"] for sample in samples] == [["blotchy"], ["banded"]]
+    shutil.move(tmp_path / "vision_datasets.json", tmp_path / "classification/dtd_20211007/vision_datasets.json")
+    samples, aside = read(name, tmp_path / "classification/dtd_20211007", "train")  # the registry's paths begin above this root
+    assert aside == [] and [sample.meta["labels"] for sample in samples] == [["blotchy"], ["banded"]]
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("../../../names.txt", "the label map leaves the root: classification/dtd_20211007/../../../names.txt"),
+        ("gone.txt", "the label map is missing: classification/dtd_20211007/gone.txt"),
+        (7, "malformed: "),
+    ],
+)
+def test_a_registry_that_names_no_usable_label_map(tmp_path, read, labels, reason):
+    registered_set(tmp_path, labelmap=labels)
+    samples, aside = read("elevater-dtd", tmp_path, "train")
+    assert [sample.meta["labels"] for sample in samples] == [["second"], ["first"]]
+    assert [(entry["file"], entry["record"]) for entry in aside] == [("vision_datasets.json", "dtd")]
+    assert aside[0]["reason"].startswith(reason)
+
+
+def test_a_registry_without_the_set_changes_nothing(tmp_path, read):
+    registered_set(tmp_path, root_folder="classification/other", labelmap=None)
+    samples, aside = read("elevater-dtd", tmp_path, "train")
+    assert aside == [] and [sample.meta["labels"] for sample in samples] == [["second"], ["first"]]
+
+
 def test_of_a_set_in_several_versions_one_is_read(tmp_path, read):
     def write(place: str, answer: str) -> None:
         text(tmp_path / place, json.dumps([{"instruction": "Do.", "input": "", "response": answer}]))

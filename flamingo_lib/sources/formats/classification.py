@@ -14,6 +14,7 @@ from ..images import resolve
 from ..prompts import wording
 from ..reading import BadRecord, Reading, sentence
 from .originals import list_original
+from .registry import label_map
 
 Labelled = tuple[str, tuple[str, ...]]
 """A picture's path and the names of what it shows."""
@@ -34,8 +35,11 @@ def _join(*parts: str) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _labels(reading: Reading, folder: str) -> list[str]:
-    """Class names in label order: the label map beside the index, else the order of the knowledge file."""
+def _labels(reading: Reading, index: str) -> list[str]:
+    """Class names in label order: the registry's label map, else the one beside the index, else the order of the knowledge file."""
+    folder = _folder(index)
+    if (registered := label_map(reading, index)) is not None:
+        return [text.strip() for _, text in reading.lines(registered)]
     named = sorted(path.name for path in (reading.root / folder).glob("*label*.txt"))
     for name in ("labels.txt", "labelmap.txt", *named):
         path = _join(folder, name)
@@ -72,7 +76,7 @@ def _is_index(reading: Reading, file: str) -> bool:
 def _iris(reading: Reading, file: str) -> Iterator[Labelled]:
     """Index lines ``archive.zip@path label[,label]``, the path ending at the last space."""
     folder = _folder(file)
-    names = _labels(reading, folder)
+    names = _labels(reading, file)
     for number, line in reading.lines(file):
         with reading.keep(file, f"line {number}"):
             place, _, labels = line.strip().replace("\t", " ").rpartition(" ")

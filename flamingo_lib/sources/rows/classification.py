@@ -6,8 +6,10 @@ from ..row import NOTHING, SourceRow, plain
 
 TOOLKIT = "https://github.com/Computer-Vision-in-the-Wild/Elevater_Toolkit_IC"
 SUITE = "Li et al., ELEVATER: A Benchmark and Toolkit for Evaluating Language-Augmented Visual Models, NeurIPS 2022"
+REGISTRY = ("resources/|datasets/|vision_datasets.json",)
 NOTE = (
-    "Read from ELEVATER's index and archives (`archive.zip@path label` with a label map), else from the publisher's own files, "
+    "Read from ELEVATER's index and archives (`archive.zip@path label` with the label map that the registry names, or that lies "
+    "beside the index), else from the publisher's own files, "
     "else from class folders. At most 32 pictures a class (option per_class). "
     "Wikipedia, WordNet and GPT-3 texts are joined where their files lie under the root."
 )
@@ -38,10 +40,11 @@ def elevater_row(
         files={
             "index": tuple(f"classification/|{folder}/|{file}" for file in index),
             "original": original,
+            "registry": REGISTRY,
             "wiki": (f"resources/|knowledge/|external/|{registry}_knowledge.tsv",),
             "gpt3": (f"resources/|knowledge/|gpt3/|GPT3_{registry}.tsv",),
         },
-        optional=("index", "original", "wiki", "gpt3"),
+        optional=("index", "original", "registry", "wiki", "gpt3"),
         splits={split: (values or {}).get(split, NOTHING) for split in splits},
         options={"label_pool": pool, "original": layout},
         adopted=21_772,
@@ -72,10 +75,11 @@ ROWS = (
                 "classification/*/{split}.txt",
                 "*/{split}.txt",
             ),
+            "registry": REGISTRY,
             "wiki": ("resources/|knowledge/|external/*_knowledge.tsv", "*_knowledge.tsv"),
             "gpt3": ("resources/|knowledge/|gpt3/GPT3_*.tsv", "GPT3_*.tsv"),
         },
-        optional=("index", "wiki", "gpt3"),
+        optional=("index", "registry", "wiki", "gpt3"),
         splits=plain("train", "val", "test"),
         licence="each set's own; toolkit MIT",
         homepage=TOOLKIT,

@@ -1,0 +1,44 @@
+"""ELEVATER's registry of sets, ``vision_datasets.json``: it says which file names the classes of which index."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from ..images import leaves
+from ..reading import BadRecord, Reading
+
+SPLITS = ("train", "val", "test")
+
+
+def label_map(reading: Reading, index: str) -> str | None:
+    """The file, relative to the root, that the registry names as the label map of the set to which `index` belongs.
+
+    The registry's paths begin at the folder of all sets, which may lie above the root or below it: an entry is that of `index` if
+    its own path of an index is the end of the whole path of `index`. None without a registry, such an entry or such a file.
+    """
+    whole = (reading.root.resolve() / index).as_posix()
+    for file in reading.files("registry"):
+        for _, key, entry in reading.items(file):
+            with reading.keep(file, entry.get("name", key) if isinstance(entry, dict) else key):
+                found = _named_by(entry, index, whole)
+                if found is None:
+                    continue
+                if leaves(found):
+                    raise BadRecord(f"the label map leaves the root: {found}")
+                if not (reading.root / found).is_file():
+                    raise BadRecord(f"the label map is missing: {found}")
+                return found
+    return None
+
+
+def _named_by(entry: dict[str, Any], index: str, whole: str) -> str | None:
+    """The label map of `entry` if `index` is an index of it and lies, with the set's folder, at the root or below it."""
+    labels = entry.get("labelmap")
+    for split in SPLITS:
+        place = (entry.get(split) or {}).get("index_path")
+        if not (labels and place):
+            continue
+        if whole.endswith("/" + PurePosixPath(entry.get("root_folder") or "", place).as_posix()):
+            return index.removesuffix(place) + labels if index.endswith(place) else None
+    return None
