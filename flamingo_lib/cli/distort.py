@@ -22,7 +22,7 @@ def distort(
         list[str] | None,
         typer.Option(
             "--source",
-            metavar="NAME=ROOT[:SPLIT]",
+            metavar="NAME=ROOT[:SPLIT][:LIMIT]",
             help="A dataset: polite ones are distorted, captioning ones give the captions and boxes. Repeat for several. "
             "Without any: those of the preset, by default Scenes, rendered into OUT/scenes.",
         ),
@@ -36,7 +36,7 @@ def distort(
         list[str] | None,
         typer.Option(
             "--compare",
-            metavar="NAME=ROOT[:SPLIT]",
+            metavar="NAME=ROOT[:SPLIT][:LIMIT]",
             help="A dataset of raw annotations: how well can a classifier tell the drafts from them? Repeat for several.",
         ),
     ] = None,
@@ -57,6 +57,7 @@ def distort(
     from ..distortion.mixture import distort_sources
     from ..distortion.realism import annotations_by_way, realism
     from ..distortion.retrieval import index_descriptions
+    from ..pipeline.pf1m_sources import parse_source
     from ..presets import load_preset
     from ..progress import Progress
     from ..records import to_json
@@ -65,19 +66,20 @@ def distort(
 
     chosen = load_preset(preset, setting or (), seed)
     config = chosen.distortion
-    parsed = [parse_source(text, DISTORTED) for text in source or _preset_sources(chosen, out)]
+    parsed = [_to_distort(text) for text in source or _preset_sources(chosen, out)]
     raw_sources = [parse_source(text) for text in compare or ()]
-    polite_sources = [entry for entry in parsed if entry[0].task == "instruction"]
-    caption_sources = [entry for entry in parsed if entry[0].task == "caption"]
+    polite_sources = [entry for entry in parsed if entry.task == "instruction"]
+    caption_sources = [entry for entry in parsed if entry.task == "caption"]
     (out / "quarantine.jsonl").unlink(missing_ok=True)
     quarantine = Quarantine(out / "quarantine.jsonl")
     backend = open_backend(config, cache=out / "completions.jsonl")
 
     def samples(entries):
-        for row, root, split in entries:
-            yield from load_source(row.name, root, split=split, limit=limit, seed=chosen.seed, quarantine=quarantine)
+        for entry in entries:
+            most = min((count for count in (entry.limit, limit) if count is not None), default=None)
+            yield from load_source(entry.name, entry.root, split=entry.split, limit=most, seed=chosen.seed, quarantine=quarantine)
 
-    roots = {row.name: str(root) for row, root, _ in polite_sources}
+    roots = {entry.name: entry.root for entry in polite_sources}
     counts: Counter[str] = Counter()
     kept = []
     with Progress("reading captions", unit="samples") as progress:
@@ -134,30 +136,18 @@ def _preset_sources(chosen, out: Path) -> list[str]:
     return polite + [f"mscoco-captions={Path(root) / name}" for name in captions if (Path(root) / name / "annotations").is_dir()]
 
 
-def parse_source(text: str, tasks: dict[str, str] | None = None):
-    """``NAME=ROOT[:SPLIT]`` as (catalogue row, folder, split or None).
-
-    Raises:
-        ConfigError: no such folder or dataset, or one whose task is not among `tasks`.
-    """
+def _to_distort(text: str):
+    """The source that `text` gives, if something can be made of it here; else `ConfigError`."""
     from ..errors import ConfigError
-    from ..sources import find_row
+    from ..pipeline.pf1m_sources import parse_source
 
-    name, separator, place = text.partition("=")
-    if not separator or not place:
-        raise ConfigError(f"not a source: {text!r}", remedy="Give NAME=ROOT or NAME=ROOT:SPLIT.")
-    row = find_row(name.strip())
-    if tasks is not None and row.task not in tasks:
+    source = parse_source(text)
+    if source.task not in DISTORTED:
         raise ConfigError(
-            f"{row.name} cannot be distorted: its task is {row.task!r}",
-            remedy="Give " + " and ".join(f"{use} ({task})" for task, use in tasks.items()) + ".",
+            f"{source.name} cannot be distorted: its task is {source.task!r}",
+            remedy="Give " + " and ".join(f"{use} ({task})" for task, use in DISTORTED.items()) + ".",
         )
-    root, _, split = place.rpartition(":")
-    if root and not Path(place).exists() and Path(root).exists():
-        return row, Path(root), split
-    if not Path(place).exists():
-        raise ConfigError("there is no such folder", file=place, remedy=f"Give the folder in which {row.title} lies.")
-    return row, Path(place), None
+    return source
 
 
 def _counted(items, progress):

@@ -1,4 +1,4 @@
-"""The sources of a PF-1M job: how they are given, opened, and watched for changes."""
+"""The sources of a job: how they are given on the command line, opened, and watched for changes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from ..storage import Quarantine
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """One dataset to rewrite: catalogue name, folder, split (None: all that have answers), and how many samples (None: all)."""
+    """One dataset to read: catalogue name, folder, split (None: all that have answers), and how many samples (None: all)."""
 
     name: str
     root: str
     split: str | None = None
     limit: int | None = None
+
+    @property
+    def task(self) -> str:
+        """What the catalogue says that its samples ask for."""
+        return find_row(self.name).task
 
 
 def parse_source(text: str) -> SourceSpec:

@@ -78,6 +78,13 @@ def test_a_split_and_no_captions(root, tmp_path):
     assert len(lines) == 20 and all("/conversation/" in line for line in lines)
 
 
+def test_a_source_gives_no_more_samples_than_it_is_asked_for(root, tmp_path):
+    arguments = ["distort", "--out", str(tmp_path), "--limit", "9", "--source", f"llava-instruct={root}/llava-instruct:conversation:3"]
+    assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
+    lines = (tmp_path / "pairs.jsonl").read_text().splitlines()
+    assert 1 <= len({tuple(json.loads(line)["images"]) for line in lines}) <= 3
+
+
 def test_drafts_are_compared_with_raw_annotations(root, tmp_path):
     result = run(
         root,
@@ -102,6 +109,8 @@ def test_drafts_are_compared_with_raw_annotations(root, tmp_path):
         ("llava-instruct", "not a source"),
         ("llava-instruct=/no/such/folder", "no such folder"),
         ("vqa-v2={root}/vqa-v2", "cannot be distorted"),
+        ("llava-instruct={root}/llava-instruct:no-such-split", "no split 'no-such-split'"),
+        ("llava-instruct={root}/llava-instruct:0", "at least 1"),
     ],
 )
 def test_wrong_sources_are_refused_before_any_work(root, tmp_path, source, message):
