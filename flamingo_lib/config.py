@@ -164,6 +164,9 @@ class JudgesConfig(Frozen):
     """Which models judge. `tiny` names the small judges trained on Scenes."""
 
     sts: str = "all-MiniLM-L6-v2"
+    sts_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="numbers that the STS judge computes in; auto: bfloat16 on processors with tiles for it, else float32"
+    )
     nli: str = "tiny"
     reward: str = "tiny"
     clip: str = "clip-tiny"

@@ -51,7 +51,7 @@ def load_judges(
     if "sts" in wanted:
         from .sts import StsJudge
 
-        loaded["sts"] = StsJudge(config.sts, **options)
+        loaded["sts"] = StsJudge(config.sts, precision=config.sts_precision, **options)
     if "nli" in wanted:
         from .nli import NliJudge
 

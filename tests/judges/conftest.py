@@ -77,3 +77,28 @@ def nli_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def reward_folder(tmp_path_factory):
     return make_cross_encoder(tmp_path_factory.mktemp("reward"), ["reward"])
+
+
+@pytest.fixture(scope="session")
+def sts_folder(tmp_path_factory):
+    """A random two-layer BERT with mean pooling as a sentence-transformers model of at most 100 tokens."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from transformers import BertConfig, BertModel
+
+    from flamingo_lib.judges.tiny_encoder import train_word_pieces
+
+    folder = tmp_path_factory.mktemp("sts")
+    tokenizer = train_word_pieces([" ".join(WORDS)] * 3, lowercase=True, vocab_size=200)
+    torch.manual_seed(2)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=96,
+        max_position_embeddings=100, initializer_range=0.2,
+    )  # fmt: skip
+    tokenizer.model_max_length = 100
+    BertModel(config).save_pretrained(folder / "bert")
+    tokenizer.save_pretrained(folder / "bert")
+    model = SentenceTransformer(str(folder / "bert"), device="cpu")
+    model.max_seq_length = 100
+    model.save(str(folder / "judge"))
+    return folder / "judge"

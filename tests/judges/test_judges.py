@@ -12,9 +12,9 @@ from flamingo_lib.judges.segments import split_paragraphs, split_sentences
 from flamingo_lib.judges.sts import StsJudge
 
 
-@pytest.fixture(scope="module")
-def sts():
-    return StsJudge(device="cpu")
+@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+def sts(request):
+    return StsJudge(device="cpu", precision=request.param)
 
 
 def test_sts_orders_meanings(sts):
