@@ -12,9 +12,10 @@ from .. import __version__
 from ..config import Preset
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
 from ..judges.assets import local_folder, resolve
+from ..judges.precision import settle_precision
 from ..rewriting.dataset import dataset_card, write_parquet
 from ..rewriting.distributed import LOCAL, run_ray_job
-from ..rewriting.job import JobResult, run_job
+from ..rewriting.job import JOB, JobResult, run_job
 from ..rewriting.pf1m import from_rewrite, write_through
 from ..rewriting.shards import read_shards
 from ..storage import atomic_write, fingerprint_files, read_json, write_json
@@ -26,7 +27,10 @@ WEIGHTS = {".json", ".safetensors", ".txt", ".model"}
 
 
 def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, filtering: bool) -> dict[str, Any]:
-    """All that decides the records, as plain values; where the sources' folders stand does not."""
+    """All that decides the records, as plain values; where the sources' folders stand does not.
+
+    The STS judge's precision stands there as it is on this machine: ``"auto"`` may mean another on the next.
+    """
     identity: dict[str, Any] = {
         "program": __version__,
         "sources": [{name: value for name, value in asdict(source).items() if name != "root"} for source in sources],
@@ -36,6 +40,7 @@ def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, 
     }
     if filtering:
         identity["filters"] = preset.filters.model_dump(mode="json")
+        identity["judges.sts_precision"] = settle_precision(preset.judges.sts_precision, best_device())
         identity["judges"] = {role: _judge_identity(role, preset) for role in ("sts", "nli", "reward", "clip")}
     return identity
 
@@ -71,9 +76,13 @@ def rewrite_sources(
     """
     out, roots = Path(out), source_roots(sources)
     folder = resolve(str(rewriter), role="the rewriter")
+    identity = job_identity(sources, folder, preset, filtering)
+    if filtering:  # every machine that helps computes as this one does
+        judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
+        preset = preset.model_copy(update={"judges": judges})
     work = MakeWork(str(folder), roots, preset, filtering)
     options = {
-        "identity": job_identity(sources, folder, preset, filtering),
+        "identity": identity,
         "shard_size": preset.rewriting.shard_size,
         "stamp": ImageSizes(roots),
     }
@@ -109,12 +118,14 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
     write_parquet(out, write_through(out / RELEASED, kept()))
     report = funnel.to_dict()
     write_json(out / FUNNEL, report)
-    places = read_json(out / PLACES)
+    places, judges = read_json(out / PLACES), {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")}
+    if precision := read_json(out / JOB).get("judges.sts_precision"):
+        judges["sts"] += f" in {precision}"
     card = dataset_card(
         title=title,
         counts=counts,
         funnel=funnel_markdown(report),
-        judges={role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")},
+        judges=judges,
         thresholds=preset.filters.model_dump(exclude={"max_failed"}),
         rewriter=Path(places["rewriter"]).name,
         created_by=f"flamingo-lib {__version__}, preset {preset.name}, seed {preset.seed}",

@@ -192,8 +192,9 @@ def _same_job(out: Path, identity: Mapping[str, Any]) -> None:
     begun = read_json(path)
     for name in [*identity, *(name for name in begun if name not in identity)]:
         if begun.get(name) != identity.get(name):
+            what = name if "." in name else name.replace("_", " ")
             raise ConfigError(
-                f"{name.replace('_', ' ')} differs from what this job was begun with: now {_short(identity.get(name))},"
+                f"{what} differs from what this job was begun with: now {_short(identity.get(name))},"
                 f" then {_short(begun.get(name))} (folder {out})",
                 remedy="Give what it was begun with, or another folder.",
             )

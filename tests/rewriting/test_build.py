@@ -118,6 +118,12 @@ def test_a_changed_rewriter_setting_or_image_is_refused(built, scenes_root, rewr
         build(root, rewriter, out, [*settings, "filters.min_words=4"])
     with pytest.raises(ConfigError, match="seed differs"):
         build(root, rewriter, out, settings, "--seed=5")
+    used = json.loads((out / "job.json").read_text())["judges.sts_precision"]
+    other = {"float32": "bfloat16", "bfloat16": "float32"}[used]
+    with pytest.raises(ConfigError, match=rf'judges\.sts_precision differs .* now "{other}", then "{used}"'):
+        build(root, rewriter, out, [*settings, f"judges.sts_precision={other}"])
+    build(root, rewriter, out, [*settings, f"judges.sts_precision={used}"])
+    assert f"sts `all-MiniLM-L6-v2 in {used}`" in (out / "README.md").read_text()
     config = json.loads((rewriter / "config.json").read_text())
     (rewriter / "config.json").write_text(json.dumps(config | {"gate_init": 0.1}))
     with pytest.raises(ConfigError, match="rewriter differs"):
