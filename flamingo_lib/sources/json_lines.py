@@ -15,7 +15,7 @@ from .json_stream import Report, open_bytes, read_items
 
 def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:
     """Yield ``(line number, text)`` of a UTF-8 text file without line ends, skipping blank lines."""
-    path = Path(path)
+    path, number = Path(path), 0
     with open_bytes(path) as file:
         try:
             for number, line in enumerate(file, start=1):
@@ -29,14 +29,20 @@ def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[t
                 if text.strip():
                     yield number, text
         except (EOFError, OSError, gzip.zlib.error) as error:
-            raise DataError(f"the compressed file is cut off or broken: {error}", file=path) from error
+            reason = f"the compressed file is cut off or broken: {error}"
+            if report is None or not number:
+                raise DataError(reason, file=path, remedy="Download it again.") from error
+            report(f"after line {number}", reason)
 
 
 def read_json_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[str, int | str, Any]]:
     """As `read_items`, of a file with one JSON value a line; a file that is one JSON list is read as that."""
     path = Path(path)
     with open_bytes(path) as file:
-        head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
+        try:
+            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
+        except (EOFError, OSError, gzip.zlib.error):
+            head = b""  # what can be read of it follows below
     if head.startswith(b"["):
         yield from read_items(path, None, report)
         return

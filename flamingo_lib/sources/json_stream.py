@@ -66,7 +66,7 @@ def collector_paused() -> Iterator[None]:
 
 
 class _CutOff(Exception):
-    """The text ended, or broke, inside a value."""
+    """The text ended, or broke, inside a value, or went on after the last."""
 
 
 class _Stream:
@@ -248,6 +248,8 @@ def read_blocks(
                         yield "", key, values
                     else:
                         bad(last, "not UTF-8")
+                if stream.peek():
+                    raise _CutOff("there is more text after the end of the JSON")
                 return
             stream.at += 1
             while (mark := stream.peek(_skip)) != "}":
@@ -264,6 +266,9 @@ def read_blocks(
                             bad(last, "not UTF-8")
                 else:
                     stream.value()
+            stream.at += 1
+            if stream.peek():
+                raise _CutOff("there is more text after the end of the JSON")
         except _CutOff as error:
             bad(f"after {last}", str(error))
 

@@ -70,6 +70,9 @@ class Locator:
         """Folders of folders, for copies that keep the names of the archives they came in."""
         return [inner for prefix in self.prefixes[1:] for inner in self._folders(prefix)][:MOST_FOLDERS]
 
+    def _is_file(self, path: str) -> bool:
+        return os.path.isfile(self.root / path)  # False, where a `Path` raises, of a name that no file can have
+
     def _everywhere(self) -> Iterator[str]:
         yield from self.prefixes
         yield from self._deeper
@@ -88,7 +91,7 @@ class Locator:
                     found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
                     if found:
                         return found
-                elif (self.root / path).is_file():
+                elif self._is_file(path):
                     return [path]
         return []
 
@@ -97,13 +100,13 @@ class Locator:
         key = places[0]
         if key in self._best:
             path = self._best[key].format_map(values)
-            if (self.root / path).is_file():
+            if self._is_file(path):
                 return path
         for prefix in self._everywhere():
             for place in places:
                 for variant in variants(place):
                     path = prefix + variant.format_map(values)
-                    if (self.root / path).is_file():
+                    if self._is_file(path):
                         self._best[key] = prefix.replace("{", "{{").replace("}", "}}") + variant
                         return path
         raise BadRecord(f"the image is missing: {variants(places[0])[0].format_map(values)}")

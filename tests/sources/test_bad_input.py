@@ -227,10 +227,76 @@ def test_an_image_path_that_leaves_the_root(copy_of, read, edit_json, place):
         Image.new("RGB", (8, 8)).save(root.parent / "outside.jpg")
         edit_json(root / "detail_23k.json", lambda content: content[0].update(image=place))
         samples, aside = read("llava-instruct", root, check_images=check)
-        assert len(samples) == 2 and "leaves the root" in aside[0]["reason"]
+        assert len(samples) == 2
+        assert [(entry["file"], entry["record"]) for entry in aside] == [("detail_23k.json", "000000000301")]
+        assert "leaves the root" in aside[0]["reason"]
         import shutil
 
         shutil.rmtree(root)
+
+
+def test_a_file_name_that_no_file_can_have(copy_of, read, edit_json):
+    root = copy_of("mscoco-captions")
+    edit_json(root / "annotations/captions_train2014.json", lambda content: content["images"][0].update(file_name="a" * 5000))
+    samples, aside = read("mscoco-captions", root, "train")
+    assert len(samples) == 2 and [entry["record"] for entry in aside] == ["9"] and "the image is missing" in aside[0]["reason"]
+
+
+def test_text_after_the_end_of_the_json_is_told(copy_of, read):
+    for name, file in (("a-okvqa", "aokvqa_v1p0_train.json"), ("mscoco-captions", "annotations/captions_train2014.json")):
+        root = copy_of(name)
+        before, _ = read(name, root, "train")
+        path = root / file
+        path.write_bytes(path.read_bytes() * 2)
+        samples, aside = read(name, root, "train")
+        assert ids(samples) == ids(before)
+        assert [(entry["file"], entry["reason"]) for entry in aside] == [(file, "there is more text after the end of the JSON")]
+
+
+def test_a_compressed_file_that_is_cut_off_or_none(copy_of, read):
+    root = copy_of("oasst-1")
+    path = next(root.glob("*.gz"))
+    whole = path.read_bytes()
+    before, _ = read("oasst-1", root)
+    path.write_bytes(whole[:-4])  # without the last part of its checksum
+    samples, aside = read("oasst-1", root)
+    assert ids(samples) == ids(before) and len(aside) == 1
+    assert aside[0]["record"].startswith("after line") and "cut off" in aside[0]["reason"]
+    path.write_bytes(b"hello")
+    with pytest.raises(DataError, match="cut off or broken.*Download it again"):
+        read("oasst-1", root)
+
+
+def test_labels_keep_their_numbers_where_a_line_of_the_label_map_cannot_be_read(copy_of, read):
+    root = copy_of("elevater")
+    before = {sample.images: sample.meta["labels"] for sample in read("elevater", root, "train")[0]}
+    lines = (root / "labels.txt").read_bytes().splitlines()
+    for line, reasons_first in ((b"caf\xe9", ["not UTF-8"]), (b"", [])):
+        (root / "labels.txt").write_bytes(b"\n".join([line, *lines[1:]]) + b"\n")
+        samples, aside = read("elevater", root, "train")
+        assert samples and all(sample.meta["labels"] == before[sample.images] for sample in samples)
+        assert len(samples) + len(aside) - len(reasons_first) == len(before)
+        assert reasons(aside)[: len(reasons_first)] == reasons_first
+        assert set(reasons(aside)[len(reasons_first) :]) == {"a label that the label map does not name: 0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "section"),
+    [("rsicd", "dataset_rsicd.json", "images"), ("levir-cc", "LevirCCcaptions.json", "images"), ("ocr-vqa", "dataset.json", None)],
+)
+def test_a_record_without_a_split_is_in_one_split_only(copy_of, read, edit_json, name, file, section):
+    root = copy_of(name)
+    before = len(read(name, root)[0])
+
+    def change(content):
+        records = content[section] if section else list(content.values())
+        first = next(record for record in records if record["split"] in ("train", 1))
+        for key in ("split", "filepath"):
+            first.pop(key, None)
+
+    edit_json(root / file, change)
+    samples, _ = read(name, root)
+    assert len(samples) == before
 
 
 def test_a_link_that_leaves_the_root(copy_of, read):
@@ -317,7 +383,7 @@ def test_an_empty_annotation(copy_of, read, edit_json, name, file, change):
     edit_json(root / file, change)
     samples, aside = read(name, root)
     assert len(samples) == before - 1 and len(aside) == 1
-    assert aside[0]["reason"].startswith("empty annotation") and aside[0]["file"] == file
+    assert aside[0]["reason"].startswith("empty annotation") and aside[0]["file"] == file and aside[0]["record"]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +409,7 @@ def test_duplicate_ids_keep_the_first(copy_of, read, edit_json, name, file, sect
     edit_json(root / file, change)
     samples, aside = read(name, root)
     assert ids(samples) == ids(before) and len(samples) == len(before)
-    assert len(aside) == 1 and aside[0]["reason"].startswith("duplicate id")
+    assert len(aside) == 1 and aside[0]["reason"].startswith("duplicate id") and aside[0]["file"] == file and aside[0]["record"]
 
 
 def test_ids_that_repeat_by_design_are_numbered(samples_root, read):

@@ -225,7 +225,7 @@ def test_detection_counts_and_boxes(samples_root, read):
     assert len(boxes.split("\n")) == 1 + 4 == 1 + len(sample.boxes)
     assert sample.task == "detection"
     hrrsd = read("hrrsd", samples_root / "hrrsd", "val")[0][0]
-    assert {box.name for box in hrrsd.boxes} == {"t junction", "storage tank"}
+    assert {box.name for box in hrrsd.boxes} == {"T junction", "storage tank"}
     dota = read("dota", samples_root / "dota", "train")[0][0]
     first = (samples_root / "dota/train/labelTxt/P0001.txt").read_text().splitlines()[2].split()
     xs, ys = [float(value) for value in first[0:8:2]], [float(value) for value in first[1:8:2]]

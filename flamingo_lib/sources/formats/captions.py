@@ -33,8 +33,8 @@ def karpathy(reading: Reading) -> Iterator[Sample]:
     file = reading.file("annotations")
     wanted = {reading.split, "restval"} if reading.split == "train" else {reading.split}
     for _, key, record in reading.items(file, {"images"}):
-        if isinstance(record, dict) and record.get("split", reading.split) not in wanted:
-            continue
+        if isinstance(record, dict) and record.get("split", "train") not in wanted:
+            continue  # in a copy without splits all is train, so that no image is in two of them
         with reading.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
             name = record["filename"]
             captions = [text_of(item, "raw") for item in record["sentences"]]

@@ -51,7 +51,7 @@ def karpathy_pairs(reading: Reading) -> Iterator[Sample]:
     """LEVIR-CC: Karpathy's JSON over pairs in folders ``A`` (earlier) and ``B`` (later)."""
     file = reading.file("annotations")
     for _, key, record in reading.items(file, {"images"}):
-        if isinstance(record, dict) and (record.get("split") or record.get("filepath") or reading.split) != reading.split:
+        if isinstance(record, dict) and (record.get("split") or record.get("filepath") or "train") != reading.split:
             continue
         with reading.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
             name = record["filename"]

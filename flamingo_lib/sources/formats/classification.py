@@ -35,20 +35,25 @@ def _join(*parts: str) -> str:
     return "/".join(part for part in parts if part)
 
 
-def _labels(reading: Reading, index: str) -> list[str]:
-    """Class names in label order: the registry's label map, else the one beside the index, else the order of the knowledge file."""
+def _labels(reading: Reading, index: str) -> dict[int, str]:
+    """Label -> class name: by the registry's label map, else by the one beside the index, else in the knowledge file's order."""
     folder = _folder(index)
     if (registered := label_map(reading, index)) is not None:
-        return [text.strip() for _, text in reading.lines(registered)]
+        return _lines_of(reading, registered)
     named = sorted(path.name for path in (reading.root / folder).glob("*label*.txt"))
     for name in ("labels.txt", "labelmap.txt", *named):
         path = _join(folder, name)
         if (reading.root / path).is_file():
-            return [text.strip() for _, text in reading.lines(path)]
+            return _lines_of(reading, path)
     known = list(_knowledge(reading))
     if not known:
         raise DataError("the class names are missing: no labels.txt, labelmap.txt or knowledge file", file=reading.root / folder)
-    return known
+    return dict(enumerate(known))
+
+
+def _lines_of(reading: Reading, path: str) -> dict[int, str]:
+    """Number from 0 -> line; one that is blank or cannot be read has no number, and the others keep theirs."""
+    return {number - 1: text.strip() for number, text in reading.lines(path)}
 
 
 def _archive_member(reading: Reading, folder: str, place: str) -> str:
@@ -85,8 +90,8 @@ def _iris(reading: Reading, file: str) -> Iterator[Labelled]:
             indices = [int(label) for label in labels.split(",") if label.strip()]
             if not indices:
                 raise BadRecord("empty annotation: no label")
-            if min(indices) < 0:
-                raise BadRecord(f"a label that is not a class: {min(indices)}")
+            if nameless := [index for index in indices if index not in names]:
+                raise BadRecord(f"a label that the label map does not name: {nameless[0]}")
             yield _archive_member(reading, folder, place), tuple(names[index] for index in indices)
 
 

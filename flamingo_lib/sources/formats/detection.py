@@ -16,7 +16,8 @@ MAX_BOXES = 40
 
 def class_name(name: str) -> str:
     """``Expressway-Service-area`` as ``expressway service area``: case and hyphens vary between copies of a set."""
-    return " ".join(name.replace("-", " ").replace("_", " ").lower().split())
+    words = name.replace("-", " ").replace("_", " ").split()
+    return " ".join(word if len(word) == 1 else word.lower() for word in words)
 
 
 def _sample(reading: Reading, key: str, image: str, boxes: Sequence[Box]) -> Sample:

@@ -7,7 +7,6 @@ named ``container@number`` (`containers`).
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError, MissingAsset
+from ...storage import read_json
 from ..containers import fer_rows, idx_array, load_pickle
 from ..images import resolve
 from ..reading import BadRecord, Reading
@@ -136,7 +136,7 @@ def aircraft(reading: Reading, found: list[str]) -> Iterator[Labelled]:
 def food(reading: Reading, found: list[str]) -> Iterator[Labelled]:
     """Food-101: class -> places, as JSON or as lines."""
     if found[0].endswith(".json"):
-        content = json.loads(resolve(reading.root, found[0]).read_bytes())
+        content = read_json(resolve(reading.root, found[0]))
         places = [place for group in content.values() for place in group]
     else:
         places = [line.strip() for _, line in reading.lines(found[0])]

@@ -120,7 +120,7 @@ def ocr_vqa(reading: Reading) -> Iterator[Sample]:
     file = reading.file("questions")
     number = {"train": 1, "val": 2, "test": 3}[reading.split]
     for _, key, record in reading.items(file):
-        if isinstance(record, dict) and record.get("split", number) != number:
+        if isinstance(record, dict) and record.get("split", 1) != number:
             continue
         pairs: list[tuple[str, str]] = []
         image = ""

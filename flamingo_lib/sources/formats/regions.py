@@ -101,7 +101,7 @@ def refcocog(reading: Reading) -> Iterator[Sample]:
         raise DataError("the references are not a list", file=file)
     images, annotations, names = _instances(reading)
     for place, ref in enumerate(refs):
-        if isinstance(ref, dict) and ref.get("split", reading.split) != reading.split:
+        if isinstance(ref, dict) and ref.get("split", "train") != reading.split:
             continue
         with reading.keep(file, ref.get("ref_id", place) if isinstance(ref, dict) else place):
             image_id, bbox, category = annotations[ref["ann_id"]]
