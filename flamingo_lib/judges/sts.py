@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..errors import CheckpointError
 from .assets import quiet_loading, resolve
 from .fixed_shapes import fixed_batches
 from .precision import settle_precision
@@ -36,6 +37,7 @@ class StsJudge:
 
     Raises:
         MissingAsset: the model is not on this machine.
+        CheckpointError: the folder holds no such model.
         ConfigError: there is no such precision.
     """
 
@@ -54,8 +56,13 @@ class StsJudge:
         self.name = name
         self.batch_size = batch_size
         folder = resolve(name, role="the STS judge", organisation="sentence-transformers", download=download)
-        with quiet_loading():
-            self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        try:
+            with quiet_loading():
+                self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise CheckpointError(
+                f"the STS judge cannot be loaded: {error}", file=folder, remedy="Copy the whole folder of a sentence-transformers model."
+            ) from error
         self.precision = settle_precision(precision, self.model.device.type)
         if self.precision == "bfloat16":
             self.model[0].bfloat16()

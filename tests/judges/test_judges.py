@@ -52,6 +52,15 @@ def test_remedies_name_the_way(monkeypatch, tmp_path):
         ClipScoreJudge("ViT-L-14-336-quickgelu/openai")
 
 
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"STS judge cannot be loaded.*whole folder") as caught:
+        StsJudge(str(tmp_path))
+    assert str(tmp_path) in str(caught.value)
+    with pytest.raises(MissingAsset) as caught:
+        StsJudge("/no-such-folder")
+    assert "hf download" not in str(caught.value), "a path is no name on the hub"
+
+
 def test_nli_prompt_and_label_order(nli_folder):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
