@@ -235,6 +235,21 @@ def test_an_image_path_that_leaves_the_root(copy_of, read, edit_json, place):
         shutil.rmtree(root)
 
 
+def test_fields_of_another_kind_than_text_or_list(copy_of, read, edit_json):
+    root = copy_of("elevater-resisc-45")
+    before = len(read("elevater-resisc-45", root, "train")[0])
+    file = next(root.rglob("train.json"))
+    edit_json(file, lambda content: content["images"][0].update(file_name=None))
+    samples, aside = read("elevater-resisc-45", root, "train")
+    assert len(samples) == before - 1 and aside[0]["reason"] == "the field file_name is not text"
+    assert (aside[0]["file"], aside[0]["record"]) == (file.relative_to(root).as_posix(), "images 0")
+    root = copy_of("pointqa")
+    file = next(root.rglob("localqa_dataset.json"))
+    edit_json(file, lambda content: next(iter(content.values()))[0].update(points=-1))
+    samples, aside = read("pointqa", root, "train")
+    assert samples and len(aside) == 1 and aside[0]["reason"].startswith("malformed")
+
+
 def test_a_file_name_that_no_file_can_have(copy_of, read, edit_json):
     root = copy_of("mscoco-captions")
     edit_json(root / "annotations/captions_train2014.json", lambda content: content["images"][0].update(file_name="a" * 5000))

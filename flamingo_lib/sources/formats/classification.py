@@ -105,6 +105,8 @@ def _coco(reading: Reading, file: str) -> Iterator[Labelled]:
         with reading.keep(file, f"{section} {key}"):
             if section == "images":
                 place = record["file_name"]
+                if not isinstance(place, str):
+                    raise BadRecord("the field file_name is not text")
                 images[record["id"]] = f"{record['zip_file']}@{place}" if record.get("zip_file") else place
             elif section == "annotations":
                 labels.setdefault(record["image_id"], []).append(record["category_id"])

@@ -58,9 +58,9 @@ def _local(reading: Reading, file: str, image_id: str, place: int, record: dict[
     points: list[dict[str, Any]] = []
     key = f"local-{image_id}-{place}"
     with reading.keep(file, key):
-        points = record["points"]
-        if not points:
+        if not record["points"]:
             raise BadRecord("empty annotation: no point")
+        points = list(record["points"])
     for which, point in enumerate(points):
         with reading.keep(file, f"{key}-{which}"):
             yield _point(reading, f"{key}-{which}", _image(reading, image_id), record["question"], point["ans"], point, kind="local")
