@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -15,10 +15,11 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from ..errors import ConfigError, DataError
 from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
+from .frozen_layers import frozen_layers
 from .generate import FlamingoGenerationMixin, VisualMemory
 from .initialise import initialise
 from .inputs import check_pixels, conditioning_of
-from .layers import Conditioning, conditioning_context, find_layers, passes_keywords, wrap_layers
+from .layers import conditioning_context, find_layers, passes_keywords, wrap_layers
 from .lora import inject_lora
 from .loss import IGNORED, drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head
 from .resampler import PerceiverResampler
@@ -223,7 +224,9 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             latents = self._latents(pixel_values, vision_tokens, latents)
         conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh)
         if output_cross_attentions:
-            conditioning = Conditioning(conditioning.latents, conditioning.keys_values, conditioning.mask, conditioning.looks, [])
+            conditioning = replace(conditioning, weights=[])
+        if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
+            conditioning = replace(conditioning, quick=frozen_layers(self))
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if labels is not None:

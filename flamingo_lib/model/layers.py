@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
 from .cross_attention import GatedCrossAttention, KeysValues
+
+if TYPE_CHECKING:
+    from .frozen_layers import FrozenLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,7 @@ class Conditioning:
         keys_values: by decoder layer, where they were computed before (generation), or None.
         mask, looks: see `media.look_mask`.
         weights: collects each gated layer's attention weights if it is a list.
+        quick: by decoder layer, another way to compute it, see `frozen_layers`.
     """
 
     latents: Tensor | None = None
@@ -30,6 +34,7 @@ class Conditioning:
     mask: Tensor | None = None
     looks: Tensor | None = None
     weights: list[Tensor] | None = None
+    quick: dict[int, FrozenLayer] = field(default_factory=dict)
 
 
 _context: ContextVar[Conditioning | None] = ContextVar("flamingo_conditioning", default=None)
@@ -70,6 +75,9 @@ class FlamingoLayer(nn.Module):
                 conditioning.looks,
                 conditioning.weights,
             )
+        quick = None if conditioning is None else conditioning.quick.get(self.index)
+        if quick is not None:
+            return quick(hidden_states, kwargs["attention_mask"], kwargs["position_embeddings"], kwargs.get("past_key_values"))
         return self.decoder_layer(hidden_states, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:

@@ -7,7 +7,7 @@ is written in place. Whether a language model is built so is asked of its struct
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .cache import RoomyCache
-from .flamingo import FlamingoForConditionalGeneration
 from .generate import VisualMemory
+
+if TYPE_CHECKING:
+    from .flamingo import FlamingoForConditionalGeneration
 
 LARGEST = 200_000_000
 """Language-model parameters over which modules cost little and a second copy of the weights would cost memory."""
@@ -26,6 +28,9 @@ KEPT = 50_000_000
 
 TOLERANCE = 1e-4
 """Relative difference of logits at which the numbers count as the same, float32."""
+
+SAMPLE = 512
+"""Numbers of a weight that are looked at to see whether it has changed."""
 
 _verdicts: dict[tuple[type, str], bool] = {}
 _kept: WeakKeyDictionary[nn.Module, tuple[tuple, LeanStep]] = WeakKeyDictionary()
@@ -72,7 +77,7 @@ class LeanStep:
         attention = first.self_attn
         self.embedding = base.embed_tokens
         self.head = _flipped((model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias), copy)
-        self.final_norm, self.eps = base.norm.weight, _epsilon(base.norm)
+        self.final_norm, self.eps = base.norm.weight, epsilon_of(base.norm)
         self.activation = first.mlp.act_fn
         self.head_dim, self.scale = attention.head_dim, attention.scaling
         self.heads = _out_features(attention.q_proj) // self.head_dim
@@ -136,7 +141,7 @@ def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
     """A `LeanStep` if the model is small, built as Llama is, and gives the same numbers that way; else None."""
     language_model = model.lang_encoder
     size = sum(weight.numel() for weight in language_model.parameters())
-    if size > LARGEST or next(language_model.parameters()).dtype != torch.float32 or not _built_like_llama(model):
+    if size > LARGEST or next(language_model.parameters()).dtype != torch.float32 or not built_like_llama(model):
         return None
     state = _state(language_model) if size <= KEPT else None
     step = None
@@ -156,16 +161,19 @@ def _state(language_model: nn.Module) -> tuple | None:
     weights = list(language_model.parameters())
     if any(weight.is_inference() for weight in weights):
         return None
-    versions = tuple((weight.data_ptr(), weight._version) for weight in weights)
     scales = tuple(
         tuple(module.scaling.items()) for module in language_model.modules() if isinstance(getattr(module, "scaling", None), dict)
     )
-    with torch.no_grad():  # what is written through `.data` moves no version
-        sums = torch.stack([torch.stack(torch._foreach_norm(weights)), torch.stack([weight.sum() for weight in weights])])
-    return versions, scales, tuple(sums.flatten().tolist())
+    return state_of(weights), scales
 
 
-def _built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
+def state_of(weights: list[Tensor]) -> tuple:
+    """Where weights lie and how often they were written to; and, as what is written through `.data` isn't counted, a sample of each."""
+    samples = torch.stack([weight.detach().flatten()[:: max(1, weight.numel() // SAMPLE)].sum() for weight in weights])
+    return tuple(samples.tolist()), tuple((weight.data_ptr(), weight._version) for weight in weights)
+
+
+def built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
     """Has every module that `LeanStep` reads, and none on the way that it doesn't know."""
     base = getattr(model.lang_encoder, "model", None)
     wanted = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
@@ -186,7 +194,7 @@ def _built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
         for part, names in zip((inner.self_attn, inner.mlp), linears, strict=True):
             if {name for name, _ in part.named_children()} != names:
                 return False
-            if not all(_effective(child) is not None for name, child in part.named_children() if name != "act_fn"):
+            if not all(_is_known(child) for name, child in part.named_children() if name != "act_fn"):
                 return False
     return True
 
@@ -233,21 +241,20 @@ def _collect(layer: Any, copy: bool) -> _Layer:
     )
 
 
-def _effective(module: nn.Module) -> tuple[Tensor, Tensor | None] | None:
-    """Weight and bias of a linear, with plain LoRA multiplied in; None for any other module."""
+def _is_known(module: nn.Module) -> bool:
+    """A linear, plain or with one plain LoRA that counts and isn't merged."""
+    return type(module) is nn.Linear or (
+        type(getattr(module, "base_layer", None)) is nn.Linear
+        and len(getattr(module, "lora_A", ())) == 1
+        and not (module.merged or getattr(module, "lora_variant", None) or module.disable_adapters)
+    )
+
+
+def _effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a linear that `_is_known`, with LoRA multiplied in."""
     if type(module) is nn.Linear:
         return module.weight, module.bias
-    base = getattr(module, "base_layer", None)
-    adapters = list(getattr(module, "lora_A", ()))
-    if (
-        type(base) is not nn.Linear
-        or len(adapters) != 1
-        or module.merged
-        or getattr(module, "lora_variant", None)
-        or module.disable_adapters
-    ):
-        return None
-    return base.weight + module.get_delta_weight(adapters[0]), base.bias
+    return module.base_layer.weight + module.get_delta_weight(next(iter(module.lora_A))), module.base_layer.bias
 
 
 def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
@@ -275,8 +282,8 @@ def _add(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _out_features(module: nn.Module) -> int:
-    return _effective(module)[0].shape[0]
+    return module.out_features
 
 
-def _epsilon(norm: nn.Module) -> float:
+def epsilon_of(norm: nn.Module) -> float:
     return float(getattr(norm, "variance_epsilon", getattr(norm, "eps", 1e-6)))

@@ -1,0 +1,128 @@
+"""Differentiable pieces of a Llama-like decoder layer with frozen weights: one pass where composed operations take several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+
+class Normalise(torch.autograd.Function):
+    """`x / rms(x)` over the last dimension, (n, d) to (n, d), as RMSNorm does before its weight; arguments x and epsilon."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        ctx.save_for_backward(x, scale)
+        return x * scale
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
+        x, scale = ctx.saved_tensors
+        along = torch.linalg.vecdot(slope, x)[:, None].mul_(scale**3).div_(-x.shape[-1])
+        return (slope * scale).addcmul_(x, along), None
+
+
+class FrozenLinear(torch.autograd.Function):
+    """Linears that read the same input, side by side, their weights frozen, with LoRA.
+
+    (n, i) to (n, o). Arguments: input; weight (o, i); what is added to the result, (n, o), or None; the LoRA matrices A one below the
+    other, (r, i), or None; for each linear how much its LoRA counts; and its B (outputs, rank) as it stands.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, base: Tensor | None, down: Tensor | None, scales: tuple, *ups: Tensor) -> Tensor:
+        result = x @ weight.t() if base is None else torch.addmm(base, x, weight.t())
+        low = None
+        if down is not None:
+            low = x @ down.t()
+            for scale, up, columns, ranks in _places(scales, ups):
+                torch.addmm(result[:, columns], low[:, ranks], up.t(), alpha=scale, out=result[:, columns])
+        ctx.scales, ctx.has_base = scales, base is not None
+        ctx.save_for_backward(None if down is None else x, weight, down, low, *ups)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, down, low, *ups = ctx.saved_tensors
+        to_x = slope @ weight if ctx.needs_input_grad[0] else None
+        to_base = slope if ctx.has_base else None
+        if down is None:
+            return to_x, None, to_base, None, None
+        to_low, to_ups = torch.empty_like(low), []
+        for (scale, up, columns, ranks), wanted in zip(_places(ctx.scales, ups), ctx.needs_input_grad[5:], strict=True):
+            torch.addmm(to_low[:, ranks], slope[:, columns], up, beta=0, alpha=scale, out=to_low[:, ranks])
+            to_ups.append((slope[:, columns].t() @ low[:, ranks]).mul_(scale) if wanted else None)
+        if to_x is not None:
+            torch.addmm(to_x, to_low, down, out=to_x)
+        return to_x, None, to_base, to_low.t() @ x if ctx.needs_input_grad[3] else None, None, *to_ups
+
+
+def _places(scales: tuple, ups: Any) -> Any:
+    """(scale, B, its columns of the result, its ranks) for each of the linears side by side."""
+    column = rank = 0
+    for scale, up in zip(scales, ups, strict=True):
+        yield scale, up, slice(column, column + up.shape[0]), slice(rank, rank + up.shape[1])
+        column, rank = column + up.shape[0], rank + up.shape[1]
+
+
+class Rotate(torch.autograd.Function):
+    """Queries, keys and values from their common product, the first two with rotary positions; the product is overwritten.
+
+    Arguments: product (b, t, (heads + 2 kv_heads) * e); cosine and sine (b or 1, t, e); heads; kv_heads.
+    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, product: Tensor, cos: Tensor, sin: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+        b, t, e = *product.shape[:2], cos.shape[-1]
+        cos, sin = cos[:, :, None], sin[:, :, None]
+        parts = product.detach().view(b, t, -1, e)
+        left, right = parts[:, :, : heads + kv_heads].chunk(2, dim=-1)
+        was = left.clone()
+        left.mul_(cos[..., : e // 2]).addcmul_(right, sin[..., : e // 2], value=-1)
+        right.mul_(cos[..., e // 2 :]).addcmul_(was, sin[..., e // 2 :])
+        ctx.save_for_backward(cos, sin)
+        return tuple(part.transpose(1, 2) for part in parts.split([heads, kv_heads, kv_heads], dim=2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        cos, sin = ctx.saved_tensors
+        query, key, value = (slope.transpose(1, 2) for slope in slopes)
+        b, t, heads, e = query.shape
+        kv_heads = key.shape[2]
+        result = query.new_empty(b, t, heads + 2 * kv_heads, e)
+        for slope, place in ((query, result[:, :, :heads]), (key, result[:, :, heads : heads + kv_heads])):
+            (left, right), (to_left, to_right) = slope.chunk(2, dim=-1), place.chunk(2, dim=-1)
+            torch.mul(left, cos[..., : e // 2], out=to_left).addcmul_(right, sin[..., e // 2 :])
+            torch.mul(right, cos[..., e // 2 :], out=to_right).addcmul_(left, sin[..., : e // 2], value=-1)
+        result[:, :, heads + kv_heads :] = value
+        return result.view(b, t, -1), None, None, None, None
+
+
+class SwiGlu(torch.autograd.Function):
+    """`silu(gate) * up`, (n, 2 f) with the gate on the left to (n, f)."""
+
+    @staticmethod
+    def forward(ctx: Any, both: Tensor) -> Tensor:
+        gate, up = both.chunk(2, dim=-1)
+        active = F.silu(gate)
+        ctx.save_for_backward(both, active)
+        return active * up
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        both, active = ctx.saved_tensors
+        gate, up = both.chunk(2, dim=-1)
+        result = torch.empty_like(both)
+        to_gate, to_up = result.chunk(2, dim=-1)
+        torch.mul(slope, active, out=to_up)
+        torch.ops.aten.silu_backward.grad_input(slope * up, gate, grad_input=to_gate)
+        return result
