@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +22,7 @@ from .initialise import initialise
 from .inputs import check_pixels, conditioning_of
 from .layers import conditioning_context, find_layers, passes_keywords, wrap_layers
 from .lora import inject_lora
-from .loss import IGNORED, drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head
+from .loss import drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head, predicting
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
 
@@ -226,7 +227,11 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         if output_cross_attentions:
             conditioning = replace(conditioning, weights=[])
         if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
-            conditioning = replace(conditioning, quick=frozen_layers(self))
+            quick = frozen_layers(self)
+            if quick and labels is not None and not use_cache:
+                last = max(quick)
+                quick = quick | {last: partial(quick[last], only=predicting(labels))}
+            conditioning = replace(conditioning, quick=quick)
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if labels is not None:
@@ -261,7 +266,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         self, inputs: dict[str, Any], labels: Tensor, weights: Tensor | None, items: Tensor | int | None, return_logits: bool
     ) -> Any:
         """The language model's output and the loss."""
-        keep = F.pad(labels[:, 1:] != IGNORED, (0, 1))
+        keep = predicting(labels)
         targets = F.pad(labels[:, 1:], (0, 1))[keep]
         scales = label_scales(targets, None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep], items)
         head = self.get_output_embeddings()

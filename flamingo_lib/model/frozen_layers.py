@@ -56,13 +56,16 @@ class FrozenLayer:
         """Whether the weights are those that were copied."""
         return state_of(self._copied()) == self.state
 
-    def __call__(self, x: Tensor, mask: Tensor | None, rotation: tuple[Tensor, Tensor], cache: Cache | None = None) -> Tensor:
+    def __call__(
+        self, x: Tensor, mask: Tensor | None, rotation: tuple[Tensor, Tensor], cache: Cache | None = None, only: Tensor | None = None
+    ) -> Tensor:
         """(b, t, d) to (b, t, d).
 
         Args:
             mask: (b, 1, t, all tokens), added to the scores or True where a token may look; None: at itself and what is before it.
             rotation: cosine and sine, (b or 1, t, e) each.
             cache: the keys and values before these, to which the new ones are added.
+            only: (b, t), True where the result is wanted; elsewhere it is zero. For the last layer.
         """
         b, t, d = x.shape
         flat = x.reshape(-1, d)
@@ -76,8 +79,14 @@ class FrozenLayer:
         seen = F.scaled_dot_product_attention(
             query, key, value, mask, is_causal=causal, scale=self.attention.scaling, enable_gqa=self.heads != self.kv_heads
         )
-        flat = _linear(seen.transpose(1, 2).reshape(b * t, -1), [self.attention.o_proj], base=flat)
+        seen = seen.transpose(1, 2).reshape(b * t, -1)
+        places = None if only is None else only.flatten().nonzero()[:, 0]
+        if places is not None:
+            flat, seen = flat[places], seen[places]
+        flat = _linear(seen, [self.attention.o_proj], base=flat)
         flat = _linear(SwiGlu.apply(self._after_norm(1, flat)), [self.mlp.down_proj], base=flat)
+        if places is not None:
+            flat = flat.new_zeros(b * t, d).index_copy(0, places, flat)
         return flat.view(b, t, d)
 
     def _after_norm(self, which: int, x: Tensor) -> Tensor:

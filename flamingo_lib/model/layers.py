@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import ConfigError
 from .cross_attention import GatedCrossAttention, KeysValues
-
-if TYPE_CHECKING:
-    from .frozen_layers import FrozenLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +32,7 @@ class Conditioning:
     mask: Tensor | None = None
     looks: Tensor | None = None
     weights: list[Tensor] | None = None
-    quick: dict[int, FrozenLayer] = field(default_factory=dict)
+    quick: dict[int, Callable[..., Tensor]] = field(default_factory=dict)
 
 
 _context: ContextVar[Conditioning | None] = ContextVar("flamingo_conditioning", default=None)

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 IGNORED = -100
 """The label of a token that no loss is taken on."""
 
-PIECE = 2_000_000
+PIECE = 8_000_000
 """Logits computed at a time (rows x vocabulary)."""
 
 SMALLEST = 1e-30
@@ -25,6 +25,11 @@ def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
     if attention_mask is None or attention_mask.ndim != 2 or torch.compiler.is_compiling():
         return attention_mask
     return None if bool((attention_mask[:, 1:] <= attention_mask[:, :-1]).all()) else attention_mask
+
+
+def predicting(labels: Tensor) -> Tensor:
+    """(b, t), True at the tokens whose logits a loss is taken on: those before a label."""
+    return F.pad(labels[:, 1:] != IGNORED, (0, 1))
 
 
 def label_scales(targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
@@ -71,14 +76,14 @@ class _HeadLoss(torch.autograd.Function):
                 losses[rare] = logits[rare].logsumexp(dim=-1) - logits[rare].gather(1, target[rare])[:, 0]
             total = total + losses @ scale
             if need_hidden or need_weight or need_bias:
-                likely.scatter_add_(1, target, torch.full_like(target, -1.0, dtype=likely.dtype)).mul_(scale[:, None])
-                slope = likely.to(weight.dtype)
+                likely.scatter_add_(1, target, torch.full_like(target, -1.0, dtype=likely.dtype))
+                slope, scale = likely.to(weight.dtype), scale.to(weight.dtype)
                 if need_hidden:
-                    to_hidden[piece] = slope @ weight
+                    to_hidden[piece] = (slope @ weight) * scale[:, None]
                 if need_weight:
-                    to_weight += slope.t() @ x.to(weight.dtype)
+                    to_weight += slope.t() @ (x.to(weight.dtype) * scale[:, None])
                 if need_bias:
-                    to_bias += slope.sum(dim=0)
+                    to_bias += scale @ slope
         ctx.save_for_backward(to_hidden, to_weight, to_bias)
         return total
 

@@ -31,9 +31,9 @@ def calls(monkeypatch):
     """Counts the decoder layers that were computed the quick way."""
     counted, real = [], FrozenLayer.__call__
 
-    def count(self, *given):
+    def count(self, *given, **named):
         counted.append(self)
-        return real(self, *given)
+        return real(self, *given, **named)
 
     monkeypatch.setattr(FrozenLayer, "__call__", count)
     return counted
