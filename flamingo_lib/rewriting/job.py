@@ -2,7 +2,8 @@
 
 The stream is cut into shards of consecutive records. Each is worked on as a whole and written in one step, so the bytes
 that come out do not depend on restarts, on the number of workers, or on the order in which they finish. What a job is
-made from stands in ``job.json``, its input's digests in ``plan.json``: a restart with anything else is refused.
+made from stands in ``job.json``, its input's digests in ``plan.json``: once there is a shard, a restart with anything else is
+refused.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def run_job(
         title: shown with the progress.
 
     Raises:
-        ConfigError: the folder holds a job that was begun with something else; the message names it.
-        DataError: the sources changed since it began.
+        ConfigError: the folder holds shards of a job that was begun with something else; the message names it.
+        DataError: the sources changed since they were made.
         FlamingoError: another process works in the folder, or the disk is full; what is done stays.
     """
     with open_job(samples, out, identity=identity, shard_size=shard_size, stamp=stamp) as job:
@@ -181,14 +182,15 @@ class Meter:
 
 
 def _same_job(out: Path, identity: Mapping[str, Any]) -> None:
-    """Write down what the job is made from, or compare it with what stands there."""
+    """Compare what the job is made from with what stands in the folder; while there is no shard, write it down anew."""
     identity = json.loads(json.dumps(identity, default=str))
     path = out / JOB
-    if not path.exists():
-        if any((out / FOLDER).glob("*.jsonl")):
-            raise ConfigError(f"the folder holds shards but no {JOB}", remedy=f"Give another folder, or remove {out}.")
+    if not any((out / FOLDER).glob("*.jsonl")):
+        (out / PLAN).unlink(missing_ok=True)
         write_json(path, identity)
         return
+    if not path.exists():
+        raise ConfigError(f"the folder holds shards but no {JOB}", remedy=f"Give another folder, or remove {out}.")
     begun = read_json(path)
     for name in [*identity, *(name for name in begun if name not in identity)]:
         if begun.get(name) != identity.get(name):
@@ -206,7 +208,7 @@ def _short(value: Any) -> str:
 
 
 def _plan(out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: Callable[[Sample], object] | None) -> list[dict[str, Any]]:
-    """Digests of all shards' input, written down at the first start and compared at every other."""
+    """Digests of all shards' input, written down until there is a shard and compared from then on."""
     path = out / PLAN
     old = read_json(path) if path.exists() else None
     plan: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flamingo_lib.errors import ConfigError
 from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.shards import CorruptShard, check_shard, encode_shard, read_shard, read_shards, samples_digest
 
@@ -193,6 +194,20 @@ def test_another_rewriter_is_refused(tmp_path):
     assert code == 2 and "rewriter differs" in text and '"b"' in text and '"a"' in text and "another folder" in text
     code, text = finish(start(tmp_path, shard=7))
     assert code == 2 and "shard size differs" in text
+
+
+def test_a_start_that_did_nothing_binds_to_nothing(tmp_path):
+    def mistyped():
+        raise RuntimeError("no such judge")
+
+    with pytest.raises(RuntimeError, match="no such judge"):
+        run_job(Samples(9, -1), mistyped, tmp_path, identity={"judge": "mistyped"}, shard_size=4)
+    assert (tmp_path / "job.json").exists() and not files(tmp_path)
+    result = run_job(Samples(12, 3), MakeWork({}), tmp_path, identity={"judge": "right"}, shard_size=5)
+    assert (result.records, result.shards) == (12, 3)
+    assert json.loads((tmp_path / "job.json").read_text())["judge"] == "right"
+    with pytest.raises(ConfigError, match=r'judge differs .* now "mistyped", then "right"'):
+        run_job(Samples(12, 3), MakeWork({}), tmp_path, identity={"judge": "mistyped"}, shard_size=5)
 
 
 @pytest.mark.parametrize(("change", "records"), [(33, 60), (-1, 59), (-1, 66), (-1, 20)])
