@@ -21,6 +21,7 @@ from ..errors import ConfigError, DataError
 from ..progress import Progress
 from ..records import Rewrite, Sample
 from ..storage import read_json, write_json
+from .identity import refuse_differences
 from .lock import only_job
 from .shards import FOLDER, CorruptShard, check_shard, samples_digest, shard_path, write_shard
 from .workers import Done, Task, WorkerPool, do_shard
@@ -191,20 +192,7 @@ def _same_job(out: Path, identity: Mapping[str, Any]) -> None:
         return
     if not path.exists():
         raise ConfigError(f"the folder holds shards but no {JOB}", remedy=f"Give another folder, or remove {out}.")
-    begun = read_json(path)
-    for name in [*identity, *(name for name in begun if name not in identity)]:
-        if begun.get(name) != identity.get(name):
-            what = name if "." in name else name.replace("_", " ")
-            raise ConfigError(
-                f"{what} differs from what this job was begun with: now {_short(identity.get(name))},"
-                f" then {_short(begun.get(name))} (folder {out})",
-                remedy="Give what it was begun with, or another folder.",
-            )
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 120 else text[:119] + "…"
+    refuse_differences(identity, read_json(path), out)
 
 
 def _plan(out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: Callable[[Sample], object] | None) -> list[dict[str, Any]]:

@@ -210,6 +210,29 @@ def test_a_start_that_did_nothing_binds_to_nothing(tmp_path):
         run_job(Samples(12, 3), MakeWork({}), tmp_path, identity={"judge": "mistyped"}, shard_size=5)
 
 
+def test_settings_that_differ_are_named_with_both_values(tmp_path):
+    filters = {"chain": ["length", "sts"], "note": "x" * 300, "min_words": 3, "by_task": {}}
+    begun = {"sources": [{"name": "a", "limit": None}, {"name": "b", "limit": 20}], "filters": filters}
+
+    def start_with(**changes):
+        run_job(Samples(9, -1), MakeWork({}), tmp_path, identity={**begun, **changes}, shard_size=5)
+
+    start_with()
+    with pytest.raises(ConfigError) as caught:
+        start_with(filters={**filters, "min_words": 4, "by_task": {"caption": 0.3}})
+    text = str(caught.value)
+    assert "filters.min_words differs from what this job was begun with: now 4, then 3;" in text
+    assert "also filters.by_task.caption: now 0.3, then nothing" in text and "xxx" not in text and "chain" not in text
+    with pytest.raises(ConfigError, match=r"sources\.1\.limit differs .* now 30, then 20"):
+        start_with(sources=[begun["sources"][0], {"name": "b", "limit": 30}])
+    with pytest.raises(ConfigError, match=r"filters\.note differs .*x…x+y\", then"):
+        start_with(filters={**filters, "note": "x" * 299 + "y"})
+    with pytest.raises(ConfigError, match=r"filters\.chain differs .* now \[\"sts\"\], then \[\"length\", \"sts\"\]"):
+        start_with(filters={**filters, "chain": ["sts"]})
+    with pytest.raises(ConfigError, match="; and 2 more"):
+        start_with(**dict.fromkeys("cdefghi", 1))
+
+
 @pytest.mark.parametrize(("change", "records"), [(33, 60), (-1, 59), (-1, 66), (-1, 20)])
 def test_sources_that_changed_are_noticed_before_any_work(whole, tmp_path, change, records):
     job(tmp_path)
