@@ -22,7 +22,7 @@ from .initialise import initialise
 from .inputs import check_pixels, conditioning_of
 from .layers import conditioning_context, find_layers, passes_keywords, wrap_layers
 from .lora import inject_lora
-from .loss import drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head, predicting
+from .loss import drop_right_padding, is_at_hand, label_scales, last_tokens, loss_of_hidden, loss_of_logits, plain_head, predicting
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
 
@@ -228,9 +228,10 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             conditioning = replace(conditioning, weights=[])
         if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
             quick = frozen_layers(self)
-            if quick and labels is not None and not use_cache:
+            wanted = last_tokens(given, logits_to_keep) if labels is None else predicting(labels)
+            if quick and wanted is not None:
                 last = max(quick)
-                quick = quick | {last: partial(quick[last], only=predicting(labels))}
+                quick = quick | {last: partial(quick[last], only=wanted)}
             conditioning = replace(conditioning, quick=quick)
         if position_ids is not None:
             kwargs["position_ids"] = position_ids

@@ -32,6 +32,15 @@ def predicting(labels: Tensor) -> Tensor:
     return F.pad(labels[:, 1:] != IGNORED, (0, 1))
 
 
+def last_tokens(ids: Tensor, keep: int | Tensor) -> Tensor | None:
+    """(b, t), True at the last `keep` tokens of ids (b, t) or embeddings (b, t, d); None where all, or others, are asked for."""
+    if not isinstance(keep, int) or keep <= 0:
+        return None
+    kept = torch.zeros(ids.shape[:2], dtype=torch.bool, device=ids.device)
+    kept[:, -keep:] = True
+    return kept
+
+
 def label_scales(targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
     """What each of k labelled tokens' losses is multiplied by, (k,) float32: its weight (or 1) over `items`, or over their own sum."""
     scales = torch.ones(len(targets), device=targets.device) if weights is None else weights.float()
