@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import ConfigError
+from .records import CAPTION_TASKS
 
 Share = float
 """A number from 0 to 1."""
@@ -191,6 +192,14 @@ class FiltersConfig(Frozen):
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
 
+    @field_validator("sts_min_by_task", "clip_score_min_by_task")
+    @classmethod
+    def _tasks_are_known(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        for task in thresholds:
+            if task not in CAPTION_TASKS:
+                raise ValueError(f"{task!r} is none of the tasks judged by this score: {', '.join(sorted(CAPTION_TASKS))}")
+        return thresholds
+
 
 class EvaluationConfig(Frozen):
     """How much is evaluated."""
@@ -251,4 +260,4 @@ def parse_preset(values: dict[str, Any]) -> Preset:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         got = "" if isinstance(first.get("input"), dict) else f" (got {first.get('input')!r})"
-        raise ConfigError(f"setting {key!r}: {first['msg']}{got}") from None
+        raise ConfigError(f"setting {key!r}: {first['msg'].removeprefix('Value error, ')}{got}") from None

@@ -1,0 +1,21 @@
+"""Settings of the filters that cannot be used stop before anything begins."""
+
+import pytest
+
+from flamingo_lib.errors import ConfigError
+from flamingo_lib.presets import load_preset
+from flamingo_lib.records import CAPTION_TASKS
+
+
+@pytest.mark.parametrize("setting", ["sts_min_by_task", "clip_score_min_by_task"])
+@pytest.mark.parametrize("task", ["captoin", "vqa"])
+def test_a_threshold_of_a_task_that_is_not_judged_is_refused(setting, task):
+    with pytest.raises(ConfigError) as caught:
+        load_preset("tiny", [f'filters.{setting}={{"{task}": 0.3}}'])
+    text = str(caught.value)
+    assert f"filters.{setting}" in text and f"'{task}'" in text and all(known in text for known in CAPTION_TASKS)
+
+
+def test_every_task_that_is_judged_may_have_its_threshold():
+    settings = ", ".join(f'"{task}": 0.3' for task in CAPTION_TASKS)
+    assert set(load_preset("tiny", [f"filters.sts_min_by_task={{{settings}}}"]).filters.sts_min_by_task) == CAPTION_TASKS
