@@ -174,10 +174,13 @@ class JudgesConfig(Frozen):
     download: bool = Field(False, description="fetch judges from the hub that are not on this machine")
 
 
+FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "clip"]
+
+
 class FiltersConfig(Frozen):
     """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
 
-    chain: tuple[str, ...] = Field(
+    chain: tuple[FilterName, ...] = Field(
         ("length", "change", "repetition", "preamble", "sts", "nli", "clip"), description="the filters, in order; each reads its own tasks"
     )
     min_words: int = Field(3, ge=0)

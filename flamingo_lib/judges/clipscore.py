@@ -43,7 +43,7 @@ class ClipScoreJudge:
         self, name: str = "clip-tiny", *, device: str = "cpu", batch_size: int = 64, sentences: int = 10, download: bool = False
     ) -> None:
         self.name, self.device, self.batch_size, self.sentences = name, device, batch_size, sentences
-        folder, architecture = _find(name, download)
+        folder, architecture = find_clip(name, download=download)
         self.model, self.preprocess, self.tokenize = _load(folder, architecture, device)
 
     def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
@@ -113,8 +113,8 @@ class ClipScoreJudge:
         return scores
 
 
-def _find(name: str, download: bool) -> tuple[Path, str | None]:
-    """The folder with the weights, and the architecture if the name says it."""
+def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
+    """The folder with the weights, and the architecture if the name says it; `MissingAsset` if it is not on this machine."""
     folder = local_folder(name)
     if folder is not None:
         return folder, None

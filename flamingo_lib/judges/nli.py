@@ -7,6 +7,7 @@ logits stand in the order of the released records: contradiction, entailment, ne
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -32,6 +33,12 @@ def contradiction_margin(logits: np.ndarray) -> np.ndarray:
     return logits[..., CONTRADICTION] - np.maximum(logits[..., ENTAILMENT], logits[..., NEUTRAL])
 
 
+def find_nli(name: str, *, download: bool = False) -> Path:
+    """The folder of the judge called `name`; `MissingAsset` if it is not on this machine."""
+    shipped_as = "nli-tiny" if name in ("tiny", "nli-tiny") else None
+    return resolve(name, role="the NLI judge", shipped_as=shipped_as, organisation="cross-encoder", download=download)
+
+
 class NliJudge:
     """Whether answers contradict, entail or leave open other answers to the same questions.
 
@@ -49,13 +56,7 @@ class NliJudge:
 
     def __init__(self, name: str = "tiny", *, device: str | None = None, batch_size: int = 64, download: bool = False) -> None:
         self.name = name
-        folder = resolve(
-            name,
-            role="the NLI judge",
-            shipped_as="nli-tiny" if name in ("tiny", "nli-tiny") else None,
-            organisation="cross-encoder",
-            download=download,
-        )
+        folder = find_nli(name, download=download)
         self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
         labels = self.scorer.labels
         if sorted(labels) != sorted(LABELS):

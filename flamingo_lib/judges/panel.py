@@ -28,6 +28,34 @@ class Judges:
     clip: ClipScoreJudge | None = None
 
 
+def find_judges(config: JudgesConfig, only: Iterable[str] = NAMES) -> None:
+    """Make sure that the judges can be loaded as far as their names tell, without loading them; arguments and errors of `load_judges`."""
+    wanted = _known(only)
+    if "sts" in wanted:
+        from .sts import find_sts
+
+        find_sts(config.sts, download=config.download)
+    if "nli" in wanted:
+        from .nli import find_nli
+
+        find_nli(config.nli, download=config.download)
+    if "reward" in wanted:
+        from .reward import find_reward
+
+        find_reward(config.reward, download=config.download)
+    if "clip" in wanted:
+        from .clipscore import find_clip
+
+        find_clip(config.clip, download=config.download)
+
+
+def _known(only: Iterable[str]) -> set[str]:
+    wanted = set(only)
+    if unknown := wanted - set(NAMES):
+        raise ConfigError(f"there is no judge {sorted(unknown)[0]!r}", remedy=f"Choose among {', '.join(NAMES)}.")
+    return wanted
+
+
 def load_judges(
     config: JudgesConfig, only: Iterable[str] = NAMES, *, device: str = "cpu", batch_size: int = 64, sentences: int = 10
 ) -> Judges:
@@ -43,9 +71,7 @@ def load_judges(
     Raises:
         MissingAsset: one is not on this machine; the message says how to get it.
     """
-    wanted = set(only)
-    if unknown := wanted - set(NAMES):
-        raise ConfigError(f"there is no judge {sorted(unknown)[0]!r}", remedy=f"Choose among {', '.join(NAMES)}.")
+    wanted = _known(only)
     options = {"device": device, "batch_size": batch_size, "download": config.download}
     loaded = {}
     if "sts" in wanted:

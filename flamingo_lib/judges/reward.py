@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import CheckpointError
 from .assets import resolve
 from .cross_encoder import PairScorer
+
+
+def find_reward(name: str, *, download: bool = False) -> Path:
+    """The folder of the judge called `name`; `MissingAsset` if it is not on this machine."""
+    shipped_as = "reward-tiny" if name in ("tiny", "reward-tiny") else None
+    return resolve(name, role="the reward judge", shipped_as=shipped_as, organisation="OpenAssistant", download=download)
 
 
 class RewardJudge:
@@ -30,13 +37,7 @@ class RewardJudge:
 
     def __init__(self, name: str = "tiny", *, device: str | None = None, batch_size: int = 64, download: bool = False) -> None:
         self.name = name
-        folder = resolve(
-            name,
-            role="the reward judge",
-            shipped_as="reward-tiny" if name in ("tiny", "reward-tiny") else None,
-            organisation="OpenAssistant",
-            download=download,
-        )
+        folder = find_reward(name, download=download)
         self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
         if len(self.scorer.labels) != 1:
             raise CheckpointError(

@@ -11,6 +11,7 @@ takes two to four times as long as in float32.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,11 @@ from ..errors import CheckpointError
 from .assets import quiet_loading, resolve
 from .fixed_shapes import fixed_batches
 from .precision import settle_precision
+
+
+def find_sts(name: str, *, download: bool = False) -> Path:
+    """The folder of the judge called `name`; `MissingAsset` if it is not on this machine."""
+    return resolve(name, role="the STS judge", organisation="sentence-transformers", download=download)
 
 
 class StsJudge:
@@ -55,7 +61,7 @@ class StsJudge:
 
         self.name = name
         self.batch_size = batch_size
-        folder = resolve(name, role="the STS judge", organisation="sentence-transformers", download=download)
+        folder = find_sts(name, download=download)
         try:
             with quiet_loading():
                 self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)

@@ -12,6 +12,7 @@ from .. import __version__
 from ..config import Preset
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
 from ..judges.assets import local_folder, resolve
+from ..judges.panel import find_judges
 from ..judges.precision import settle_precision
 from ..rewriting.dataset import dataset_card, write_parquet
 from ..rewriting.distributed import LOCAL, run_ray_job
@@ -20,7 +21,7 @@ from ..rewriting.pf1m import from_rewrite, write_through
 from ..rewriting.shards import read_shards
 from ..storage import atomic_write, fingerprint_files, read_json, write_json
 from .pf1m_sources import ImageSizes, SourceSpec, SourceStream, source_roots
-from .pf1m_work import MakeWork, best_device, cluster_stages
+from .pf1m_work import MakeWork, best_device, cluster_stages, needed_judges
 
 RELEASED, FUNNEL, CARD, QUARANTINE, PLACES = "pf1m.json", "funnel.json", "README.md", "quarantine.jsonl", "sources.json"
 WEIGHTS = {".json", ".safetensors", ".txt", ".model"}
@@ -76,6 +77,8 @@ def rewrite_sources(
     """
     out, roots = Path(out), source_roots(sources)
     folder = resolve(str(rewriter), role="the rewriter")
+    if filtering and ray in (None, LOCAL):  # another cluster's machines may have judges that this one lacks
+        find_judges(preset.judges, needed_judges(preset.filters))
     identity = job_identity(sources, folder, preset, filtering)
     if filtering:  # every machine that helps computes as this one does
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})

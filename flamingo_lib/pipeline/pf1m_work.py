@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..config import Preset
+from ..config import FiltersConfig, Preset
 from ..filters.chain import NEEDS, Chain
 from ..judges.panel import load_judges
 from ..records import Rewrite, Sample
@@ -86,11 +86,16 @@ def cluster_stages(work: MakeWork, *, rewriters: int = 1, judges: int = 1, gpus:
     return stages
 
 
+def needed_judges(config: FiltersConfig, *, reward: bool = True) -> list[str]:
+    """Roles of the judges that the filters ask, and unless told otherwise of the reward judge."""
+    return [*(["reward"] if reward else []), *(NEEDS[name] for name in config.chain if name in NEEDS)]
+
+
 def make_chain(preset: Preset, pictures: Pictures, device: str = "cpu", *, reward: bool = True) -> Chain:
     """The preset's filters with the judges they need, and unless told otherwise the reward judge."""
     config = preset.filters
-    wanted = [*(["reward"] if reward else []), *(NEEDS[name] for name in config.chain if name in NEEDS)]
-    return Chain(config, load_judges(preset.judges, wanted, device=device, sentences=config.clip_sentences), pictures)
+    judges = load_judges(preset.judges, needed_judges(config, reward=reward), device=device, sentences=config.clip_sentences)
+    return Chain(config, judges, pictures)
 
 
 class ShardWork:

@@ -148,7 +148,7 @@ def test_a_chain_without_its_judge_is_refused():
     with pytest.raises(ConfigError, match="the images"):
         build_filters(FiltersConfig(), Judges(sts=FakeSts(), nli=FakeNli(), clip=FakeClip()))
     with pytest.raises(ConfigError, match="no filter 'colour'"):
-        build_filters(FiltersConfig(chain=("colour",)), Judges())
+        build_filters(FiltersConfig().model_copy(update={"chain": ("colour",)}), Judges())
 
 
 def test_funnel_counts_and_shows():

@@ -2,9 +2,24 @@
 
 import pytest
 
+from flamingo_lib.config import FiltersConfig
 from flamingo_lib.errors import ConfigError
+from flamingo_lib.filters.chain import NEEDS, RULES, build_filters
+from flamingo_lib.judges.panel import Judges
 from flamingo_lib.presets import load_preset
 from flamingo_lib.records import CAPTION_TASKS
+
+
+def test_a_filter_that_there_is_not_is_refused():
+    with pytest.raises(ConfigError, match=r"filters\.chain\.1.*'length'.*'clip' \(got 'stss'\)"):
+        load_preset("tiny", ['filters.chain=["length", "stss"]'])
+
+
+def test_every_filter_may_stand_in_the_chain():
+    names = (*RULES, *NEEDS)
+    judges = Judges(**dict.fromkeys(NEEDS.values(), lambda *texts: []))
+    built = build_filters(FiltersConfig(chain=names), judges, lambda sample: [])
+    assert [filter.name for filter in built] == list(names)
 
 
 @pytest.mark.parametrize("setting", ["sts_min_by_task", "clip_score_min_by_task"])

@@ -200,6 +200,13 @@ def test_sources_are_parsed(tmp_path):
 def test_bad_input_is_named(scenes_root, rewriter_folder, settings, tmp_path):
     with pytest.raises(MissingAsset, match="the rewriter"):
         build(scenes_root, "no-such-rewriter", tmp_path / "a", settings)
+    bad = {"sts": "the STS judge", "nli": "the NLI judge", "reward": "the reward judge", "clip": "the CLIP model"}
+    for role, words in bad.items():
+        with pytest.raises(MissingAsset, match=f"{words} 'no-such-judge'"):
+            build(scenes_root, rewriter_folder, tmp_path / role, [*settings, f"judges.{role}=no-such-judge"])
+        assert not (tmp_path / role).exists(), "nothing is begun"
+    with pytest.raises(ConfigError, match=r"filters\.chain\.0"):
+        build(scenes_root, rewriter_folder, tmp_path / "filter", [*settings, 'filters.chain=["stss"]'])
     with pytest.raises(ConfigError, match="two folders"):
         run(
             "rewrite",
