@@ -13,6 +13,9 @@ import typer
 from .tables import aligned
 from .train import AsJson, PresetName, Seed, Settings
 
+STYLE = ":root{color-scheme:light}table.fl{width:auto}table.fl td,table.fl th{text-align:right;vertical-align:bottom}"
+"""Figures stand right, above the strips, whose colours are made for a light page."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -42,8 +45,8 @@ def register(app: typer.Typer) -> None:
         are, on batches padded to their longest window.
         """
         from ..chat.template import IMAGE
+        from ..pages import write_page
         from ..presets import load_preset
-        from ..storage import atomic_write
         from ..training.comparison import compare_strategies, strategy_html, strategy_strips, strategy_table
         from ..training.examples import read_examples
         from ..training.packing import STRATEGIES
@@ -69,8 +72,7 @@ def register(app: typer.Typer) -> None:
             image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
             shown = [row.model_copy(update={"context_length": length}) for length in lengths]
             strips = "".join(strategy_strips(table, cell, seed=seed, image_token_id=image) for cell in shown)
-            with atomic_write(html) as file:
-                file.write(_page(f"Windows of {stage}", strategy_html(reports, rates), strips))
+            write_page(html, f"Windows of {stage}", strategy_html(reports, rates), strips, style=STYLE)
         if as_json:
             cells = {
                 str(length): {
@@ -82,17 +84,6 @@ def register(app: typer.Typer) -> None:
             print(json.dumps(cells, indent=2))
             return
         print(aligned(strategy_table(reports, rates)))
-
-
-def _page(title: str, *parts: str) -> str:
-    style = (
-        "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:0 auto;padding:24px}table{border-collapse:collapse}"
-        "td,th{padding:3px 12px 3px 0;text-align:right;border-top:1px solid #ccc;vertical-align:bottom}"
-    )
-    return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{title}</title><style>{style}</style></head><body><h1>{title}</h1>{''.join(parts)}</body></html>\n"
-    )
 
 
 def _of_a_run(preset, mixture: str, run: str) -> list:

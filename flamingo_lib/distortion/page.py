@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 
+from ..pages import page
 from ..records import Pair
 from .commands import STYLE_COMMANDS
 from .edit_rates import common_subsequence
@@ -18,17 +19,9 @@ WAYS = {"llm": "short version", "noise": "random noise", "retrieval": "captions 
 _PROMISES = {command.name: command.promise for command in STYLE_COMMANDS}
 
 _STYLE = """
-:root { --ink: #24221f; --soft: #6d675f; --paper: #fbfaf7; --card: #fff; --line: #e4dfd6;
-  --gone: #fde8dd; --new: #dcefe3; --accent: #c4563a; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #ece8e1; --soft: #a39c91; --paper: #1b1a18; --card: #252320; --line: #3a3732;
-    --gone: #5a2f22; --new: #20442f; --accent: #ef8d70; }
-}
+:root { --gone: light-dark(#fde8dd, #5a2f22); --new: light-dark(#dcefe3, #20442f); --accent: light-dark(#c4563a, #ef8d70); }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem;
-  background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; }
-.note { color: var(--soft); margin: 0 0 1.25rem; max-width: 46rem; }
+body { max-width: 72rem; }
 .summary { border-collapse: collapse; margin: 0 0 1.5rem; }
 .summary td, .summary th { padding: .2rem 1.4rem .2rem 0; text-align: left; font-variant-numeric: tabular-nums; }
 .summary th { color: var(--soft); font-weight: 500; }
@@ -137,12 +130,10 @@ def to_html(
     ways = [way for way in WAYS if any(pair.way == way for pair in pairs)]
     hidden = "".join(f"body:has(#show-{way}:not(:checked)) .way-{way} {{ display: none; }}\n" for way in ways)
     filters = "".join(f'<label><input type="checkbox" id="show-{way}" checked> {WAYS[way]}</label>' for way in ways)
-    body = "".join(_card(pair, picture) for pair in pairs) or '<p class="empty">There are no pairs to show.</p>'
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}{hidden}</style></head><body><h1>{html.escape(title)}</h1>"
-        + (f'<p class="note">{html.escape(note)}</p>' if note else "")
-        + (_summary(pairs) if pairs else "")
-        + (f'<fieldset class="filters">{filters}</fieldset>' if len(ways) > 1 else "")
-        + f"{body}</body></html>\n"
-    )
+    parts = [
+        _summary(pairs) if pairs else "",
+        f'<fieldset class="filters">{filters}</fieldset>' if len(ways) > 1 else "",
+        *(_card(pair, picture) for pair in pairs),
+        "" if pairs else '<p class="empty">There are no pairs to show.</p>',
+    ]
+    return page(title, *parts, note=note, style=_STYLE + hidden)

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage import atomic_write
+from .. import pages
 from .figures import matrix_plot, reward_plot, tax_plot, to_png, type_plot, u_plot
 from .politeness import win_matrix
 from .stages import Examination, StageFigures
@@ -17,18 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE = """<style>
-:root{color-scheme:light dark;--line:color-mix(in srgb,CanvasText 20%,transparent)}
-body{font:15px/1.55 system-ui,sans-serif;max-width:1000px;margin:0 auto;padding:24px 20px 60px;background:Canvas;color:CanvasText}
-h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:40px 0 8px}p{max-width:46em}
 figure.plot{margin:12px 0}figure.plot img{max-width:100%;background:#fff;border-radius:6px}figure.plot figcaption{font-size:14px;opacity:.8}
-table.ev{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-table.ev th,table.ev td{text-align:left;padding:4px 12px 4px 0;border-top:1px solid var(--line);vertical-align:top}
-table.ev .n{text-align:right;white-space:nowrap}
 .answers{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:14px}
 .answers article{border:1px solid var(--line);border-radius:8px;padding:10px 12px;display:grid;grid-template-columns:84px 1fr;gap:4px 12px}
 .answers img{width:84px;height:84px;border-radius:4px;grid-row:span 9}.answers p{margin:0;font-size:14px}.answers b{font-weight:600}
 </style>"""
-"""Put once on a page before the parts."""
+"""Put once before the parts, on a page of `flamingo_lib.pages`."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -47,7 +41,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     body = ""
     for tag, line in [("th", head), *(("td", row) for row in rows)]:
         body += "<tr>" + "".join(cell(value, tag, right) for value, right in zip(line, columns, strict=True)) + "</tr>"
-    return f"<table class='ev'>{body}</table>"
+    return f"<table class='fl'>{body}</table>"
 
 
 def picture(figure: Figure, caption: str = "") -> str:
@@ -113,10 +107,4 @@ def stage_sections(models: Mapping[str, StageFigures], examination: Examination 
 def write_page(path: str | Path, sections: Mapping[str, str], *, title: str = "Evaluation", notes: str = "") -> Path:
     """Write a page of `sections` (title: HTML) that needs no other file; returns its path."""
     body = "".join(f"<h2>{escape(name)}</h2>{part}" for name, part in sections.items())
-    page = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(title)}</title>{STYLE}</head><body><h1>{escape(title)}</h1><p>{escape(notes)}</p>{body}</body></html>\n"
-    )
-    with atomic_write(path) as file:
-        file.write(page)
-    return Path(path)
+    return pages.write_page(path, title, STYLE, body, note=notes)

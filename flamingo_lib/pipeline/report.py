@@ -7,21 +7,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..storage import atomic_write
+from ..pages import write_page
 from .cards import STYLE
 from .metrics import FIGURES, rounded
 from .workspace import Workspace
 
-PAGE_STYLE = """<style>
-:root{color-scheme:light dark;--line:color-mix(in srgb,CanvasText 20%,transparent)}
-body{font:15px/1.55 system-ui,sans-serif;max-width:1000px;margin:0 auto;padding:24px 20px 60px;background:Canvas;color:CanvasText}
-h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:40px 0 8px}p{max-width:46em}
-table.fl{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-table.fl th,table.fl td{text-align:left;padding:4px 12px 4px 0;border-top:1px solid var(--line);vertical-align:top}
-table.fl .n{text-align:right;white-space:nowrap}table.fl code{font-size:13px}
+PAGE_STYLE = """
+table.fl code{font-size:13px}.wide{overflow-x:auto}
 .ok{color:color-mix(in srgb,#2e9e5b 80%,CanvasText);font-weight:600}.missed{color:color-mix(in srgb,#d0454c 80%,CanvasText);font-weight:600}
-.wide{overflow-x:auto}
-</style>"""
+"""
 
 
 def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
@@ -34,8 +28,6 @@ def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
         (step.title, path) for name, step in workspace.steps.items() for path in sorted((workspace.folder / name / "report").glob("*.html"))
     ]
     body = [
-        f"<h1>{escape(workspace.folder.name)}</h1>",
-        f"<p>Preset {escape(str(values['preset']))}, seed {values['seed']}, commit {escape(str(values['commit'])[:12])}.</p>",
         "<h2>Figures</h2><div class='wide'>",
         figure_table(values),
         "</div>",
@@ -44,14 +36,8 @@ def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
         title = path.stem.split("_", 1)[-1].replace("_", " ")
         body.append(f"<h2>{escape(title[:1].upper() + title[1:])}</h2><div class='wide'>{path.read_text('utf-8')}</div>")
     body += ["<h2>Steps</h2><div class='wide'>", step_table(workspace), "</div>", notebook_links(workspace.folder / "notebooks")]
-    page = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(workspace.folder.name)}</title>{PAGE_STYLE}{STYLE}</head><body>{''.join(body)}</body></html>\n"
-    )
-    target = workspace.folder / "report.html"
-    with atomic_write(target) as file:
-        file.write(page)
-    return target
+    note = f"Preset {values['preset']}, seed {values['seed']}, commit {str(values['commit'])[:12]}."
+    return write_page(workspace.folder / "report.html", workspace.folder.name, STYLE, *body, note=note, style=PAGE_STYLE)
 
 
 def figure_table(values: Mapping[str, Any]) -> str:

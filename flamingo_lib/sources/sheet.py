@@ -9,18 +9,14 @@ from collections.abc import Iterable, Sequence
 
 from PIL import Image
 
+from ..pages import page
 from ..records import Box, Sample
 
 SIDE = 320
 """Longest side of a picture on the page, pixels."""
 
 STYLE = """
-:root { color-scheme: light dark; --line: #d5d5d0; --soft: #6b6b66; --card: #ffffff; --page: #f4f4f0; --ink: #1d1d1b; --draft: #f0efe8; }
-@media (prefers-color-scheme: dark) {
-  :root { --line: #3c3c3a; --soft: #a5a5a0; --card: #232322; --page: #181817; --ink: #ecece8; --draft: #2d2d2b; }
-}
-body { margin: 0; padding: 24px; background: var(--page); color: var(--ink); font: 15px/1.45 system-ui, sans-serif; }
-h1 { font-size: 20px; margin: 0 0 4px; } .about { color: var(--soft); margin: 0 0 20px; max-width: 70em; }
+body { max-width: none; }
 .sheet { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(340px, 100%), 1fr)); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px; overflow: hidden; }
 .pictures { display: flex; gap: 8px; flex-wrap: wrap; } .picture { position: relative; line-height: 0; }
@@ -28,7 +24,7 @@ h1 { font-size: 20px; margin: 0 0 4px; } .about { color: var(--soft); margin: 0 
 .box { position: absolute; border: 2px solid #e0245e; box-shadow: 0 0 0 1px #ffffffb0; border-radius: 2px; }
 .label { font-weight: 600; color: var(--soft); font-size: 12px; margin: 10px 0 2px; }
 .text { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; }
-.raw { background: var(--draft); border-radius: 6px; padding: 8px; max-height: 14em; overflow: auto; }
+.raw { background: var(--well); border-radius: 6px; padding: 8px; max-height: 14em; overflow: auto; }
 .id { color: var(--soft); font: 12px ui-monospace, monospace; overflow-wrap: anywhere; margin-top: 10px; }
 """
 
@@ -68,8 +64,4 @@ def card(sample: Sample, images: Sequence[Image.Image]) -> str:
 def to_html(samples: Iterable[tuple[Sample, Sequence[Image.Image]]], *, title: str, about: str = "") -> str:
     """The page of `samples`, each with its opened pictures."""
     cards = "\n".join(card(sample, images) for sample, images in samples)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body><h1>{html.escape(title)}</h1>"
-        f'<p class="about">{html.escape(about)}</p>\n<main class="sheet">\n{cards}\n</main></body></html>\n'
-    )
+    return page(title, f'<main class="sheet">\n{cards}\n</main>', note=about, style=STYLE)

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"},
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
@@ -18,7 +18,7 @@ STOREYS = (
     {"pipeline", "serving"},
     {"widgets", "cli"},
 )
-ONE_STOREY = ({"errors", "seeding", "storage", "progress", "records", "config", "presets"}, {"model", "chat"}, {"widgets", "cli"})
+ONE_STOREY = ({"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"}, {"model", "chat"}, {"widgets", "cli"})
 """Rooms of one storey that may read each other."""
 
 
