@@ -77,11 +77,13 @@ def build_pf1m(
     Writes the released JSON (pf1m.json), Parquet files that `datasets.load_dataset` reads, a card, and the funnel; every
     record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
     """
-    from ..filters.funnel import funnel_table
+    from ..filters.funnel import funnel_table, why_empty
     from ..pipeline.pf1m import export_pf1m
 
     result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=True)
     funnel = export_pf1m(out, chosen, title=title)
+    if hint := why_empty(funnel):
+        print(f"warning: {hint}", file=sys.stderr)
     if as_json:
         print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found, "funnel": funnel}))
         return

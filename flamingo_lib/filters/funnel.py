@@ -76,6 +76,23 @@ def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
+def why_empty(funnel: Mapping[str, Any]) -> str:
+    """Why no record was kept and what to do, in a few sentences; empty if one was."""
+    total = funnel["total"]
+    if total["kept"]:
+        return ""
+    if not total["in"]:
+        return "No record went in: the sources gave none. Look at quarantine.jsonl and at the split and limit of each --source."
+    drops = sorted(((count, name) for name, count in total["dropped"].items() if count), key=lambda drop: -drop[0])
+    told = ", ".join(f"{name} {count:,} ({share(count, total['in'])})" for count, name in drops)
+    text = f"No record was kept: of {total['in']:,}, the filters dropped {told}. "
+    most = drops[0][1]
+    if 2 * total["failed"].get(most, 0) > drops[0][0]:
+        return text + f"Most of these are failures of {most!r}, not its verdicts: `flamingo explain` shows the reason of one record."
+    text += f"Look at {most!r} first: `flamingo explain` shows one record's score and threshold"
+    return text + (", `flamingo calibrate-filters` finds thresholds." if most in ("sts", "nli", "clip") else ".")
+
+
 def funnel_table(funnel: Mapping[str, Any]) -> list[list[str]]:
     """Rows of text, the first the heading: source, in, each filter's drops, kept, share kept, edited."""
     names = list(funnel["filters"])

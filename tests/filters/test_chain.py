@@ -7,7 +7,7 @@ from PIL import Image
 from flamingo_lib.config import FiltersConfig
 from flamingo_lib.errors import ConfigError, DataError, FlamingoError, MissingAsset
 from flamingo_lib.filters.chain import Chain, build_filters
-from flamingo_lib.filters.funnel import Funnel, funnel_html, funnel_markdown
+from flamingo_lib.filters.funnel import Funnel, funnel_html, funnel_markdown, why_empty
 from flamingo_lib.filters.verdict import has_failed
 from flamingo_lib.judges.panel import Judges
 from flamingo_lib.records import Rewrite as RewriteRecord
@@ -149,6 +149,20 @@ def test_a_chain_without_its_judge_is_refused():
         build_filters(FiltersConfig(), Judges(sts=FakeSts(), nli=FakeNli(), clip=FakeClip()))
     with pytest.raises(ConfigError, match="no filter 'colour'"):
         build_filters(FiltersConfig().model_copy(update={"chain": ("colour",)}), Judges())
+
+
+def test_an_empty_funnel_says_why():
+    class Broken:
+        def __call__(self, *texts):
+            raise ValueError("broken")
+
+    short, blue, red = rewrite("Red"), rewrite("It is blue."), rewrite("It is red.")
+    names = FiltersConfig().chain
+    assert why_empty(Funnel(names).update(chain()([short, blue, red])).to_dict()) == ""
+    lost = why_empty(Funnel(names).update(chain()([short, blue, blue])).to_dict())
+    assert "No record was kept: of 3, the filters dropped nli 2 (66.7 %), length 1 (33.3 %). Look at 'nli' first" in lost
+    assert "failures of 'nli'" in why_empty(Funnel(names).update(chain(nli=Broken())([short, blue, red])).to_dict())
+    assert "the sources gave none" in why_empty(Funnel(names).to_dict())
 
 
 def test_funnel_counts_and_shows():

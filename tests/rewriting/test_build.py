@@ -86,6 +86,14 @@ def test_what_is_kept_is_in_the_dataset(built):
     assert f"{len(kept):,} visual instructions" in card and "rewriter" in card
 
 
+def test_nothing_kept_says_why(scenes_root, rewriter_folder, settings, tmp_path):
+    source = f"--source=vqa-v2={scenes_root}/vqa-v2:train:5"
+    loose = (f"--set={text}" for text in (*settings, 'filters.chain=["length"]', "filters.min_words=300"))
+    result = run("build-pf1m", source, "--rewriter", rewriter_folder, "--out", tmp_path, "--json", *loose)
+    assert json.loads(result.stdout)["funnel"]["total"]["kept"] == 0 and not list(read_pf1m(tmp_path / "pf1m.json"))
+    assert "of 5, the filters dropped length 5 (100.0 %)" in result.stderr
+
+
 def test_killed_and_continued_gives_the_same_bytes(built, scenes_root, rewriter_folder, settings, tmp_path):
     out, _ = built
     build(scenes_root, rewriter_folder, tmp_path, settings)
