@@ -46,6 +46,8 @@ class Step:
         inputs: names of the steps whose results it reads.
         config: the settings it reads, as dotted paths into the preset (``"scenes"``, ``"stages.stage1"``).
         assets: files outside the run that it reads, such as shipped weights.
+        settle: gives the preset with each setting that leaves a choice to the machine replaced by what is chosen on this one;
+            the step is run with it, and its result counts as made from it.
     """
 
     name: str
@@ -54,6 +56,16 @@ class Step:
     inputs: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     assets: Callable[[Preset], Sequence[Path]] | None = None
+    settle: Callable[[Preset], Preset] | None = None
+
+    def settled(self, preset: Preset) -> Preset:
+        """The preset that the step is run with."""
+        return self.settle(preset) if self.settle else preset
+
+    def settings(self, preset: Preset) -> dict[str, Any]:
+        """The settings it reads, by their path, as it is run with them."""
+        preset = self.settled(preset)
+        return {path: settings(preset, path) for path in self.config}
 
 
 def table(steps: Iterable[Step]) -> dict[str, Step]:

@@ -29,7 +29,7 @@ from ..presets import load_preset
 from ..storage import atomic_folder, fingerprint, fingerprint_files, read_json, write_json
 from .code import code_fingerprint
 from .machine import runs_folder, versions
-from .step import Job, Step, settings, table
+from .step import Job, Step, table
 
 FORMAT = 1
 """Version of the folder's layout; a folder of another version is refused."""
@@ -132,7 +132,7 @@ class Workspace:
                 FORMAT,
                 name,
                 self.preset.seed,
-                {path: settings(self.preset, path) for path in step.config},
+                step.settings(self.preset),
                 {other: self.key(other) for other in step.inputs},
                 fingerprint_files(step.assets(self.preset)) if step.assets else "",
                 code_fingerprint([step.run.__module__]),
@@ -150,7 +150,7 @@ class Workspace:
         started, clock = datetime.now(UTC), time.monotonic()
         with atomic_folder(self.folder / step.name) as folder, self._io_errors(step):
             scratch.mkdir(parents=True, exist_ok=True)
-            metrics = dict(step.run(Job(folder, scratch, self.folder / CACHE, inputs, self.preset)) or {})
+            metrics = dict(step.run(Job(folder, scratch, self.folder / CACHE, inputs, step.settled(self.preset))) or {})
             seconds = round(time.monotonic() - clock, 3)
             write_json(
                 folder / MANIFEST,
@@ -160,7 +160,7 @@ class Workspace:
                     "key": key,
                     "inputs": {other: self.key(other) for other in step.inputs},
                     "seed": self.preset.seed,
-                    "settings": {path: settings(self.preset, path) for path in step.config},
+                    "settings": step.settings(self.preset),
                     "started": started.isoformat(timespec="seconds"),
                     "seconds": seconds,
                     "versions": versions(),

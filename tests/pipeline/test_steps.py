@@ -93,6 +93,18 @@ def test_settings_that_are_read_are_declared(path):
         assert sections_read(path) <= declared | {"judges"} | ({"rewriter", "stages"} if path.stem == "training" else set())
 
 
+def test_filtering_counts_the_precision_that_the_machine_chooses(tmp_path, monkeypatch):
+    def keys(tiles, *overrides):
+        monkeypatch.setattr("flamingo_lib.judges.precision.has_tiles", lambda: tiles)
+        workspace = Workspace(tmp_path / "run", load_preset("tiny", overrides))
+        return workspace.key("filter"), workspace.key("rewrite")
+
+    (with_tiles, rewrite), (without, rewrite_without) = keys(True), keys(False)
+    assert with_tiles != without and rewrite == rewrite_without
+    assert with_tiles == keys(False, "judges.sts_precision=bfloat16")[0] == keys(True, "judges.sts_precision=bfloat16")[0]
+    assert without == keys(True, "judges.sts_precision=float32")[0]
+
+
 def test_a_step_counts_the_code_of_its_rooms():
     modules = {step.name: closure([step.run.__module__]) for step in build_steps(load_preset("tiny"))}
     assert "flamingo_lib.scenes.render" in modules["scenes"] and "flamingo_lib.model.flamingo" not in modules["scenes"]

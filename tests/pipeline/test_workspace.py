@@ -118,6 +118,16 @@ def test_the_manifest_says_what_from_what_and_how_long(kitchen, tmp_path):
     assert manifest["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
 
 
+def test_a_step_runs_with_the_settings_that_it_counts(tmp_path):
+    def settle(preset):
+        return preset.override("judges.sts_precision=float32")
+
+    step = Step("taste", "taste", lambda job: {"precision": job.preset.judges.sts_precision}, config=("judges",), settle=settle)
+    result = Workspace(tmp_path, load_preset(), steps=[step]).step("taste")
+    stated = json.loads((result.folder / MANIFEST).read_text())["settings"]["judges"]["sts_precision"]
+    assert result.metrics["precision"] == stated == "float32"
+
+
 def test_a_failing_step_leaves_nothing_but_its_scratch(tmp_path):
     def fail(job):
         (job.folder / "half.txt").write_text("half")

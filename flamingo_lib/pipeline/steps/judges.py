@@ -29,3 +29,11 @@ def judge_files(*roles: str) -> Callable[[Preset], Sequence[Path]]:
         return sorted(found)
 
     return files
+
+
+def settle_judges(preset: Preset) -> Preset:
+    """The preset with the precision of the STS judge as it is on this machine's processor, never ``"auto"``."""
+    from ...judges.precision import settle_precision
+
+    precision = settle_precision(preset.judges.sts_precision, "cpu")
+    return preset.model_copy(update={"judges": preset.judges.model_copy(update={"sts_precision": precision})})
