@@ -99,19 +99,15 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and threshold."""
-    from html import escape
-
     from ..pipeline.explain import find_record, record_pictures, record_text
     from ..records import to_json
 
     record = find_record(folder, record_id)
     if html is not None:
+        from ..pages import write_page
         from ..pipeline.cards import record_page
-        from ..storage import atomic_write
 
-        page = record_page([record], record_pictures(folder, root))
-        with atomic_write(html) as file:
-            file.write(f"<!doctype html><meta charset='utf-8'><title>{escape(record_id)}</title>{page}")
+        write_page(html, record_id, record_page([record], record_pictures(folder, root)))
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
 
 
