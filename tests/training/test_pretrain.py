@@ -10,7 +10,7 @@ import torch
 
 from flamingo_lib.chat.template import ASSISTANT, END_OF_CHUNK, HUMAN, IMAGE
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
-from flamingo_lib.model.flamingo import IGNORED
+from flamingo_lib.model.loss import IGNORED
 from flamingo_lib.presets import load_preset
 from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator
