@@ -25,7 +25,8 @@ from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from ..config import PretrainConfig
 from ..model.config import FlamingoConfig
-from ..model.flamingo import IGNORED, FlamingoForConditionalGeneration
+from ..model.flamingo import FlamingoForConditionalGeneration
+from ..model.loss import IGNORED
 from ..progress import Progress
 from ..scenes.graph import Scene, draw_scene
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types

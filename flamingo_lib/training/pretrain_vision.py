@@ -15,7 +15,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..model.flamingo import IGNORED, FlamingoForConditionalGeneration
+from ..model.flamingo import FlamingoForConditionalGeneration
+from ..model.loss import IGNORED
 from ..progress import Progress
 from ..scenes.graph import COLORS, SHAPES, SIZES, Scene
 from ..scenes.render import render
