@@ -29,8 +29,13 @@ def most_repeated(text: str) -> tuple[int, str]:
         sentence, count = Counter(map(str.lower, split_sentences(text))).most_common(1)[0]
         if count > best:
             best, what = count, sentence
+    longest_period = MAX_PERIOD  # a phrase in a row repeats its first two words, and three if it has them
+    if len(set(zip(words, words[1:], strict=False))) == len(words) - 1:
+        longest_period = 1
+    elif len(set(zip(words, words[1:], words[2:], strict=False))) == len(words) - 2:
+        longest_period = 2
     often = list(Counter(words).values())
-    for period in range(1, MAX_PERIOD + 1):
+    for period in range(1, longest_period + 1):
         if sum(count for count in often if count > best) < period * (best + 1):  # words enough for one more round than `best`
             break
         if sum(map(eq, words[period:], words)) < period * best:
