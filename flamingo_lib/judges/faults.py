@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from operator import eq
 
 from .segments import split_sentences
@@ -30,13 +31,14 @@ def most_repeated(text: str) -> tuple[int, str]:
         if count > best:
             best, what = count, sentence
     longest_period = MAX_PERIOD  # a phrase in a row repeats its first two words, and three if it has them
-    if len(set(zip(words, words[1:], strict=False))) == len(words) - 1:
+    if len(set(pairwise(words))) == len(words) - 1:
         longest_period = 1
     elif len(set(zip(words, words[1:], words[2:], strict=False))) == len(words) - 2:
         longest_period = 2
     often = list(Counter(words).values())
     for period in range(1, longest_period + 1):
-        if sum(count for count in often if count > best) < period * (best + 1):  # words enough for one more round than `best`
+        # are there words enough for one more round than `best`?
+        if longest_period > 1 and sum(count for count in often if count > best) < period * (best + 1):
             break
         if sum(map(eq, words[period:], words)) < period * best:
             continue
