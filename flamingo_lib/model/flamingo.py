@@ -226,9 +226,10 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh)
         if output_cross_attentions:
             conditioning = replace(conditioning, weights=[])
+        keep = None if labels is None else predicting(labels)
         if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
             quick = frozen_layers(self)
-            wanted = last_tokens(given, logits_to_keep) if labels is None else predicting(labels)
+            wanted = last_tokens(given, logits_to_keep) if keep is None else keep
             if quick and wanted is not None:
                 last = max(quick)
                 quick = quick | {last: partial(quick[last], only=wanted)}
@@ -253,7 +254,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             if labels is None:
                 outputs, loss = self.lang_encoder(**inputs, logits_to_keep=logits_to_keep, **kwargs), None
             else:
-                outputs, loss = self._with_loss(inputs | kwargs, labels, label_weights, num_items_in_batch, return_logits)
+                outputs, loss = self._with_loss(inputs | kwargs, labels, keep, label_weights, num_items_in_batch, return_logits)
         return FlamingoOutput(
             loss=loss,
             logits=outputs.get("logits"),
@@ -264,10 +265,15 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         )
 
     def _with_loss(
-        self, inputs: dict[str, Any], labels: Tensor, weights: Tensor | None, items: Tensor | int | None, return_logits: bool
+        self,
+        inputs: dict[str, Any],
+        labels: Tensor,
+        keep: Tensor,
+        weights: Tensor | None,
+        items: Tensor | int | None,
+        return_logits: bool,
     ) -> Any:
-        """The language model's output and the loss."""
-        keep = predicting(labels)
+        """The language model's output and the loss, which is taken on the logits of the tokens of `keep` (b, t)."""
         targets = F.pad(labels[:, 1:], (0, 1))[keep]
         scales = label_scales(targets, None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep], items)
         head = self.get_output_embeddings()
