@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .resampler import feed_forward, merge_heads, split_heads
+from .unpadded import Unpadded
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of one gated layer: (b, heads, l, e) each, l = images * latents."""
@@ -41,21 +42,43 @@ class MaskedCrossAttention(nn.Module):
         return split_heads(key, self.heads), split_heads(value, self.heads)
 
     def forward(
-        self, x: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, gate: Tensor | None = None, weights: list[Tensor] | None = None
+        self,
+        x: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        gate: Tensor | None = None,
+        weights: list[Tensor] | None = None,
+        rows: Unpadded | None = None,
     ) -> Tensor:
         """(b, t, d) to (b, t, d), times `gate` (1,) if there is one.
 
         Args:
             mask: (b, 1, t, l), True where a token may look; None if every token may look everywhere.
             weights: if given, this layer's attention weights (b, heads, t, l) are appended to it.
+            rows: if given, x and the result are (1, n, d), the tokens of the batch without its padding; not with `weights`.
         """
-        query = split_heads(self.to_q(self.norm(x)), self.heads)
+        query = self.to_q(self.norm(x))
+        if rows is not None and weights is None:
+            seen = rows.join(
+                [
+                    self._attend(
+                        part.spread(query), key[part.rows], value[part.rows], None if mask is None else mask[part.rows, :, : part.shape[1]]
+                    )
+                    for part in rows.parts
+                ]
+            )
+            return gated_linear(self.to_out, seen, gate)
         if weights is None:
-            return gated_linear(self.to_out, merge_heads(F.scaled_dot_product_attention(query, key, value, attn_mask=mask)), gate)
+            return gated_linear(self.to_out, self._attend(query, key, value, mask), gate)
+        query = split_heads(query, self.heads)
         scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
         attention = (scores if mask is None else scores.masked_fill(~mask, float("-inf"))).softmax(dim=-1)
         weights.append(attention)
         return gated_linear(self.to_out, merge_heads(attention @ value), gate)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        return merge_heads(F.scaled_dot_product_attention(split_heads(query, self.heads), key, value, attn_mask=mask))
 
 
 class GatedCrossAttention(GradientCheckpointingLayer):
@@ -79,6 +102,7 @@ class GatedCrossAttention(GradientCheckpointingLayer):
         mask: Tensor | None,
         looks: Tensor | None,
         weights: list[Tensor] | None = None,
+        rows: Unpadded | None = None,
     ) -> Tensor:
         """(b, t, d) to (b, t, d).
 
@@ -87,11 +111,12 @@ class GatedCrossAttention(GradientCheckpointingLayer):
             keys_values: this layer's keys and values if they are known already.
             mask: see `MaskedCrossAttention`.
             looks: (b, t, 1), 1 where a token looks at an image, 0 where it looks at none; None if all do.
+            rows: if given, x, looks and the result are (1, n, ...), the tokens of the batch without its padding.
         """
         if keys_values is None and latents is not None:
             keys_values = self.attn.keys_values(latents)
         if keys_values is not None:
-            seen = self.attn(x, *keys_values, mask, self.attn_gate.tanh(), weights)
+            seen = self.attn(x, *keys_values, mask, self.attn_gate.tanh(), weights, rows)
             x = x + (seen if looks is None else seen * looks)
         norm, up, activation, down = self.ff
         return x + gated_linear(down, activation(up(norm(x))), self.ff_gate.tanh())

@@ -24,6 +24,7 @@ from .layers import conditioning_context, find_layers, passes_keywords, wrap_lay
 from .lora import inject_lora
 from .loss import drop_right_padding, is_at_hand, label_scales, last_tokens, loss_of_hidden, loss_of_logits, plain_head, predicting
 from .resampler import PerceiverResampler
+from .unpadded import unpad
 from .vision import VisionEncoder
 
 
@@ -226,9 +227,31 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh)
         if output_cross_attentions:
             conditioning = replace(conditioning, weights=[])
-        keep = None if labels is None else predicting(labels)
+        keep, plain_loss = None, False
+        if labels is not None:
+            use_cache = False if use_cache is None else use_cache
+            keep = predicting(labels)
+            targets = F.pad(labels[:, 1:], (0, 1))[keep]
+            weights = None if label_weights is None else F.pad(label_weights[:, 1:], (0, 1))[keep]
+            scales = label_scales(targets, weights, num_items_in_batch)
+            plain_loss = not return_logits and self._has_plain_head()
         if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
             quick = frozen_layers(self)
+            if (
+                quick
+                and plain_loss
+                and not output_cross_attentions
+                and past_key_values is None
+                and not use_cache
+                and input_ids is not None
+                and position_ids is None
+            ):
+                rows = unpad(attention_mask, keep)
+                if rows is not None:
+                    input_ids, position_ids, keep = rows.flat(input_ids), rows.positions, rows.flat(keep)
+                    attention_mask = keep[None, None]  # of four dimensions, it goes down as it is, to layers that don't ask for it
+                    conditioning = conditioning.unpadded(rows)
+                    quick = {index: partial(layer, rows=rows) for index, layer in quick.items()}
             wanted = last_tokens(given, logits_to_keep) if keep is None else keep
             if quick and wanted is not None:
                 last = max(quick)
@@ -237,10 +260,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if labels is not None:
-            use_cache = False if use_cache is None else use_cache
             attention_mask = drop_right_padding(attention_mask)
-            if self._plain_head is None and not torch.compiler.is_compiling():
-                self._plain_head = plain_head(self.lang_encoder) is not None
         inputs = {
             "input_ids": input_ids,
             "attention_mask": attention_mask,
@@ -248,13 +268,17 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             "inputs_embeds": inputs_embeds,
             "use_cache": use_cache,
             "conditioning": conditioning,
+            **kwargs,
         }
         compiled = torch.compiler.is_compiling() and self._passes_keywords
         with nullcontext() if compiled else conditioning_context(conditioning):
-            if labels is None:
-                outputs, loss = self.lang_encoder(**inputs, logits_to_keep=logits_to_keep, **kwargs), None
+            if plain_loss:
+                outputs = self.get_decoder()(**inputs)
+                hidden = outputs.last_hidden_state.flatten(0, 1).index_select(0, keep.flatten().nonzero()[:, 0])
+                loss = loss_of_hidden(hidden, self.get_output_embeddings(), targets, scales)
             else:
-                outputs, loss = self._with_loss(inputs | kwargs, labels, keep, label_weights, num_items_in_batch, return_logits)
+                outputs = self.lang_encoder(**inputs, logits_to_keep=logits_to_keep if keep is None else keep)
+                loss = None if keep is None else loss_of_logits(outputs.logits, targets, scales)
         return FlamingoOutput(
             loss=loss,
             logits=outputs.get("logits"),
@@ -264,24 +288,13 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             cross_attentions=None if conditioning.weights is None else tuple(conditioning.weights),
         )
 
-    def _with_loss(
-        self,
-        inputs: dict[str, Any],
-        labels: Tensor,
-        keep: Tensor,
-        weights: Tensor | None,
-        items: Tensor | int | None,
-        return_logits: bool,
-    ) -> Any:
-        """The language model's output and the loss, which is taken on the logits of the tokens of `keep` (b, t)."""
-        targets = F.pad(labels[:, 1:], (0, 1))[keep]
-        scales = label_scales(targets, None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep], items)
-        head = self.get_output_embeddings()
-        if self._plain_head and not return_logits and not torch.compiler.is_compiling() and is_at_hand(head):
-            outputs = self.get_decoder()(**inputs)
-            return outputs, loss_of_hidden(outputs.last_hidden_state[keep], head, targets, scales)
-        outputs = self.lang_encoder(**inputs, logits_to_keep=keep)
-        return outputs, loss_of_logits(outputs.logits, targets, scales)
+    def _has_plain_head(self) -> bool:
+        """Whether the loss can be taken on hidden states."""
+        if torch.compiler.is_compiling():
+            return False
+        if self._plain_head is None:
+            self._plain_head = plain_head(self.lang_encoder) is not None
+        return self._plain_head and is_at_hand(self.get_output_embeddings())
 
 
 AutoModel.register(FlamingoConfig, FlamingoForConditionalGeneration)

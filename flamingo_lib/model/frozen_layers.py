@@ -17,11 +17,12 @@ from transformers import Cache
 from .fused import FrozenLinear, Normalise, Rotate, SwiGlu
 from .lean import LARGEST, TOLERANCE, built_like_llama, epsilon_of, state_of
 from .loss import is_at_hand
+from .unpadded import Unpadded
 
 ATTENTION, FEED_FORWARD = ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")
 
-_verdicts: dict[tuple, bool] = {}
-_kept: WeakKeyDictionary[nn.Module, dict[int, FrozenLayer]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[nn.Module, tuple[dict[int, FrozenLayer], dict[frozenset[type], bool]]] = WeakKeyDictionary()
+"""By language model: its layers, and by activation functions whether they give the same numbers."""
 
 
 class FrozenLayer:
@@ -57,7 +58,13 @@ class FrozenLayer:
         return state_of(self._copied()) == self.state
 
     def __call__(
-        self, x: Tensor, mask: Tensor | None, rotation: tuple[Tensor, Tensor], cache: Cache | None = None, only: Tensor | None = None
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        rotation: tuple[Tensor, Tensor],
+        cache: Cache | None = None,
+        only: Tensor | None = None,
+        rows: Unpadded | None = None,
     ) -> Tensor:
         """(b, t, d) to (b, t, d).
 
@@ -66,28 +73,35 @@ class FrozenLayer:
             rotation: cosine and sine, (b or 1, t, e) each.
             cache: the keys and values before these, to which the new ones are added.
             only: (b, t), True where the result is wanted; elsewhere it is zero. For the last layer.
+            rows: if given, all is (1, n, ...), the tokens of a batch without its padding, and `mask` isn't read.
         """
         b, t, d = x.shape
         flat = x.reshape(-1, d)
         product = self._after_norm(0, flat).view(b, t, -1)
-        query, key, value = Rotate.apply(product, *rotation, self.heads, self.kv_heads)
+        query, key, value, *more = Rotate.apply(product, *rotation, self.heads, self.kv_heads, rows)
         if cache is not None:
             key, value = cache.update(key, value, self.attention.layer_idx)
-        causal = mask is None and t > 1
-        if causal:  # nothing comes before, and a cache of fixed size is empty behind
-            key, value = key[:, :, :t], value[:, :, :t]
-        seen = F.scaled_dot_product_attention(
-            query, key, value, mask, is_causal=causal, scale=self.attention.scaling, enable_gqa=self.heads != self.kv_heads
-        )
-        seen = seen.transpose(1, 2).reshape(b * t, -1)
+        if rows is not None or (mask is None and t > 1):  # nothing comes before, and a cache of fixed size is empty behind
+            seen = self._attend(query, key[:, :, : query.shape[2]], value[:, :, : query.shape[2]], causal=True)
+        else:
+            seen = self._attend(query, key, value, mask)
+        if rows is not None:
+            seen = rows.join([seen, *(self._attend(*more[place : place + 3], causal=True) for place in range(0, len(more), 3))])
+        seen = seen.reshape(b * t, -1)
         places = None if only is None else only.flatten().nonzero()[:, 0]
         if places is not None:
-            flat, seen = flat[places], seen[places]
+            flat, seen = flat.index_select(0, places), seen.index_select(0, places)
         flat = _linear(seen, [self.attention.o_proj], base=flat)
         flat = _linear(SwiGlu.apply(self._after_norm(1, flat)), [self.mlp.down_proj], base=flat)
         if places is not None:
             flat = flat.new_zeros(b * t, d).index_copy(0, places, flat)
         return flat.view(b, t, d)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        """(b, t, heads, e)"""
+        return F.scaled_dot_product_attention(
+            query, key, value, mask, is_causal=causal, scale=self.attention.scaling, enable_gqa=self.heads != self.kv_heads
+        ).transpose(1, 2)
 
     def _after_norm(self, which: int, x: Tensor) -> Tensor:
         return _linear(Normalise.apply(x, self.eps[which]), self.linears[which], self.weights[which], self.norms[which].weight)
@@ -133,19 +147,19 @@ def frozen_layers(model: Any) -> dict[int, FrozenLayer]:
         or sum(weight.numel() for weight in weights) > LARGEST
     ):
         return {}
-    if not built_like_llama(model) or not all(_is_plain(layer.decoder_layer) for layer in model.layers):
+    wrapped = list(model.layers)
+    if not built_like_llama(model) or not all(_is_plain(layer.decoder_layer) for layer in wrapped):
         return {}
-    kept = _kept.get(language_model)
-    if kept is None or any(
-        kept[layer.index].attention is not layer.decoder_layer.self_attn or not kept[layer.index].is_current() for layer in model.layers
+    layers, verdicts = _kept.get(language_model, ({}, {}))
+    if len(layers) != len(wrapped) or any(
+        layers[layer.index].attention is not layer.decoder_layer.self_attn or not layers[layer.index].is_current() for layer in wrapped
     ):
-        kept = {layer.index: FrozenLayer(layer.decoder_layer) for layer in model.layers}
-        _kept[language_model] = kept
-    activations = frozenset(type(layer.decoder_layer.mlp.act_fn) for layer in model.layers)
-    key = (type(language_model), config.to_json_string(), activations)
-    if key not in _verdicts:
-        _verdicts[key] = _same_numbers(model, kept)
-    return kept if _verdicts[key] else {}
+        layers, verdicts = {layer.index: FrozenLayer(layer.decoder_layer) for layer in wrapped}, {}
+        _kept[language_model] = layers, verdicts
+    activations = frozenset(type(layer.decoder_layer.mlp.act_fn) for layer in wrapped)
+    if activations not in verdicts:
+        verdicts[activations] = _same_numbers(model, layers)
+    return layers if verdicts[activations] else {}
 
 
 def _base(linear: nn.Module) -> nn.Linear:
@@ -154,14 +168,16 @@ def _base(linear: nn.Module) -> nn.Linear:
 
 def _is_plain(layer: nn.Module) -> bool:
     """Nothing but LoRA is trained, nothing is watched, dropped or biased, and each input's linears have LoRA together or not at all."""
-    for name, weight in layer.named_parameters():
-        if weight.requires_grad and torch.is_grad_enabled() and ".lora_" not in name:
-            return False
-    for module in layer.modules():
+    with_gradients, left = torch.is_grad_enabled(), [(layer, False)]
+    while left:  # by hand, as this is asked in every step and modules() takes several times as long
+        module, is_lora = left.pop()
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
             return False
         if isinstance(module, nn.Dropout) and module.training and module.p:
             return False
+        if with_gradients and not is_lora and any(weight is not None and weight.requires_grad for weight in module._parameters.values()):
+            return False
+        left += [(child, is_lora or name.startswith("lora_")) for name, child in module._modules.items() if child is not None]
     groups = [[getattr(layer.self_attn, name) for name in ATTENTION], [getattr(layer.mlp, name) for name in FEED_FORWARD]]
     groups += [[layer.self_attn.o_proj], [layer.mlp.down_proj]]
     if any(len({_base(linear) is linear for linear in group}) > 1 for group in groups):

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .unpadded import Unpadded
+
 
 class Normalise(torch.autograd.Function):
     """`x / rms(x)` over the last dimension, (n, d) to (n, d), as RMSNorm does before its weight; arguments x and epsilon."""
@@ -74,12 +76,15 @@ def _places(scales: tuple, ups: Any) -> Any:
 class Rotate(torch.autograd.Function):
     """Queries, keys and values from their common product, the first two with rotary positions; the product is overwritten.
 
-    Arguments: product (b, t, (heads + 2 kv_heads) * e); cosine and sine (b or 1, t, e); heads; kv_heads.
-    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e).
+    Arguments: product (b, t, (heads + 2 kv_heads) * e); cosine and sine (b or 1, t, e); heads; kv_heads; where the tokens stand if the
+    product is (1, n, ...) of a batch without its padding, or None.
+    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e); without padding, these for each part of the batch.
     """
 
     @staticmethod
-    def forward(ctx: Any, product: Tensor, cos: Tensor, sin: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        ctx: Any, product: Tensor, cos: Tensor, sin: Tensor, heads: int, kv_heads: int, rows: Unpadded | None
+    ) -> tuple[Tensor, ...]:
         b, t, e = *product.shape[:2], cos.shape[-1]
         cos, sin = cos[:, :, None], sin[:, :, None]
         parts = product.detach().view(b, t, -1, e)
@@ -88,22 +93,26 @@ class Rotate(torch.autograd.Function):
         left.mul_(cos[..., : e // 2]).addcmul_(right, sin[..., : e // 2], value=-1)
         right.mul_(cos[..., e // 2 :]).addcmul_(was, sin[..., e // 2 :])
         ctx.save_for_backward(cos, sin)
-        return tuple(part.transpose(1, 2) for part in parts.split([heads, kv_heads, kv_heads], dim=2))
+        ctx.rows, ctx.shape, ctx.sizes = rows, parts.shape, [heads, kv_heads, kv_heads]
+        wide = [parts] if rows is None else [part.spread(parts) for part in rows.parts]
+        return tuple(piece.transpose(1, 2) for rows in wide for piece in rows.split(ctx.sizes, dim=2))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        cos, sin = ctx.saved_tensors
-        query, key, value = (slope.transpose(1, 2) for slope in slopes)
-        b, t, heads, e = query.shape
-        kv_heads = key.shape[2]
-        result = query.new_empty(b, t, heads + 2 * kv_heads, e)
-        for slope, place in ((query, result[:, :, :heads]), (key, result[:, :, heads : heads + kv_heads])):
+        (cos, sin), e = ctx.saved_tensors, ctx.shape[-1]
+        result = slopes[0].new_empty(ctx.shape)
+        pieces = result.split(ctx.sizes, dim=2)
+        if ctx.rows is None:
+            given = [slope.transpose(1, 2) for slope in slopes]
+        else:
+            given = [ctx.rows.join([slope.transpose(1, 2) for slope in slopes[which::3]]) for which in range(3)]
+        for slope, place in zip(given[:2], pieces[:2], strict=True):
             (left, right), (to_left, to_right) = slope.chunk(2, dim=-1), place.chunk(2, dim=-1)
             torch.mul(left, cos[..., : e // 2], out=to_left).addcmul_(right, sin[..., e // 2 :])
             torch.mul(right, cos[..., e // 2 :], out=to_right).addcmul_(left, sin[..., : e // 2], value=-1)
-        result[:, :, heads + kv_heads :] = value
-        return result.view(b, t, -1), None, None, None, None
+        pieces[2].copy_(given[2])
+        return result.flatten(2), None, None, None, None, None
 
 
 class SwiGlu(torch.autograd.Function):

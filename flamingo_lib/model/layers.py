@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import ConfigError
 from .cross_attention import GatedCrossAttention, KeysValues
+from .unpadded import Unpadded
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class Conditioning:
         mask, looks: see `media.look_mask`.
         weights: collects each gated layer's attention weights if it is a list.
         quick: by decoder layer, another way to compute it, see `frozen_layers`.
+        rows: where the tokens stand if the batch comes without its padding.
     """
 
     latents: Tensor | None = None
@@ -33,6 +35,11 @@ class Conditioning:
     looks: Tensor | None = None
     weights: list[Tensor] | None = None
     quick: dict[int, Callable[..., Tensor]] = field(default_factory=dict)
+    rows: Unpadded | None = None
+
+    def unpadded(self, rows: Unpadded) -> Conditioning:
+        """The same for a batch without its padding."""
+        return replace(self, looks=None if self.looks is None else rows.flat(self.looks), rows=rows)
 
 
 _context: ContextVar[Conditioning | None] = ContextVar("flamingo_conditioning", default=None)
@@ -72,6 +79,7 @@ class FlamingoLayer(nn.Module):
                 conditioning.mask,
                 conditioning.looks,
                 conditioning.weights,
+                conditioning.rows,
             )
         quick = None if conditioning is None else conditioning.quick.get(self.index)
         if quick is not None:

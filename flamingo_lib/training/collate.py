@@ -37,9 +37,11 @@ class Collator:
     def __call__(self, rows: Sequence[WindowRow]) -> dict[str, Tensor]:
         """B rows to `input_ids`, `labels`, `attention_mask`, `attended_image` (B, T) and the visual inputs (B, M, ...).
 
+        The longest row comes first: where padding is left out, attention is then done for rows of about one length together.
         With `isolate_turns` the attention mask is (B, 1, T, T), True where a token may look.
         """
-        length = max(self.pad_to or 0, max(len(row) for row in rows))
+        rows = sorted(rows, key=len, reverse=True)
+        length = max(self.pad_to or 0, len(rows[0]))
 
         def padded(name: str, fill: int) -> np.ndarray:
             out = np.full((len(rows), length), fill, np.int64)

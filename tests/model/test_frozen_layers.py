@@ -74,8 +74,8 @@ class TestPieces:
     def test_rotation(self):
         heads, kv_heads, e = 4, 2, 6
         product, cos, sin = double(2, 3, (heads + 2 * kv_heads) * e), double(1, 3, e, seed=1).detach(), double(1, 3, e, seed=2).detach()
-        assert gradcheck(lambda x: Rotate.apply(x.clone(), cos, sin, heads, kv_heads), (product,))
-        query, key, value = Rotate.apply(product.clone(), cos, sin, heads, kv_heads)
+        assert gradcheck(lambda x: Rotate.apply(x.clone(), cos, sin, heads, kv_heads, None), (product,))
+        query, key, value = Rotate.apply(product.clone(), cos, sin, heads, kv_heads, None)
         parts = product.view(2, 3, -1, e)
         half = torch.cat([-parts[..., e // 2 :], parts[..., : e // 2]], dim=-1)
         rotated = (parts * cos[:, :, None] + half * sin[:, :, None]).transpose(1, 2)
