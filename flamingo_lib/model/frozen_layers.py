@@ -15,11 +15,20 @@ from torch import Tensor, nn
 from transformers import Cache
 
 from .fused import FrozenLinear, Normalise, Rotate, SwiGlu
-from .lean import LARGEST, TOLERANCE, built_like_llama, epsilon_of, state_of
+from .lean import LARGEST, TOLERANCE, built_like_llama, effective_of, epsilon_of, state_of
 from .loss import is_at_hand
 from .unpadded import Unpadded
 
-ATTENTION, FEED_FORWARD = ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")
+GROUPS = (
+    ("self_attn", ("q_proj", "k_proj", "v_proj")),
+    ("self_attn", ("o_proj",)),
+    ("mlp", ("gate_proj", "up_proj")),
+    ("mlp", ("down_proj",)),
+)
+"""A layer's linears by what they read."""
+
+AFTER_NORM = (0, 2)
+"""Those groups that read the result of the first and the second norm."""
 
 _kept: WeakKeyDictionary[nn.Module, tuple[dict[int, FrozenLayer], dict[frozenset[type], bool]]] = WeakKeyDictionary()
 """By language model: its layers, and by activation functions whether they give the same numbers."""
@@ -30,32 +39,34 @@ class FrozenLayer:
 
     Args:
         layer: a layer built as Llama's, its linears plain or with LoRA.
+        folded: multiply LoRA in, as nothing of it is learning.
     """
 
-    def __init__(self, layer: nn.Module) -> None:
-        self.attention, self.mlp = layer.self_attn, layer.mlp
+    def __init__(self, layer: nn.Module, folded: bool) -> None:
+        self.layer, self.folded = layer, folded
         self.norms = layer.input_layernorm, layer.post_attention_layernorm
         self.eps = tuple(map(epsilon_of, self.norms))
-        e = self.attention.head_dim
-        self.heads, self.kv_heads = (linear.out_features // e for linear in self.linears[0][:2])
-        self.state = state_of(self._copied())
+        e = layer.self_attn.head_dim
+        self.heads, self.kv_heads = (linear.out_features // e for linear in _linears(layer, 0)[:2])
+        self.state = self._state()
         with torch.inference_mode(False), torch.no_grad():  # what is made in inference mode could not be trained with
-            self.weights = [
-                torch.cat([_base(linear).weight for linear in linears]) * norm.weight
-                for linears, norm in zip(self.linears, self.norms, strict=True)
-            ]
+            self.weights = []
+            for group in range(len(GROUPS)):
+                weights = [effective_of(linear)[0] if folded else _base(linear).weight for linear in _linears(layer, group)]
+                self.weights.append(torch.cat(weights) if len(weights) > 1 else weights[0])
+            for group, norm in zip(AFTER_NORM, self.norms, strict=True):
+                self.weights[group] = self.weights[group] * norm.weight
 
-    @property
-    def linears(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """Those that read the first norm's result, and those that read the second's; LoRA may come and go."""
-        return [getattr(self.attention, name) for name in ATTENTION], [getattr(self.mlp, name) for name in FEED_FORWARD]
-
-    def _copied(self) -> list[Tensor]:
-        return [_base(linear).weight for linears in self.linears for linear in linears] + [norm.weight for norm in self.norms]
+    def _state(self) -> tuple:
+        linears = [linear for group in range(len(GROUPS)) for linear in _linears(self.layer, group)]
+        copied = [norm.weight for norm in self.norms] + [_base(linear).weight for linear in linears]
+        adapters = [linear for linear in linears if self.folded and _base(linear) is not linear]
+        copied += [part.weight for linear in adapters for pair in (linear.lora_A, linear.lora_B) for part in pair.values()]
+        return state_of(copied), [dict(linear.scaling) for linear in adapters]
 
     def is_current(self) -> bool:
         """Whether the weights are those that were copied."""
-        return state_of(self._copied()) == self.state
+        return self._state() == self.state
 
     def __call__(
         self,
@@ -77,10 +88,10 @@ class FrozenLayer:
         """
         b, t, d = x.shape
         flat = x.reshape(-1, d)
-        product = self._after_norm(0, flat).view(b, t, -1)
+        product = self._linear(0, Normalise.apply(flat, self.eps[0])).view(b, t, -1)
         query, key, value, *more = Rotate.apply(product, *rotation, self.heads, self.kv_heads, rows)
         if cache is not None:
-            key, value = cache.update(key, value, self.attention.layer_idx)
+            key, value = cache.update(key, value, self.layer.self_attn.layer_idx)
         if rows is not None or (mask is None and t > 1):  # nothing comes before, and a cache of fixed size is empty behind
             seen = self._attend(query, key[:, :, : query.shape[2]], value[:, :, : query.shape[2]], causal=True)
         else:
@@ -91,8 +102,8 @@ class FrozenLayer:
         places = None if only is None else only.flatten().nonzero()[:, 0]
         if places is not None:
             flat, seen = flat.index_select(0, places), seen.index_select(0, places)
-        flat = _linear(seen, [self.attention.o_proj], base=flat)
-        flat = _linear(SwiGlu.apply(self._after_norm(1, flat)), [self.mlp.down_proj], base=flat)
+        flat = self._linear(1, seen, base=flat)
+        flat = self._linear(3, SwiGlu.apply(self._linear(2, Normalise.apply(flat, self.eps[1]))), base=flat)
         if places is not None:
             flat = flat.new_zeros(b * t, d).index_copy(0, places, flat)
         return flat.view(b, t, d)
@@ -100,33 +111,21 @@ class FrozenLayer:
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """(b, t, heads, e)"""
         return F.scaled_dot_product_attention(
-            query, key, value, mask, is_causal=causal, scale=self.attention.scaling, enable_gqa=self.heads != self.kv_heads
+            query, key, value, mask, is_causal=causal, scale=self.layer.self_attn.scaling, enable_gqa=self.heads != self.kv_heads
         ).transpose(1, 2)
 
-    def _after_norm(self, which: int, x: Tensor) -> Tensor:
-        return _linear(Normalise.apply(x, self.eps[which]), self.linears[which], self.weights[which], self.norms[which].weight)
-
-
-def _linear(
-    x: Tensor, linears: list[nn.Module], weight: Tensor | None = None, inputs: Tensor | None = None, base: Tensor | None = None
-) -> Tensor:
-    """The results of `linears` side by side.
-
-    Args:
-        weight: their common weight, where it isn't the only one's own.
-        inputs: (i,) what `weight` holds beyond their own weights, and LoRA does not.
-        base: what is added to the result.
-    """
-    weight = _base(linears[0]).weight if weight is None else weight
-    adapters = [linear for linear in linears if _base(linear) is not linear]
-    if not adapters:
-        return FrozenLinear.apply(x, weight, base, None, ())
-    name = next(iter(adapters[0].lora_A))
-    down = torch.cat([linear.lora_A[name].weight for linear in adapters])
-    scales = tuple(float(linear.scaling[name]) for linear in adapters)
-    return FrozenLinear.apply(
-        x, weight, base, down if inputs is None else down * inputs, scales, *(linear.lora_B[name].weight for linear in adapters)
-    )
+    def _linear(self, group: int, x: Tensor, base: Tensor | None = None) -> Tensor:
+        """(n, i) to (n, o): the results of a group of linears side by side, added to `base`."""
+        weight = self.weights[group]
+        adapters = [] if self.folded else [linear for linear in _linears(self.layer, group) if _base(linear) is not linear]
+        if not adapters:
+            return FrozenLinear.apply(x, weight, base, None, ())
+        name = next(iter(adapters[0].lora_A))
+        down = torch.cat([linear.lora_A[name].weight for linear in adapters])
+        if group in AFTER_NORM:  # `weight` holds the norm's, too
+            down = down * self.norms[AFTER_NORM.index(group)].weight
+        scales = tuple(float(linear.scaling[name]) for linear in adapters)
+        return FrozenLinear.apply(x, weight, base, down, scales, *(linear.lora_B[name].weight for linear in adapters))
 
 
 def frozen_layers(model: Any) -> dict[int, FrozenLayer]:
@@ -150,11 +149,13 @@ def frozen_layers(model: Any) -> dict[int, FrozenLayer]:
     wrapped = list(model.layers)
     if not built_like_llama(model) or not all(_is_plain(layer.decoder_layer) for layer in wrapped):
         return {}
+    folded = not (torch.is_grad_enabled() and any(weight.requires_grad for layer in wrapped for weight in layer.decoder_layer.parameters()))
     layers, verdicts = _kept.get(language_model, ({}, {}))
     if len(layers) != len(wrapped) or any(
-        layers[layer.index].attention is not layer.decoder_layer.self_attn or not layers[layer.index].is_current() for layer in wrapped
+        layers[layer.index].layer is not layer.decoder_layer or layers[layer.index].folded != folded or not layers[layer.index].is_current()
+        for layer in wrapped
     ):
-        layers, verdicts = {layer.index: FrozenLayer(layer.decoder_layer) for layer in wrapped}, {}
+        layers, verdicts = {layer.index: FrozenLayer(layer.decoder_layer, folded) for layer in wrapped}, {}
         _kept[language_model] = layers, verdicts
     activations = frozenset(type(layer.decoder_layer.mlp.act_fn) for layer in wrapped)
     if activations not in verdicts:
@@ -164,6 +165,11 @@ def frozen_layers(model: Any) -> dict[int, FrozenLayer]:
 
 def _base(linear: nn.Module) -> nn.Linear:
     return getattr(linear, "base_layer", linear)
+
+
+def _linears(layer: nn.Module, group: int) -> list[nn.Module]:
+    part, names = GROUPS[group]
+    return [getattr(getattr(layer, part), name) for name in names]
 
 
 def _is_plain(layer: nn.Module) -> bool:
@@ -178,8 +184,7 @@ def _is_plain(layer: nn.Module) -> bool:
         if with_gradients and not is_lora and any(weight is not None and weight.requires_grad for weight in module._parameters.values()):
             return False
         left += [(child, is_lora or name.startswith("lora_")) for name, child in module._modules.items() if child is not None]
-    groups = [[getattr(layer.self_attn, name) for name in ATTENTION], [getattr(layer.mlp, name) for name in FEED_FORWARD]]
-    groups += [[layer.self_attn.o_proj], [layer.mlp.down_proj]]
+    groups = [_linears(layer, group) for group in range(len(GROUPS))]
     if any(len({_base(linear) is linear for linear in group}) > 1 for group in groups):
         return False
     linears = [linear for group in groups for linear in group]

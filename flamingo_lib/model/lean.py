@@ -215,8 +215,8 @@ def _same_numbers(model: FlamingoForConditionalGeneration, step: LeanStep) -> bo
 def _collect(layer: Any, copy: bool) -> _Layer:
     inner, cross = layer.decoder_layer, layer.gated_cross_attn_layer
     attention, mlp = inner.self_attn, inner.mlp
-    out, out_bias = _flipped(_effective(attention.o_proj), copy)
-    down, down_bias = _flipped(_effective(mlp.down_proj), copy)
+    out, out_bias = _flipped(effective_of(attention.o_proj), copy)
+    down, down_bias = _flipped(effective_of(mlp.down_proj), copy)
     gated = None
     if cross is not None:
         gated = _Gated(
@@ -250,7 +250,7 @@ def _is_known(module: nn.Module) -> bool:
     )
 
 
-def _effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
+def effective_of(module: nn.Module) -> tuple[Tensor, Tensor | None]:
     """Weight and bias of a linear that `_is_known`, with LoRA multiplied in."""
     if type(module) is nn.Linear:
         return module.weight, module.bias
@@ -258,7 +258,7 @@ def _effective(module: nn.Module) -> tuple[Tensor, Tensor | None]:
 
 
 def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
-    weights, biases = zip(*(_effective(module) for module in modules), strict=True)
+    weights, biases = zip(*(effective_of(module) for module in modules), strict=True)
     if all(bias is None for bias in biases):
         return torch.cat(weights), None
     filled = [

@@ -161,6 +161,55 @@ def set_up(model):
     return model
 
 
+class TestLoraThatDoesNotLearn:
+    """It is multiplied in; as soon as it learns, it stands beside the weights again."""
+
+    def test_loss_and_gradients_of_the_rest(self, build, batch, monkeypatch):
+        model = set_up(with_lora(build()))
+
+        def work():
+            model.zero_grad()
+            loss = model(**batch, labels=batch["input_ids"]).loss
+            loss.backward()
+            return loss.detach(), [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+        loss, slopes = work()
+        assert all(layer.folded for layer in frozen_layers(model).values())
+        expected_loss, expected = plainly(monkeypatch, work)
+        torch.testing.assert_close(loss, expected_loss)
+        assert len(slopes) == len(expected) > 10
+        for slope, wanted in zip(slopes, expected, strict=True):
+            torch.testing.assert_close(slope, wanted, rtol=1e-4, atol=1e-5 * float(wanted.abs().max()))
+
+    def test_follows_what_learns(self, build):
+        model = with_lora(build())
+        set_trainable(model, ["lora"])
+        assert not any(layer.folded for layer in frozen_layers(model).values())
+        with torch.no_grad():
+            assert all(layer.folded for layer in frozen_layers(model).values())
+        assert not any(layer.folded for layer in frozen_layers(model).values())
+
+    @pytest.mark.parametrize("place", ["lora_A", "lora_B", "scaling", "o_proj"])
+    def test_changes_are_noticed(self, build, batch, monkeypatch, place):
+        model = set_up(with_lora(build()))
+
+        def work():
+            return model(**batch, labels=batch["input_ids"]).loss.detach()
+
+        before = work()
+        with torch.no_grad():
+            linear = model.layers[1].decoder_layer.self_attn.o_proj
+            if place == "scaling":
+                linear.scaling["default"] *= 3
+            elif place == "o_proj":
+                linear.base_layer.weight += 0.1
+            else:
+                getattr(linear, place)["default"].weight.data.add_(0.1)
+        after = work()
+        assert not torch.equal(after, before)
+        torch.testing.assert_close(after, plainly(monkeypatch, work))
+
+
 class TestOnlyWhereItIsSo:
     @pytest.mark.parametrize(
         "change",

@@ -59,7 +59,8 @@ def test_adapter_is_read_here_and_by_peft(build, lora, batch, tmp_path):
     save_adapter(lora, tmp_path / "adapter")
     expected = lora(**batch).logits
     assert torch.equal(load_adapter(build(), tmp_path / "adapter")(**batch).logits, expected)
-    assert torch.equal(PeftModel.from_pretrained(build(), tmp_path / "adapter").eval()(**batch).logits, expected)
+    frozen = PeftModel.from_pretrained(build(), tmp_path / "adapter").eval()  # nothing of it learns, so it is multiplied in
+    torch.testing.assert_close(frozen(**batch).logits, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_peft_model_around_flamingo_trains_generates_and_saves(build, batch, tmp_path):
