@@ -37,11 +37,15 @@ class PerceiverAttention(nn.Module):
         self.to_out = nn.Linear(heads * dim_head, dim, bias=False)
 
     def forward(self, media: Tensor, latents: Tensor) -> Tensor:
-        """(b, v, d) and (b, n, d) to (b, n, d)."""
-        latents = self.norm_latents(latents)
-        answers = torch.cat([self.norm_media(media), latents], dim=1)
-        key, value = self.to_kv(answers).chunk(2, dim=-1)
-        query, key, value = (split_heads(x, self.heads) for x in (self.to_q(latents), key, value))
+        """(b, v, d) and (b, n, d) to (b, n, d); latents (1, n, d) are the same for all images and gone through once."""
+        latents, media = self.norm_latents(latents), self.norm_media(media)
+        query = self.to_q(latents)
+        if len(latents) == len(media):
+            answers = self.to_kv(torch.cat([media, latents], dim=1))
+        else:
+            query = query.expand(len(media), -1, -1)
+            answers = torch.cat([self.to_kv(media), self.to_kv(latents).expand(len(media), -1, -1)], dim=1)
+        query, key, value = (split_heads(x, self.heads) for x in (query, *answers.chunk(2, dim=-1)))
         return self.to_out(merge_heads(F.scaled_dot_product_attention(query, key, value)))
 
 
@@ -67,7 +71,7 @@ class PerceiverResampler(nn.Module):
         """(b, v, d) patch tokens to (b, n, d) visual latents."""
         if self.positions is not None:
             vision_tokens = vision_tokens + self.positions
-        latents = self.latents.expand(len(vision_tokens), -1, -1)
+        latents = self.latents[None]  # the images tell them apart from the first round on
         for attention, ff in self.layers:
             latents = latents + attention(vision_tokens, latents)
             latents = latents + ff(latents)

@@ -102,11 +102,12 @@ class Shape:
         tokens_seen = self.patches + self.latents
         resampler = 2 * self.latents * self.width * 2 * self.r_inner + 4 * tokens_seen * self.width * self.r_inner
         resampler += 4 * self.latents * tokens_seen * self.r_inner + 4 * self.r_mult * self.latents * self.width**2
+        alike = 6 * self.latents * self.width * self.r_inner  # in the first round every image's latents are the same
         patches = self.patches + 1
         block = 2 * patches * (4 + 2 * self.v_mult) * self.width**2 + 4 * patches**2 * self.width
         return {
             "vision": images * (2 * self.patches * 3 * self.patch**2 * self.width + self.v_layers * block) if "vision" in tunes else 0,
-            "resampler": images * self.depth * resampler if tunes & {"vision", "resampler"} else 0,
+            "resampler": images * self.depth * resampler - (images - 1) * alike if tunes & {"vision", "resampler"} else 0,
             "cross_attention": self.gated
             * (n * (4 * d * self.inner + 4 * keys * self.inner) + images * self.latents * 4 * self.width * self.inner),
             "cross_attention_ffn": self.gated * n * 4 * self.x_mult * d * d,
@@ -163,7 +164,7 @@ class Shape:
         if tunes & {"resampler", "vision"}:
             one = ((5 + 2 * self.r_mult) * self.latents + self.patches) * self.width
             one += (2 * self.latents + 2 * (self.patches + self.latents)) * self.r_inner
-            images_kept += images * self.depth * one
+            images_kept += images * self.depth * one - (images - 1) * self.latents * (2 * self.width + self.r_inner)
         if "vision" in tunes:
             images_kept += images * self.v_layers * (self.patches + 1) * (8 + 2 * self.v_mult) * self.width
         reached = self._reached(tunes)
