@@ -48,8 +48,12 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
     Args:
         config: see `FlamingoConfig`.
         language_model: a causal language model to wrap instead of a new one from `config.text_config`.
+
+    Attributes:
+        leave_out_padding: compute a training step's tokens without the padding on their right where that is possible (`unpadded`).
     """
 
+    leave_out_padding = True
     config_class = FlamingoConfig
     base_model_prefix = "flamingo"
     main_input_name = "input_ids"
@@ -237,15 +241,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             plain_loss = not return_logits and self._has_plain_head()
         if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
             quick = frozen_layers(self)
-            if (
-                quick
-                and plain_loss
-                and not output_cross_attentions
-                and past_key_values is None
-                and not use_cache
-                and input_ids is not None
-                and position_ids is None
-            ):
+            whole = use_cache or output_cross_attentions or past_key_values is not None or input_ids is None or position_ids is not None
+            if quick and plain_loss and self.leave_out_padding and not whole:
                 rows = unpad(attention_mask, keep)
                 if rows is not None:
                     input_ids, position_ids, keep = rows.flat(input_ids), rows.positions, rows.flat(keep)

@@ -194,12 +194,13 @@ def stage_speed(
 
     Args:
         cache_folder: as in `train_stage`; filling the cache isn't timed.
-        pad_to: see `Collator`.
+        pad_to: see `Collator`; shapes are fixed then, and padding is computed with.
     """
     from .speed import training_speed
 
     model, processor = base
     prepare(model, stage, config, seed=seed)
+    model.leave_out_padding = pad_to is None
     dataset = WindowDataset(table, stage, seed=seed)
     read = pixel_reader(processor, stage)
     visuals = make_visuals(model, read, dataset.image_files, tunes=stage.tunes, cache_folder=cache_folder)

@@ -135,6 +135,13 @@ class TestOnlyWhereItPays:
         model(**ragged((20, 11, 3)), **more)
         assert widths[-3:] == [60] * 3
 
+    def test_unless_fixed_shapes_are_wanted(self, build, widths):
+        model = build()
+        set_trainable(model, ["connector"])
+        model.leave_out_padding = False
+        model(**ragged((20, 11, 3)))
+        assert widths[-3:] == [60] * 3
+
 
 class TestParts:
     def test_long_and_short_rows_are_parted(self):
