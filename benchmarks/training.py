@@ -5,8 +5,8 @@ take minutes, those of the whole pipeline and of the small preset's model, are l
 measured by the clock with all cores, too, as training runs: steps take turns, so that other work on the machine meets both sides.
 
 What several turns a window gain over one depends on what one-turn windows are padded to, so both are given. Fixed shapes
-(every window as long as the context, as compiled graphs and the paper's setting have them) waste the most; batches
-that end with their longest window waste least. What the feature cache gains depends on the tower's size: the tiny one
+(every window as long as the context, as compiled graphs and the paper's setting have them) waste the most; where padding is
+left out (`model/unpadded.py`), short windows only make small batches. What the feature cache gains depends on the tower's size: the tiny one
 costs less than opening the files.
 """
 
@@ -309,7 +309,7 @@ ROWS = [
         supervised_tokens(CONTEXT),
         at_least=3,
     ),
-    Row("supervised_tokens_padded_to_longest", "the same, each batch padded only to its longest window", supervised_tokens(None)),
+    Row("supervised_tokens_padding_left_out", "the same where padding is left out", supervised_tokens(None)),
     Row("fill_best_fit", "share of window positions that hold a token", fill("best_fit"), at_least=0.98, runs=1),
     Row("fill_random_fill", "the same, the paper's way", fill("random_fill"), runs=1),
     Row("fill_none", "the same, a sample a window", fill("none"), runs=1),

@@ -89,15 +89,17 @@ class FrozenLayer:
         b, t, d = x.shape
         flat = x.reshape(-1, d)
         product = self._linear(0, Normalise.apply(flat, self.eps[0])).view(b, t, -1)
-        query, key, value, *more = Rotate.apply(product, *rotation, self.heads, self.kv_heads, rows)
-        if cache is not None:
-            key, value = cache.update(key, value, self.layer.self_attn.layer_idx)
-        if rows is not None or (mask is None and t > 1):  # nothing comes before, and a cache of fixed size is empty behind
-            seen = self._attend(query, key[:, :, : query.shape[2]], value[:, :, : query.shape[2]], causal=True)
-        else:
-            seen = self._attend(query, key, value, mask)
+        pieces = Rotate.apply(product, *rotation, self.heads, self.kv_heads, rows)
         if rows is not None:
-            seen = rows.join([seen, *(self._attend(*more[place : place + 3], causal=True) for place in range(0, len(more), 3))])
+            seen = rows.join([self._attend(*pieces[place : place + 3], causal=True) for place in range(0, len(pieces), 3)])
+        else:
+            query, key, value = pieces
+            if cache is not None:
+                key, value = cache.update(key, value, self.layer.self_attn.layer_idx)
+            if mask is None and t > 1:  # nothing comes before, and a cache of fixed size is empty behind
+                seen = self._attend(query, key[:, :, :t], value[:, :, :t], causal=True)
+            else:
+                seen = self._attend(query, key, value, mask)
         seen = seen.reshape(b * t, -1)
         places = None if only is None else only.flatten().nonzero()[:, 0]
         if places is not None:
