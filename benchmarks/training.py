@@ -6,8 +6,8 @@ measured by the clock with all cores, too, as training runs: steps take turns, s
 
 What several turns a window gain over one depends on what one-turn windows are padded to, so both are given. Fixed shapes
 (every window as long as the context, as compiled graphs and the paper's setting have them) waste the most; where padding is
-left out (`model/unpadded.py`), short windows only make small batches. What the feature cache gains depends on the tower's size: the tiny one
-costs less than opening the files.
+left out (`model/unpadded.py`), short windows only make small batches. What the feature cache gains depends on the tower's
+size: the tiny one costs less than opening the files.
 """
 
 from __future__ import annotations
