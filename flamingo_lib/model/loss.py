@@ -10,6 +10,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from .unpadded import is_padded_on_the_right
+
 IGNORED = -100
 """The label of a token that no loss is taken on."""
 
@@ -24,7 +26,7 @@ def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
     """None where all padding stands on the right: no token before it can see it, and without a mask attention is faster."""
     if attention_mask is None or attention_mask.ndim != 2 or torch.compiler.is_compiling():
         return attention_mask
-    return None if bool((attention_mask[:, 1:] <= attention_mask[:, :-1]).all()) else attention_mask
+    return None if is_padded_on_the_right(attention_mask) else attention_mask
 
 
 def predicting(labels: Tensor) -> Tensor:

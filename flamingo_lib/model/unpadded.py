@@ -73,9 +73,14 @@ class Unpadded:
         return torch.cat([part.gather(x) for part, x in zip(self.parts, parts, strict=True)])[None]
 
 
+def is_padded_on_the_right(mask: Tensor) -> bool:
+    """Whether a (b, t) mask has 0 only after a row's last token, or nowhere."""
+    return bool((mask[:, 1:] <= mask[:, :-1]).all())
+
+
 def unpad(mask: Tensor | None, keep: Tensor) -> Unpadded | None:
     """A batch's tokens, if its padding stands on the right, is worth leaving out, and nothing of it is in `keep` (b, t)."""
-    if mask is None or mask.ndim != 2 or mask.shape != keep.shape or bool((mask[:, 1:] > mask[:, :-1]).any()):
+    if mask is None or mask.shape != keep.shape or not is_padded_on_the_right(mask):
         return None
     tokens = mask != 0
     if int(tokens.sum()) > WORTH * tokens.numel() or not bool(tokens[:, 0].all()) or bool((keep & ~tokens).any()):
