@@ -105,11 +105,10 @@ def base() -> Any:
     return load_base(load_preset("tiny").model.base)
 
 
-def speed(stage: StageConfig, examples: list[Example], steps: int, *, cached: bool = True, pad_to: int | None = None) -> Any:
+def speed(stage: StageConfig, examples: list[Example], steps: int, *, pad_to: int | None = None) -> Any:
     """`stages.stage_speed` of the tiny base: per second of processor time, data loading and optimizer included.
 
     Args:
-        cached: visual features come from a cache that is full already; else images are read and encoded in every step.
         pad_to: see `Collator`.
     """
     from flamingo_lib.training.stages import example_template, stage_speed
@@ -118,7 +117,7 @@ def speed(stage: StageConfig, examples: list[Example], steps: int, *, cached: bo
     model, processor = base()
     table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
     with tempfile.TemporaryDirectory() as folder:
-        options = {"seed": 0, "steps": steps, "cache_folder": folder if cached else None, "pad_to": pad_to}
+        options = {"seed": 0, "steps": steps, "cache_folder": folder, "pad_to": pad_to}
         return stage_speed((model, processor), stage, table, load_preset("tiny").model, **options)
 
 
@@ -170,7 +169,7 @@ def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
     def measure(quick: bool) -> float:
         import torch
 
-        from flamingo_lib.training.stages import prepare, stage_dataset
+        from flamingo_lib.training.stages import prepare, stage_collator, stage_dataset
 
         preset = load_preset("tiny")
         stage = preset.stages["stage2"]
@@ -182,7 +181,7 @@ def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
         model.train()
         taken: dict[bool, list[float]] = {True: [], False: []}
         with tempfile.TemporaryDirectory() as folder:
-            collators = {cached: collator_of(model, processor, dataset, folder if cached else None) for cached in taken}
+            collators = {cached: stage_collator(model, processor, dataset, cache_folder=folder if cached else None) for cached in taken}
             for step in range(9 if quick else 41):
                 for cached in (True, False) if step % 2 else (False, True):
                     start = clock()
@@ -195,17 +194,6 @@ def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
         return median(taken[False]) / median(taken[True])
 
     return measure
-
-
-def collator_of(model: Any, processor: Any, dataset: Any, cache_folder: str | None) -> Any:
-    """As a stage has it; with a folder the cache is filled first."""
-    from flamingo_lib.training.collate import Collator
-    from flamingo_lib.training.stages import pixel_reader
-    from flamingo_lib.training.visuals import make_visuals
-
-    stage = dataset.stage
-    visuals = make_visuals(model, pixel_reader(processor, stage), dataset.image_files, tunes=stage.tunes, cache_folder=cache_folder)
-    return Collator(pad_token_id=processor.tokenizer.pad_token_id, visuals=visuals)
 
 
 def small_base() -> Any:
@@ -245,7 +233,7 @@ def trainer_vs_bare(quick: bool) -> float:
     import torch
 
     from flamingo_lib.training.run import run_stage
-    from flamingo_lib.training.stages import prepare, stage_dataset
+    from flamingo_lib.training.stages import prepare, stage_collator, stage_dataset
 
     steps, preset = 30 if quick else 100, load_preset("tiny")
     stage = StageConfig(tunes=("lora",), context_length=160, max_images=3, max_steps=steps, learning_rate=1e-3)
@@ -254,7 +242,7 @@ def trainer_vs_bare(quick: bool) -> float:
         model, processor = base()
         prepare(model, stage, preset.model, seed=0)
         dataset = stage_dataset(questions(2000), processor, stage, seed=0)
-        return model, dataset, collator_of(model, processor, dataset, folder)
+        return model, dataset, stage_collator(model, processor, dataset, cache_folder=folder)
 
     with tempfile.TemporaryDirectory() as folder:
         model, dataset, collator = made(folder)

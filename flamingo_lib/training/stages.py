@@ -107,6 +107,43 @@ def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Callable[[
     return shrunk
 
 
+def stage_collator(
+    model: FlamingoForConditionalGeneration,
+    processor: FlamingoProcessor,
+    dataset: WindowDataset,
+    *,
+    cache_folder: str | os.PathLike | None = None,
+    pad_to: int | None = None,
+    rank: int = 0,
+    processes: int = 1,
+) -> Collator:
+    """Makes the batches of a stage; where visual features are kept, those of all its images are computed first.
+
+    Args:
+        cache_folder: as in `train_stage`.
+        pad_to: see `Collator`.
+        rank, processes: this process, and of how many; each fills its share of the cache.
+    """
+    stage = dataset.stage
+    visuals = make_visuals(
+        model,
+        pixel_reader(processor, stage),
+        dataset.image_files,
+        tunes=stage.tunes,
+        cache_folder=cache_folder,
+        details={"processor": _plain(processor.image_processor.to_dict()), "image_size": stage.image_size},
+        rank=rank,
+        processes=processes,
+    )
+    return Collator(
+        pad_token_id=processor.tokenizer.pad_token_id,
+        visuals=visuals,
+        isolate_turns=stage.isolate_turns,
+        attend_within_turn=stage.attend_within_turn,
+        pad_to=pad_to,
+    )
+
+
 def train_stage(
     base: str | os.PathLike | tuple[FlamingoForConditionalGeneration, FlamingoProcessor],
     stage: StageConfig,
@@ -150,23 +187,8 @@ def train_stage(
     rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=cpu)
     model.to(state.device)
     work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
-    visuals = make_visuals(
-        model,
-        pixel_reader(processor, stage),
-        dataset.image_files,
-        tunes=stage.tunes,
-        cache_folder=cache_folder,
-        details={"processor": _plain(processor.image_processor.to_dict()), "image_size": stage.image_size},
-        rank=rank,
-        processes=world_size(),
-    )
+    collator = stage_collator(model, processor, dataset, cache_folder=cache_folder, rank=rank, processes=world_size())
     state.wait_for_everyone()
-    collator = Collator(
-        pad_token_id=processor.tokenizer.pad_token_id,
-        visuals=visuals,
-        isolate_turns=stage.isolate_turns,
-        attend_within_turn=stage.attend_within_turn,
-    )
     result = run_stage(model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, cpu=cpu, **options)
     if rank == 0:
         save_trained(
@@ -202,15 +224,7 @@ def stage_speed(
     prepare(model, stage, config, seed=seed)
     model.leave_out_padding = pad_to is None
     dataset = WindowDataset(table, stage, seed=seed)
-    read = pixel_reader(processor, stage)
-    visuals = make_visuals(model, read, dataset.image_files, tunes=stage.tunes, cache_folder=cache_folder)
-    collator = Collator(
-        pad_token_id=processor.tokenizer.pad_token_id,
-        visuals=visuals,
-        isolate_turns=stage.isolate_turns,
-        attend_within_turn=stage.attend_within_turn,
-        pad_to=pad_to,
-    )
+    collator = stage_collator(model, processor, dataset, cache_folder=cache_folder, pad_to=pad_to)
     return training_speed(model, dataset, collator, steps=steps)
 
 
