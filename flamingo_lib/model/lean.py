@@ -1,7 +1,7 @@
 """One decoding step without modules: for small language models built as Llama is, where calling modules costs more than computing.
 
-Weights that are read together lie together (queries, keys, values; gate and up), LoRA and tanh gates are multiplied in, and the cache
-is written in place. Whether a language model is built so is asked of its structure, and then of its numbers.
+Weights that are read together lie together (queries, keys, values; gate and up), LoRA, norms' weights and tanh gates are multiplied in,
+and the cache is written in place. Whether a language model is built so is asked of its structure, and then of its numbers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .cache import RoomyCache
 from .generate import VisualMemory
+from .product import Product
 
 if TYPE_CHECKING:
     from .flamingo import FlamingoForConditionalGeneration
@@ -38,29 +39,25 @@ _kept: WeakKeyDictionary[nn.Module, tuple[tuple, LeanStep]] = WeakKeyDictionary(
 
 @dataclass(frozen=True, eq=False)
 class _Gated:
-    """A gated layer's weights, transposed; the tanh gates are in `out` and `down`."""
+    """A gated layer's norms and products; the tanh gates are in `out` and `down`."""
 
     norm: nn.LayerNorm
-    query: Tensor
-    out: Tensor
+    query: Product
+    out: Product
     ff_norm: nn.LayerNorm
-    up: Tensor
-    down: Tensor
+    up: Product
+    down: Product
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """A decoder layer's weights, transposed: inputs first."""
+    """A decoder layer's products; what its norms multiply by is in `qkv` and `gate_up`."""
 
     index: int
-    norm: Tensor
-    qkv: tuple[Tensor, Tensor | None]
-    out: Tensor
-    out_bias: Tensor | None
-    ff_norm: Tensor
-    gate_up: tuple[Tensor, Tensor | None]
-    down: Tensor
-    down_bias: Tensor | None
+    qkv: Product
+    out: Product
+    gate_up: Product
+    down: Product
     gated: _Gated | None
 
 
@@ -68,7 +65,7 @@ class LeanStep:
     """The weights of a Llama-like Flamingo as one decoding step reads them.
 
     Args:
-        copy: also lay out transposed weights in memory that way, which small products are faster with.
+        copy: also lay out weights in memory as small products are fastest with them.
     """
 
     def __init__(self, model: FlamingoForConditionalGeneration, copy: bool = False) -> None:
@@ -76,23 +73,26 @@ class LeanStep:
         first = model.layers[0].decoder_layer
         attention = first.self_attn
         self.embedding = base.embed_tokens
-        self.head = _flipped((model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias), copy)
-        self.final_norm, self.eps = base.norm.weight, epsilon_of(base.norm)
+        self.eps = torch.tensor(epsilon_of(base.norm), device=base.norm.weight.device)
         self.activation = first.mlp.act_fn
         self.head_dim, self.scale = attention.head_dim, attention.scaling
         self.heads = _out_features(attention.q_proj) // self.head_dim
         self.kv_heads = _out_features(attention.k_proj) // self.head_dim
-        self.rotary = base.rotary_emb
+        self.rotary, self.one = base.rotary_emb, base.norm.weight.new_ones(1, 1)
         self.cross_heads = next(
             layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
         )
-        self.layers = [_collect(layer, copy) for layer in model.layers]
+        with torch.no_grad():
+            head = model.lang_encoder.lm_head
+            self.head = Product(head.weight * base.norm.weight, head.bias, copy)
+            self.layers = [_collect(layer, copy) for layer in model.layers]
 
     def rotations(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosine and sine of every position up to `length`, (length, e) each."""
-        positions = torch.arange(length, device=self.final_norm.device)[None]
-        cos, sin = self.rotary(self.final_norm[None, None], positions)
-        return cos[0], sin[0]
+        """Cosine and signed sine of every position up to `length`, (length, e) each: the halves of a head take turns in `__call__`."""
+        positions = torch.arange(length, device=self.one.device)[None]
+        cos, sin = self.rotary(self.one[None], positions)
+        left, right = sin[0].chunk(2, dim=-1)
+        return cos[0], torch.cat([-left, right], dim=-1)
 
     def __call__(self, tokens: Tensor, rotation: tuple[Tensor, Tensor], cache: RoomyCache, mask: Tensor | None, memory: VisualMemory | None,
                  looks: Tensor | None) -> Tensor:  # fmt: skip
@@ -100,7 +100,7 @@ class LeanStep:
 
         Args:
             tokens: (b,).
-            rotation: cosine and sine of each row's position, (b, e) each.
+            rotation: cosine and signed sine of each row's position, (b, e) each.
             cache: holds everything before; the new keys and values are added.
             mask: (b, 1, 1, earlier tokens + 1), added to the scores; None where no row is padded.
             memory: the images that new tokens look at; None where none does.
@@ -109,32 +109,36 @@ class LeanStep:
         rows, e = len(tokens), self.head_dim
         cos, sin = (x[:, None] for x in rotation)
         rotated, groups = self.heads + self.kv_heads, self.heads // self.kv_heads
-        x = self.embedding(tokens)
+        x = self.embedding(tokens).clone()
         for layer in self.layers:
             if layer.gated is not None:
-                x = self._cross(layer, x, memory, looks)
-            h = F.rms_norm(x, x.shape[-1:], layer.norm, self.eps)
-            qkv = _times(h, layer.qkv).view(rows, -1, e)
+                self._cross(layer, x, memory, looks)
+            qkv = layer.qkv(self._normalised(x)).reshape(rows, -1, e)
             qk = qkv[:, :rotated]
             left, right = qk.chunk(2, dim=-1)
-            qk = qk * cos + torch.cat((-right, left), dim=-1) * sin
+            qk = torch.addcmul(qk * cos, torch.cat((right, left), dim=-1), sin)
             keys, values = cache.layers[layer.index].update(qk[:, self.heads :, None], qkv[:, rotated:, None])
             query = qk[:, : self.heads].view(rows, self.kv_heads, groups, e)  # heads that share keys stand in a row
             seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.scale)
-            x = _add(x, seen.reshape(rows, -1), layer.out, layer.out_bias)
-            h = F.rms_norm(x, x.shape[-1:], layer.ff_norm, self.eps)
-            gate, up = _times(h, layer.gate_up).chunk(2, dim=-1)
-            x = _add(x, self.activation(gate) * up, layer.down, layer.down_bias)
-        return _times(F.rms_norm(x, x.shape[-1:], self.final_norm, self.eps), self.head)
+            layer.out.add_to(x, seen.reshape(rows, -1))
+            gate, up = layer.gate_up(self._normalised(x)).chunk(2, dim=1)
+            layer.down.add_to(x, torch.mul(self.activation(gate), up, out=x.new_empty(up.shape)).view(rows, -1))
+        return self.head(self._normalised(x)).reshape(rows, -1)
 
-    def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> Tensor:
-        gated = layer.gated
+    def _normalised(self, x: Tensor) -> Tensor:
+        """`x / rms(x)`, (b, d)."""
+        squares = torch.linalg.vecdot(x, x)[:, None]
+        return x * torch.add(self.eps, squares, alpha=1 / x.shape[-1]).rsqrt_()
+
+    def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> None:
+        """Add to x (b, d) what a gated layer adds."""
+        gated, rows = layer.gated, len(x)
         if memory is not None and memory.images:
             keys, values = memory.keys_values[layer.index]
-            query = (gated.norm(x) @ gated.query).view(len(x), self.cross_heads, 1, -1)
-            seen = F.scaled_dot_product_attention(query, keys, values).reshape(len(x), -1)
-            x = torch.addmm(x, seen if looks is None else seen * looks, gated.out)
-        return torch.addmm(x, F.gelu(gated.ff_norm(x) @ gated.up), gated.down)
+            query = gated.query(gated.norm(x)).reshape(rows, self.cross_heads, 1, -1)
+            seen = F.scaled_dot_product_attention(query, keys, values).view(rows, -1)
+            gated.out.add_to(x, seen if looks is None else seen * looks)
+        gated.down.add_to(x, F.gelu(gated.up(gated.ff_norm(x))).reshape(rows, -1))
 
 
 def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
@@ -215,28 +219,24 @@ def _same_numbers(model: FlamingoForConditionalGeneration, step: LeanStep) -> bo
 def _collect(layer: Any, copy: bool) -> _Layer:
     inner, cross = layer.decoder_layer, layer.gated_cross_attn_layer
     attention, mlp = inner.self_attn, inner.mlp
-    out, out_bias = _flipped(effective_of(attention.o_proj), copy)
-    down, down_bias = _flipped(effective_of(mlp.down_proj), copy)
     gated = None
     if cross is not None:
         gated = _Gated(
             norm=cross.attn.norm,
-            query=_flipped((cross.attn.to_q.weight, None), copy)[0],
-            out=_flipped((cross.attn.to_out.weight * cross.attn_gate.tanh(), None), copy)[0],
+            query=Product(cross.attn.to_q.weight, None, copy),
+            out=Product(cross.attn.to_out.weight * cross.attn_gate.tanh()[:, None], None, copy),
             ff_norm=cross.ff[0],
-            up=_flipped((cross.ff[1].weight, None), copy)[0],
-            down=_flipped((cross.ff[3].weight * cross.ff_gate.tanh(), None), copy)[0],
+            up=Product(cross.ff[1].weight, None, copy),
+            down=Product(cross.ff[3].weight * cross.ff_gate.tanh()[:, None], None, copy),
         )
+    qkv, bias = _together(attention.q_proj, attention.k_proj, attention.v_proj)
+    gate_up, gate_up_bias = _together(mlp.gate_proj, mlp.up_proj)
     return _Layer(
         index=layer.index,
-        norm=inner.input_layernorm.weight,
-        qkv=_flipped(_together(attention.q_proj, attention.k_proj, attention.v_proj), copy),
-        out=out,
-        out_bias=out_bias,
-        ff_norm=inner.post_attention_layernorm.weight,
-        gate_up=_flipped(_together(mlp.gate_proj, mlp.up_proj), copy),
-        down=down,
-        down_bias=down_bias,
+        qkv=Product(qkv * inner.input_layernorm.weight, bias, copy),
+        out=Product(*effective_of(attention.o_proj), copy),
+        gate_up=Product(gate_up * inner.post_attention_layernorm.weight, gate_up_bias, copy),
+        down=Product(*effective_of(mlp.down_proj), copy),
         gated=gated,
     )
 
@@ -265,20 +265,6 @@ def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
         torch.zeros(len(weight), device=weight.device) if bias is None else bias for weight, bias in zip(weights, biases, strict=True)
     ]
     return torch.cat(weights), torch.cat(filled)
-
-
-def _flipped(linear: tuple[Tensor, Tensor | None], copy: bool) -> tuple[Tensor, Tensor | None]:
-    weight, bias = linear
-    return weight.t().contiguous() if copy else weight.t(), bias
-
-
-def _times(x: Tensor, linear: tuple[Tensor, Tensor | None]) -> Tensor:
-    weight, bias = linear
-    return x @ weight if bias is None else torch.addmm(bias, x, weight)
-
-
-def _add(x: Tensor, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return torch.addmm(x if bias is None else x + bias, h, weight)
 
 
 def _out_features(module: nn.Module) -> int:

@@ -1,0 +1,50 @@
+"""A frozen linear for a few rows at a time, as decoding asks for it: its weight laid out for the processor's small products."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+COLUMNS = 16
+"""Outputs in a block: as many as a processor with vectors of 256 bits keeps in registers for several rows at once."""
+
+
+class Product:
+    """`x @ weight.t() + bias`.
+
+    The result of n outputs has the shape (b, n / c, c), however it lies in memory: what reads it takes it up from there, element by
+    element, or has it laid out by `reshape`.
+
+    On processors with vectors of 256 bits a product with few rows takes longest to lay out its weight, so blocks of 16 columns are laid
+    out once and each is a product of its own. Wider vectors are fastest with the transposed weight in one piece.
+
+    Args:
+        weight: (n, i).
+        bias: (n,) or None.
+        copy: make a copy of the weight with the fastest layout, rather than read it where it is.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, copy: bool) -> None:
+        self.columns = COLUMNS if len(weight) % COLUMNS == 0 else 1
+        self.in_blocks = copy and self.columns > 1 and weight.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
+        if self.in_blocks:
+            self.weight = weight.unflatten(0, (-1, COLUMNS)).transpose(1, 2).contiguous()
+        else:
+            self.weight = weight.t().contiguous() if copy else weight.t()
+        self.bias = bias
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(b, i) to (b, n / c, c)."""
+        if self.in_blocks:
+            result = torch.bmm(x.expand(len(self.weight), -1, -1), self.weight).transpose(0, 1)
+            return result if self.bias is None else result + self.bias.view(-1, self.columns)
+        result = x @ self.weight if self.bias is None else torch.addmm(self.bias, x, self.weight)
+        return result.unflatten(1, (-1, self.columns))
+
+    def add_to(self, total: Tensor, x: Tensor) -> None:
+        """Add the result for x (b, i) to `total` (b, n), in place."""
+        if self.in_blocks or self.bias is not None:
+            result = self(x)
+            total.view(result.shape).add_(result)
+        else:
+            torch.addmm(total, x, self.weight, out=total)

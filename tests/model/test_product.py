@@ -1,0 +1,41 @@
+"""`Product`: the same numbers as a linear, whichever way its weight lies."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from flamingo_lib.model.product import Product
+
+LAYOUTS = [("AVX2", True), ("AVX512", True), ("AVX2", False)]
+
+
+@pytest.fixture(params=LAYOUTS, ids=["in blocks", "transposed", "as it is"])
+def layout(request, monkeypatch):
+    capability, copy = request.param
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    return capability == "AVX2" and copy, copy
+
+
+@pytest.mark.parametrize("rows", [1, 3, 40])
+@pytest.mark.parametrize(("inputs", "outputs"), [(24, 48), (32, 16), (7, 30)])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
+    torch.manual_seed(0)
+    weight, x = torch.randn(outputs, inputs), torch.randn(rows, inputs)
+    bias = torch.randn(outputs) if with_bias else None
+    product = Product(weight, bias, copy=layout[1])
+    assert product.in_blocks == (layout[0] and outputs % 16 == 0)
+    found = product(x)
+    assert found.shape == (rows, outputs // product.columns, product.columns)
+    torch.testing.assert_close(found.reshape(rows, -1), F.linear(x, weight, bias), rtol=1e-5, atol=1e-5)
+
+    total, before = torch.ones(rows, outputs), F.linear(x, weight, bias) + 1
+    product.add_to(total, x)
+    torch.testing.assert_close(total, before, rtol=1e-5, atol=1e-5)
+
+
+def test_only_a_copy_is_independent_of_the_weight(layout):
+    weight = torch.zeros(16, 4)
+    product = Product(weight, None, copy=layout[1])
+    weight.fill_(1)
+    assert bool(product(torch.ones(1, 4)).any()) != layout[1]
