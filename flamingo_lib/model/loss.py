@@ -16,7 +16,7 @@ IGNORED = -100
 """The label of a token that no loss is taken on."""
 
 PIECE = 8_000_000
-"""Logits computed at a time (rows x vocabulary)."""
+"""Logits computed at a time (rows x vocabulary): fewer make products that are too small for a large vocabulary."""
 
 SMALLEST = 1e-30
 """A target's probability under which its logarithm is taken another way, as it might be zero."""
@@ -78,13 +78,12 @@ class _HeadLoss(torch.autograd.Function):
         for begin in range(0, len(hidden), step):
             piece = slice(begin, begin + step)
             x, target, scale = hidden[piece], targets[piece, None], scales[piece].float()
-            logits = F.linear(x, weight, bias).float()
-            likely = logits.softmax(dim=-1)
+            likely = _softmax_in_place(F.linear(x, weight, bias).float())
             picked = likely.gather(1, target)[:, 0]
             losses = -picked.log()
             rare = picked < SMALLEST
             if bool(rare.any()):
-                losses[rare] = logits[rare].logsumexp(dim=-1) - logits[rare].gather(1, target[rare])[:, 0]
+                losses[rare] = F.cross_entropy(F.linear(x[rare], weight, bias).float(), targets[piece][rare], reduction="none")
             total = total + losses @ scale
             if need_hidden or need_weight or need_bias:
                 likely.scatter_add_(1, target, torch.full_like(target, -1.0, dtype=likely.dtype))
@@ -102,6 +101,11 @@ class _HeadLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         return *(None if saved is None else saved * slope.to(saved.dtype) for saved in ctx.saved_tensors), None, None
+
+
+def _softmax_in_place(logits: Tensor) -> Tensor:
+    """(k, vocabulary): probabilities; on a processor, where a row is read before it is written, in the memory of `logits`."""
+    return torch.softmax(logits, dim=-1, out=logits if logits.device.type == "cpu" else None)
 
 
 def is_at_hand(head: nn.Module) -> bool:
