@@ -78,19 +78,18 @@ class LeanStep:
         self.head_dim, self.scale = attention.head_dim, attention.scaling
         self.heads = _out_features(attention.q_proj) // self.head_dim
         self.kv_heads = _out_features(attention.k_proj) // self.head_dim
-        self.rotary, self.one = base.rotary_emb, base.norm.weight.new_ones(1, 1)
+        self.rotary, self.final_norm = base.rotary_emb, base.norm.weight
         self.cross_heads = next(
             layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
         )
         with torch.no_grad():
-            head = model.lang_encoder.lm_head
-            self.head = Product(head.weight * base.norm.weight, head.bias, copy)
+            self.head = Product(model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias, copy)
             self.layers = [_collect(layer, copy) for layer in model.layers]
 
     def rotations(self, length: int) -> tuple[Tensor, Tensor]:
         """Cosine and signed sine of every position up to `length`, (length, e) each: the halves of a head take turns in `__call__`."""
-        positions = torch.arange(length, device=self.one.device)[None]
-        cos, sin = self.rotary(self.one[None], positions)
+        positions = torch.arange(length, device=self.final_norm.device)[None]
+        cos, sin = self.rotary(self.final_norm[None, None], positions)
         left, right = sin[0].chunk(2, dim=-1)
         return cos[0], torch.cat([-left, right], dim=-1)
 
@@ -109,7 +108,7 @@ class LeanStep:
         rows, e = len(tokens), self.head_dim
         cos, sin = (x[:, None] for x in rotation)
         rotated, groups = self.heads + self.kv_heads, self.heads // self.kv_heads
-        x = self.embedding(tokens).clone()
+        x = self.embedding(tokens)
         for layer in self.layers:
             if layer.gated is not None:
                 self._cross(layer, x, memory, looks)
@@ -123,7 +122,7 @@ class LeanStep:
             layer.out.add_to(x, seen.reshape(rows, -1))
             gate, up = layer.gate_up(self._normalised(x)).chunk(2, dim=1)
             layer.down.add_to(x, torch.mul(self.activation(gate), up, out=x.new_empty(up.shape)).view(rows, -1))
-        return self.head(self._normalised(x)).reshape(rows, -1)
+        return self.head(self._normalised(x).mul_(self.final_norm)).reshape(rows, -1)
 
     def _normalised(self, x: Tensor) -> Tensor:
         """`x / rms(x)`, (b, d)."""
@@ -233,9 +232,9 @@ def _collect(layer: Any, copy: bool) -> _Layer:
     gate_up, gate_up_bias = _together(mlp.gate_proj, mlp.up_proj)
     return _Layer(
         index=layer.index,
-        qkv=Product(qkv * inner.input_layernorm.weight, bias, copy),
+        qkv=Product(qkv.mul_(inner.input_layernorm.weight), bias, copy),
         out=Product(*effective_of(attention.o_proj), copy),
-        gate_up=Product(gate_up * inner.post_attention_layernorm.weight, gate_up_bias, copy),
+        gate_up=Product(gate_up.mul_(inner.post_attention_layernorm.weight), gate_up_bias, copy, parts=2),
         down=Product(*effective_of(mlp.down_proj), copy),
         gated=gated,
     )
@@ -258,6 +257,7 @@ def effective_of(module: nn.Module) -> tuple[Tensor, Tensor | None]:
 
 
 def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """A copy of the linears' weights and biases, one below the other."""
     weights, biases = zip(*(effective_of(module) for module in modules), strict=True)
     if all(bias is None for bias in biases):
         return torch.cat(weights), None

@@ -22,10 +22,11 @@ class Product:
         weight: (n, i).
         bias: (n,) or None.
         copy: make a copy of the weight with the fastest layout, rather than read it where it is.
+        parts: the result is to be cut into so many equal parts, between blocks.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, copy: bool) -> None:
-        self.columns = COLUMNS if len(weight) % COLUMNS == 0 else 1
+    def __init__(self, weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1) -> None:
+        self.columns = COLUMNS if len(weight) % (parts * COLUMNS) == 0 else 1
         self.in_blocks = copy and self.columns > 1 and weight.device.type == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX2"
         if self.in_blocks:
             self.weight = weight.unflatten(0, (-1, COLUMNS)).transpose(1, 2).contiguous()

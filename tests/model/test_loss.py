@@ -28,6 +28,23 @@ def test_value_and_gradients(monkeypatch, bias, piece):
         torch.testing.assert_close(found, expected, check_dtype=False, atol=1e-6, rtol=1e-5)
 
 
+def test_a_large_vocabulary_in_pieces(monkeypatch):
+    """Long rows, several threads: probabilities are written where the logits were."""
+    monkeypatch.setattr(module, "PIECE", 40 * 5003)
+    torch.manual_seed(0)
+    head, hidden = nn.Linear(16, 5003, bias=False), torch.randn(150, 16)
+    targets, scales = torch.randint(0, 5003, (150,)), torch.rand(150)
+    outcomes = []
+    for way in (loss_of_hidden, lambda x, head, *rest: loss_of_logits(head(x), *rest)):
+        x = hidden.clone().requires_grad_()
+        head.zero_grad()
+        loss = way(x, head, targets, scales)
+        loss.backward()
+        outcomes.append([loss.detach(), x.grad, head.weight.grad.clone()])
+    for found, expected in zip(*outcomes, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_a_hopeless_target_has_a_finite_loss():
     head = nn.Linear(1, 3, bias=False)
     head.weight.data = torch.tensor([[0.0], [500.0], [0.0]])

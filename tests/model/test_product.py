@@ -39,3 +39,11 @@ def test_only_a_copy_is_independent_of_the_weight(layout):
     product = Product(weight, None, copy=layout[1])
     weight.fill_(1)
     assert bool(product(torch.ones(1, 4)).any()) != layout[1]
+
+
+def test_blocks_do_not_straddle_parts(layout):
+    torch.manual_seed(0)
+    weight, x = torch.randn(48, 4), torch.randn(2, 4)
+    halves = Product(weight, None, copy=layout[1], parts=2)(x).chunk(2, dim=1)
+    for found, expected in zip(halves, weight.chunk(2), strict=True):
+        torch.testing.assert_close(found.reshape(2, -1), x @ expected.t(), rtol=1e-5, atol=1e-5)
