@@ -16,7 +16,7 @@ class Product:
     element, or has it laid out by `reshape`.
 
     On processors with vectors of 256 bits a product with few rows takes longest to lay out its weight, so blocks of 16 columns are laid
-    out once and each is a product of its own. Wider vectors are fastest with the transposed weight in one piece.
+    out once and each is a product of its own. On others the transposed weight stays in one piece.
 
     Args:
         weight: (n, i).
