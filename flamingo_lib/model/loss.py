@@ -16,7 +16,7 @@ IGNORED = -100
 """The label of a token that no loss is taken on."""
 
 PIECE = 8_000_000
-"""Logits computed at a time (rows x vocabulary): fewer make products that are too small for a large vocabulary."""
+"""Logits computed at a time (rows x vocabulary). With a large vocabulary, fewer would leave too few rows for a fast product."""
 
 SMALLEST = 1e-30
 """A target's probability under which its logarithm is taken another way, as it might be zero."""
