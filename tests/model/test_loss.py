@@ -10,13 +10,8 @@ from flamingo_lib.model import loss as module
 from flamingo_lib.model.loss import drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head
 
 
-@pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("piece", [1, 40, 10_000])
-def test_value_and_gradients(monkeypatch, bias, piece):
-    monkeypatch.setattr(module, "PIECE", piece)
-    torch.manual_seed(0)
-    head, hidden = nn.Linear(6, 11, bias=bias).double(), torch.randn(9, 6, dtype=torch.double)
-    targets, scales = torch.randint(0, 11, (9,)), torch.rand(9, dtype=torch.double)
+def both_ways(head, hidden, targets, scales):
+    """Loss and gradients in pieces, and of all logits at once: (found, expected) of each."""
     outcomes = []
     for way in (loss_of_hidden, lambda x, head, *rest: loss_of_logits(head(x), *rest)):
         x = hidden.clone().requires_grad_()
@@ -24,7 +19,16 @@ def test_value_and_gradients(monkeypatch, bias, piece):
         loss = way(x, head, targets, scales)
         (3 * loss).backward()
         outcomes.append([loss.detach(), x.grad, *[weight.grad.clone() for weight in head.parameters()]])
-    for found, expected in zip(*outcomes, strict=True):
+    return zip(*outcomes, strict=True)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("piece", [1, 40, 10_000])
+def test_value_and_gradients(monkeypatch, bias, piece):
+    monkeypatch.setattr(module, "PIECE", piece)
+    torch.manual_seed(0)
+    head, hidden = nn.Linear(6, 11, bias=bias).double(), torch.randn(9, 6, dtype=torch.double)
+    for found, expected in both_ways(head, hidden, torch.randint(0, 11, (9,)), torch.rand(9, dtype=torch.double)):
         torch.testing.assert_close(found, expected, check_dtype=False, atol=1e-6, rtol=1e-5)
 
 
@@ -33,15 +37,7 @@ def test_a_large_vocabulary_in_pieces(monkeypatch):
     monkeypatch.setattr(module, "PIECE", 40 * 5003)
     torch.manual_seed(0)
     head, hidden = nn.Linear(16, 5003, bias=False), torch.randn(150, 16)
-    targets, scales = torch.randint(0, 5003, (150,)), torch.rand(150)
-    outcomes = []
-    for way in (loss_of_hidden, lambda x, head, *rest: loss_of_logits(head(x), *rest)):
-        x = hidden.clone().requires_grad_()
-        head.zero_grad()
-        loss = way(x, head, targets, scales)
-        loss.backward()
-        outcomes.append([loss.detach(), x.grad, head.weight.grad.clone()])
-    for found, expected in zip(*outcomes, strict=True):
+    for found, expected in both_ways(head, hidden, torch.randint(0, 5003, (150,)), torch.rand(150)):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
