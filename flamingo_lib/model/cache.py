@@ -10,37 +10,49 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
-    """Keys and values of one layer, (b, heads, t, e) each, as views of buffers with room for `room` tokens, and more when needed."""
+    """Keys and values of one layer, (b, heads, t, e) each, as views of one buffer with room for `room` tokens, and more when needed."""
 
     def __init__(self, room: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.room = room
-        self._buffers: tuple[Tensor, Tensor] | None = None
+        self._buffer: Tensor | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        begin = self.get_seq_length()
-        end = begin + key_states.shape[-2]
-        if self._buffers is None or end > self._buffers[0].shape[-2]:
-            room = max(self.room, end if begin == 0 else 2 * end)
-            grown = tuple(new.new_empty(*new.shape[:-2], room, new.shape[-1]) for new in (key_states, value_states))
-            for buffer, old in zip(grown, (self.keys, self.values), strict=True):
-                if begin:
-                    buffer[..., :begin, :] = old
-            self._buffers = grown
-        keys, values = self._buffers
-        keys[..., begin:end, :] = key_states
-        values[..., begin:end, :] = value_states
-        self.keys, self.values = keys[..., :end, :], values[..., :end, :]
+        begin, end = self._make_room(key_states)
+        self._buffer[0, ..., begin:end, :] = key_states
+        self._buffer[1, ..., begin:end, :] = value_states
+        self._look(end)
         return self.keys, self.values
+
+    def append(self, new: Tensor) -> tuple[Tensor, Tensor]:
+        """Add one token's keys and values (2, b, heads, e), and return all, (b * heads, t, e) each."""
+        begin, end = self._make_room(new[0, :, :, None])
+        self._buffer.select(3, begin).copy_(new)
+        self._look(end)
+        return self.keys.flatten(0, 1), self.values.flatten(0, 1)
 
     def keep(self, rows: Tensor) -> None:
         """Keep these rows, in this order; a row may be named several times."""
-        if self._buffers is not None:
+        if self._buffer is not None:
             end = self.get_seq_length()
-            self._buffers = tuple(buffer.index_select(0, rows) for buffer in self._buffers)
-            self.keys, self.values = (buffer[..., :end, :] for buffer in self._buffers)
+            self._buffer = self._buffer.index_select(1, rows)
+            self._look(end)
+
+    def _make_room(self, new: Tensor) -> tuple[int, int]:
+        """Where new keys (b, heads, t, e) begin and end."""
+        if not self.is_initialized:
+            self.lazy_initialization(new, new)
+        begin = self.get_seq_length()
+        end = begin + new.shape[-2]
+        if self._buffer is None or end > self._buffer.shape[-2]:
+            room = max(self.room, end if begin == 0 else 2 * end)
+            self._buffer = new.new_empty(2, *new.shape[:-2], room, new.shape[-1])
+            if begin:
+                self._buffer[0, ..., :begin, :], self._buffer[1, ..., :begin, :] = self.keys, self.values
+        return begin, end
+
+    def _look(self, end: int) -> None:
+        self.keys, self.values = self._buffer.narrow(3, 0, end).unbind()
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
         self.keep(beam_idx.to(self.device))
@@ -53,11 +65,11 @@ class RoomyLayer(DynamicLayer):
 
     def crop(self, tokens_to_remove: int) -> None:
         super().crop(tokens_to_remove)
-        self._buffers = None
+        self._buffer = None
 
     def reset(self) -> None:
         super().reset()
-        self._buffers = None
+        self._buffer = None
 
 
 class RoomyCache(Cache):

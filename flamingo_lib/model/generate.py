@@ -47,6 +47,10 @@ class VisualMemory:
         """Only these rows."""
         return replace(self, keys_values={i: (k[rows], v[rows]) for i, (k, v) in self.keys_values.items()})
 
+    def contiguous(self) -> VisualMemory:
+        """Keys and values that lie head after head, as decoding reads them quickest."""
+        return replace(self, keys_values={i: (k.contiguous(), v.contiguous()) for i, (k, v) in self.keys_values.items()})
+
     def repeat(self, times: int) -> VisualMemory:
         """Each row `times` times in a row, as beams need it."""
         pairs = {i: (k.repeat_interleave(times, 0), v.repeat_interleave(times, 0)) for i, (k, v) in self.keys_values.items()}

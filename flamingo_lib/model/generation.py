@@ -148,12 +148,13 @@ class _Stepper:
     def __init__(self, model, cache, mask, positions, memory, attended, steps: int, lean: LeanStep | None) -> None:
         self.model, self.cache, self.positions = model, cache, positions
         rows = len(positions)
-        self.memory, self.looks = None, None
+        self.memory, self.looks, self.lean = None, None, lean or lean_step(model)
         if memory is not None:
             following = model.next_attended(attended)
             self.memory = memory.select(following[:, 0])
             self.looks = (following > 0).long()
-        self.lean = lean or lean_step(model)
+            if self.lean is not None:
+                self.memory = self.memory.contiguous()
         self.rotations = None if self.lean is None else self.lean.rotations(int(positions.max()) + steps)
         self.mask = None
         if mask is not None:

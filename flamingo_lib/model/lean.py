@@ -1,7 +1,7 @@
 """One decoding step without modules: for small language models built as Llama is, where calling modules costs more than computing.
 
-Weights that are read together lie together (queries, keys, values; gate and up), LoRA, norms' weights and tanh gates are multiplied in,
-and the cache is written in place. Whether a language model is built so is asked of its structure, and then of its numbers.
+Weights that are read together lie together (queries, keys, values; gate and up), LoRA, norms' weights, tanh gates and the scale of
+attention's scores are multiplied in, and the cache is written in place. Whether a language model is built so is asked of its structure, and then of its numbers.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class LeanStep:
         self.embedding = base.embed_tokens
         self.eps = torch.tensor(epsilon_of(base.norm), device=base.norm.weight.device)
         self.activation = first.mlp.act_fn
-        self.head_dim, self.scale = attention.head_dim, attention.scaling
+        self.head_dim = attention.head_dim
         self.heads = _out_features(attention.q_proj) // self.head_dim
         self.kv_heads = _out_features(attention.k_proj) // self.head_dim
         self.rotary, self.final_norm = base.rotary_emb, base.norm.weight
@@ -102,12 +102,14 @@ class LeanStep:
             rotation: cosine and signed sine of each row's position, (b, e) each.
             cache: holds everything before; the new keys and values are added.
             mask: (b, 1, 1, earlier tokens + 1), added to the scores; None where no row is padded.
-            memory: the images that new tokens look at; None where none does.
+            memory: the images that new tokens look at, contiguous; None where none does.
             looks: (b, 1), 1 for rows that look at their image, 0 for the others; None if all do.
         """
         rows, e = len(tokens), self.head_dim
         cos, sin = (x[:, None] for x in rotation)
-        rotated, groups = self.heads + self.kv_heads, self.heads // self.kv_heads
+        rotated, queries = self.heads + self.kv_heads, (rows * self.kv_heads, -1, e)  # heads that share keys stand in a row
+        if mask is not None:
+            mask = mask.expand(-1, self.kv_heads, self.heads // self.kv_heads, -1).flatten(0, 1)
         x = self.embedding(tokens)
         for layer in self.layers:
             if layer.gated is not None:
@@ -115,11 +117,10 @@ class LeanStep:
             qkv = layer.qkv(self._normalised(x)).reshape(rows, -1, e)
             qk = qkv[:, :rotated]
             left, right = qk.chunk(2, dim=-1)
-            qk = torch.addcmul(qk * cos, torch.cat((right, left), dim=-1), sin)
-            keys, values = cache.layers[layer.index].update(qk[:, self.heads :, None], qkv[:, rotated:, None])
-            query = qk[:, : self.heads].view(rows, self.kv_heads, groups, e)  # heads that share keys stand in a row
-            seen = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=self.scale)
-            layer.out.add_to(x, seen.reshape(rows, -1))
+            torch.addcmul(qk * cos, torch.cat((right, left), dim=-1), sin, out=qk)
+            new = qkv[:, self.heads :].unflatten(1, (2, self.kv_heads)).transpose(0, 1)
+            seen = attend(qkv[:, : self.heads].reshape(queries), *cache.layers[layer.index].append(new), mask)
+            layer.out.add_to(x, seen.view(rows, -1))
             gate, up = layer.gate_up(self._normalised(x)).chunk(2, dim=1)
             layer.down.add_to(x, torch.mul(self.activation(gate), up, out=x.new_empty(up.shape)).view(rows, -1))
         return self.head(self._normalised(x).mul_(self.final_norm)).reshape(rows, -1)
@@ -134,10 +135,20 @@ class LeanStep:
         gated, rows = layer.gated, len(x)
         if memory is not None and memory.images:
             keys, values = memory.keys_values[layer.index]
-            query = gated.query(gated.norm(x)).reshape(rows, self.cross_heads, 1, -1)
-            seen = F.scaled_dot_product_attention(query, keys, values).view(rows, -1)
+            query = gated.query(gated.norm(x)).reshape(rows * self.cross_heads, 1, -1)
+            seen = attend(query, keys.flatten(0, 1), values.flatten(0, 1)).view(rows, -1)
             gated.out.add_to(x, seen if looks is None else seen * looks)
         gated.down.add_to(x, F.gelu(gated.up(gated.ff_norm(x))).reshape(rows, -1))
+
+
+def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Attention of a few scaled queries (n, q, e) to keys and values (n, t, e), with a mask (n, q, t) added to the scores.
+
+    Two products: one query a head is too little for a fused kernel to be worth its work in blocks.
+    """
+    keys = keys.transpose(1, 2)
+    scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask, query, keys)
+    return torch.bmm(scores.softmax(dim=-1), values)
 
 
 def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
@@ -222,13 +233,17 @@ def _collect(layer: Any, copy: bool) -> _Layer:
     if cross is not None:
         gated = _Gated(
             norm=cross.attn.norm,
-            query=Product(cross.attn.to_q.weight, None, copy),
+            query=Product(cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy),
             out=Product(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy),
             ff_norm=cross.ff[0],
             up=Product(cross.ff[1].weight, None, copy),
             down=Product(cross.ff[3].weight * cross.ff_gate.tanh(), None, copy),
         )
     qkv, bias = _together(attention.q_proj, attention.k_proj, attention.v_proj)
+    queries = slice(None, _out_features(attention.q_proj))
+    qkv[queries] *= attention.scaling
+    if bias is not None:
+        bias[queries] *= attention.scaling
     gate_up, gate_up_bias = _together(mlp.gate_proj, mlp.up_proj)
     return _Layer(
         index=layer.index,

@@ -31,3 +31,16 @@ def test_rows_can_be_kept_reordered_and_repeated():
     assert cache.layers[0].keys[:, 0, 0, 0].tolist() == [2, 2, 0, 0]
     cache.reset()
     assert cache.get_seq_length() == 0
+
+
+def test_a_token_appended_is_a_token_updated():
+    torch.manual_seed(0)
+    one, other = RoomyCache(layers=1, room=4), RoomyCache(layers=1, room=4)
+    first = torch.randn(2, 2, 3, 2, 4)
+    one.update(*first, 0), other.update(*first, 0)
+    for _ in range(4):  # past the room, too
+        new = torch.randn(2, 2, 3, 4)
+        expected = one.update(*new[:, :, :, None], 0)
+        for found, pair in zip(other.layers[0].append(new), expected, strict=True):
+            assert torch.equal(found, pair.flatten(0, 1))
+    assert one.get_seq_length() == other.get_seq_length() == 6
