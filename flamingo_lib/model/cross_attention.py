@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from .attention import attend
 from .resampler import feed_forward, merge_heads, split_heads
 from .unpadded import Unpadded
 
@@ -78,7 +79,7 @@ class MaskedCrossAttention(nn.Module):
         return gated_linear(self.to_out, merge_heads(attention @ value), gate)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        return merge_heads(F.scaled_dot_product_attention(split_heads(query, self.heads), key, value, attn_mask=mask))
+        return merge_heads(attend(split_heads(query, self.heads), key, value, mask))
 
 
 class GatedCrossAttention(GradientCheckpointingLayer):

@@ -9,21 +9,32 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import AutoModel, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from ..errors import ConfigError, DataError
 from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
-from .frozen_layers import frozen_layers
+from .frozen_layers import FrozenLayer, ending_with, frozen_layers
 from .generate import FlamingoGenerationMixin, VisualMemory
 from .initialise import initialise
 from .inputs import check_pixels, conditioning_of
 from .layers import conditioning_context, find_layers, passes_keywords, wrap_layers
 from .lora import inject_lora
-from .loss import drop_right_padding, is_at_hand, label_scales, last_tokens, loss_of_hidden, loss_of_logits, plain_head, predicting
+from .loss import (
+    drop_right_padding,
+    is_at_hand,
+    label_scales,
+    label_total,
+    last_tokens,
+    loss_of_hidden,
+    loss_of_logits,
+    plain_head,
+    supervised,
+)
+from .parts import is_worth_parts, loss_in_parts
 from .resampler import PerceiverResampler
+from .unchanged import modules_of, weights_of
 from .unpadded import unpad
 from .vision import VisionEncoder
 
@@ -51,9 +62,11 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
 
     Attributes:
         leave_out_padding: compute a training step's tokens without the padding on their right where that is possible (`unpadded`).
+        in_parts: compute a training step's rows in parts, a thread each, where that is possible and worth it (`parts`).
     """
 
     leave_out_padding = True
+    in_parts = True
     config_class = FlamingoConfig
     base_model_prefix = "flamingo"
     main_input_name = "input_ids"
@@ -225,6 +238,21 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             raise DataError(
                 f"rows are {given.shape[1]} tokens long, the language model's window is {window}", remedy="Cut the text or drop turns."
             )
+        quick = frozen_layers(self) if given.shape[1] > 1 and not kwargs else {}  # for one token the asking costs more than it gains
+        others = (position_ids, past_key_values, visual_memory, use_cache or None, output_cross_attentions or None, return_logits or None)
+        if quick and labels is not None and input_ids is not None and self._has_plain_head() and all(other is None for other in others):
+            batch = {
+                "input_ids": input_ids,
+                "attention_mask": attention_mask,
+                "attended_image": attended_image,
+                "pixel_values": pixel_values,
+                "vision_tokens": vision_tokens,
+                "latents": latents,
+                "num_images": num_images,
+                "labels": labels,
+                "label_weights": label_weights,
+            }
+            return FlamingoOutput(loss=self._quick_loss(quick, batch, num_items_in_batch))
         fresh = past_key_values is None or past_key_values.get_seq_length() == 0
         if visual_memory is None:
             latents = self._latents(pixel_values, vision_tokens, latents)
@@ -234,26 +262,11 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         keep, plain_loss = None, False
         if labels is not None:
             use_cache = False if use_cache is None else use_cache
-            keep = predicting(labels)
-            targets = F.pad(labels[:, 1:], (0, 1))[keep]
-            weights = None if label_weights is None else F.pad(label_weights[:, 1:], (0, 1))[keep]
+            keep, targets, weights = supervised(labels, label_weights)
             scales = label_scales(targets, weights, num_items_in_batch)
             plain_loss = not return_logits and self._has_plain_head()
-        if given.shape[1] > 1 and not kwargs:  # for one token the asking costs more than it gains
-            quick = frozen_layers(self)
-            whole = use_cache or output_cross_attentions or past_key_values is not None or input_ids is None or position_ids is not None
-            if quick and plain_loss and self.leave_out_padding and not whole:
-                rows = unpad(attention_mask, keep)
-                if rows is not None:
-                    input_ids, position_ids, keep = rows.flat(input_ids), rows.positions, rows.flat(keep)
-                    attention_mask = keep[None, None]  # of four dimensions, it goes down as it is, to layers that don't ask for it
-                    conditioning = conditioning.unpadded(rows)
-                    quick = {index: partial(layer, rows=rows) for index, layer in quick.items()}
-            wanted = last_tokens(given, logits_to_keep) if keep is None else keep
-            if quick and wanted is not None:
-                last = max(quick)
-                quick = quick | {last: partial(quick[last], only=wanted)}
-            conditioning = replace(conditioning, quick=quick)
+        wanted = last_tokens(given, logits_to_keep) if keep is None else keep
+        conditioning = replace(conditioning, quick=ending_with(quick, wanted))
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if labels is not None:
@@ -271,8 +284,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         with nullcontext() if compiled else conditioning_context(conditioning):
             if plain_loss:
                 outputs = self.get_decoder()(**inputs)
-                hidden = outputs.last_hidden_state.flatten(0, 1).index_select(0, keep.flatten().nonzero()[:, 0])
-                loss = loss_of_hidden(hidden, self.get_output_embeddings(), targets, scales)
+                loss = self._loss_of(outputs.last_hidden_state, keep, targets, scales)
             else:
                 outputs = self.lang_encoder(**inputs, logits_to_keep=logits_to_keep if keep is None else keep)
                 loss = None if keep is None else loss_of_logits(outputs.logits, targets, scales)
@@ -284,6 +296,64 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             attentions=outputs.attentions,
             cross_attentions=None if conditioning.weights is None else tuple(conditioning.weights),
         )
+
+    def _quick_loss(self, quick: dict[int, FrozenLayer], batch: dict[str, Tensor | None], items: Tensor | int | None) -> Tensor:
+        """The loss of `forward`'s arguments by the `frozen_layers`, in parts on several threads where that is worth it."""
+        compute = partial(self._loss_of_rows, quick=quick)
+        weights = self._learning_in_parts() if self.in_parts and is_worth_parts(batch["input_ids"], batch["attention_mask"]) else []
+        if weights:
+            whole = label_total(*supervised(batch["labels"], batch["label_weights"])[1:]) if items is None else items
+            try:
+                return loss_in_parts(compute, weights, batch, items=whole)
+            except DataError:
+                pass  # said again, of the rows as they stand in the batch
+        return compute(**batch, items=items)
+
+    def _learning_in_parts(self) -> list[nn.Parameter]:
+        """All weights that learn; none where parts would not do: the tower might drop patches, a hook would see a part's gradient."""
+        weights = [weight for weight in weights_of(modules_of(self)) if weight.requires_grad]
+        tower = weights_of(modules_of(self.vision_encoder))
+        plain = not any(weight.requires_grad for weight in tower) and not any(weight._backward_hooks for weight in weights)
+        return weights if plain else []
+
+    def _loss_of_rows(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        attended_image: Tensor | None,
+        pixel_values: Tensor | None,
+        vision_tokens: Tensor | None,
+        latents: Tensor | None,
+        num_images: Tensor | None,
+        labels: Tensor,
+        label_weights: Tensor | None,
+        *,
+        items: Tensor | int | None,
+        quick: dict[int, FrozenLayer],
+    ) -> Tensor:
+        latents = self._latents(pixel_values, vision_tokens, latents)
+        conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, None, num_images, fresh=True)
+        keep, targets, weights = supervised(labels, label_weights)
+        positions, layers = None, quick
+        rows = unpad(attention_mask, keep) if self.leave_out_padding else None
+        if rows is None:
+            attention_mask = drop_right_padding(attention_mask)
+        else:
+            input_ids, positions, keep = rows.flat(input_ids), rows.positions, rows.flat(keep)
+            attention_mask = keep[None, None]  # of four dimensions, it goes down as it is, to layers that don't ask for it
+            conditioning = conditioning.unpadded(rows)
+            layers = {index: partial(layer, rows=rows) for index, layer in quick.items()}
+        conditioning = replace(conditioning, quick=ending_with(layers, keep))
+        with conditioning_context(conditioning):
+            hidden = self.get_decoder()(
+                input_ids=input_ids, attention_mask=attention_mask, position_ids=positions, use_cache=False, conditioning=conditioning
+            ).last_hidden_state
+        return self._loss_of(hidden, keep, targets, label_scales(targets, weights, items))
+
+    def _loss_of(self, hidden: Tensor, keep: Tensor, targets: Tensor, scales: Tensor) -> Tensor:
+        """The loss from all hidden states (b, t, d), of which those at `keep` (b, t) count."""
+        hidden = hidden.flatten(0, 1).index_select(0, keep.flatten().nonzero()[:, 0])
+        return loss_of_hidden(hidden, self.get_output_embeddings(), targets, scales)
 
     def _has_plain_head(self) -> bool:
         """Whether the loss can be taken on hidden states."""

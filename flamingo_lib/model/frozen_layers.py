@@ -6,6 +6,8 @@ gradients are made for activations and LoRA only. Whether a language model is bu
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import Cache
 
+from .attention import attend
 from .fused import FrozenLinear, Normalise, Rotate, SwiGlu
-from .lean import LARGEST, TOLERANCE, built_like_llama, effective_of, epsilon_of, state_of
+from .lean import LARGEST, TOLERANCE, built_like_llama, effective_of, epsilon_of, is_known_linear
 from .loss import is_at_hand
+from .unchanged import Snapshot, modules_of, weights_of
 from .unpadded import Unpadded
 
 GROUPS = (
@@ -30,8 +34,8 @@ GROUPS = (
 AFTER_NORM = (0, 2)
 """Those groups that read the result of the first and the second norm."""
 
-_kept: WeakKeyDictionary[nn.Module, tuple[dict[int, FrozenLayer], dict[frozenset[type], bool]]] = WeakKeyDictionary()
-"""By language model: its layers, and by activation functions whether they give the same numbers."""
+_kept: WeakKeyDictionary[nn.Module, _Known] = WeakKeyDictionary()
+"""By language model."""
 
 
 class FrozenLayer:
@@ -48,7 +52,6 @@ class FrozenLayer:
         self.eps = tuple(map(epsilon_of, self.norms))
         e = layer.self_attn.head_dim
         self.heads, self.kv_heads = (linear.out_features // e for linear in _linears(layer, 0)[:2])
-        self.state = self._state()
         with torch.inference_mode(False), torch.no_grad():  # what is made in inference mode could not be trained with
             self.weights = []
             for group in range(len(GROUPS)):
@@ -57,16 +60,13 @@ class FrozenLayer:
             for group, norm in zip(AFTER_NORM, self.norms, strict=True):
                 self.weights[group] = self.weights[group] * norm.weight
 
-    def _state(self) -> tuple:
+    def copied(self) -> list[Tensor]:
+        """The weights that `weights` were made from."""
         linears = [linear for group in range(len(GROUPS)) for linear in _linears(self.layer, group)]
         copied = [norm.weight for norm in self.norms] + [_base(linear).weight for linear in linears]
-        adapters = [linear for linear in linears if self.folded and _base(linear) is not linear]
-        copied += [part.weight for linear in adapters for pair in (linear.lora_A, linear.lora_B) for part in pair.values()]
-        return state_of(copied), [dict(linear.scaling) for linear in adapters]
-
-    def is_current(self) -> bool:
-        """Whether the weights are those that were copied."""
-        return self._state() == self.state
+        for linear in linears if self.folded else ():
+            copied += [part.weight for parts in (linear.lora_A, linear.lora_B) for part in parts.values()] if _has_lora(linear) else []
+        return copied
 
     def __call__(
         self,
@@ -112,14 +112,16 @@ class FrozenLayer:
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
         """(b, t, heads, e)"""
-        return F.scaled_dot_product_attention(
-            query, key, value, mask, is_causal=causal, scale=self.layer.self_attn.scaling, enable_gqa=self.heads != self.kv_heads
-        ).transpose(1, 2)
+        scale = self.layer.self_attn.scaling
+        if mask is None:
+            return attend(query, key, value, causal=causal, scale=scale).transpose(1, 2)
+        grouped = self.heads != self.kv_heads  # padding may look nowhere, which `attend` doesn't allow
+        return F.scaled_dot_product_attention(query, key, value, mask, scale=scale, enable_gqa=grouped).transpose(1, 2)
 
     def _linear(self, group: int, x: Tensor, base: Tensor | None = None) -> Tensor:
         """(n, i) to (n, o): the results of a group of linears side by side, added to `base`."""
         weight = self.weights[group]
-        adapters = [] if self.folded else [linear for linear in _linears(self.layer, group) if _base(linear) is not linear]
+        adapters = [] if self.folded else [linear for linear in _linears(self.layer, group) if _has_lora(linear)]
         if not adapters:
             return FrozenLinear.apply(x, weight, base, None, ())
         name = next(iter(adapters[0].lora_A))
@@ -130,43 +132,112 @@ class FrozenLayer:
         return FrozenLinear.apply(x, weight, base, down, scales, *(linear.lora_B[name].weight for linear in adapters))
 
 
+class _Known:
+    """What was found out of a language model made of these modules, which don't hold itself."""
+
+    def __init__(self, model: Any, modules: list[nn.Module]) -> None:
+        self.modules = modules
+        self.decoders = {layer.index: layer.decoder_layer for layer in model.layers}
+        self.parts = [part for layer in self.decoders.values() for part in _parts(layer)]
+        groups = [_linears(layer, group) for layer in self.decoders.values() for group in range(len(GROUPS))]
+        self.linears = [linear for group in groups for linear in group]
+        self.alike = all(len({_has_lora(linear) for linear in group}) == 1 for group in groups)
+        """Each input's linears have LoRA together or not at all."""
+        self.layers: dict[int, FrozenLayer] = {}
+        self.copied: Snapshot | None = None
+        self.scales: list[dict] = []
+        self.verdicts: dict[frozenset[type], bool] = {}
+        """By activation functions, whether the layers give the same numbers."""
+
+    def is_plain(self) -> bool:
+        """Nothing but LoRA is trained, and nothing is watched, dropped, merged or biased."""
+        with_gradients = torch.is_grad_enabled()
+        for module, is_lora in self.parts:
+            if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+                return False
+            if isinstance(module, nn.Dropout) and module.training and module.p:
+                return False
+            if (
+                with_gradients
+                and not is_lora
+                and any(weight is not None and weight.requires_grad for weight in module._parameters.values())
+            ):
+                return False
+        return (
+            self.alike
+            and all(is_known_linear(linear) and is_at_hand(_base(linear)) and _base(linear).bias is None for linear in self.linears)
+            and not any(layer.training and layer.self_attn.attention_dropout for layer in self.decoders.values())
+        )
+
+    def current(self) -> dict[int, FrozenLayer]:
+        """The layers with the weights as they are now."""
+        learning = (weight for layer in self.layers_with_lora() for weight in layer.parameters())
+        folded = not (torch.is_grad_enabled() and any(weight.requires_grad for weight in learning))
+        scales = [dict(linear.scaling) for linear in self.layers_with_lora()] if folded else []
+        old = next(iter(self.layers.values()), None)
+        if old is None or old.folded != folded or scales != self.scales or not self.copied.is_current(self._copied()):
+            self.layers = {index: FrozenLayer(layer, folded) for index, layer in self.decoders.items()}
+            self.copied, self.scales, self.verdicts = Snapshot(self._copied()), scales, {}
+        return self.layers
+
+    def layers_with_lora(self) -> list[nn.Module]:
+        return [linear for linear in self.linears if _has_lora(linear)]
+
+    def _copied(self) -> list[Tensor]:
+        return [weight for layer in self.layers.values() for weight in layer.copied()]
+
+
 def frozen_layers(model: Any) -> dict[int, FrozenLayer]:
     """A `FrozenLayer` for each decoder layer, by index, where that is the same computation and worth it; else none.
 
     It is for small Llama-like language models on a processor in float32, all weights but LoRA's frozen, without dropout and hooks.
     """
     language_model = model.lang_encoder
-    weights, config = list(language_model.parameters()), language_model.config
+    config = language_model.config
     if (
         torch.compiler.is_compiling()
         or torch.is_autocast_enabled("cpu")
         or config._attn_implementation != "sdpa"
         or config.output_hidden_states
         or config.output_attentions
-        or model.is_activation_checkpointing
+    ):
+        return {}
+    modules = modules_of(language_model)
+    weights = weights_of(modules)
+    if (
+        any(module.__dict__.get("gradient_checkpointing") for module in modules)
         or any(weight.device.type != "cpu" or weight.dtype != torch.float32 for weight in weights)
         or sum(weight.numel() for weight in weights) > LARGEST
     ):
         return {}
-    wrapped = list(model.layers)
-    if not built_like_llama(model) or not all(_is_plain(layer.decoder_layer) for layer in wrapped):
+    known = _kept.get(language_model)
+    if known is None or known.modules != modules[1:]:
+        if not built_like_llama(model):
+            return {}
+        known = _kept[language_model] = _Known(model, modules[1:])
+    if not known.is_plain():
         return {}
-    folded = not (torch.is_grad_enabled() and any(weight.requires_grad for layer in wrapped for weight in layer.decoder_layer.parameters()))
-    layers, verdicts = _kept.get(language_model, ({}, {}))
-    if len(layers) != len(wrapped) or any(
-        layers[layer.index].layer is not layer.decoder_layer or layers[layer.index].folded != folded or not layers[layer.index].is_current()
-        for layer in wrapped
-    ):
-        layers, verdicts = {layer.index: FrozenLayer(layer.decoder_layer, folded) for layer in wrapped}, {}
-        _kept[language_model] = layers, verdicts
-    activations = frozenset(type(layer.decoder_layer.mlp.act_fn) for layer in wrapped)
-    if activations not in verdicts:
-        verdicts[activations] = _same_numbers(model, layers)
-    return layers if verdicts[activations] else {}
+    layers = known.current()
+    activations = frozenset(type(layer.mlp.act_fn) for layer in known.decoders.values())
+    if activations not in known.verdicts:
+        known.verdicts[activations] = _same_numbers(model, layers)
+    return layers if known.verdicts[activations] else {}
+
+
+def ending_with(layers: dict[int, Callable[..., Tensor]], only: Tensor | None) -> dict[int, Callable[..., Tensor]]:
+    """The layers, the last of which computes its result where `only` (b, t) is True; None: everywhere."""
+    if not layers or only is None:
+        return layers
+    last = max(layers)
+    return layers | {last: partial(layers[last], only=only)}
 
 
 def _base(linear: nn.Module) -> nn.Linear:
-    return getattr(linear, "base_layer", linear)
+    return linear._modules.get("base_layer", linear)
+
+
+def _has_lora(linear: nn.Module) -> bool:
+    return "base_layer" in linear._modules
 
 
 def _linears(layer: nn.Module, group: int) -> list[nn.Module]:
@@ -174,25 +245,12 @@ def _linears(layer: nn.Module, group: int) -> list[nn.Module]:
     return [getattr(getattr(layer, part), name) for name in names]
 
 
-def _is_plain(layer: nn.Module) -> bool:
-    """Nothing but LoRA is trained, nothing is watched, dropped or biased, and each input's linears have LoRA together or not at all."""
-    with_gradients, left = torch.is_grad_enabled(), [(layer, False)]
-    while left:  # by hand, as this is asked in every step and modules() takes several times as long
-        module, is_lora = left.pop()
-        if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
-            return False
-        if isinstance(module, nn.Dropout) and module.training and module.p:
-            return False
-        if with_gradients and not is_lora and any(weight is not None and weight.requires_grad for weight in module._parameters.values()):
-            return False
-        left += [(child, is_lora or name.startswith("lora_")) for name, child in module._modules.items() if child is not None]
-    groups = [_linears(layer, group) for group in range(len(GROUPS))]
-    if any(len({_base(linear) is linear for linear in group}) > 1 for group in groups):
-        return False
-    linears = [linear for group in groups for linear in group]
-    return not (layer.training and layer.self_attn.attention_dropout) and all(
-        is_at_hand(_base(linear)) and _base(linear).bias is None for linear in linears
-    )
+def _parts(layer: nn.Module) -> list[tuple[nn.Module, bool]]:
+    """The layer's modules, and whether they are LoRA's."""
+    found = [(layer, False)]
+    for module, is_lora in found:  # which grows meanwhile
+        found += [(child, is_lora or name.startswith("lora_")) for name, child in module._modules.items() if child is not None]
+    return found
 
 
 @torch.no_grad()

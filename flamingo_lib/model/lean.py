@@ -1,7 +1,8 @@
 """One decoding step without modules: for small language models built as Llama is, where calling modules costs more than computing.
 
 Weights that are read together lie together (queries, keys, values; gate and up), LoRA, norms' weights, tanh gates and the scale of
-attention's scores are multiplied in, and the cache is written in place. Whether a language model is built so is asked of its structure, and then of its numbers.
+attention's scores are multiplied in, and the cache is written in place. Whether a language model is built so is asked of its structure,
+and then of its numbers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from .cache import RoomyCache
 from .generate import VisualMemory
 from .product import Product
+from .unchanged import Snapshot, modules_of, weights_of
 
 if TYPE_CHECKING:
     from .flamingo import FlamingoForConditionalGeneration
@@ -30,11 +32,9 @@ KEPT = 50_000_000
 TOLERANCE = 1e-4
 """Relative difference of logits at which the numbers count as the same, float32."""
 
-SAMPLE = 512
-"""Numbers of a weight that are looked at to see whether it has changed."""
-
 _verdicts: dict[tuple[type, str], bool] = {}
-_kept: WeakKeyDictionary[nn.Module, tuple[tuple, LeanStep]] = WeakKeyDictionary()
+_kept: WeakKeyDictionary[nn.Module, tuple[Snapshot, list[dict], LeanStep]] = WeakKeyDictionary()
+"""By model: the step, and the weights and LoRA's scales that it was made with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,37 +154,24 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = No
 def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
     """A `LeanStep` if the model is small, built as Llama is, and gives the same numbers that way; else None."""
     language_model = model.lang_encoder
-    size = sum(weight.numel() for weight in language_model.parameters())
-    if size > LARGEST or next(language_model.parameters()).dtype != torch.float32 or not built_like_llama(model):
+    modules = modules_of(language_model)
+    weights = weights_of(modules)
+    size = sum(weight.numel() for weight in weights)
+    if size > LARGEST or weights[0].dtype != torch.float32 or not built_like_llama(model):
         return None
-    state = _state(language_model) if size <= KEPT else None
-    step = None
-    if state is not None and model in _kept and _kept[model][0] == state:
-        step = _kept[model][1]
-    step = step or LeanStep(model, copy=state is not None)
-    if state is not None:
-        _kept[model] = (state, step)
+    lasting = size <= KEPT and not any(weight.is_inference() for weight in weights)
+    scales = [dict(module.scaling) for module in modules if isinstance(module.__dict__.get("scaling"), dict)]
+    known = _kept.get(model) if lasting else None
+    if known is not None and known[1] == scales and known[0].is_current(weights):
+        step = known[2]
+    else:
+        step = LeanStep(model, copy=lasting)
+        if lasting:
+            _kept[model] = Snapshot(weights), scales, step
     key = (type(language_model), language_model.config.to_json_string())
     if key not in _verdicts:
         _verdicts[key] = _same_numbers(model, step)
     return step if _verdicts[key] else None
-
-
-def _state(language_model: nn.Module) -> tuple | None:
-    """Changes whenever a weight or an adapter's scale does; None where that cannot be told."""
-    weights = list(language_model.parameters())
-    if any(weight.is_inference() for weight in weights):
-        return None
-    scales = tuple(
-        tuple(module.scaling.items()) for module in language_model.modules() if isinstance(getattr(module, "scaling", None), dict)
-    )
-    return state_of(weights), scales
-
-
-def state_of(weights: list[Tensor]) -> tuple:
-    """Where weights lie and how often they were written to; and, as what is written through `.data` isn't counted, a sample of each."""
-    samples = torch.stack([weight.detach().flatten()[:: max(1, weight.numel() // SAMPLE)].sum() for weight in weights])
-    return tuple(samples.tolist()), tuple((weight.data_ptr(), weight._version) for weight in weights)
 
 
 def built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
@@ -208,7 +195,7 @@ def built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
         for part, names in zip((inner.self_attn, inner.mlp), linears, strict=True):
             if {name for name, _ in part.named_children()} != names:
                 return False
-            if not all(_is_known(child) for name, child in part.named_children() if name != "act_fn"):
+            if not all(is_known_linear(child) for name, child in part.named_children() if name != "act_fn"):
                 return False
     return True
 
@@ -255,7 +242,7 @@ def _collect(layer: Any, copy: bool) -> _Layer:
     )
 
 
-def _is_known(module: nn.Module) -> bool:
+def is_known_linear(module: nn.Module) -> bool:
     """A linear, plain or with one plain LoRA that counts and isn't merged."""
     return type(module) is nn.Linear or (
         type(getattr(module, "base_layer", None)) is nn.Linear
@@ -265,7 +252,7 @@ def _is_known(module: nn.Module) -> bool:
 
 
 def effective_of(module: nn.Module) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a linear that `_is_known`, with LoRA multiplied in."""
+    """Weight and bias of a linear that `is_known_linear`, with LoRA multiplied in."""
     if type(module) is nn.Linear:
         return module.weight, module.bias
     return module.base_layer.weight + module.get_delta_weight(next(iter(module.lora_A))), module.base_layer.bias

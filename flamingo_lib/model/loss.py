@@ -34,6 +34,17 @@ def predicting(labels: Tensor) -> Tensor:
     return F.pad(labels[:, 1:] != IGNORED, (0, 1))
 
 
+def supervised(labels: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """What a loss is taken on: the tokens (b, t) that predict labels, and in row order those k labels and their weights, (k,) each."""
+    keep = predicting(labels)
+    return keep, F.pad(labels[:, 1:], (0, 1))[keep], None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep]
+
+
+def label_total(targets: Tensor, weights: Tensor | None) -> Tensor | int:
+    """The number of k labels, or the sum of their weights."""
+    return len(targets) if weights is None else weights.float().sum()
+
+
 def last_tokens(ids: Tensor, keep: int | Tensor) -> Tensor | None:
     """(b, t), True at the last `keep` tokens of ids (b, t) or embeddings (b, t, d); None where all, or others, are asked for."""
     if not isinstance(keep, int) or keep <= 0:
@@ -47,7 +58,7 @@ def label_scales(targets: Tensor, weights: Tensor | None, items: Tensor | int | 
     """What each of k labelled tokens' losses is multiplied by, (k,) float32: its weight (or 1) over `items`, or over their own sum."""
     scales = torch.ones(len(targets), device=targets.device) if weights is None else weights.float()
     if items is None:
-        items = len(targets) if weights is None else scales.sum()
+        items = label_total(targets, weights)
     return scales / (items.clamp(min=1e-9) if isinstance(items, Tensor) else max(items, 1))
 
 

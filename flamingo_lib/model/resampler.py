@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .attention import attend
 
 
 def feed_forward(*, dim: int, mult: int) -> nn.Sequential:
@@ -46,7 +47,7 @@ class PerceiverAttention(nn.Module):
             query = query.expand(len(media), -1, -1)
             answers = torch.cat([self.to_kv(media), self.to_kv(latents).expand(len(media), -1, -1)], dim=1)
         query, key, value = (split_heads(x, self.heads) for x in (query, *answers.chunk(2, dim=-1)))
-        return self.to_out(merge_heads(F.scaled_dot_product_attention(query, key, value)))
+        return self.to_out(merge_heads(attend(query, key, value)))
 
 
 class PerceiverResampler(nn.Module):

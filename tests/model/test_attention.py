@@ -1,7 +1,10 @@
 """Resampler and gated layers against slow formulas written from the papers."""
 
+import pytest
 import torch
+from torch.nn import functional as F
 
+from flamingo_lib.model.attention import _FewKeys, attend
 from flamingo_lib.model.cross_attention import GatedCrossAttention
 from flamingo_lib.model.resampler import PerceiverResampler
 
@@ -115,3 +118,41 @@ def test_gate_in_the_weight_or_on_the_output_is_the_same():
     many = layer(x, latents, None, None, None)
     few = torch.cat([layer(part, latents, None, None, None) for part in x.split(2, dim=1)], dim=1)
     torch.testing.assert_close(many, few, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["plain", "mask", "shared mask", "causal", "causal with fewer keys", "scale"])
+def test_few_keys_give_the_numbers_of_the_fused_kernel(kind):
+    torch.manual_seed(0)
+    b, h, t, keys, e = 3, 2, 7, {"causal": 7, "causal with fewer keys": 5}.get(kind, 9), 4
+    shaped = [torch.randn(b, n, h, e).transpose(1, 2).requires_grad_() for n in (t, keys, keys)]
+    mask = None
+    if "mask" in kind:
+        mask = torch.rand(1 if kind == "shared mask" else b, 1, t, keys) > 0.5
+        mask[..., 0] = True
+    options = {"causal": "causal" in kind, "scale": 0.3 if kind == "scale" else None}
+    slope = torch.randn(b, h, t, e)
+    found = attend(*shaped, mask, **options)
+    assert "FewKeys" in type(found.grad_fn).__name__
+    expected = F.scaled_dot_product_attention(*shaped, mask, is_causal=options["causal"], scale=options["scale"])
+    torch.testing.assert_close(found, expected)
+    for mine, theirs in zip(torch.autograd.grad(found, shaped, slope), torch.autograd.grad(expected, shaped, slope), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_few_keys_against_differences():
+    torch.manual_seed(0)
+    shaped = [torch.randn(2, 2, n, 3, dtype=torch.float64, requires_grad=True) for n in (3, 4, 4)]
+    hidden = torch.rand(2, 1, 3, 4) > 0.6
+    hidden[..., 1] = False
+    assert torch.autograd.gradcheck(lambda *given: _FewKeys.apply(*given, hidden, 0.7), shaped)
+
+
+@pytest.mark.parametrize("kind", ["half", "double", "shared keys", "many keys"])
+def test_the_fused_kernel_is_left_the_rest(kind, monkeypatch):
+    asked, real = [], F.scaled_dot_product_attention
+    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *given, **named: asked.append(given) or real(*given, **named))
+    dtype = {"half": torch.half, "double": torch.double}.get(kind, torch.float32)
+    query = torch.randn(1, 4, 3, 8, dtype=dtype)
+    keys = torch.randn(1, 2 if kind == "shared keys" else 4, 400 if kind == "many keys" else 3, 8, dtype=dtype)
+    assert attend(query, keys, keys).shape == query.shape
+    assert len(asked) == 1
