@@ -239,8 +239,9 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
                 f"rows are {given.shape[1]} tokens long, the language model's window is {window}", remedy="Cut the text or drop turns."
             )
         quick = frozen_layers(self) if given.shape[1] > 1 and not kwargs else {}  # for one token the asking costs more than it gains
-        others = (position_ids, past_key_values, visual_memory, use_cache or None, output_cross_attentions or None, return_logits or None)
-        if quick and labels is not None and input_ids is not None and self._has_plain_head() and all(other is None for other in others):
+        others = (inputs_embeds, position_ids, past_key_values, visual_memory)
+        asked = use_cache or output_cross_attentions or return_logits or any(other is not None for other in others)
+        if quick and labels is not None and not asked and self._has_plain_head():
             batch = {
                 "input_ids": input_ids,
                 "attention_mask": attention_mask,
@@ -265,8 +266,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             keep, targets, weights = supervised(labels, label_weights)
             scales = label_scales(targets, weights, num_items_in_batch)
             plain_loss = not return_logits and self._has_plain_head()
-        wanted = last_tokens(given, logits_to_keep) if keep is None else keep
-        conditioning = replace(conditioning, quick=ending_with(quick, wanted))
+        if quick:
+            conditioning = replace(conditioning, quick=ending_with(quick, last_tokens(given, logits_to_keep) if keep is None else keep))
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if labels is not None:
