@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -74,11 +75,12 @@ def _places(scales: tuple, ups: Any) -> Any:
 
 
 class Rotate(torch.autograd.Function):
-    """Queries, keys and values from their common product, the first two with rotary positions; the product is overwritten.
+    """Queries, keys and values from their common product, the first two with rotary positions.
 
     Arguments: product (b, t, (heads + 2 kv_heads) * e); cosine and sine (b or 1, t, e); heads; kv_heads; where the tokens stand if the
     product is (1, n, ...) of a batch without its padding, or None.
-    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e); without padding, these for each part of the batch.
+    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e), each head's tokens one after the other in memory; without padding,
+    these for each part of the batch.
     """
 
     @staticmethod
@@ -86,33 +88,39 @@ class Rotate(torch.autograd.Function):
         ctx: Any, product: Tensor, cos: Tensor, sin: Tensor, heads: int, kv_heads: int, rows: Unpadded | None
     ) -> tuple[Tensor, ...]:
         b, t, e = *product.shape[:2], cos.shape[-1]
-        cos, sin = cos[:, :, None], sin[:, :, None]
-        parts = product.detach().view(b, t, -1, e)
-        left, right = parts[:, :, : heads + kv_heads].chunk(2, dim=-1)
-        was = left.clone()
-        left.mul_(cos[..., : e // 2]).addcmul_(right, sin[..., : e // 2], value=-1)
-        right.mul_(cos[..., e // 2 :]).addcmul_(was, sin[..., e // 2 :])
+        cos, sin, sizes = cos[:, :, None], sin[:, :, None], [heads, kv_heads, kv_heads]
+        given = product.view(b, t, -1, e)
         ctx.save_for_backward(cos, sin)
-        ctx.rows, ctx.shape, ctx.sizes = rows, parts.shape, [heads, kv_heads, kv_heads]
-        wide = [parts] if rows is None else [part.spread(parts) for part in rows.parts]
-        return tuple(piece.transpose(1, 2) for rows in wide for piece in rows.split(ctx.sizes, dim=2))
+        ctx.rows, ctx.shape, ctx.sizes = rows, given.shape, sizes
+        if rows is None:
+            pieces = tuple(product.new_empty(b, count, t, e) for count in sizes)
+            _rotate(given.split(sizes, dim=2), [piece.transpose(1, 2) for piece in pieces], cos, sin)
+            return pieces
+        result = torch.empty_like(given)
+        _rotate(given.split(sizes, dim=2), result.split(sizes, dim=2), cos, sin)
+        return tuple(piece.transpose(1, 2) for part in rows.parts for piece in part.spread(result).split(sizes, dim=2))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        (cos, sin), e = ctx.saved_tensors, ctx.shape[-1]
-        result = slopes[0].new_empty(ctx.shape)
-        pieces = result.split(ctx.sizes, dim=2)
+        cos, sin = ctx.saved_tensors
         if ctx.rows is None:
             given = [slope.transpose(1, 2) for slope in slopes]
         else:
             given = [ctx.rows.join([slope.transpose(1, 2) for slope in slopes[which::3]]) for which in range(3)]
-        for slope, place in zip(given[:2], pieces[:2], strict=True):
-            (left, right), (to_left, to_right) = slope.chunk(2, dim=-1), place.chunk(2, dim=-1)
-            torch.mul(left, cos[..., : e // 2], out=to_left).addcmul_(right, sin[..., e // 2 :])
-            torch.mul(right, cos[..., e // 2 :], out=to_right).addcmul_(left, sin[..., : e // 2], value=-1)
-        pieces[2].copy_(given[2])
+        result = slopes[0].new_empty(ctx.shape)
+        _rotate(given, result.split(ctx.sizes, dim=2), cos, -sin.roll(sin.shape[-1] // 2, dims=-1))
         return result.flatten(2), None, None, None, None, None
+
+
+def _rotate(given: Sequence[Tensor], places: Sequence[Tensor], cos: Tensor, sin: Tensor) -> None:
+    """Write queries and keys (b, t, heads, e), their halves turned against each other, to their places, and the values as they are."""
+    (cos_left, cos_right), (sin_left, sin_right) = cos.chunk(2, dim=-1), sin.chunk(2, dim=-1)
+    for x, place in zip(given[:2], places[:2], strict=True):
+        (left, right), (to_left, to_right) = x.chunk(2, dim=-1), place.chunk(2, dim=-1)
+        torch.mul(left, cos_left, out=to_left).addcmul_(right, sin_left, value=-1)
+        torch.mul(right, cos_right, out=to_right).addcmul_(left, sin_right)
+    places[2].copy_(given[2])
 
 
 class SwiGlu(torch.autograd.Function):

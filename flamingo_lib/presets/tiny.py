@@ -29,7 +29,7 @@ PRESET = Preset(
     name="tiny",
     scenes=ScenesConfig(polite_scenes=3000),
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 3000, "packing": "none"}),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 2400, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),
