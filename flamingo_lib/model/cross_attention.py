@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .attention import attend
 from .resampler import feed_forward, merge_heads, split_heads
 from .unpadded import Unpadded
+from .wide import Linear, linear
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of one gated layer: (b, heads, l, e) each, l = images * latents."""
@@ -30,9 +30,9 @@ class MaskedCrossAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(dim)
-        self.to_q = nn.Linear(dim, heads * dim_head, bias=False)
-        self.to_kv = nn.Linear(dim_visual, 2 * heads * dim_head, bias=False)
-        self.to_out = nn.Linear(heads * dim_head, dim, bias=False)
+        self.to_q = Linear(dim, heads * dim_head, bias=False)
+        self.to_kv = Linear(dim_visual, 2 * heads * dim_head, bias=False)
+        self.to_out = Linear(heads * dim_head, dim, bias=False)
         self.slots = nn.Parameter(0.5 * torch.randn(num_slots, dim_visual)) if num_slots else None
 
     def keys_values(self, latents: Tensor) -> KeysValues:
@@ -123,10 +123,10 @@ class GatedCrossAttention(GradientCheckpointingLayer):
         return x + gated_linear(down, activation(up(norm(x))), self.ff_gate.tanh())
 
 
-def gated_linear(linear: nn.Linear, x: Tensor, gate: Tensor | None) -> Tensor:
-    """(b, t, i) to (b, t, d): `linear(x) * gate`, with the gate in the weight where there are more tokens than inputs."""
+def gated_linear(layer: nn.Linear, x: Tensor, gate: Tensor | None) -> Tensor:
+    """(b, t, i) to (b, t, d): `layer(x) * gate`, with the gate in the weight where there are more tokens than inputs."""
     if gate is None:
-        return linear(x)
-    if type(linear) is nn.Linear and linear.bias is None and x.shape[0] * x.shape[1] > linear.in_features:
-        return F.linear(x, linear.weight * gate)
-    return linear(x) * gate
+        return layer(x)
+    if type(layer) is Linear and layer.bias is None and x.shape[0] * x.shape[1] > layer.in_features:
+        return linear(x, layer.weight * gate)
+    return layer(x) * gate

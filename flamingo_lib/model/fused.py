@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .unpadded import Unpadded
+from .wide import rows_times
 
 
 class Normalise(torch.autograd.Function):
@@ -39,7 +40,7 @@ class FrozenLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, base: Tensor | None, down: Tensor | None, scales: tuple, *ups: Tensor) -> Tensor:
-        result = x @ weight.t() if base is None else torch.addmm(base, x, weight.t())
+        result = rows_times(x, weight, base)
         low = None
         if down is not None:
             low = x @ down.t()
@@ -53,7 +54,7 @@ class FrozenLinear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, down, low, *ups = ctx.saved_tensors
-        to_x = slope @ weight if ctx.needs_input_grad[0] else None
+        to_x = rows_times(slope, weight.t()) if ctx.needs_input_grad[0] else None
         to_base = slope if ctx.has_base else None
         if down is None:
             return to_x, None, to_base, None, None

@@ -113,16 +113,16 @@ class LeanStep:
         x = self.embedding(tokens)
         for layer in self.layers:
             if layer.gated is not None:
-                self._cross(layer, x, memory, looks)
+                x = self._cross(layer, x, memory, looks)
             qkv = layer.qkv(self._normalised(x)).reshape(rows, -1, e)
             qk = qkv[:, :rotated]
             left, right = qk.chunk(2, dim=-1)
             torch.addcmul(qk * cos, torch.cat((right, left), dim=-1), sin, out=qk)
             new = qkv[:, self.heads :].unflatten(1, (2, self.kv_heads)).transpose(0, 1)
             seen = attend(qkv[:, : self.heads].reshape(queries), *cache.layers[layer.index].append(new), mask)
-            layer.out.add_to(x, seen.view(rows, -1))
+            x = layer.out.added(x, seen.view(rows, -1))
             gate, up = layer.gate_up(self._normalised(x)).chunk(2, dim=1)
-            layer.down.add_to(x, torch.mul(self.activation(gate), up, out=x.new_empty(up.shape)).view(rows, -1))
+            x = layer.down.added(x, torch.mul(self.activation(gate), up, out=x.new_empty(up.shape)).view(rows, -1))
         return self.head(self._normalised(x).mul_(self.final_norm)).reshape(rows, -1)
 
     def _normalised(self, x: Tensor) -> Tensor:
@@ -130,15 +130,15 @@ class LeanStep:
         squares = torch.linalg.vecdot(x, x)[:, None]
         return x * torch.add(self.eps, squares, alpha=1 / x.shape[-1]).rsqrt_()
 
-    def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> None:
-        """Add to x (b, d) what a gated layer adds."""
+    def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> Tensor:
+        """x (b, d) with what a gated layer adds to it."""
         gated, rows = layer.gated, len(x)
         if memory is not None and memory.images:
             keys, values = memory.keys_values[layer.index]
             query = gated.query(gated.norm(x)).reshape(rows * self.cross_heads, 1, -1)
             seen = attend(query, keys.flatten(0, 1), values.flatten(0, 1)).view(rows, -1)
-            gated.out.add_to(x, seen if looks is None else seen * looks)
-        gated.down.add_to(x, F.gelu(gated.up(gated.ff_norm(x))).reshape(rows, -1))
+            x = gated.out.added(x, seen if looks is None else seen * looks)
+        return gated.down.added(x, F.gelu(gated.up(gated.ff_norm(x))).reshape(rows, -1))
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from .unpadded import is_padded_on_the_right
+from .wide import rows_times, sum_of_rows
 
 IGNORED = -100
 """The label of a token that no loss is taken on."""
@@ -89,7 +90,8 @@ class _HeadLoss(torch.autograd.Function):
         for begin in range(0, len(hidden), step):
             piece = slice(begin, begin + step)
             x, target, scale = hidden[piece], targets[piece, None], scales[piece].float()
-            likely = _softmax_in_place(F.linear(x, weight, bias).float())
+            logits = rows_times(x, weight) if bias is None else F.linear(x, weight, bias)
+            likely = _softmax_in_place(logits.float())
             picked = likely.gather(1, target)[:, 0]
             losses = -picked.log()
             rare = picked < SMALLEST
@@ -100,9 +102,9 @@ class _HeadLoss(torch.autograd.Function):
                 likely.scatter_add_(1, target, torch.full_like(target, -1.0, dtype=likely.dtype))
                 slope, scale = likely.to(weight.dtype), scale.to(weight.dtype)
                 if need_hidden:
-                    to_hidden[piece] = (slope @ weight) * scale[:, None]
+                    to_hidden[piece] = rows_times(slope, weight.t()) * scale[:, None]
                 if need_weight:
-                    to_weight += slope.t() @ (x.to(weight.dtype) * scale[:, None])
+                    to_weight += sum_of_rows(slope, x.to(weight.dtype) * scale[:, None])
                 if need_bias:
                     to_bias += scale @ slope
         ctx.save_for_backward(to_hidden, to_weight, to_bias)

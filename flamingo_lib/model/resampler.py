@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from .attention import attend
+from .wide import Linear
 
 
 def feed_forward(*, dim: int, mult: int) -> nn.Sequential:
     """LayerNorm, up, exact GELU, down; (..., dim) to (..., dim), without biases in the linears."""
-    return nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim * mult, bias=False), nn.GELU(), nn.Linear(dim * mult, dim, bias=False))
+    return nn.Sequential(nn.LayerNorm(dim), Linear(dim, dim * mult, bias=False), nn.GELU(), Linear(dim * mult, dim, bias=False))
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -33,9 +34,9 @@ class PerceiverAttention(nn.Module):
         self.heads = heads
         self.norm_media = nn.LayerNorm(dim)
         self.norm_latents = nn.LayerNorm(dim)
-        self.to_q = nn.Linear(dim, heads * dim_head, bias=False)
-        self.to_kv = nn.Linear(dim, 2 * heads * dim_head, bias=False)
-        self.to_out = nn.Linear(heads * dim_head, dim, bias=False)
+        self.to_q = Linear(dim, heads * dim_head, bias=False)
+        self.to_kv = Linear(dim, 2 * heads * dim_head, bias=False)
+        self.to_out = Linear(heads * dim_head, dim, bias=False)
 
     def forward(self, media: Tensor, latents: Tensor) -> Tensor:
         """(b, v, d) and (b, n, d) to (b, n, d); latents (1, n, d) are the same for all images and gone through once."""
