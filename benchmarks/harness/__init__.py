@@ -89,8 +89,9 @@ def main(rows: Sequence[Row]) -> None:
         aim = {"at_least": row.at_least} if row.at_least is not None else {"at_most": row.at_most} if row.at_most is not None else {}
         figures[row.key] = {"value": round(value, 4), **aim, "runs": runs}
         sign = "".join(f"{'>=' if name == 'at_least' else '<='} {bound:,g}" for name, bound in aim.items())
+        verdict = "" if not aim else "reached" if row.reached(value) else "MISSED"
         print(
-            f"{row.key:<28}{value:>12,.3f}{sign:>14}  {'reached' if row.reached(value) else 'MISSED':<7}{seconds:>8.1f}  {row.what}",
+            f"{row.key:<28}{value:>12,.3f}{sign:>14}  {verdict:<7}{seconds:>8.1f}  {row.what}",
             flush=True,
         )
     if arguments.json:
