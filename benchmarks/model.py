@@ -120,17 +120,12 @@ def matrix_product() -> float:
     return count * 2 * 1024**3 / seconds(lambda: [a @ b for _ in range(count)])
 
 
-def of_linear(x: list[int], weight: list[int], *others: object, **named: object) -> int:
-    """Operations of oneDNN's linear, which PyTorch's counter doesn't know: (m, i) and (n, i)."""
-    return 2 * x[0] * x[1] * weight[0]
-
-
 @cache
 def operations(name: str) -> float:
     """Floating point operations of one step, counted by PyTorch, which only sees this thread's."""
     step = smollm2_step() if name == "smollm2" else training_steps()["ours"]
     torch.set_num_threads(1)  # so that all is computed on it
-    with FlopCounterMode(display=False, custom_mapping={torch.ops.mkldnn._linear_pointwise: of_linear}) as counter:
+    with FlopCounterMode(display=False) as counter:
         step()
     torch.set_num_threads(THREADS)
     return counter.get_total_flops()

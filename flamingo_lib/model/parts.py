@@ -78,8 +78,14 @@ def _on_threads(work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
     """`work` of each part, on threads that use one core each."""
     if not _pools:
         threads, together = torch.get_num_threads(), Barrier(PARTS)
-        pool = ThreadPoolExecutor(PARTS, "flamingo-part", initializer=torch.set_num_threads, initargs=(1,))
+        pool = ThreadPoolExecutor(PARTS, "flamingo-part", initializer=_use_one_core)
         list(pool.map(lambda part: together.wait(), range(PARTS)))
         torch.set_num_threads(threads)  # threads that begin later take what was set last
         _pools.append(pool)
     return list(_pools[0].map(work, parts))
+
+
+def _use_one_core() -> None:
+    """Have this thread's operations run on itself alone."""
+    torch.set_num_threads(1)
+    torch.get_num_threads()  # a thread that never asked takes up, with its first operation, what another has set by then

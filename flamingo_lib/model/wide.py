@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.utils.flop_counter import register_flop_formula
 
 ROWS = 64
 """Rows come in multiples of this many, so that kernels are met again."""
@@ -133,3 +134,11 @@ class _Linear(torch.autograd.Function):
             rows_times(slope, weight.t()) if ctx.needs_input_grad[0] else None,
             sum_of_rows(slope, x) if ctx.needs_input_grad[1] else None,
         )
+
+
+if torch.backends.mkldnn.is_available():
+
+    @register_flop_formula(torch.ops.mkldnn._linear_pointwise)
+    def operations(x: torch.Size, *others: Any, out_shape: torch.Size, **named: Any) -> int:
+        """Operations of one product, for PyTorch's `FlopCounterMode`."""
+        return 2 * x.numel() * out_shape[-1]

@@ -160,3 +160,9 @@ def test_goes_on_in_a_fork(build):
     process.start()
     process.join(60)
     assert process.exitcode == 0
+
+
+def test_a_thread_uses_one_core(monkeypatch):
+    monkeypatch.setattr(parts, "_pools", [])
+    assert parts._on_threads(lambda part: torch.get_num_threads(), range(parts.PARTS)) == [1] * parts.PARTS
+    assert torch.get_num_threads() == 2

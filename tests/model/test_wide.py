@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from flamingo_lib.model import generate_batch, wide
 from flamingo_lib.model.lora import add_lora
@@ -107,6 +108,14 @@ def test_packed(bias, rows):
     packed, expected = wide.Packed(weight, bias), F.linear(x, weight, bias)
     close(packed(x), expected)
     close(packed.added(total, x), expected + total)
+
+
+def test_operations_are_counted(products):
+    x, layer = torch.randn(16, 4, requires_grad=True), wide.Linear(4, 6, bias=False).requires_grad_(False)
+    with FlopCounterMode(display=False) as counter:
+        layer(x).sum().backward()
+        wide.Packed(layer.weight, None).added(torch.zeros(16, 6), x.detach())
+    assert counter.get_total_flops() == 3 * 2 * 16 * 4 * 6
 
 
 @pytest.mark.parametrize(
