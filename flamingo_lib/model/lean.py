@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .cache import RoomyCache
@@ -127,8 +126,8 @@ class LeanStep:
 
     def _normalised(self, x: Tensor) -> Tensor:
         """`x / rms(x)`, (b, d), in the fewest calls: for a few rows they cost more than what `fused.Normalise` saves by passes."""
-        squares = torch.linalg.vecdot(x, x)[:, None]
-        return x * torch.add(self.eps, squares, alpha=1 / x.shape[-1]).rsqrt_()
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+        return x * torch.addcmul(self.eps, norm, norm, value=1 / x.shape[-1]).rsqrt_()
 
     def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> Tensor:
         """x (b, d) with what a gated layer adds to it."""
@@ -138,7 +137,7 @@ class LeanStep:
             query = gated.query(gated.norm(x)).reshape(rows * self.cross_heads, 1, -1)
             seen = attend(query, keys.flatten(0, 1), values.flatten(0, 1)).view(rows, -1)
             x = gated.out.added(x, seen if looks is None else seen * looks)
-        return gated.down.added(x, F.gelu(gated.up(gated.ff_norm(x))).reshape(rows, -1))
+        return gated.down.added(x, gated.up.gelu(gated.ff_norm(x)).reshape(rows, -1))
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

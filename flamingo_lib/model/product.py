@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .wide import Packed, is_quicker
@@ -14,8 +15,8 @@ COLUMNS = 16
 class Product:
     """`x @ weight.t() + bias`.
 
-    The result of n outputs has the shape (b, n / c, c), however it lies in memory: what reads it takes it up from there, element by
-    element, or has it laid out by `reshape`.
+    The result of n outputs has the shape (b, n / c, c), or (b, n) where the weight is packed, however it lies in memory: what reads it
+    takes it up from there, element by element, or has it laid out by `reshape`.
 
     A product with few rows takes longest to lay out its weight. On processors with vectors of 256 bits blocks of 16 columns are laid out
     once and each is a product of its own; where `wide` is quicker, its packed weights are used. On others the transposed weight stays in
@@ -41,14 +42,18 @@ class Product:
         self.bias = bias
 
     def __call__(self, x: Tensor) -> Tensor:
-        """(b, i) to (b, n / c, c)."""
+        """(b, i) to (b, n / c, c) or (b, n)."""
         if self.packed is not None:
-            return self.packed(x).unflatten(1, (-1, self.columns))
+            return self.packed(x)
         if self.in_blocks:
             result = torch.bmm(x.expand(len(self.weight), -1, -1), self.weight).transpose(0, 1)
             return result if self.bias is None else result + self.bias.view(-1, self.columns)
         result = x @ self.weight if self.bias is None else torch.addmm(self.bias, x, self.weight)
         return result.unflatten(1, (-1, self.columns))
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """`F.gelu` of the result."""
+        return F.gelu(self(x)) if self.packed is None else self.packed.gelu(x)
 
     def added(self, total: Tensor, x: Tensor) -> Tensor:
         """`total` (b, n) plus the result for x (b, i); possibly in the memory of `total`."""

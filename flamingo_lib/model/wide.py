@@ -99,6 +99,10 @@ class Packed:
         """(b, i) to (b, n)."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
 
+    def gelu(self, x: Tensor) -> Tensor:
+        """`F.gelu` of it."""
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu", [], "none")
+
     def added(self, total: Tensor, x: Tensor) -> Tensor:
         """The same plus `total` (b, n)."""
         return torch.ops.mkldnn._linear_pointwise.binary(x, total, self.weight, self.bias, "add")

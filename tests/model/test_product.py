@@ -28,8 +28,9 @@ def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
     product = Product(weight, bias, copy=layout[1])
     assert product.in_blocks == (layout[0] and outputs % 16 == 0)
     found = product(x)
-    assert found.shape == (rows, outputs // product.columns, product.columns)
+    assert found.shape == ((rows, outputs) if product.packed else (rows, outputs // product.columns, product.columns))
     torch.testing.assert_close(found.reshape(rows, -1), F.linear(x, weight, bias), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(product.gelu(x).reshape(rows, -1), F.gelu(F.linear(x, weight, bias)), rtol=1e-5, atol=1e-5)
 
     total, before = torch.ones(rows, outputs), F.linear(x, weight, bias) + 1
     torch.testing.assert_close(product.added(total, x), before, rtol=1e-5, atol=1e-5)
