@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.utils.flop_counter import register_flop_formula
+from torch.utils.flop_counter import flop_registry, register_flop_formula
 
 ROWS = 64
 """Rows come in multiples of this many, so that kernels are met again."""
@@ -140,7 +140,7 @@ class _Linear(torch.autograd.Function):
         )
 
 
-if torch.backends.mkldnn.is_available():
+if torch.backends.mkldnn.is_available() and torch.ops.mkldnn._linear_pointwise not in flop_registry:
 
     @register_flop_formula(torch.ops.mkldnn._linear_pointwise)
     def operations(x: torch.Size, *others: Any, out_shape: torch.Size, **named: Any) -> int:
