@@ -93,3 +93,20 @@ def batch() -> dict[str, torch.Tensor]:
     ids[:, 0] = 1
     ids[0, 2] = ids[0, 7] = ids[1, 5] = IMAGE
     return {"input_ids": ids, "pixel_values": torch.randn(3, 2, 3, 16, 16, generator=generator)}
+
+
+@pytest.fixture
+def watch(monkeypatch):
+    """`watch(place, name, note)`: from now on each call of `place.name` adds `note` of what it is given to the list that this returns."""
+
+    def begin(place, name, note):
+        seen, real = [], getattr(place, name)
+
+        def call(*given, **named):
+            seen.append(note(*given))
+            return real(*given, **named)
+
+        monkeypatch.setattr(place, name, call)
+        return seen
+
+    return begin

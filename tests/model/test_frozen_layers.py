@@ -27,16 +27,9 @@ def with_lora(model, dropout=0.0):
 
 
 @pytest.fixture
-def calls(monkeypatch):
+def calls(watch):
     """Counts the decoder layers that were computed the quick way."""
-    counted, real = [], FrozenLayer.__call__
-
-    def count(self, *given, **named):
-        counted.append(self)
-        return real(self, *given, **named)
-
-    monkeypatch.setattr(FrozenLayer, "__call__", count)
-    return counted
+    return watch(FrozenLayer, "__call__", lambda layer, *given: layer)
 
 
 def plainly(monkeypatch, work):

@@ -25,16 +25,9 @@ def two_threads(monkeypatch):
 
 
 @pytest.fixture
-def threads(monkeypatch):
+def threads(watch):
     """How many threads each pass ran on."""
-    seen, real = [], parts._on_threads
-
-    def count(work, some):
-        seen.append(len(some))
-        return real(work, some)
-
-    monkeypatch.setattr(parts, "_on_threads", count)
-    return seen
+    return watch(parts, "_on_threads", lambda work, some: len(some))
 
 
 def batch_of(lengths=LENGTHS, **more):

@@ -38,16 +38,9 @@ def ragged(lengths, images=2):
 
 
 @pytest.fixture
-def widths(monkeypatch):
+def widths(watch):
     """How many places each decoder layer was computed for; the first three calls may be the asking whether that is right."""
-    seen, real = [], FrozenLayer.__call__
-
-    def count(self, x, *given, **named):
-        seen.append(x.shape[0] * x.shape[1])
-        return real(self, x, *given, **named)
-
-    monkeypatch.setattr(FrozenLayer, "__call__", count)
-    return seen
+    return watch(FrozenLayer, "__call__", lambda layer, x, *given: x.shape[0] * x.shape[1])
 
 
 def losses(model, batch):
