@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from .unpadded import is_padded_on_the_right
-from .wide import rows_times, sum_of_rows
+from .wide import linear, rows_times, sum_of_rows
 
 IGNORED = -100
 """The label of a token that no loss is taken on."""
@@ -90,8 +90,7 @@ class _HeadLoss(torch.autograd.Function):
         for begin in range(0, len(hidden), step):
             piece = slice(begin, begin + step)
             x, target, scale = hidden[piece], targets[piece, None], scales[piece].float()
-            logits = rows_times(x, weight) if bias is None else F.linear(x, weight, bias)
-            likely = _softmax_in_place(logits.float())
+            likely = _softmax_in_place(linear(x, weight, bias).float())
             picked = likely.gather(1, target)[:, 0]
             losses = -picked.log()
             rare = picked < SMALLEST

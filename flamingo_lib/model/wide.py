@@ -60,6 +60,7 @@ def rows_times(x: Tensor, weight: Tensor, base: Tensor | None = None) -> Tensor:
 
 
 def _rows_times(x: Tensor, weight: Tensor, beyond: int) -> Tensor:
+    """Without a base; `beyond` rows are over the multiple that is computed at once."""
     if not beyond:
         return _product(x, weight)
     if x.shape[1] < len(weight):  # what is smaller is copied
