@@ -25,10 +25,16 @@ class RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
     def append(self, new: Tensor) -> tuple[Tensor, Tensor]:
-        """Add one token's keys and values (2, b, heads, e), and return all, (b * heads, t, e) each."""
-        begin, end = self._make_room(new[0, :, :, None])
-        self._buffer.select(3, begin).copy_(new)
-        self._look(end)
+        """Add one token's keys and values, and return all, (b * heads, t, e) each.
+
+        Args:
+            new: (2, b, heads, e), or e cut into dimensions of its own.
+        """
+        begin = self.get_seq_length()
+        if self._buffer is None or begin == self._buffer.shape[3]:
+            self._make_room(new[0].flatten(2)[:, :, None])
+        self._buffer.select(3, begin).view(new.shape).copy_(new)
+        self._look(begin + 1)
         return self.keys.flatten(0, 1), self.values.flatten(0, 1)
 
     def keep(self, rows: Tensor) -> None:

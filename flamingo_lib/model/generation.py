@@ -154,7 +154,7 @@ class _Stepper:
             self.memory = memory.select(following[:, 0])
             self.looks = (following > 0).long()
             if self.lean is not None:
-                self.memory = self.memory.contiguous()
+                self.memory, self.looks = self.memory.contiguous(), self.looks.to(model.dtype)
         self.rotations = None if self.lean is None else self.lean.rotations(int(positions.max()) + steps)
         self.mask = None
         if mask is not None:
@@ -174,10 +174,8 @@ class _Stepper:
     def __call__(self, new: Tensor) -> Tensor:
         mask = None if self.mask is None else self.mask[..., : self.cache.get_seq_length() + 1]
         if self.lean is not None:
-            place = self.positions[:, 0]
-            rotation = self.rotations[0][place], self.rotations[1][place]
-            looks = None if self.looks is None else self.looks.to(self.model.dtype)
-            logits = self.lean(new, rotation, self.cache, mask, self.memory, looks)
+            rotation = self.rotations[self.positions[:, 0]]
+            logits = self.lean(new, rotation, self.cache, mask, self.memory, self.looks)
         else:
             logits = self.model(
                 input_ids=new[:, None],

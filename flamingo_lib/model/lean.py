@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .cache import RoomyCache
 from .generate import VisualMemory
-from .product import Product
+from .product import Blocks, Transposed, laid_out
 from .unchanged import Snapshot, modules_of, weights_of
+from .wide import Packed
 
 if TYPE_CHECKING:
     from .flamingo import FlamingoForConditionalGeneration
@@ -27,6 +29,8 @@ LARGEST = 200_000_000
 
 KEPT = 50_000_000
 """Language-model parameters up to which the step's copies of the weights are kept for the next generation."""
+
+Product = Blocks | Transposed | Packed
 
 TOLERANCE = 1e-4
 """Relative difference of logits at which the numbers count as the same, float32."""
@@ -50,7 +54,7 @@ class _Gated:
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """A decoder layer's products; what its norms multiply by is in `qkv` and `gate_up`."""
+    """A decoder layer's products; what its norms multiply by is in `qkv` and `gate_up`, and heads in `qkv` are `interleaved`."""
 
     index: int
     qkv: Product
@@ -71,7 +75,7 @@ class LeanStep:
         base = model.lang_encoder.model
         first = model.layers[0].decoder_layer
         attention = first.self_attn
-        self.embedding = base.embed_tokens
+        self.embedding = base.embed_tokens.weight
         self.eps = torch.tensor(epsilon_of(base.norm), device=base.norm.weight.device)
         self.activation = first.mlp.act_fn
         self.head_dim = attention.head_dim
@@ -82,46 +86,44 @@ class LeanStep:
             layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
         )
         with torch.no_grad():
-            self.head = Product(model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias, copy)
+            self.head = laid_out(model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias, copy)
             self.layers = [_collect(layer, copy) for layer in model.layers]
 
-    def rotations(self, length: int) -> tuple[Tensor, Tensor]:
-        """Cosine and signed sine of every position up to `length`, (length, e) each: swapped halves of a head need no sign of their own."""
+    def rotations(self, length: int) -> Tensor:
+        """The rotation of every position up to `length`, (length, e / 2) complex numbers of absolute value 1."""
         positions = torch.arange(length, device=self.final_norm.device)[None]
         cos, sin = self.rotary(self.final_norm[None, None], positions)
-        left, right = sin[0].chunk(2, dim=-1)
-        return cos[0], torch.cat([-left, right], dim=-1)
+        return torch.complex(cos, sin)[0, :, : self.head_dim // 2]
 
-    def __call__(self, tokens: Tensor, rotation: tuple[Tensor, Tensor], cache: RoomyCache, mask: Tensor | None, memory: VisualMemory | None,
+    def __call__(self, tokens: Tensor, rotation: Tensor, cache: RoomyCache, mask: Tensor | None, memory: VisualMemory | None,
                  looks: Tensor | None) -> Tensor:  # fmt: skip
         """Logits (b, vocabulary) of one more token a row.
 
         Args:
             tokens: (b,).
-            rotation: cosine and signed sine of each row's position, (b, e) each.
+            rotation: each row's, (b, e / 2).
             cache: holds everything before; the new keys and values are added.
             mask: (b, 1, 1, earlier tokens + 1), added to the scores; None where no row is padded.
             memory: the images that new tokens look at, contiguous; None where none does.
             looks: (b, 1), 1 for rows that look at their image, 0 for the others; None if all do.
         """
         rows, e = len(tokens), self.head_dim
-        cos, sin = (x[:, None] for x in rotation)
-        rotated, queries = self.heads + self.kv_heads, (rows * self.kv_heads, -1, e)  # heads that share keys stand in a row
+        rotation, rotated = rotation[:, None], self.heads + self.kv_heads
+        queries = (rows * self.kv_heads, -1, e)  # heads that share keys stand in a row
         if mask is not None:
             mask = mask.expand(-1, self.kv_heads, self.heads // self.kv_heads, -1).flatten(0, 1)
-        x = self.embedding(tokens)
+        x = F.embedding(tokens, self.embedding)
         for layer in self.layers:
             if layer.gated is not None:
                 x = self._cross(layer, x, memory, looks)
-            qkv = layer.qkv(self._normalised(x)).reshape(rows, -1, e)
-            qk = qkv[:, :rotated]
-            left, right = qk.chunk(2, dim=-1)
-            torch.addcmul(qk * cos, torch.cat((right, left), dim=-1), sin, out=qk)
+            qkv = layer.qkv(self._normalised(x)).reshape(rows, -1, e // 2, 2)
+            torch.view_as_complex(qkv[:, :rotated]).mul_(rotation)
+            qkv = qkv.transpose(2, 3)  # as in the cache: the first of all pairs, then the second
             new = qkv[:, self.heads :].unflatten(1, (2, self.kv_heads)).transpose(0, 1)
             seen = attend(qkv[:, : self.heads].reshape(queries), *cache.layers[layer.index].append(new), mask)
             x = layer.out.added(x, seen.view(rows, -1))
             gate, up = layer.gate_up(self._normalised(x)).chunk(2, dim=1)
-            x = layer.down.added(x, torch.mul(self.activation(gate), up, out=x.new_empty(up.shape)).view(rows, -1))
+            x = layer.down.added(x, self.activation(gate).mul_(up).reshape(rows, -1))
         return self.head(self._normalised(x).mul_(self.final_norm)).reshape(rows, -1)
 
     def _normalised(self, x: Tensor) -> Tensor:
@@ -148,6 +150,11 @@ def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = No
     keys = keys.transpose(1, 2)
     scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask, query, keys)
     return torch.bmm(scores.softmax(dim=-1), values)
+
+
+def interleaved(x: Tensor, e: int) -> Tensor:
+    """(heads * e, ...) with the two halves of each head in turns: the pairs that rotary positions turn, as complex numbers lie."""
+    return x.unflatten(0, (-1, 2, e // 2)).transpose(1, 2).flatten(0, 2)
 
 
 def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
@@ -207,8 +214,7 @@ def _same_numbers(model: FlamingoForConditionalGeneration, step: LeanStep) -> bo
     cache = RoomyCache(layers=count, room=3)
     expected = model(input_ids=ids).logits[:, -1]
     model(input_ids=ids[:, :2], past_key_values=cache, use_cache=True)
-    cos, sin = step.rotations(3)
-    found = step(ids[:, 2], (cos[2:], sin[2:]), cache, None, None, None)
+    found = step(ids[:, 2], step.rotations(3)[2:], cache, None, None, None)
     return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max().clamp(min=1.0))
 
 
@@ -219,24 +225,25 @@ def _collect(layer: Any, copy: bool) -> _Layer:
     if cross is not None:
         gated = _Gated(
             norm=cross.attn.norm,
-            query=Product(cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy),
-            out=Product(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy),
+            query=laid_out(cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy),
+            out=laid_out(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy),
             ff_norm=cross.ff[0],
-            up=Product(cross.ff[1].weight, None, copy),
-            down=Product(cross.ff[3].weight * cross.ff_gate.tanh(), None, copy),
+            up=laid_out(cross.ff[1].weight, None, copy),
+            down=laid_out(cross.ff[3].weight * cross.ff_gate.tanh(), None, copy),
         )
     qkv, bias = _together(attention.q_proj, attention.k_proj, attention.v_proj)
     queries = slice(None, _out_features(attention.q_proj))
     qkv[queries] *= attention.scaling
     if bias is not None:
         bias[queries] *= attention.scaling
+        bias = interleaved(bias, attention.head_dim)
     gate_up, gate_up_bias = _together(mlp.gate_proj, mlp.up_proj)
     return _Layer(
         index=layer.index,
-        qkv=Product(qkv.mul_(inner.input_layernorm.weight), bias, copy),
-        out=Product(*effective_of(attention.o_proj), copy),
-        gate_up=Product(gate_up.mul_(inner.post_attention_layernorm.weight), gate_up_bias, copy, parts=2),
-        down=Product(*effective_of(mlp.down_proj), copy),
+        qkv=laid_out(interleaved(qkv.mul_(inner.input_layernorm.weight), attention.head_dim), bias, copy),
+        out=laid_out(*effective_of(attention.o_proj), copy),
+        gate_up=laid_out(gate_up.mul_(inner.post_attention_layernorm.weight), gate_up_bias, copy, parts=2),
+        down=laid_out(*effective_of(mlp.down_proj), copy),
         gated=gated,
     )
 

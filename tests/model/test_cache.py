@@ -39,8 +39,8 @@ def test_a_token_appended_is_a_token_updated():
     first = torch.randn(2, 2, 3, 2, 4)
     one.update(*first, 0), other.update(*first, 0)
     for _ in range(4):  # past the room, too
-        new = torch.randn(2, 2, 3, 4)
-        expected = one.update(*new[:, :, :, None], 0)
+        new = torch.randn(2, 2, 3, 2, 2)
+        expected = one.update(*new.flatten(3)[:, :, :, None], 0)
         for found, pair in zip(other.layers[0].append(new), expected, strict=True):
             assert torch.equal(found, pair.flatten(0, 1))
     assert one.get_seq_length() == other.get_seq_length() == 6
