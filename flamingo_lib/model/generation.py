@@ -124,21 +124,23 @@ def decode(
     running = torch.ones(rows, dtype=torch.bool, device=device)
     logits = output.logits[:, -1]
     for position in range(max_new_tokens):
-        logits[:, banned] = -torch.inf
+        logits.index_fill_(1, banned, -torch.inf)
         if position < min_new_tokens:
-            logits[:, ends] = -torch.inf
+            logits.index_fill_(1, ends, -torch.inf)
         new = _choose(logits, temperature, None if draws is None else draws[alive, position])
-        ended = running & torch.isin(new, ends)
         tokens[alive, position] = new
-        lengths[alive[ended]] = position
-        running = running & ~ended
-        left = int(running.sum())
-        if left == 0 or position == max_new_tokens - 1:
-            break
-        if left < COMPACT_BELOW * len(alive):
-            step.keep(running.nonzero()[:, 0])
-            alive, new, running = alive[running], new[running], running[running]
-        logits = step(new)
+        ended = running & torch.isin(new, ends)
+        if bool(ended.any()):
+            lengths[alive[ended]] = position
+            running = running & ~ended
+            left = int(running.sum())
+            if left == 0:
+                break
+            if left < COMPACT_BELOW * len(alive):
+                step.keep(running.nonzero()[:, 0])
+                alive, new, running = alive[running], new[running], running[running]
+        if position < max_new_tokens - 1:
+            logits = step(new)
     return tokens, lengths
 
 
@@ -193,6 +195,8 @@ class _Stepper:
 def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:
     """(b, vocabulary) to (b,): the best token, or the one at which the cumulated probability passes `draw`."""
     if draw is None:
+        if logits.device.type == "cpu" and logits.dtype == torch.float32:  # NumPy takes a tenth of the time and less
+            return torch.from_numpy(logits.numpy().argmax(axis=-1))
         return logits.argmax(dim=-1)
     cumulated = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     target = draw[:, None] * cumulated[:, -1:]
