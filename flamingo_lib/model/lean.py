@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from .cache import RoomyCache
 from .generate import VisualMemory
-from .product import Blocks, Transposed, laid_out
+from .product import Product, laid_out
 from .unchanged import Snapshot, modules_of, weights_of
-from .wide import Packed
 
 if TYPE_CHECKING:
     from .flamingo import FlamingoForConditionalGeneration
@@ -29,8 +28,6 @@ LARGEST = 200_000_000
 
 KEPT = 50_000_000
 """Language-model parameters up to which the step's copies of the weights are kept for the next generation."""
-
-Product = Blocks | Transposed | Packed
 
 TOLERANCE = 1e-4
 """Relative difference of logits at which the numbers count as the same, float32."""

@@ -12,7 +12,7 @@ COLUMNS = 16
 """Outputs in a block: as many as a processor with vectors of 256 bits keeps in registers for several rows at once."""
 
 
-def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1) -> Transposed | Blocks | Packed:
+def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1) -> Product:
     """`x @ weight.t() + bias`, to be called with x (b, i).
 
     A product with few rows takes longest to lay out its weight. On processors with vectors of 256 bits blocks of columns are laid out
@@ -76,3 +76,6 @@ class Blocks:
         result = self(x)
         total.view(result.shape).add_(result)
         return total
+
+
+Product = Transposed | Blocks | Packed
