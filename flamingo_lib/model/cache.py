@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ class RoomyLayer(DynamicLayer):
         self._buffer: Tensor | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        begin, end = self._make_room(key_states)
+        begin, end = self._make_room(key_states, *key_states.shape)
         self._buffer[0, ..., begin:end, :] = key_states
         self._buffer[1, ..., begin:end, :] = value_states
         self._look(end)
@@ -30,11 +31,10 @@ class RoomyLayer(DynamicLayer):
         Args:
             new: (2, b, heads, e), or e cut into dimensions of its own.
         """
-        begin = self.get_seq_length()
-        if self._buffer is None or begin == self._buffer.shape[3]:
-            self._make_room(new[0].flatten(2)[:, :, None])
+        _, b, heads, *e = new.shape
+        begin, end = self._make_room(new, b, heads, 1, math.prod(e))
         self._buffer.select(3, begin).view(new.shape).copy_(new)
-        self._look(begin + 1)
+        self._look(end)
         return self.keys.flatten(0, 1), self.values.flatten(0, 1)
 
     def keep(self, rows: Tensor) -> None:
@@ -44,15 +44,15 @@ class RoomyLayer(DynamicLayer):
             self._buffer = self._buffer.index_select(1, rows)
             self._look(end)
 
-    def _make_room(self, new: Tensor) -> tuple[int, int]:
-        """Where new keys (b, heads, t, e) begin and end."""
+    def _make_room(self, new: Tensor, b: int, heads: int, t: int, e: int) -> tuple[int, int]:
+        """Where t more tokens begin and end; `new` is of their type and on their device."""
         if not self.is_initialized:
             self.lazy_initialization(new, new)
         begin = self.get_seq_length()
-        end = begin + new.shape[-2]
+        end = begin + t
         if self._buffer is None or end > self._buffer.shape[-2]:
             room = max(self.room, end if begin == 0 else 2 * end)
-            self._buffer = new.new_empty(2, *new.shape[:-2], room, new.shape[-1])
+            self._buffer = new.new_empty(2, b, heads, room, e)
             if begin:
                 self._buffer[0, ..., :begin, :], self._buffer[1, ..., :begin, :] = self.keys, self.values
         return begin, end

@@ -1,5 +1,6 @@
 """The cache with room holds what the growing one holds."""
 
+import pytest
 import torch
 from transformers import DynamicCache
 
@@ -33,13 +34,14 @@ def test_rows_can_be_kept_reordered_and_repeated():
     assert cache.get_seq_length() == 0
 
 
-def test_a_token_appended_is_a_token_updated():
+@pytest.mark.parametrize("e", [(4,), (2, 2)], ids=["whole", "in pairs"])
+def test_a_token_appended_is_a_token_updated(e):
     torch.manual_seed(0)
     one, other = RoomyCache(layers=1, room=4), RoomyCache(layers=1, room=4)
     first = torch.randn(2, 2, 3, 2, 4)
     one.update(*first, 0), other.update(*first, 0)
     for _ in range(4):  # past the room, too
-        new = torch.randn(2, 2, 3, 2, 2)
+        new = torch.randn(2, 2, 3, *e)
         expected = one.update(*new.flatten(3)[:, :, :, None], 0)
         for found, pair in zip(other.layers[0].append(new), expected, strict=True):
             assert torch.equal(found, pair.flatten(0, 1))
