@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -19,23 +18,29 @@ class RoomyLayer(DynamicLayer):
         self._buffer: Tensor | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        begin, end = self._make_room(key_states, *key_states.shape)
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        b, heads, t, e = key_states.shape
+        begin = self.get_seq_length()
+        end = begin + t
+        if self._buffer is None:
+            self._buffer = key_states.new_empty(2, b, heads, max(self.room, end), e)
+        elif end > self._buffer.shape[-2]:
+            self._enlarge(2 * end)
         self._buffer[0, ..., begin:end, :] = key_states
         self._buffer[1, ..., begin:end, :] = value_states
         self._look(end)
         return self.keys, self.values
 
-    def append(self, new: Tensor) -> tuple[Tensor, Tensor]:
-        """Add one token's keys and values, and return all, (b * heads, t, e) each.
+    def reserve(self, tokens: int) -> Tensor:
+        """The buffer (2, b, heads, room, e) of keys and values, with room for so many tokens in all."""
+        if tokens > self._buffer.shape[-2]:
+            self._enlarge(tokens)
+        return self._buffer
 
-        Args:
-            new: (2, b, heads, e), or e cut into dimensions of its own.
-        """
-        _, b, heads, *e = new.shape
-        begin, end = self._make_room(new, b, heads, 1, math.prod(e))
-        self._buffer.select(3, begin).view(new.shape).copy_(new)
-        self._look(end)
-        return self.keys.flatten(0, 1), self.values.flatten(0, 1)
+    def lengthen(self, tokens: int) -> None:
+        """Count as many tokens as held, which were written into the buffer that `reserve` gave."""
+        self._look(tokens)
 
     def keep(self, rows: Tensor) -> None:
         """Keep these rows, in this order; a row may be named several times."""
@@ -44,18 +49,11 @@ class RoomyLayer(DynamicLayer):
             self._buffer = self._buffer.index_select(1, rows)
             self._look(end)
 
-    def _make_room(self, new: Tensor, b: int, heads: int, t: int, e: int) -> tuple[int, int]:
-        """Where t more tokens begin and end; `new` is of their type and on their device."""
-        if not self.is_initialized:
-            self.lazy_initialization(new, new)
-        begin = self.get_seq_length()
-        end = begin + t
-        if self._buffer is None or end > self._buffer.shape[-2]:
-            room = max(self.room, end if begin == 0 else 2 * end)
-            self._buffer = new.new_empty(2, b, heads, room, e)
-            if begin:
-                self._buffer[0, ..., :begin, :], self._buffer[1, ..., :begin, :] = self.keys, self.values
-        return begin, end
+    def _enlarge(self, room: int) -> None:
+        held = self._buffer
+        self._buffer = held.new_empty(*held.shape[:3], room, held.shape[-1])
+        self._buffer[..., : held.shape[-2], :] = held
+        self._look(self.get_seq_length())
 
     def _look(self, end: int) -> None:
         self.keys, self.values = self._buffer.narrow(3, 0, end).unbind()

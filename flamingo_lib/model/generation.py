@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..errors import DataError
 from .cache import RoomyCache
+from .decoding import LeanDecoding
 from .flamingo import FlamingoForConditionalGeneration
 from .lean import LeanStep, lean_step
 from .media import attended_images, check_counts
@@ -116,7 +117,7 @@ def decode(
         use_cache=True,
         logits_to_keep=1,
     )
-    step = _Stepper(model, cache, mask if padded else None, positions[:, -1:] + 1, memory, attended, max_new_tokens, lean)
+    step = _stepper(model, cache, max_new_tokens, positions[:, -1:] + 1, mask if padded else None, memory, attended, lean)
 
     tokens = torch.empty(rows, max_new_tokens, dtype=torch.long, device=device)
     lengths = torch.full((rows,), max_new_tokens, device=device)
@@ -144,52 +145,46 @@ def decode(
     return tokens, lengths
 
 
-class _Stepper:
-    """One forward on one new token a row: without modules where `lean` knows how, else through the model."""
+class _ThroughModel:
+    """One forward of the model on one new token a row."""
 
-    def __init__(self, model, cache, mask, positions, memory, attended, steps: int, lean: LeanStep | None) -> None:
-        self.model, self.cache, self.positions = model, cache, positions
-        rows = len(positions)
-        self.memory, self.looks, self.lean = None, None, lean or lean_step(model)
-        if memory is not None:
-            following = model.next_attended(attended)
-            self.memory = memory.select(following[:, 0])
-            self.looks = (following > 0).long()
-            if self.lean is not None:
-                self.memory, self.looks = self.memory.contiguous(), self.looks.to(model.dtype)
-        self.rotations = None if self.lean is None else self.lean.rotations(int(positions.max()) + steps)
-        self.mask = None
-        if mask is not None:
-            seen = torch.cat([mask.bool(), mask.new_ones(rows, steps, dtype=torch.bool)], dim=1)[:, None, None, :]
-            if self.lean is not None or model.lang_encoder.config._attn_implementation != "sdpa":  # added to the scores
-                seen = torch.zeros(seen.shape, dtype=model.dtype, device=seen.device).masked_fill(~seen, torch.finfo(model.dtype).min)
-            self.mask = seen
+    def __init__(self, model, cache, steps: int, positions, mask, memory, looks) -> None:
+        self.model, self.cache, self.positions, self.mask, self.memory, self.looks = model, cache, positions, mask, memory, looks
 
     def keep(self, rows: Tensor) -> None:
         self.cache.keep(rows)
         self.positions = self.positions[rows]
-        if self.mask is not None:
-            self.mask = self.mask[rows]
+        self.mask = None if self.mask is None else self.mask[rows]
         if self.memory is not None:
             self.memory, self.looks = self.memory.keep(rows), self.looks[rows]
 
     def __call__(self, new: Tensor) -> Tensor:
-        mask = None if self.mask is None else self.mask[..., : self.cache.get_seq_length() + 1]
-        if self.lean is not None:
-            rotation = self.rotations[self.positions[:, 0]]
-            logits = self.lean(new, rotation, self.cache, mask, self.memory, self.looks)
-        else:
-            logits = self.model(
-                input_ids=new[:, None],
-                attention_mask=mask,
-                attended_image=self.looks,
-                visual_memory=self.memory,
-                position_ids=self.positions,
-                past_key_values=self.cache,
-                use_cache=True,
-            ).logits[:, -1]
+        logits = self.model(
+            input_ids=new[:, None],
+            attention_mask=None if self.mask is None else self.mask[..., : self.cache.get_seq_length() + 1],
+            attended_image=self.looks,
+            visual_memory=self.memory,
+            position_ids=self.positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits[:, -1]
         self.positions = self.positions + 1
         return logits
+
+
+def _stepper(model, cache, steps: int, positions, mask, memory, attended, lean: LeanStep | None) -> LeanDecoding | _ThroughModel:
+    """What gives the logits after one more token a row: without modules where `lean` knows how, else through the model."""
+    lean, looks = lean or lean_step(model), None
+    if memory is not None:
+        following = model.next_attended(attended)
+        memory, looks = memory.select(following[:, 0]), (following > 0).long()
+    if mask is not None:
+        mask = torch.cat([mask.bool(), mask.new_ones(len(mask), steps, dtype=torch.bool)], dim=1)[:, None, None, :]
+        if lean is not None or model.lang_encoder.config._attn_implementation != "sdpa":  # added to the scores
+            mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill(~mask, torch.finfo(model.dtype).min)
+    if lean is None:
+        return _ThroughModel(model, cache, steps, positions, mask, memory, looks)
+    return LeanDecoding(lean, cache, steps, positions, mask, memory, None if looks is None else looks.to(model.dtype))
 
 
 def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:

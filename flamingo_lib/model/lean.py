@@ -38,7 +38,7 @@ _kept: WeakKeyDictionary[nn.Module, tuple[Snapshot, list[dict], LeanStep]] = Wea
 
 
 @dataclass(frozen=True, eq=False)
-class _Gated:
+class Gated:
     """A gated layer's norms and products; the tanh gates are in `out` and `down`."""
 
     norm: nn.LayerNorm
@@ -50,7 +50,7 @@ class _Gated:
 
 
 @dataclass(frozen=True, eq=False)
-class _Layer:
+class Layer:
     """A decoder layer's products; what its norms multiply by is in `qkv` and `gate_up`, and heads in `qkv` are `interleaved`."""
 
     index: int
@@ -58,7 +58,7 @@ class _Layer:
     out: Product
     gate_up: Product
     down: Product
-    gated: _Gated | None
+    gated: Gated | None
 
 
 class LeanStep:
@@ -66,6 +66,10 @@ class LeanStep:
 
     Args:
         copy: also lay out weights in memory as small products are fastest with them.
+
+    Attributes:
+        smallest: the length that stands for epsilon: hidden states of length l are divided by the root of l^2 + smallest^2, as RMSNorm
+            does, less a factor of the root of d, which is in the weights.
     """
 
     def __init__(self, model: FlamingoForConditionalGeneration, copy: bool = False) -> None:
@@ -73,80 +77,26 @@ class LeanStep:
         first = model.layers[0].decoder_layer
         attention = first.self_attn
         self.embedding = base.embed_tokens.weight
-        self.eps = torch.tensor(epsilon_of(base.norm), device=base.norm.weight.device)
+        root = self.embedding.shape[1] ** 0.5
+        self.smallest = epsilon_of(base.norm) ** 0.5 * root
         self.activation = first.mlp.act_fn
         self.head_dim = attention.head_dim
         self.heads = _out_features(attention.q_proj) // self.head_dim
         self.kv_heads = _out_features(attention.k_proj) // self.head_dim
-        self.rotary, self.final_norm = base.rotary_emb, base.norm.weight
+        self.rotary = base.rotary_emb
         self.cross_heads = next(
             layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
         )
         with torch.no_grad():
+            self.final_norm = base.norm.weight * root
             self.head = laid_out(model.lang_encoder.lm_head.weight, model.lang_encoder.lm_head.bias, copy)
-            self.layers = [_collect(layer, copy) for layer in model.layers]
+            self.layers = [_collect(layer, root, copy) for layer in model.layers]
 
     def rotations(self, length: int) -> Tensor:
         """The rotation of every position up to `length`, (length, e / 2) complex numbers of absolute value 1."""
-        positions = torch.arange(length, device=self.final_norm.device)[None]
-        cos, sin = self.rotary(self.final_norm[None, None], positions)
+        positions = torch.arange(length, device=self.embedding.device)[None]
+        cos, sin = self.rotary(self.embedding[:1, None], positions)
         return torch.complex(cos, sin)[0, :, : self.head_dim // 2]
-
-    def __call__(self, tokens: Tensor, rotation: Tensor, cache: RoomyCache, mask: Tensor | None, memory: VisualMemory | None,
-                 looks: Tensor | None) -> Tensor:  # fmt: skip
-        """Logits (b, vocabulary) of one more token a row.
-
-        Args:
-            tokens: (b,).
-            rotation: each row's, (b, e / 2).
-            cache: holds everything before; the new keys and values are added.
-            mask: (b, 1, 1, earlier tokens + 1), added to the scores; None where no row is padded.
-            memory: the images that new tokens look at, contiguous; None where none does.
-            looks: (b, 1), 1 for rows that look at their image, 0 for the others; None if all do.
-        """
-        rows, e = len(tokens), self.head_dim
-        rotation, rotated = rotation[:, None], self.heads + self.kv_heads
-        queries = (rows * self.kv_heads, -1, e)  # heads that share keys stand in a row
-        if mask is not None:
-            mask = mask.expand(-1, self.kv_heads, self.heads // self.kv_heads, -1).flatten(0, 1)
-        x = F.embedding(tokens, self.embedding)
-        for layer in self.layers:
-            if layer.gated is not None:
-                x = self._cross(layer, x, memory, looks)
-            qkv = layer.qkv(self._normalised(x)).reshape(rows, -1, e // 2, 2)
-            torch.view_as_complex(qkv[:, :rotated]).mul_(rotation)
-            qkv = qkv.transpose(2, 3)  # as in the cache: the first of all pairs, then the second
-            new = qkv[:, self.heads :].unflatten(1, (2, self.kv_heads)).transpose(0, 1)
-            seen = attend(qkv[:, : self.heads].reshape(queries), *cache.layers[layer.index].append(new), mask)
-            x = layer.out.added(x, seen.view(rows, -1))
-            gate, up = layer.gate_up(self._normalised(x)).chunk(2, dim=1)
-            x = layer.down.added(x, self.activation(gate).mul_(up).reshape(rows, -1))
-        return self.head(self._normalised(x).mul_(self.final_norm)).reshape(rows, -1)
-
-    def _normalised(self, x: Tensor) -> Tensor:
-        """`x / rms(x)`, (b, d), in the fewest calls: for a few rows they cost more than what `fused.Normalise` saves by passes."""
-        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-        return x * torch.addcmul(self.eps, norm, norm, value=1 / x.shape[-1]).rsqrt_()
-
-    def _cross(self, layer: _Layer, x: Tensor, memory: VisualMemory | None, looks: Tensor | None) -> Tensor:
-        """x (b, d) with what a gated layer adds to it."""
-        gated, rows = layer.gated, len(x)
-        if memory is not None and memory.images:
-            keys, values = memory.keys_values[layer.index]
-            query = gated.query(gated.norm(x)).reshape(rows * self.cross_heads, 1, -1)
-            seen = attend(query, keys.flatten(0, 1), values.flatten(0, 1)).view(rows, -1)
-            x = gated.out.added(x, seen if looks is None else seen * looks)
-        return gated.down.added(x, gated.up.gelu(gated.ff_norm(x)).reshape(rows, -1))
-
-
-def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Attention of a few scaled queries (n, q, e) to keys and values (n, t, e), with a mask (n, q, t) added to the scores.
-
-    Two products: one query a head is too little for a fused kernel to be worth its work in blocks.
-    """
-    keys = keys.transpose(1, 2)
-    scores = torch.bmm(query, keys) if mask is None else torch.baddbmm(mask, query, keys)
-    return torch.bmm(scores.softmax(dim=-1), values)
 
 
 def interleaved(x: Tensor, e: int) -> Tensor:
@@ -206,21 +156,23 @@ def built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
 @torch.no_grad()
 def _same_numbers(model: FlamingoForConditionalGeneration, step: LeanStep) -> bool:
     """Decode two tokens both ways."""
+    from .decoding import LeanDecoding  # it needs the step, which needs this function
+
     count = model.config.text_config.num_hidden_layers
     ids = torch.tensor([[5, 6, 7]], device=model.device).remainder(model.config.text_config.vocab_size)
     cache = RoomyCache(layers=count, room=3)
     expected = model(input_ids=ids).logits[:, -1]
     model(input_ids=ids[:, :2], past_key_values=cache, use_cache=True)
-    found = step(ids[:, 2], step.rotations(3)[2:], cache, None, None, None)
+    found = LeanDecoding(step, cache, 1, ids.new_tensor([[2]]))(ids[:, 2])
     return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max().clamp(min=1.0))
 
 
-def _collect(layer: Any, copy: bool) -> _Layer:
+def _collect(layer: Any, root: float, copy: bool) -> Layer:
     inner, cross = layer.decoder_layer, layer.gated_cross_attn_layer
     attention, mlp = inner.self_attn, inner.mlp
     gated = None
     if cross is not None:
-        gated = _Gated(
+        gated = Gated(
             norm=cross.attn.norm,
             query=laid_out(cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy),
             out=laid_out(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy),
@@ -235,12 +187,13 @@ def _collect(layer: Any, copy: bool) -> _Layer:
         bias[queries] *= attention.scaling
         bias = interleaved(bias, attention.head_dim)
     gate_up, gate_up_bias = _together(mlp.gate_proj, mlp.up_proj)
-    return _Layer(
+    qkv = interleaved(qkv.mul_(inner.input_layernorm.weight * root), attention.head_dim)
+    return Layer(
         index=layer.index,
-        qkv=laid_out(interleaved(qkv.mul_(inner.input_layernorm.weight), attention.head_dim), bias, copy),
-        out=laid_out(*effective_of(attention.o_proj), copy),
-        gate_up=laid_out(gate_up.mul_(inner.post_attention_layernorm.weight), gate_up_bias, copy, parts=2),
-        down=laid_out(*effective_of(mlp.down_proj), copy),
+        qkv=laid_out(qkv, bias, copy, parts=len(qkv) // attention.head_dim),
+        out=laid_out(*effective_of(attention.o_proj), copy, adds=True),
+        gate_up=laid_out(gate_up.mul_(inner.post_attention_layernorm.weight * root), gate_up_bias, copy, parts=2),
+        down=laid_out(*effective_of(mlp.down_proj), copy, adds=True),
         gated=gated,
     )
 

@@ -8,28 +8,30 @@ from torch import Tensor
 
 from .wide import Packed, is_quicker
 
-COLUMNS = 16
-"""Outputs in a block: as many as a processor with vectors of 256 bits keeps in registers for several rows at once."""
+COLUMNS = {"AVX2": (16,), "AVX512": (32, 16)}
+"""Outputs in a block, the best first: as many as the processor's registers hold for several rows at once, by its vectors."""
 
 
-def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1) -> Product:
+def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, adds: bool = False) -> Product:
     """`x @ weight.t() + bias`, to be called with x (b, i).
 
-    A product with few rows takes longest to lay out its weight. On processors with vectors of 256 bits blocks of columns are laid out
-    once and each is a product of its own; where `wide` is quicker, its packed weights are used. On others the transposed weight stays in
-    one piece.
+    A product with few rows takes longest to lay out its weight, or to have two threads share it. Blocks of columns are laid out once and
+    each is a product of its own; where `wide` is quicker, its packed weights are used. Else the transposed weight stays in one piece.
 
     Args:
         weight: (n, i).
         bias: (n,) or None.
         copy: make a copy of the weight with the fastest layout, rather than read it where it is.
         parts: the result is to be cut into so many equal parts, between blocks.
+        adds: the result is mostly to be `added` to something, which in one piece takes no call of its own.
     """
     if copy and weight.device.type == "cpu":
         if weight.dtype == torch.float32 and is_quicker():
             return Packed(weight, bias)
-        if len(weight) % (parts * COLUMNS) == 0 and torch.backends.cpu.get_cpu_capability() == "AVX2":
-            return Blocks(weight, bias)
+        capability = torch.backends.cpu.get_cpu_capability()
+        columns = next((c for c in COLUMNS.get(capability, ()) if len(weight) % (parts * c) == 0), None)
+        if columns is not None and not (adds and capability == "AVX512"):
+            return Blocks(weight, bias, columns)
     return Transposed(weight.t().contiguous() if copy else weight.t(), bias)
 
 
@@ -43,13 +45,28 @@ class Transposed:
         """(b, i) to (b, n)."""
         return x @ self.weight if self.bias is None else torch.addmm(self.bias, x, self.weight)
 
+    def place(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Memory for a result, and the result as it will lie there."""
+        memory = self.weight.new_empty(rows, self.weight.shape[1])
+        return memory, memory
+
+    def into(self, x: Tensor, memory: Tensor) -> None:
+        """Write the result for x (b, i)."""
+        if self.bias is None:
+            torch.mm(x, self.weight, out=memory)
+        else:
+            torch.addmm(self.bias, x, self.weight, out=memory)
+
     def gelu(self, x: Tensor) -> Tensor:
         """`F.gelu` of the result."""
         return F.gelu(self(x))
 
-    def added(self, total: Tensor, x: Tensor) -> Tensor:
-        """`total` (b, n) plus the result for x (b, i); possibly in the memory of `total`."""
-        return torch.addmm(total, x, self.weight, out=total) if self.bias is None else total.add_(self(x))
+    def add(self, total: Tensor, x: Tensor) -> None:
+        """Add the result for x (b, i) to `total` (b, n)."""
+        if self.bias is None:
+            torch.addmm(total, x, self.weight, out=total)
+        else:
+            total.add_(self(x))
 
 
 class Blocks:
@@ -59,23 +76,34 @@ class Blocks:
     laid out by `reshape`.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.bias = weight.unflatten(0, (-1, COLUMNS)).transpose(1, 2).contiguous(), bias
+    def __init__(self, weight: Tensor, bias: Tensor | None, columns: int) -> None:
+        self.weight = weight.unflatten(0, (-1, columns)).transpose(1, 2).contiguous()
+        self.bias = None if bias is None else bias.view(-1, columns)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(b, i) to (b, n / c, c)."""
         result = torch.bmm(x.expand(len(self.weight), -1, -1), self.weight).transpose(0, 1)
-        return result if self.bias is None else result + self.bias.view(-1, COLUMNS)
+        return result if self.bias is None else result + self.bias
+
+    def place(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Memory for a result, and the result as it will lie there."""
+        memory = self.weight.new_empty(len(self.weight), rows, self.weight.shape[2])
+        return memory, memory.transpose(0, 1)
+
+    def into(self, x: Tensor, memory: Tensor) -> None:
+        """Write the result for x (b, i)."""
+        torch.bmm(x.expand(len(self.weight), -1, -1), self.weight, out=memory)
+        if self.bias is not None:
+            memory.add_(self.bias[:, None])
 
     def gelu(self, x: Tensor) -> Tensor:
         """`F.gelu` of the result."""
         return F.gelu(self(x))
 
-    def added(self, total: Tensor, x: Tensor) -> Tensor:
-        """`total` (b, n) plus the result for x (b, i), in the memory of `total`."""
+    def add(self, total: Tensor, x: Tensor) -> None:
+        """Add the result for x (b, i) to `total` (b, n)."""
         result = self(x)
         total.view(result.shape).add_(result)
-        return total
 
 
 Product = Transposed | Blocks | Packed

@@ -95,18 +95,28 @@ class Packed:
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight, self.bias = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS), bias
+        self.outputs = len(weight)
 
     def __call__(self, x: Tensor) -> Tensor:
         """(b, i) to (b, n)."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
 
+    def place(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Memory for a result, and the result as it will lie there."""
+        memory = torch.empty(rows, self.outputs)
+        return memory, memory
+
+    def into(self, x: Tensor, memory: Tensor) -> None:
+        """Write the result for x (b, i)."""
+        memory.copy_(self(x))
+
     def gelu(self, x: Tensor) -> Tensor:
         """`F.gelu` of it."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu", [], "none")
 
-    def added(self, total: Tensor, x: Tensor) -> Tensor:
-        """The same plus `total` (b, n)."""
-        return torch.ops.mkldnn._linear_pointwise.binary(x, total, self.weight, self.bias, "add")
+    def add(self, total: Tensor, x: Tensor) -> None:
+        """Add it to `total` (b, n)."""
+        total.add_(self(x))
 
 
 class Linear(nn.Linear):
