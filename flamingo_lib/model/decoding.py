@@ -13,10 +13,6 @@ from .generate import VisualMemory
 from .lean import Layer, LeanStep
 
 
-BESIDE = 16
-"""Numbers beside each row's hidden states, so that rows begin where vectors do: one makes their length never 0, the others are 0."""
-
-
 class _Seen(NamedTuple):
     """A layer's buffer of the cache as decoding uses it: where a token's keys and values go, and all of them, heads in a row.
 
@@ -65,10 +61,7 @@ class LeanDecoding:
     def _lay_out(self) -> None:
         """Make room for the rows as they are now."""
         step, rows, e = self.step, len(self.rotations), self.step.head_dim
-        first, d = step.layers[0], step.embedding.shape[1]
-        self.beside = step.embedding.new_zeros(rows, d + BESIDE)
-        self.beside[:, d] = step.smallest
-        self.x = self.beside[:, :d]
+        first = step.layers[0]
         self.qkv, result = first.qkv.place(rows)
         c = e if result.ndim == 2 else result.shape[-1]
         pairs = result.view(rows, -1, e // c, c // 2, 2)
@@ -81,6 +74,8 @@ class LeanDecoding:
         self.places = self.queries.view(self.asked.shape)
         self.both, result = first.gate_up.place(rows)
         self.gate, self.up = result.chunk(2, dim=1)
+        self.active = result.new_empty(self.gate.shape)
+        self.hidden = self.active.view(rows, -1)
         self.seen = [self._look(layer.reserve(self.end), self.given.shape[3:]) for layer in self.cache.layers]
         self.shown = {}
         if self.memory is not None:
@@ -112,33 +107,30 @@ class LeanDecoding:
         self.length += 1
         turn = self.turns[place - self.end]
         padding = None if self.padding is None else self.padding.narrow(2, 0, self.length)
-        x = self.x.copy_(F.embedding(tokens, step.embedding))
+        x = F.embedding(tokens, step.embedding)
         for layer in step.layers:
             if layer.gated is not None:
-                self._cross(layer)
-            layer.qkv.into(self._normalised(), self.qkv)
+                x = self._cross(layer, x)
+            layer.qkv.into(step.normalised(x), self.qkv)
             self.rotated.mul_(turn)
             seen = self.seen[layer.index]
             seen.slots.select(3, place).copy_(self.given)
             self.places.copy_(self.asked)
             keys, values = seen.keys.narrow(2, 0, self.length), seen.values.narrow(1, 0, self.length)
-            layer.out.add(x, attend(self.queries, keys, values, padding).view(rows, -1))
-            layer.gate_up.into(self._normalised(), self.both)
-            layer.down.add(x, step.activation(self.gate).mul_(self.up).reshape(rows, -1))
-        return step.head(self._normalised().mul_(step.final_norm)).reshape(rows, -1)
+            x = layer.out.added(x, attend(self.queries, keys, values, padding).view(rows, -1))
+            layer.gate_up.into(step.normalised(x), self.both)
+            torch.mul(step.activation(self.gate), self.up, out=self.active)
+            x = layer.down.added(x, self.hidden)
+        return step.head(step.normalised(x).mul_(step.final_norm)).reshape(rows, -1)
 
-    def _normalised(self) -> Tensor:
-        """The hidden states by their length, epsilon included, (b, d); what is left of `x / rms(x)` is in the weights."""
-        return self.x / torch.linalg.vector_norm(self.beside, dim=-1, keepdim=True)
-
-    def _cross(self, layer: Layer) -> None:
-        """Add what a gated layer adds."""
-        gated, x, rows = layer.gated, self.x, len(self.x)
+    def _cross(self, layer: Layer, x: Tensor) -> Tensor:
+        """x (b, d) with what a gated layer adds to it."""
+        gated, rows = layer.gated, len(x)
         if layer.index in self.shown:
             query = gated.query(gated.norm(x)).reshape(rows * self.step.cross_heads, 1, -1)
             seen = attend(query, *self.shown[layer.index]).view(rows, -1)
-            gated.out.add(x, seen if self.looks is None else seen * self.looks)
-        gated.down.add(x, gated.up.gelu(gated.ff_norm(x)).reshape(rows, -1))
+            x = gated.out.added(x, seen if self.looks is None else seen * self.looks)
+        return gated.down.added(x, gated.up.gelu(gated.ff_norm(x)).reshape(rows, -1))
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:

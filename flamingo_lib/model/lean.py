@@ -78,7 +78,7 @@ class LeanStep:
         attention = first.self_attn
         self.embedding = base.embed_tokens.weight
         root = self.embedding.shape[1] ** 0.5
-        self.smallest = epsilon_of(base.norm) ** 0.5 * root
+        self.smallest = torch.tensor(epsilon_of(base.norm) ** 0.5 * root, device=self.embedding.device)
         self.activation = first.mlp.act_fn
         self.head_dim = attention.head_dim
         self.heads = _out_features(attention.q_proj) // self.head_dim
@@ -97,6 +97,10 @@ class LeanStep:
         positions = torch.arange(length, device=self.embedding.device)[None]
         cos, sin = self.rotary(self.embedding[:1, None], positions)
         return torch.complex(cos, sin)[0, :, : self.head_dim // 2]
+
+    def normalised(self, x: Tensor) -> Tensor:
+        """x (b, d) by its length, epsilon included, in the fewest calls; what is left of `x / rms(x)` is in the weights."""
+        return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(self.smallest)
 
 
 def interleaved(x: Tensor, e: int) -> Tensor:
@@ -175,10 +179,10 @@ def _collect(layer: Any, root: float, copy: bool) -> Layer:
         gated = Gated(
             norm=cross.attn.norm,
             query=laid_out(cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy),
-            out=laid_out(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy),
+            out=laid_out(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy, adds=True),
             ff_norm=cross.ff[0],
             up=laid_out(cross.ff[1].weight, None, copy),
-            down=laid_out(cross.ff[3].weight * cross.ff_gate.tanh(), None, copy),
+            down=laid_out(cross.ff[3].weight * cross.ff_gate.tanh(), None, copy, adds=True),
         )
     qkv, bias = _together(attention.q_proj, attention.k_proj, attention.v_proj)
     queries = slice(None, _out_features(attention.q_proj))

@@ -23,7 +23,7 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
         bias: (n,) or None.
         copy: make a copy of the weight with the fastest layout, rather than read it where it is.
         parts: the result is to be cut into so many equal parts, between blocks.
-        adds: the result is mostly to be `added` to something, which in one piece takes no call of its own.
+        adds: the result is to be `added` to something, which takes no call of its own if it is in one piece.
     """
     if copy and weight.device.type == "cpu":
         if weight.dtype == torch.float32 and is_quicker():
@@ -61,12 +61,9 @@ class Transposed:
         """`F.gelu` of the result."""
         return F.gelu(self(x))
 
-    def add(self, total: Tensor, x: Tensor) -> None:
-        """Add the result for x (b, i) to `total` (b, n)."""
-        if self.bias is None:
-            torch.addmm(total, x, self.weight, out=total)
-        else:
-            total.add_(self(x))
+    def added(self, total: Tensor, x: Tensor) -> Tensor:
+        """`total` (b, n) plus the result for x (b, i); possibly in the memory of `total`."""
+        return torch.addmm(total, x, self.weight, out=total) if self.bias is None else total.add_(self(x))
 
 
 class Blocks:
@@ -100,10 +97,11 @@ class Blocks:
         """`F.gelu` of the result."""
         return F.gelu(self(x))
 
-    def add(self, total: Tensor, x: Tensor) -> None:
-        """Add the result for x (b, i) to `total` (b, n)."""
+    def added(self, total: Tensor, x: Tensor) -> Tensor:
+        """`total` (b, n) plus the result for x (b, i), in the memory of `total`."""
         result = self(x)
         total.view(result.shape).add_(result)
+        return total
 
 
 Product = Transposed | Blocks | Packed

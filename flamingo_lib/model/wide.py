@@ -114,9 +114,9 @@ class Packed:
         """`F.gelu` of it."""
         return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu", [], "none")
 
-    def add(self, total: Tensor, x: Tensor) -> None:
-        """Add it to `total` (b, n)."""
-        total.add_(self(x))
+    def added(self, total: Tensor, x: Tensor) -> Tensor:
+        """The same plus `total` (b, n)."""
+        return torch.ops.mkldnn._linear_pointwise.binary(x, total, self.weight, self.bias, "add")
 
 
 class Linear(nn.Linear):
