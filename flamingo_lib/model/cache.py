@@ -23,10 +23,8 @@ class RoomyLayer(DynamicLayer):
         b, heads, t, e = key_states.shape
         begin = self.get_seq_length()
         end = begin + t
-        if self._buffer is None:
-            self._buffer = key_states.new_empty(2, b, heads, max(self.room, end), e)
-        elif end > self._buffer.shape[-2]:
-            self._enlarge(2 * end)
+        if self._buffer is None or end > self._buffer.shape[-2]:
+            self._move(key_states.new_empty(2, b, heads, max(self.room, end if begin == 0 else 2 * end), e))
         self._buffer[0, ..., begin:end, :] = key_states
         self._buffer[1, ..., begin:end, :] = value_states
         self._look(end)
@@ -34,12 +32,13 @@ class RoomyLayer(DynamicLayer):
 
     def reserve(self, tokens: int) -> Tensor:
         """The buffer (2, b, heads, room, e) of keys and values, with room for so many tokens in all."""
-        if tokens > self._buffer.shape[-2]:
-            self._enlarge(tokens)
+        if self._buffer is None or tokens > self._buffer.shape[-2]:
+            b, heads, _, e = self.keys.shape
+            self._move(self.keys.new_empty(2, b, heads, tokens, e))
         return self._buffer
 
     def lengthen(self, tokens: int) -> None:
-        """Count as many tokens as held, which were written into the buffer that `reserve` gave."""
+        """Hold so many tokens, the last of which were written into the buffer that `reserve` gave."""
         self._look(tokens)
 
     def keep(self, rows: Tensor) -> None:
@@ -49,11 +48,13 @@ class RoomyLayer(DynamicLayer):
             self._buffer = self._buffer.index_select(1, rows)
             self._look(end)
 
-    def _enlarge(self, room: int) -> None:
-        held = self._buffer
-        self._buffer = held.new_empty(*held.shape[:3], room, held.shape[-1])
-        self._buffer[..., : held.shape[-2], :] = held
-        self._look(self.get_seq_length())
+    def _move(self, buffer: Tensor) -> None:
+        """Go on in another buffer with what is held."""
+        held = self.get_seq_length()
+        if held:
+            buffer[0, ..., :held, :], buffer[1, ..., :held, :] = self.keys, self.values
+        self._buffer = buffer
+        self._look(held)
 
     def _look(self, end: int) -> None:
         self.keys, self.values = self._buffer.narrow(3, 0, end).unbind()

@@ -123,15 +123,15 @@ def decode(
     lengths = torch.full((rows,), max_new_tokens, device=device)
     alive = torch.arange(rows, device=device)  # the rows that the batch holds now
     running = torch.ones(rows, dtype=torch.bool, device=device)
-    logits = output.logits[:, -1]
+    logits, can_end = output.logits[:, -1], len(ends) > 0
     for position in range(max_new_tokens):
         logits.index_fill_(1, banned, -torch.inf)
         if position < min_new_tokens:
             logits.index_fill_(1, ends, -torch.inf)
         new = _choose(logits, temperature, None if draws is None else draws[alive, position])
         tokens[alive, position] = new
-        ended = running & torch.isin(new, ends)
-        if bool(ended.any()):
+        ended = running & torch.isin(new, ends) if can_end else None
+        if can_end and bool(ended.any()):
             lengths[alive[ended]] = position
             running = running & ~ended
             left = int(running.sum())
@@ -148,7 +148,7 @@ def decode(
 class _ThroughModel:
     """One forward of the model on one new token a row."""
 
-    def __init__(self, model, cache, steps: int, positions, mask, memory, looks) -> None:
+    def __init__(self, model, cache, positions, mask, memory, looks) -> None:
         self.model, self.cache, self.positions, self.mask, self.memory, self.looks = model, cache, positions, mask, memory, looks
 
     def keep(self, rows: Tensor) -> None:
@@ -183,7 +183,7 @@ def _stepper(model, cache, steps: int, positions, mask, memory, attended, lean: 
         if lean is not None or model.lang_encoder.config._attn_implementation != "sdpa":  # added to the scores
             mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill(~mask, torch.finfo(model.dtype).min)
     if lean is None:
-        return _ThroughModel(model, cache, steps, positions, mask, memory, looks)
+        return _ThroughModel(model, cache, positions, mask, memory, looks)
     return LeanDecoding(lean, cache, steps, positions, mask, memory, None if looks is None else looks.to(model.dtype))
 
 

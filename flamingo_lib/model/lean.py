@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .cache import RoomyCache
-from .generate import VisualMemory
 from .product import Product, laid_out
 from .unchanged import Snapshot, modules_of, weights_of
 
@@ -33,8 +31,8 @@ TOLERANCE = 1e-4
 """Relative difference of logits at which the numbers count as the same, float32."""
 
 _verdicts: dict[tuple[type, str], bool] = {}
-_kept: WeakKeyDictionary[nn.Module, tuple[Snapshot, list[dict], LeanStep]] = WeakKeyDictionary()
-"""By model: the step, and the weights and LoRA's scales that it was made with."""
+_kept: WeakKeyDictionary[nn.Module, tuple[Snapshot, list[dict], LeanStep | None]] = WeakKeyDictionary()
+"""By model: the weights and LoRA's scales as they were, and the step made of them, if it gives the same numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,14 +118,13 @@ def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:
     scales = [dict(module.scaling) for module in modules if isinstance(module.__dict__.get("scaling"), dict)]
     known = _kept.get(model) if lasting else None
     if known is not None and known[1] == scales and known[0].is_current(weights):
-        step = known[2]
-    else:
-        step = LeanStep(model, copy=lasting)
-        if lasting:
-            _kept[model] = Snapshot(weights), scales, step
+        return known[2]
+    step = LeanStep(model, copy=lasting)
     key = (type(language_model), language_model.config.to_json_string())
     if key not in _verdicts:
         _verdicts[key] = _same_numbers(model, step)
+    if lasting:
+        _kept[model] = Snapshot(weights), scales, step if _verdicts[key] else None
     return step if _verdicts[key] else None
 
 

@@ -34,15 +34,28 @@ def test_rows_can_be_kept_reordered_and_repeated():
     assert cache.get_seq_length() == 0
 
 
-@pytest.mark.parametrize("e", [(4,), (2, 2)], ids=["whole", "in pairs"])
-def test_a_token_appended_is_a_token_updated(e):
+@pytest.mark.parametrize("room", [4, 8])
+def test_what_is_written_into_the_reserved_buffer_counts_once_said(room):
     torch.manual_seed(0)
-    one, other = RoomyCache(layers=1, room=4), RoomyCache(layers=1, room=4)
-    first = torch.randn(2, 2, 3, 2, 4)
+    one, other = RoomyCache(layers=1, room=4), RoomyCache(layers=1, room=room)
+    first, more = torch.randn(2, 2, 3, 2, 4), torch.randn(2, 2, 3, 4, 4)
     one.update(*first, 0), other.update(*first, 0)
-    for _ in range(4):  # past the room, too
-        new = torch.randn(2, 2, 3, *e)
-        expected = one.update(*new.flatten(3)[:, :, :, None], 0)
-        for found, pair in zip(other.layers[0].append(new), expected, strict=True):
-            assert torch.equal(found, pair.flatten(0, 1))
-    assert one.get_seq_length() == other.get_seq_length() == 6
+    expected = one.update(*more, 0)
+    buffer = other.layers[0].reserve(6)
+    assert other.get_seq_length() == 2
+    buffer[..., 2:6, :] = more
+    other.layers[0].lengthen(6)
+    assert torch.equal(other.layers[0].keys, expected[0]) and torch.equal(other.layers[0].values, expected[1])
+
+
+def test_it_goes_on_after_being_cropped():
+    torch.manual_seed(0)
+    roomy, plain = RoomyCache(layers=1, room=8), DynamicCache()
+    new = torch.randn(2, 2, 3, 5, 4)
+    for cache in (roomy, plain):
+        cache.update(*new, 0)
+        cache.layers[0].crop(-2)
+    for found, expected in zip(roomy.update(*new, 0), plain.update(*new, 0), strict=True):
+        assert torch.equal(found, expected)
+    roomy.layers[0].crop(-1)
+    assert torch.equal(roomy.layers[0].reserve(12)[0, ..., :7, :], plain.layers[0].keys[..., :7, :])

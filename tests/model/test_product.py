@@ -8,20 +8,22 @@ from flamingo_lib.model import product as product_module
 from flamingo_lib.model.product import Blocks, Transposed, laid_out
 from flamingo_lib.model.wide import Packed
 
-LAYOUTS = [
-    ("AVX2", False, True, Blocks),
-    ("AVX512", False, True, Transposed),
-    ("AVX2", False, False, Transposed),
-    ("AVX512", True, True, Packed),
-]
+LAYOUTS = {
+    "blocks of 16": ("AVX2", False, True, Blocks, (16,)),
+    "blocks of 32 or 16": ("AVX512", False, True, Blocks, (32, 16)),
+    "transposed": ("DEFAULT", False, True, Transposed, ()),
+    "as it is": ("AVX2", False, False, Transposed, ()),
+    "packed": ("AVX512", True, True, Packed, ()),
+}
 
 
-@pytest.fixture(params=LAYOUTS, ids=["in blocks", "transposed", "as it is", "packed"])
+@pytest.fixture(params=LAYOUTS.values(), ids=LAYOUTS)
 def layout(request, monkeypatch):
-    capability, packed, copy, kind = request.param
+    """(the product's class, whether it has a copy of the weight, the widths that its blocks may have)."""
+    capability, packed, copy, kind, columns = request.param
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(product_module, "is_quicker", lambda: packed)
-    return kind, copy
+    return kind, copy, columns
 
 
 @pytest.mark.parametrize("rows", [1, 3, 40])
@@ -32,15 +34,26 @@ def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
     weight, x = torch.randn(outputs, inputs), torch.randn(rows, inputs)
     bias = torch.randn(outputs) if with_bias else None
     product = laid_out(weight, bias, copy=layout[1])
-    kind = Transposed if layout[0] is Blocks and outputs % 16 else layout[0]
-    assert type(product) is kind
+    columns = next((c for c in layout[2] if outputs % c == 0), None)
+    assert type(product) is (Transposed if layout[0] is Blocks and columns is None else layout[0])
+    expected, shape = F.linear(x, weight, bias), (rows, outputs) if columns is None else (rows, outputs // columns, columns)
     found = product(x)
-    assert found.shape == ((rows, outputs // 16, 16) if kind is Blocks else (rows, outputs))
-    torch.testing.assert_close(found.reshape(rows, -1), F.linear(x, weight, bias), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(product.gelu(x).reshape(rows, -1), F.gelu(F.linear(x, weight, bias)), rtol=1e-5, atol=1e-5)
+    assert found.shape == shape
+    torch.testing.assert_close(found.reshape(rows, -1), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(product.gelu(x).reshape(rows, -1), F.gelu(expected), rtol=1e-5, atol=1e-5)
 
-    total, before = torch.ones(rows, outputs), F.linear(x, weight, bias) + 1
-    torch.testing.assert_close(product.added(total, x), before, rtol=1e-5, atol=1e-5)
+    memory, result = product.place(rows)
+    for factor in (2.0, 1.0):  # the second time over the first
+        product.into(factor * x, memory)
+    assert result.shape == shape
+    torch.testing.assert_close(result.reshape(rows, -1), expected, rtol=1e-5, atol=1e-5)
+
+    torch.testing.assert_close(product.added(torch.ones(rows, outputs), x), expected + 1, rtol=1e-5, atol=1e-5)
+
+
+def test_what_adds_is_in_one_piece_where_vectors_are_wide(layout):
+    product = laid_out(torch.zeros(32, 4), None, copy=layout[1], adds=True)
+    assert type(product) is (Transposed if layout[0] is Blocks and 32 in layout[2] else layout[0])
 
 
 def test_only_a_copy_is_independent_of_the_weight(layout):
