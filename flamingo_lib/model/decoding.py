@@ -52,8 +52,8 @@ class LeanDecoding:
     ) -> None:
         self.step, self.cache, self.mask, self.looks = step, cache, mask, looks
         self.memory = None if memory is None or not memory.images else memory.contiguous()
-        self.length = cache.get_seq_length()
-        self.end = self.length + steps
+        self.begin = self.length = cache.get_seq_length()
+        self.end = self.begin + steps
         ahead = torch.arange(steps, device=positions.device)
         self.rotations = step.rotations(int(positions.max()) + steps)[positions + ahead]
         self._lay_out()
@@ -105,7 +105,7 @@ class LeanDecoding:
         """Logits (b, vocabulary) after one more token (b,) of each row."""
         step, rows, place = self.step, len(tokens), self.length
         self.length += 1
-        turn = self.turns[place - self.end]
+        turn = self.turns[place - self.begin]
         padding = None if self.padding is None else self.padding.narrow(2, 0, self.length)
         x = F.embedding(tokens, step.embedding)
         for layer in step.layers:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import Cache
 
 from .attention import attend
-from .fused import FrozenLinear, Normalise, Rotate, SwiGlu
+from .fused import FrozenLinear, Normalise, Rotate, SwiGlu, in_halves, interleaved
 from .lean import LARGEST, TOLERANCE, built_like_llama, effective_of, epsilon_of, is_known_linear
 from .loss import is_at_hand
 from .unchanged import Snapshot, modules_of, weights_of
@@ -56,9 +56,15 @@ class FrozenLayer:
             self.weights = []
             for group in range(len(GROUPS)):
                 weights = [effective_of(linear)[0] if folded else _base(linear).weight for linear in _linears(layer, group)]
+                weights = self._turnable(group, weights)
                 self.weights.append(torch.cat(weights) if len(weights) > 1 else weights[0])
             for group, norm in zip(AFTER_NORM, self.norms, strict=True):
                 self.weights[group] = self.weights[group] * norm.weight
+
+    def _turnable(self, group: int, rows: list[Tensor]) -> list[Tensor]:
+        """What a group's linears have for each output, as `Rotate` wants it: queries' and keys' interleaved."""
+        e = self.layer.self_attn.head_dim
+        return [interleaved(rows[0], e), interleaved(rows[1], e), rows[2]] if group == 0 else rows
 
     def copied(self) -> list[Tensor]:
         """The weights that `weights` were made from."""
@@ -89,12 +95,14 @@ class FrozenLayer:
         b, t, d = x.shape
         flat = x.reshape(-1, d)
         product = self._linear(0, Normalise.apply(flat, self.eps[0])).view(b, t, -1)
-        pieces = Rotate.apply(product, *rotation, self.heads, self.kv_heads, rows)
+        cos, sin = (part[..., : part.shape[-1] // 2] for part in rotation)
+        pieces = Rotate.apply(product, torch.complex(cos, sin), self.heads, self.kv_heads, rows)
         if rows is not None:
             seen = rows.join([self._attend(*pieces[place : place + 3], causal=True) for place in range(0, len(pieces), 3)])
         else:
             query, key, value = pieces
             if cache is not None:
+                query, key = in_halves(query), in_halves(key)
                 key, value = cache.update(key, value, self.layer.self_attn.layer_idx)
             if mask is None and t > 1:  # nothing comes before, and a cache of fixed size is empty behind
                 seen = self._attend(query, key[:, :, :t], value[:, :, :t], causal=True)
@@ -129,7 +137,8 @@ class FrozenLayer:
         if group in AFTER_NORM:  # `weight` holds the norm's, too
             down = down * self.norms[AFTER_NORM.index(group)].weight
         scales = tuple(float(linear.scaling[name]) for linear in adapters)
-        return FrozenLinear.apply(x, weight, base, down, scales, *(linear.lora_B[name].weight for linear in adapters))
+        ups = self._turnable(group, [linear.lora_B[name].weight for linear in adapters])
+        return FrozenLinear.apply(x, weight, base, down, scales, *ups)
 
 
 class _Known:

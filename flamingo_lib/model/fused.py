@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -76,52 +75,50 @@ def _places(scales: tuple, ups: Any) -> Any:
 
 
 class Rotate(torch.autograd.Function):
-    """Queries, keys and values from their common product, the first two with rotary positions.
+    """Queries, keys and values from their common product, in whose memory the first two are turned by rotary positions.
 
-    Arguments: product (b, t, (heads + 2 kv_heads) * e); cosine and sine (b or 1, t, e); heads; kv_heads; where the tokens stand if the
-    product is (1, n, ...) of a batch without its padding, or None.
-    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e), each head's tokens one after the other in memory; without padding,
-    these for each part of the batch.
+    Arguments: product (b, t, (heads + 2 kv_heads) * e), the heads of queries and keys `interleaved`; the rotation, (b or 1, t, e / 2)
+    complex numbers; heads; kv_heads; where the tokens stand if the product is (1, n, ...) of a batch without its padding, or None.
+    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e); without padding, these for each part of the batch.
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, product: Tensor, cos: Tensor, sin: Tensor, heads: int, kv_heads: int, rows: Unpadded | None
-    ) -> tuple[Tensor, ...]:
-        b, t, e = *product.shape[:2], cos.shape[-1]
-        cos, sin, sizes = cos[:, :, None], sin[:, :, None], [heads, kv_heads, kv_heads]
-        given = product.view(b, t, -1, e)
-        ctx.save_for_backward(cos, sin)
+    def forward(ctx: Any, product: Tensor, rotation: Tensor, heads: int, kv_heads: int, rows: Unpadded | None) -> tuple[Tensor, ...]:
+        sizes = [heads, kv_heads, kv_heads]
+        given = product.view(*product.shape[:2], sum(sizes), -1)
+        _turn(given[:, :, : heads + kv_heads], rotation)
+        ctx.save_for_backward(rotation)
         ctx.rows, ctx.shape, ctx.sizes = rows, given.shape, sizes
-        if rows is None:
-            pieces = tuple(product.new_empty(b, count, t, e) for count in sizes)
-            _rotate(given.split(sizes, dim=2), [piece.transpose(1, 2) for piece in pieces], cos, sin)
-            return pieces
-        result = torch.empty_like(given)
-        _rotate(given.split(sizes, dim=2), result.split(sizes, dim=2), cos, sin)
-        return tuple(piece.transpose(1, 2) for part in rows.parts for piece in part.spread(result).split(sizes, dim=2))
+        parts = [given] if rows is None else [part.spread(given) for part in rows.parts]
+        return tuple(piece.transpose(1, 2) for part in parts for piece in part.split(sizes, dim=2))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        cos, sin = ctx.saved_tensors
-        if ctx.rows is None:
-            given = [slope.transpose(1, 2) for slope in slopes]
-        else:
-            given = [ctx.rows.join([slope.transpose(1, 2) for slope in slopes[which::3]]) for which in range(3)]
+        (rotation,) = ctx.saved_tensors
+        given = [slope.transpose(1, 2) for slope in slopes]
+        if ctx.rows is not None:
+            given = [ctx.rows.join(given[which::3]) for which in range(3)]
         result = slopes[0].new_empty(ctx.shape)
-        _rotate(given, result.split(ctx.sizes, dim=2), cos, -sin.roll(sin.shape[-1] // 2, dims=-1))
-        return result.flatten(2), None, None, None, None, None
+        for slope, place in zip(given, result.split(ctx.sizes, dim=2), strict=True):
+            place.copy_(slope)
+        _turn(result[:, :, : sum(ctx.sizes[:2])], rotation.conj_physical())
+        return result.flatten(2), None, None, None, None
 
 
-def _rotate(given: Sequence[Tensor], places: Sequence[Tensor], cos: Tensor, sin: Tensor) -> None:
-    """Write queries and keys (b, t, heads, e), their halves turned against each other, to their places, and the values as they are."""
-    (cos_left, cos_right), (sin_left, sin_right) = cos.chunk(2, dim=-1), sin.chunk(2, dim=-1)
-    for x, place in zip(given[:2], places[:2], strict=True):
-        (left, right), (to_left, to_right) = x.chunk(2, dim=-1), place.chunk(2, dim=-1)
-        torch.mul(left, cos_left, out=to_left).addcmul_(right, sin_left, value=-1)
-        torch.mul(right, cos_right, out=to_right).addcmul_(left, sin_right)
-    places[2].copy_(given[2])
+def _turn(heads: Tensor, rotation: Tensor) -> None:
+    """Turn (b, t, heads, e), pairs of numbers next to each other, in place."""
+    torch.view_as_complex(heads.unflatten(-1, (-1, 2))).mul_(rotation[:, :, None])
+
+
+def interleaved(x: Tensor, e: int) -> Tensor:
+    """(heads * e, ...) with the two halves of each head in turns: the pairs that rotary positions turn, as complex numbers lie."""
+    return x.unflatten(0, (-1, 2, e // 2)).transpose(1, 2).flatten(0, 2)
+
+
+def in_halves(x: Tensor) -> Tensor:
+    """(..., e) of an `interleaved` head to the two halves one after the other."""
+    return x.unflatten(-1, (-1, 2)).transpose(-1, -2).flatten(-2)
 
 
 class SwiGlu(torch.autograd.Function):

@@ -1,8 +1,8 @@
-"""One decoding step without modules: for small language models built as Llama is, where calling modules costs more than computing.
+"""Weights for decoding without modules: for small language models built as Llama is, where calling modules costs more than computing.
 
-Weights that are read together lie together (queries, keys, values; gate and up), LoRA, norms' weights, tanh gates and the scale of
-attention's scores are multiplied in, and the cache is written in place. Whether a language model is built so is asked of its structure,
-and then of its numbers.
+Weights that are read together lie together (queries, keys, values; gate and up), and LoRA, norms' weights, tanh gates and the scale of
+attention's scores are multiplied in; `decoding` computes with them. Whether a language model is built so is asked of its structure, and
+then of its numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .cache import RoomyCache
+from .fused import interleaved
 from .product import Product, laid_out
 from .unchanged import Snapshot, modules_of, weights_of
 
@@ -99,11 +100,6 @@ class LeanStep:
     def normalised(self, x: Tensor) -> Tensor:
         """x (b, d) by its length, epsilon included, in the fewest calls; what is left of `x / rms(x)` is in the weights."""
         return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(self.smallest)
-
-
-def interleaved(x: Tensor, e: int) -> Tensor:
-    """(heads * e, ...) with the two halves of each head in turns: the pairs that rotary positions turn, as complex numbers lie."""
-    return x.unflatten(0, (-1, 2, e // 2)).transpose(1, 2).flatten(0, 2)
 
 
 def lean_step(model: FlamingoForConditionalGeneration) -> LeanStep | None:

@@ -9,7 +9,7 @@ from transformers import GemmaConfig, Qwen2Config
 
 from flamingo_lib.model import flamingo, generate_batch
 from flamingo_lib.model.frozen_layers import FrozenLayer, frozen_layers
-from flamingo_lib.model.fused import FrozenLinear, Normalise, Rotate, SwiGlu
+from flamingo_lib.model.fused import FrozenLinear, Normalise, Rotate, SwiGlu, in_halves, interleaved
 from flamingo_lib.model.lora import add_lora, merge_lora
 from flamingo_lib.model.trainable import set_trainable
 
@@ -66,15 +66,23 @@ class TestPieces:
 
     def test_rotation(self):
         heads, kv_heads, e = 4, 2, 6
-        product, cos, sin = double(2, 3, (heads + 2 * kv_heads) * e), double(1, 3, e, seed=1).detach(), double(1, 3, e, seed=2).detach()
-        assert gradcheck(lambda x: Rotate.apply(x.clone(), cos, sin, heads, kv_heads, None), (product,))
-        query, key, value = Rotate.apply(product.clone(), cos, sin, heads, kv_heads, None)
-        parts = product.view(2, 3, -1, e)
+        halves, angles = double(2, 3, (heads + 2 * kv_heads) * e), double(1, 3, e // 2, seed=1).detach()
+        rotation = torch.polar(torch.ones_like(angles), angles)
+
+        def ours(halves):
+            rotated, values = halves.split([(heads + kv_heads) * e, kv_heads * e], dim=-1)
+            product = torch.cat([interleaved(rotated.movedim(-1, 0), e).movedim(0, -1), values], dim=-1)
+            query, key, value = Rotate.apply(product, rotation, heads, kv_heads, None)
+            return in_halves(query), in_halves(key), value
+
+        assert gradcheck(ours, (halves,))
+        cos, sin = angles.cos().repeat(1, 1, 2), angles.sin().repeat(1, 1, 2)
+        parts = halves.view(2, 3, -1, e)
         half = torch.cat([-parts[..., e // 2 :], parts[..., : e // 2]], dim=-1)
         rotated = (parts * cos[:, :, None] + half * sin[:, :, None]).transpose(1, 2)
-        torch.testing.assert_close(query, rotated[:, :heads])
-        torch.testing.assert_close(key, rotated[:, heads : heads + kv_heads])
-        torch.testing.assert_close(value, parts.transpose(1, 2)[:, heads + kv_heads :])
+        expected = rotated[:, :heads], rotated[:, heads : heads + kv_heads], parts.transpose(1, 2)[:, heads + kv_heads :]
+        for found, wanted in zip(ours(halves), expected, strict=True):
+            torch.testing.assert_close(found, wanted)
 
     def test_gated_unit(self):
         both = double(5, 14)
