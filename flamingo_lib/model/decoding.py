@@ -79,8 +79,8 @@ class LeanDecoding:
         self.seen = [self._look(layer.reserve(self.end), self.given.shape[3:]) for layer in self.cache.layers]
         self.shown = {}
         if self.memory is not None:
-            pairs = self.memory.keys_values.items()
-            self.shown = {index: (keys.flatten(0, 1).transpose(1, 2), values.flatten(0, 1)) for index, (keys, values) in pairs}
+            images = self.memory.keys_values.items()
+            self.shown = {index: (keys.flatten(0, 1).transpose(1, 2), values.flatten(0, 1)) for index, (keys, values) in images}
         self.padding = None
         if self.mask is not None:
             self.padding = self.mask.expand(-1, step.kv_heads, self.queries.shape[1], -1).flatten(0, 1)

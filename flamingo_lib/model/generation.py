@@ -130,8 +130,7 @@ def decode(
             logits.index_fill_(1, ends, -torch.inf)
         new = _choose(logits, temperature, None if draws is None else draws[alive, position])
         tokens[alive, position] = new
-        ended = running & torch.isin(new, ends) if can_end else None
-        if can_end and bool(ended.any()):
+        if can_end and bool((ended := running & torch.isin(new, ends)).any()):
             lengths[alive[ended]] = position
             running = running & ~ended
             left = int(running.sum())

@@ -35,15 +35,25 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
     return Transposed(weight.t().contiguous() if copy else weight.t(), bias)
 
 
-class Transposed:
-    """One product with a weight (i, n)."""
+class _Placed:
+    """What is the same for products that write their result where they are told to."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The result for x (b, i), in new memory."""
+        memory, result = self.place(len(x))
+        self.into(x, memory)
+        return result
+
+    def gelu(self, x: Tensor) -> Tensor:
+        """`F.gelu` of the result."""
+        return F.gelu(self(x))
+
+
+class Transposed(_Placed):
+    """One product with a weight (i, n); the result is (b, n)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self.weight, self.bias = weight, bias
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """(b, i) to (b, n)."""
-        return x @ self.weight if self.bias is None else torch.addmm(self.bias, x, self.weight)
 
     def place(self, rows: int) -> tuple[Tensor, Tensor]:
         """Memory for a result, and the result as it will lie there."""
@@ -57,16 +67,12 @@ class Transposed:
         else:
             torch.addmm(self.bias, x, self.weight, out=memory)
 
-    def gelu(self, x: Tensor) -> Tensor:
-        """`F.gelu` of the result."""
-        return F.gelu(self(x))
-
     def added(self, total: Tensor, x: Tensor) -> Tensor:
         """`total` (b, n) plus the result for x (b, i); possibly in the memory of `total`."""
         return torch.addmm(total, x, self.weight, out=total) if self.bias is None else total.add_(self(x))
 
 
-class Blocks:
+class Blocks(_Placed):
     """A product for each block of the outputs of a weight (n, i).
 
     The result has the shape (b, n / c, c), however it lies in memory: what reads it takes it up from there, element by element, or has it
@@ -75,12 +81,7 @@ class Blocks:
 
     def __init__(self, weight: Tensor, bias: Tensor | None, columns: int) -> None:
         self.weight = weight.unflatten(0, (-1, columns)).transpose(1, 2).contiguous()
-        self.bias = None if bias is None else bias.view(-1, columns)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """(b, i) to (b, n / c, c)."""
-        result = torch.bmm(x.expand(len(self.weight), -1, -1), self.weight).transpose(0, 1)
-        return result if self.bias is None else result + self.bias
+        self.bias = None if bias is None else bias.view(-1, 1, columns)
 
     def place(self, rows: int) -> tuple[Tensor, Tensor]:
         """Memory for a result, and the result as it will lie there."""
@@ -91,11 +92,7 @@ class Blocks:
         """Write the result for x (b, i)."""
         torch.bmm(x.expand(len(self.weight), -1, -1), self.weight, out=memory)
         if self.bias is not None:
-            memory.add_(self.bias[:, None])
-
-    def gelu(self, x: Tensor) -> Tensor:
-        """`F.gelu` of the result."""
-        return F.gelu(self(x))
+            memory.add_(self.bias)
 
     def added(self, total: Tensor, x: Tensor) -> Tensor:
         """`total` (b, n) plus the result for x (b, i), in the memory of `total`."""
