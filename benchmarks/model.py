@@ -7,28 +7,20 @@ Run `python benchmarks/model.py [--quick] [--json FILE] [--only ROW]`. Sizes: la
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cache
 
 import torch
 from harness import Row, in_fresh_process, main
+from operations import THREADS, matrix_product, operations, seconds, widest_product
 from peers import IMAGE, idefics, open_flamingo, ours
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig
 
 from flamingo_lib.model import generate_batch
 from flamingo_lib.model.trainable import set_trainable
 
-THREADS = 2
 BATCH, LENGTH = 16, 128
 PROMPT, NEW = 64, 32
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 _turn = 0
@@ -111,42 +103,17 @@ def train_vs(peer: str) -> Callable[[bool], float]:
     return lambda quick: ratio(training_steps()["ours"], training_steps()[peer])
 
 
-def by_onednn(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """A product by oneDNN, which on some processors is twice as quick as PyTorch's; see `flamingo_lib.model.wide`."""
-    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
-
-
-def matrix_product(product: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = torch.matmul) -> float:
-    """This machine's floating point operations a second in a product of two 1,024 x 1,024 matrices."""
-    torch.set_num_threads(THREADS)
-    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    product(a, b)
-    count = 10
-    return count * 2 * 1024**3 / seconds(lambda: [product(a, b) for _ in range(count)])
-
-
-def widest_product() -> float:
-    """The same by the quicker of PyTorch's product and oneDNN's."""
-    return max(matrix_product(), matrix_product(by_onednn))
-
-
 def step_of(name: str) -> Callable[[], None]:
     return smollm2_step() if name == "smollm2" else training_steps()[name]
 
 
 @cache
-def operations(name: str) -> float:
-    """Floating point operations of one step, counted by PyTorch, which only sees this thread's."""
-    step = step_of(name)
-    torch.set_num_threads(1)  # so that all is computed on it
-    with FlopCounterMode(display=False) as counter:
-        step()
-    torch.set_num_threads(THREADS)
-    return counter.get_total_flops()
+def operations_of(name: str) -> int:
+    return operations(step_of(name))
 
 
 def fraction_of_peak(name: str, peak: Callable[[], float] = matrix_product) -> Callable[[bool], float]:
-    return lambda quick: operations(name) / seconds(step_of(name)) / peak()
+    return lambda quick: operations_of(name) / seconds(step_of(name)) / peak()
 
 
 @cache

@@ -1,0 +1,79 @@
+"""Floating point operations of a piece of work, and what this machine makes of them in a matrix product.
+
+PyTorch's `FlopCounterMode` counts fused attention on every device but the processor, so that a model whose attention is fused would
+seem to do less than one that writes it out. Here it is counted there, too: by PyTorch's own formulas, and where attention is causal
+only for what a token may look at, as the processor's kernel leaves most of the rest out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Size, Tensor
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+
+THREADS = 2
+
+aten = torch.ops.aten
+
+
+def visible(query: Size, key: Size, causal: bool) -> float:
+    """The share of all pairs of a query and a key, (b, heads, t, e) and (b, heads, l, e), that attention has to look at."""
+    t, keys = query[-2], key[-2]
+    return sum(min(place + 1, keys) for place in range(t)) / (t * keys) if causal else 1.0
+
+
+def attention(query: Size, key: Size, value: Size, dropout: float = 0.0, causal: bool = False, **named: Any) -> int:
+    """Operations of the fused kernel: two products."""
+    return round(sdpa_flop_count(query, key, value) * visible(query, key, causal))
+
+
+def attention_backward(
+    slope: Size, query: Size, key: Size, value: Size, result: Size, summed: Size, dropout: float, causal: bool, **named: Any
+) -> int:
+    """Operations of its backward pass: five products, as the scores are made anew."""
+    return round(sdpa_backward_flop_count(slope, query, key, value) * visible(query, key, causal))
+
+
+FORMULAS = {
+    aten._scaled_dot_product_flash_attention_for_cpu: attention,
+    aten._scaled_dot_product_flash_attention_for_cpu_backward: attention_backward,
+}
+
+
+def operations(work: Callable[[], object]) -> int:
+    """Floating point operations of the products in `work`, fused attention included."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so that all is computed on this one, the only one that is seen
+    with FlopCounterMode(display=False, custom_mapping=FORMULAS) as counter:
+        work()
+    torch.set_num_threads(threads)
+    return counter.get_total_flops()
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def by_onednn(a: Tensor, b: Tensor) -> Tensor:
+    """A product by oneDNN, which on some processors is twice as quick as PyTorch's; see `flamingo_lib.model.wide`."""
+    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+
+
+def matrix_product(product: Callable[[Tensor, Tensor], Tensor] = torch.matmul) -> float:
+    """This machine's floating point operations a second in a product of two 1,024 x 1,024 matrices."""
+    torch.set_num_threads(THREADS)
+    a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+    product(a, b)
+    count = 10
+    return count * 2 * 1024**3 / seconds(lambda: [product(a, b) for _ in range(count)])
+
+
+def widest_product() -> float:
+    """The same by the quicker of PyTorch's product and oneDNN's."""
+    return max(matrix_product(), matrix_product(by_onednn))
