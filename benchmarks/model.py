@@ -68,8 +68,8 @@ def idefics_side():
 
 
 def stepper(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
-    """One training step: forward, backward, AdamW."""
-    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-4)
+    """One training step: forward, backward, and AdamW, on every side in one pass over the weights, as the stages have it."""
+    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-4, fused=True)
 
     def step() -> None:
         loss().backward()

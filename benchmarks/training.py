@@ -252,7 +252,7 @@ def trainer_vs_bare(quick: bool) -> float:
         model, dataset, collator = made(folder)
         start = time.process_time()
         weights = [weight for weight in model.parameters() if weight.requires_grad]
-        optimizer = torch.optim.AdamW(weights, stage.learning_rate, betas=stage.betas, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(weights, stage.learning_rate, betas=stage.betas, weight_decay=0.0, fused=True)
         model.train()
         for step in range(steps):
             batch = collator([dataset[step * stage.batch_size + place] for place in range(stage.batch_size)])

@@ -86,7 +86,7 @@ def training_arguments(
         learning_rate=stage.learning_rate,
         lr_scheduler_type=stage.schedule,
         warmup_steps=min(stage.warmup_steps, steps // 2),
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         adam_beta1=stage.betas[0],
         adam_beta2=stage.betas[1],
         weight_decay=stage.weight_decay,
