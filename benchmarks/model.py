@@ -22,7 +22,6 @@ from flamingo_lib.model.trainable import set_trainable
 BATCH, LENGTH = 16, 128
 PROMPT, NEW = 64, 32
 
-
 _turn = 0
 
 
