@@ -17,12 +17,12 @@ class _Seen(NamedTuple):
     """A layer's buffer of the cache as decoding uses it: where a token's keys and values go, and all of them, heads in a row.
 
     Attributes:
-        slots: (2, b, kv_heads, room, *as the product of queries, keys and values gives a head).
+        slots: for each new token (2, b, kv_heads, *as the product of queries, keys and values gives a head).
         keys: (b * kv_heads, e, room).
         values: (b * kv_heads, room, e).
     """
 
-    slots: Tensor
+    slots: tuple[Tensor, ...]
     keys: Tensor
     values: Tensor
 
@@ -85,10 +85,10 @@ class LeanDecoding:
         if self.mask is not None:
             self.padding = self.mask.expand(-1, step.kv_heads, self.queries.shape[1], -1).flatten(0, 1)
 
-    @staticmethod
-    def _look(buffer: Tensor, head: torch.Size) -> _Seen:
+    def _look(self, buffer: Tensor, head: torch.Size) -> _Seen:
         keys, values = buffer.flatten(1, 2).unbind()
-        return _Seen(buffer.unflatten(-1, head), keys.transpose(1, 2), values)
+        slots = buffer[:, :, :, self.begin : self.end].unflatten(-1, head).unbind(3)
+        return _Seen(slots, keys.transpose(1, 2), values)
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows alone."""
@@ -103,9 +103,9 @@ class LeanDecoding:
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Logits (b, vocabulary) after one more token (b,) of each row."""
-        step, rows, place = self.step, len(tokens), self.length
+        step, rows, place = self.step, len(tokens), self.length - self.begin
         self.length += 1
-        turn = self.turns[place - self.begin]
+        turn = self.turns[place]
         padding = None if self.padding is None else self.padding.narrow(2, 0, self.length)
         x = F.embedding(tokens, step.embedding)
         for layer in step.layers:
@@ -114,7 +114,7 @@ class LeanDecoding:
             layer.qkv.into(step.normalised(x), self.qkv)
             self.rotated.mul_(turn)
             seen = self.seen[layer.index]
-            seen.slots.select(3, place).copy_(self.given)
+            seen.slots[place].copy_(self.given)
             self.places.copy_(self.asked)
             keys, values = seen.keys.narrow(2, 0, self.length), seen.values.narrow(1, 0, self.length)
             x = layer.out.added(x, attend(self.queries, keys, values, padding).view(rows, -1))

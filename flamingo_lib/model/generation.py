@@ -183,7 +183,8 @@ def _stepper(model, cache, steps: int, positions, mask, memory, attended, lean: 
             mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill(~mask, torch.finfo(model.dtype).min)
     if lean is None:
         return _ThroughModel(model, cache, positions, mask, memory, looks)
-    return LeanDecoding(lean, cache, steps, positions, mask, memory, None if looks is None else looks.to(model.dtype))
+    looks = None if looks is None or bool(looks.all()) else looks.to(model.dtype)
+    return LeanDecoding(lean, cache, steps, positions, mask, memory, looks)
 
 
 def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:
