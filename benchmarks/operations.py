@@ -15,6 +15,8 @@ import torch
 from torch import Size, Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+from flamingo_lib.model.wide import by_onednn
+
 THREADS = 2
 
 aten = torch.ops.aten
@@ -58,11 +60,6 @@ def seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def by_onednn(a: Tensor, b: Tensor) -> Tensor:
-    """A product by oneDNN, which on some processors is twice as quick as PyTorch's; see `flamingo_lib.model.wide`."""
-    return torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
 
 
 def matrix_product(product: Callable[[Tensor, Tensor], Tensor] = torch.matmul) -> float:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import Cache
 
 from .attention import attend
-from .fused import FrozenLinear, Normalise, Rotate, SwiGlu, in_halves, interleaved
+from .fused import FrozenLinear, Normalise, Rotate, SwiGlu, as_rotation, in_halves, interleaved
 from .lean import LARGEST, TOLERANCE, built_like_llama, effective_of, epsilon_of, is_known_linear
 from .loss import is_at_hand
 from .unchanged import Snapshot, modules_of, weights_of
@@ -95,8 +95,7 @@ class FrozenLayer:
         b, t, d = x.shape
         flat = x.reshape(-1, d)
         product = self._linear(0, Normalise.apply(flat, self.eps[0])).view(b, t, -1)
-        cos, sin = (part[..., : part.shape[-1] // 2] for part in rotation)
-        pieces = Rotate.apply(product, torch.complex(cos, sin), self.heads, self.kv_heads, rows)
+        pieces = Rotate.apply(product, as_rotation(*rotation), self.heads, self.kv_heads, rows)
         if rows is not None:
             seen = rows.join([self._attend(*pieces[place : place + 3], causal=True) for place in range(0, len(pieces), 3)])
         else:

@@ -111,6 +111,12 @@ def _turn(heads: Tensor, rotation: Tensor) -> None:
     torch.view_as_complex(heads.unflatten(-1, (-1, 2))).mul_(rotation[:, :, None])
 
 
+def as_rotation(cos: Tensor, sin: Tensor) -> Tensor:
+    """Cosine and sine as a rotary embedding gives them, (..., e) with every angle twice, as (..., e / 2) complex numbers."""
+    cos, sin = (part[..., : part.shape[-1] // 2] for part in (cos, sin))
+    return torch.complex(cos, sin)
+
+
 def interleaved(x: Tensor, e: int) -> Tensor:
     """(heads * e, ...) with the two halves of each head in turns: the pairs that rotary positions turn, as complex numbers lie."""
     return x.unflatten(0, (-1, 2, e // 2)).transpose(1, 2).flatten(0, 2)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .cache import RoomyCache
-from .fused import interleaved
+from .fused import as_rotation, interleaved
 from .product import Product, laid_out
 from .unchanged import Snapshot, modules_of, weights_of
 
@@ -94,8 +94,7 @@ class LeanStep:
     def rotations(self, length: int) -> Tensor:
         """The rotation of every position up to `length`, (length, e / 2) complex numbers of absolute value 1."""
         positions = torch.arange(length, device=self.embedding.device)[None]
-        cos, sin = self.rotary(self.embedding[:1, None], positions)
-        return torch.complex(cos, sin)[0, :, : self.head_dim // 2]
+        return as_rotation(*self.rotary(self.embedding[:1, None], positions))[0]
 
     def normalised(self, x: Tensor) -> Tensor:
         """x (b, d) by its length, epsilon included, in the fewest calls; what is left of `x / rms(x)` is in the weights."""

@@ -62,10 +62,10 @@ def rows_times(x: Tensor, weight: Tensor, base: Tensor | None = None) -> Tensor:
 def _rows_times(x: Tensor, weight: Tensor, beyond: int) -> Tensor:
     """Without a base; `beyond` rows are over the multiple that is computed at once."""
     if not beyond:
-        return _product(x, weight)
+        return by_onednn(x, weight)
     if x.shape[1] < len(weight):  # what is smaller is copied
-        return _product(F.pad(x, (0, 0, 0, ROWS - beyond)), weight)[: len(x)]
-    return torch.cat([_product(x[:-beyond], weight), x[-beyond:] @ weight.t()])
+        return by_onednn(F.pad(x, (0, 0, 0, ROWS - beyond)), weight)[: len(x)]
+    return torch.cat([by_onednn(x[:-beyond], weight), x[-beyond:] @ weight.t()])
 
 
 def sum_of_rows(left: Tensor, right: Tensor) -> Tensor:
@@ -77,11 +77,12 @@ def sum_of_rows(left: Tensor, right: Tensor) -> Tensor:
     beyond = m % ROWS if size < LARGE else 0
     a, b = (left[:-beyond], right[:-beyond]) if beyond else (left, right)
     # the first is laid out anew, so it had better be the smaller one
-    result = _product(a.t(), b.t()) if n <= i else _product(b.t(), a.t()).t().contiguous()
+    result = by_onednn(a.t(), b.t()) if n <= i else by_onednn(b.t(), a.t()).t().contiguous()
     return torch.addmm(result, left[-beyond:].t(), right[-beyond:], out=result) if beyond else result
 
 
-def _product(x: Tensor, weight: Tensor) -> Tensor:
+def by_onednn(x: Tensor, weight: Tensor) -> Tensor:
+    """`x @ weight.t()`, (m, i) and (n, i) to (m, n), without gradients, by oneDNN whatever the processor."""
     return torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
 
 

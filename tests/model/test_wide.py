@@ -20,7 +20,7 @@ def products(monkeypatch, watch):
     monkeypatch.setattr(wide, "is_quicker", lambda: True)
     monkeypatch.setattr(wide, "SMALL", 0)
     monkeypatch.setattr(wide, "ROWS", 8)
-    return watch(wide, "_product", lambda x, weight: len(x))
+    return watch(wide, "by_onednn", lambda x, weight: len(x))
 
 
 def close(found, expected):
