@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import few_rows
 from .wide import Packed, is_quicker
 
 COLUMNS = {"AVX2": (16,), "AVX512": (32, 16)}
@@ -15,8 +16,9 @@ COLUMNS = {"AVX2": (16,), "AVX512": (32, 16)}
 def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, adds: bool = False) -> Product:
     """`x @ weight.t() + bias`, to be called with x (b, i).
 
-    A product with few rows takes longest to lay out its weight, or to have two threads share it. Blocks of columns are laid out once and
-    each is a product of its own; where `wide` is quicker, its packed weights are used. Else the transposed weight stays in one piece.
+    A product with few rows takes longest to lay out its weight, or to have two threads share it. Blocks of columns are laid out once, for
+    the compiled product of `few_rows` if that is at hand, else each for a product of its own; where `wide` is quicker, its packed weights
+    are used. Otherwise the transposed weight stays in one piece.
 
     Args:
         weight: (n, i).
@@ -28,6 +30,8 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
     if copy and weight.device.type == "cpu":
         if weight.dtype == torch.float32 and is_quicker():
             return Packed(weight, bias)
+        if weight.dtype == torch.float32 and len(weight) % few_rows.COLUMNS == 0 and few_rows.is_at_hand():
+            return Compiled(weight, bias)
         capability = torch.backends.cpu.get_cpu_capability()
         columns = next((c for c in COLUMNS.get(capability, ()) if len(weight) % (parts * c) == 0), None)
         if columns is not None and not (adds and capability == "AVX512"):
@@ -101,4 +105,28 @@ class Blocks(_Placed):
         return total
 
 
-Product = Transposed | Blocks | Packed
+class Compiled(_Placed):
+    """The product of `few_rows` with a weight (n, i); the result is (b, n)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        self.weight, self.bias = few_rows.in_blocks(weight), bias
+        self.outputs = len(weight)
+
+    def place(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Memory for a result, and the result as it will lie there."""
+        memory = self.weight.new_empty(rows, self.outputs)
+        return memory, memory
+
+    def into(self, x: Tensor, memory: Tensor) -> None:
+        """Write the result for x (b, i)."""
+        few_rows.write_product(x, self.weight, memory)
+        if self.bias is not None:
+            memory.add_(self.bias)
+
+    def added(self, total: Tensor, x: Tensor) -> Tensor:
+        """`total` (b, n) plus the result for x (b, i), in the memory of `total`."""
+        few_rows.add_product(x, self.weight, total)
+        return total if self.bias is None else total.add_(self.bias)
+
+
+Product = Transposed | Blocks | Compiled | Packed

@@ -25,7 +25,7 @@ def code_fingerprint(modules: Iterable[str]) -> str:
     """A 16-digit hexadecimal hash of the code of `modules` (full names) and of everything they import from the library."""
     digest = hashlib.blake2b(digest_size=8)
     for name in sorted(closure(modules)):
-        digest.update(f"{name}={_digest(*_stamp(_file(name)))};".encode())
+        digest.update(f"{name}={_code(_file(name))};".encode())
     return digest.hexdigest()
 
 
@@ -33,7 +33,7 @@ def library_fingerprint() -> str:
     """A 16-digit hexadecimal hash of the code of the whole library."""
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(ROOT.rglob("*.py")):
-        digest.update(f"{path.relative_to(ROOT).as_posix()}={_digest(*_stamp(path))};".encode())
+        digest.update(f"{path.relative_to(ROOT).as_posix()}={_code(path)};".encode())
     return digest.hexdigest()
 
 
@@ -65,6 +65,12 @@ def _file(name: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _code(path: Path) -> str:
+    """What a module does, and what it has compiled: the C file of its name."""
+    compiled = path.with_suffix(".c")
+    return _digest(*_stamp(path)) + (hashlib.blake2b(compiled.read_bytes(), digest_size=8).hexdigest() if compiled.is_file() else "")
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:

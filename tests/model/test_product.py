@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from flamingo_lib.model import few_rows
 from flamingo_lib.model import product as product_module
-from flamingo_lib.model.product import Blocks, Transposed, laid_out
+from flamingo_lib.model.product import Blocks, Compiled, Transposed, laid_out
 from flamingo_lib.model.wide import Packed
 
 LAYOUTS = {
@@ -14,6 +15,7 @@ LAYOUTS = {
     "transposed": ("DEFAULT", False, True, Transposed, ()),
     "as it is": ("AVX2", False, False, Transposed, ()),
     "packed": ("AVX512", True, True, Packed, ()),
+    "compiled": ("AVX2", False, True, Compiled, ()),
 }
 
 
@@ -21,6 +23,9 @@ LAYOUTS = {
 def layout(request, monkeypatch):
     """(the product's class, whether it has a copy of the weight, the widths that its blocks may have)."""
     capability, packed, copy, kind, columns = request.param
+    if kind is Compiled and (few_rows._compiled() is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512")):
+        pytest.skip("not built, or not for this processor")
+    monkeypatch.setattr(few_rows, "is_at_hand", lambda: kind is Compiled)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(product_module, "is_quicker", lambda: packed)
     return kind, copy, columns
@@ -35,7 +40,9 @@ def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
     bias = torch.randn(outputs) if with_bias else None
     product = laid_out(weight, bias, copy=layout[1])
     columns = next((c for c in layout[2] if outputs % c == 0), None)
-    assert type(product) is (Transposed if layout[0] is Blocks and columns is None else layout[0])
+    assert type(product) is (
+        Transposed if (layout[0] is Blocks and columns is None) or (layout[0] is Compiled and outputs % 16) else layout[0]
+    )
     expected, shape = F.linear(x, weight, bias), (rows, outputs) if columns is None else (rows, outputs // columns, columns)
     found = product(x)
     assert found.shape == shape

@@ -1,0 +1,63 @@
+"""The compiled product of `few_rows.c`, for processors with vectors of 256 bits; it is there if a C compiler was at installation."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections.abc import Callable
+from functools import cache
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+COLUMNS = 16
+"""Outputs in a block."""
+
+_log = logging.getLogger(__name__)
+
+
+def is_at_hand() -> bool:
+    """Whether products of few rows may be computed by `add_product` and `write_product`: never decided by timing."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX2" and _compiled() is not None
+
+
+def in_blocks(weight: Tensor) -> Tensor:
+    """(n, i), n a multiple of `COLUMNS`, to (n / COLUMNS, i, COLUMNS), laid out in that order."""
+    return weight.unflatten(0, (-1, COLUMNS)).transpose(1, 2).contiguous()
+
+
+def write_product(x: Tensor, blocks: Tensor, out: Tensor) -> None:
+    """Write the product of x (b, i) and a weight `in_blocks` to `out` (b, n), all contiguous float32."""
+    _call(x, blocks, out, False)
+
+
+def add_product(x: Tensor, blocks: Tensor, out: Tensor) -> None:
+    """Add it to what is in `out`."""
+    _call(x, blocks, out, True)
+
+
+def _call(x: Tensor, blocks: Tensor, out: Tensor, adds: bool) -> None:
+    (rows, inputs), count = x.shape, len(blocks)
+    if blocks.shape[1] != inputs or out.shape != (rows, count * COLUMNS) or not out.is_contiguous():
+        raise ValueError(f"no product of {tuple(x.shape)} and {tuple(blocks.shape)} into {tuple(out.shape)}")
+    x = x.contiguous()
+    _compiled()(x.data_ptr(), blocks.data_ptr(), out.data_ptr(), rows, inputs, count, adds)
+
+
+@cache
+def _compiled() -> Callable[..., None] | None:
+    """The function, or None if it wasn't built; why, where it was and can't be loaded, is logged."""
+    for suffix in EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(f"_few_rows{suffix}")
+        if path.exists():
+            try:
+                function = ctypes.CDLL(str(path)).flamingo_few_rows
+            except (OSError, AttributeError) as error:
+                _log.warning("%s can't be used, so that decoding on this processor is slower: %s", path.name, error)
+                return None
+            function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_long] * 3 + [ctypes.c_int]
+            function.restype = None
+            return function
+    return None
