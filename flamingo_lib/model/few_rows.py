@@ -40,8 +40,9 @@ def add_product(x: Tensor, blocks: Tensor, out: Tensor) -> None:
 
 def _call(x: Tensor, blocks: Tensor, out: Tensor, adds: bool) -> None:
     (rows, inputs), count = x.shape, len(blocks)
-    if blocks.shape[1] != inputs or out.shape != (rows, count * COLUMNS) or not out.is_contiguous():
-        raise ValueError(f"no product of {tuple(x.shape)} and {tuple(blocks.shape)} into {tuple(out.shape)}")
+    fits = blocks.shape[1] == inputs and out.shape == (rows, count * COLUMNS) and out.is_contiguous()
+    if not fits or not x.dtype == out.dtype == torch.float32:
+        raise ValueError(f"no product of {x.dtype} {tuple(x.shape)} and {tuple(blocks.shape)} into {out.dtype} {tuple(out.shape)}")
     x = x.contiguous()
     _compiled()(x.data_ptr(), blocks.data_ptr(), out.data_ptr(), rows, inputs, count, adds)
 

@@ -67,6 +67,11 @@ def test_results_need_their_place(out):
         write_product(torch.zeros(2, 4), in_blocks(torch.zeros(16, 4)), out)
 
 
+def test_numbers_must_be_of_32_bits():
+    with pytest.raises(ValueError, match="no product of torch.float64"):
+        write_product(torch.zeros(2, 4, dtype=torch.float64), in_blocks(torch.zeros(16, 4)), torch.zeros(2, 16))
+
+
 def test_inputs_must_be_as_many_as_the_weight_has():
     with pytest.raises(ValueError, match="no product of"):
         add_product(torch.zeros(2, 5), in_blocks(torch.zeros(16, 4)), torch.zeros(2, 16))
