@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 COLUMNS = 16
-"""Outputs in a block."""
+"""Outputs in a block of the compiled product."""
 
 _log = logging.getLogger(__name__)
 
@@ -23,9 +23,9 @@ def is_at_hand() -> bool:
     return torch.backends.cpu.get_cpu_capability() == "AVX2" and _compiled() is not None
 
 
-def in_blocks(weight: Tensor) -> Tensor:
-    """(n, i), n a multiple of `COLUMNS`, to (n / COLUMNS, i, COLUMNS), laid out in that order."""
-    return weight.unflatten(0, (-1, COLUMNS)).transpose(1, 2).contiguous()
+def in_blocks(weight: Tensor, columns: int = COLUMNS) -> Tensor:
+    """(n, i), n a multiple of `columns`, to (n / columns, i, columns), laid out in that order."""
+    return weight.unflatten(0, (-1, columns)).transpose(1, 2).contiguous()
 
 
 def write_product(x: Tensor, blocks: Tensor, out: Tensor) -> None:
@@ -49,7 +49,7 @@ def _call(x: Tensor, blocks: Tensor, out: Tensor, adds: bool) -> None:
 
 @cache
 def _compiled() -> Callable[..., None] | None:
-    """The function, or None if it wasn't built; why, where it was and can't be loaded, is logged."""
+    """The function; None, and why in the log, if it wasn't built or can't be loaded."""
     for suffix in EXTENSION_SUFFIXES:
         path = Path(__file__).with_name(f"_few_rows{suffix}")
         if path.exists():
@@ -61,4 +61,5 @@ def _compiled() -> Callable[..., None] | None:
             function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_long] * 3 + [ctypes.c_int]
             function.restype = None
             return function
+    _log.info("few_rows.c isn't built; with a C compiler, installing the package once more makes decoding on this processor faster")
     return None

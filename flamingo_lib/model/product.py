@@ -40,7 +40,20 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
 
 
 class _Placed:
-    """What is the same for products that write their result where they are told to."""
+    """What is the same for products that write their result where they are told to.
+
+    Attributes:
+        weight: as the product lays it out.
+        outputs: n, where the result is (b, n).
+    """
+
+    weight: Tensor
+    outputs: int
+
+    def place(self, rows: int) -> tuple[Tensor, Tensor]:
+        """Memory for a result, and the result as it will lie there."""
+        memory = self.weight.new_empty(rows, self.outputs)
+        return memory, memory
 
     def __call__(self, x: Tensor) -> Tensor:
         """The result for x (b, i), in new memory."""
@@ -57,12 +70,7 @@ class Transposed(_Placed):
     """One product with a weight (i, n); the result is (b, n)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.bias = weight, bias
-
-    def place(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Memory for a result, and the result as it will lie there."""
-        memory = self.weight.new_empty(rows, self.weight.shape[1])
-        return memory, memory
+        self.weight, self.bias, self.outputs = weight, bias, weight.shape[1]
 
     def into(self, x: Tensor, memory: Tensor) -> None:
         """Write the result for x (b, i)."""
@@ -84,7 +92,7 @@ class Blocks(_Placed):
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, columns: int) -> None:
-        self.weight = weight.unflatten(0, (-1, columns)).transpose(1, 2).contiguous()
+        self.weight = few_rows.in_blocks(weight, columns)
         self.bias = None if bias is None else bias.view(-1, 1, columns)
 
     def place(self, rows: int) -> tuple[Tensor, Tensor]:
@@ -109,13 +117,7 @@ class Compiled(_Placed):
     """The product of `few_rows` with a weight (n, i); the result is (b, n)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.bias = few_rows.in_blocks(weight), bias
-        self.outputs = len(weight)
-
-    def place(self, rows: int) -> tuple[Tensor, Tensor]:
-        """Memory for a result, and the result as it will lie there."""
-        memory = self.weight.new_empty(rows, self.outputs)
-        return memory, memory
+        self.weight, self.bias, self.outputs = few_rows.in_blocks(weight), bias, len(weight)
 
     def into(self, x: Tensor, memory: Tensor) -> None:
         """Write the result for x (b, i)."""

@@ -77,9 +77,11 @@ def test_inputs_must_be_as_many_as_the_weight_has():
         add_product(torch.zeros(2, 5), in_blocks(torch.zeros(16, 4)), torch.zeros(2, 16))
 
 
-def test_without_a_compiler_it_is_not_at_hand(not_loaded):
+def test_without_a_compiler_it_is_not_at_hand(not_loaded, caplog):
     not_loaded.setattr(few_rows, "EXTENSION_SUFFIXES", [])
-    assert not is_at_hand()
+    with caplog.at_level(logging.INFO):
+        assert not is_at_hand()
+    assert "installing the package once more" in caplog.text
 
 
 def test_what_cannot_be_loaded_is_named(not_loaded, tmp_path, caplog):
