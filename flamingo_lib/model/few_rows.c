@@ -48,12 +48,12 @@ static void with_block(const float *x, long rows, long inputs, const float *bloc
         const long left = rows - row;
         const float *from = x + row * inputs;
         float *to = out + row * outputs;
-        count = left == 8 || left == 5 ? 4 : left < TILE ? (int)left : TILE; /* 4 + 4 rows are quicker than 6 + 2 */
+        count = left < TILE ? (int)left : TILE;
 #define WITH(n) \
     case n: \
         row ? tile(n, 0, from, inputs, block, to, outputs, adds) : tile(n, 1, from, inputs, block, to, outputs, adds); \
         break;
-        switch (count) { WITH(1) WITH(2) WITH(3) WITH(4) WITH(6) }
+        switch (count) { WITH(1) WITH(2) WITH(3) WITH(4) WITH(5) WITH(6) }
     }
 }
 

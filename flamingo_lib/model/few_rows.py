@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def is_at_hand() -> bool:
-    """Whether products of few rows may be computed by `add_product` and `write_product`: never decided by timing."""
+    """Whether products of few rows may be computed by `write_product`: never decided by timing."""
     return torch.backends.cpu.get_cpu_capability() == "AVX2" and _compiled() is not None
 
 
@@ -28,17 +28,8 @@ def in_blocks(weight: Tensor, columns: int = COLUMNS) -> Tensor:
     return weight.unflatten(0, (-1, columns)).transpose(1, 2).contiguous()
 
 
-def write_product(x: Tensor, blocks: Tensor, out: Tensor) -> None:
-    """Write the product of x (b, i) and a weight `in_blocks` to `out` (b, n), all contiguous float32."""
-    _call(x, blocks, out, False)
-
-
-def add_product(x: Tensor, blocks: Tensor, out: Tensor) -> None:
-    """Add it to what is in `out`."""
-    _call(x, blocks, out, True)
-
-
-def _call(x: Tensor, blocks: Tensor, out: Tensor, adds: bool) -> None:
+def write_product(x: Tensor, blocks: Tensor, out: Tensor, adds: bool = False) -> None:
+    """Write the product of x (b, i) and a weight `in_blocks` to `out` (b, n), contiguous and float32, or add it to what is there."""
     (rows, inputs), count = x.shape, len(blocks)
     fits = blocks.shape[1] == inputs and out.shape == (rows, count * COLUMNS) and out.is_contiguous()
     if not fits or not x.dtype == out.dtype == torch.float32:

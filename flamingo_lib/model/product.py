@@ -127,7 +127,7 @@ class Compiled(_Placed):
 
     def added(self, total: Tensor, x: Tensor) -> Tensor:
         """`total` (b, n) plus the result for x (b, i), in the memory of `total`."""
-        few_rows.add_product(x, self.weight, total)
+        few_rows.write_product(x, self.weight, total, adds=True)
         return total if self.bias is None else total.add_(self.bias)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
+from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration, few_rows
 
 IMAGE = 3
 VOCABULARY = 96
@@ -110,3 +110,10 @@ def watch(monkeypatch):
         return seen
 
     return begin
+
+
+@pytest.fixture
+def compiled_product():
+    """Skips where the compiled product of few rows isn't there or can't run."""
+    if few_rows._compiled() is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        pytest.skip("there was no C compiler at installation, or this processor has other vectors")

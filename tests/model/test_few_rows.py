@@ -6,12 +6,9 @@ import pytest
 import torch
 
 from flamingo_lib.model import few_rows
-from flamingo_lib.model.few_rows import add_product, in_blocks, is_at_hand, write_product
+from flamingo_lib.model.few_rows import in_blocks, is_at_hand, write_product
 
-built = pytest.mark.skipif(
-    few_rows._compiled() is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
-    reason="there was no C compiler at installation, or this processor has other vectors",
-)
+built = pytest.mark.usefixtures("compiled_product")
 
 
 @pytest.fixture
@@ -23,12 +20,18 @@ def not_loaded(monkeypatch):
     few_rows._compiled.cache_clear()
 
 
-@built
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize(("inputs", "outputs"), [(1, 16), (7, 32), (256, 48), (40, 160)])
-def test_equals_a_plain_product_for_any_number_of_rows(threads, inputs, outputs):
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
+@built
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 16), (7, 32), (256, 48), (40, 160)])
+def test_equals_a_plain_product_for_any_number_of_rows(inputs, outputs):
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(outputs, inputs, generator=generator, dtype=torch.float64)
     for rows in range(1, 20):
@@ -36,10 +39,9 @@ def test_equals_a_plain_product_for_any_number_of_rows(threads, inputs, outputs)
         out, base = torch.full((rows, outputs), torch.nan), torch.randn(rows, outputs, generator=generator)
         total = base.clone()
         write_product(x.float(), in_blocks(weight.float()), out)
-        add_product(x.float(), in_blocks(weight.float()), total)
+        write_product(x.float(), in_blocks(weight.float()), total, adds=True)
         torch.testing.assert_close(out.double(), x @ weight.t(), rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(total.double(), base + x @ weight.t(), rtol=1e-4, atol=1e-4)
-    torch.set_num_threads(before)
 
 
 @built
@@ -74,7 +76,7 @@ def test_numbers_must_be_of_32_bits():
 
 def test_inputs_must_be_as_many_as_the_weight_has():
     with pytest.raises(ValueError, match="no product of"):
-        add_product(torch.zeros(2, 5), in_blocks(torch.zeros(16, 4)), torch.zeros(2, 16))
+        write_product(torch.zeros(2, 5), in_blocks(torch.zeros(16, 4)), torch.zeros(2, 16), adds=True)
 
 
 def test_without_a_compiler_it_is_not_at_hand(not_loaded, caplog):

@@ -23,8 +23,8 @@ LAYOUTS = {
 def layout(request, monkeypatch):
     """(the product's class, whether it has a copy of the weight, the widths that its blocks may have)."""
     capability, packed, copy, kind, columns = request.param
-    if kind is Compiled and (few_rows._compiled() is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512")):
-        pytest.skip("not built, or not for this processor")
+    if kind is Compiled:
+        request.getfixturevalue("compiled_product")
     monkeypatch.setattr(few_rows, "is_at_hand", lambda: kind is Compiled)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(product_module, "is_quicker", lambda: packed)
@@ -40,9 +40,8 @@ def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
     bias = torch.randn(outputs) if with_bias else None
     product = laid_out(weight, bias, copy=layout[1])
     columns = next((c for c in layout[2] if outputs % c == 0), None)
-    assert type(product) is (
-        Transposed if (layout[0] is Blocks and columns is None) or (layout[0] is Compiled and outputs % 16) else layout[0]
-    )
+    uneven = (layout[0] is Blocks and columns is None) or (layout[0] is Compiled and outputs % few_rows.COLUMNS)
+    assert type(product) is (Transposed if uneven else layout[0])
     expected, shape = F.linear(x, weight, bias), (rows, outputs) if columns is None else (rows, outputs // columns, columns)
     found = product(x)
     assert found.shape == shape
