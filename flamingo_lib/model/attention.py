@@ -1,4 +1,4 @@
-"""Attention that is computed as plain products where there are few keys, and by PyTorch's fused kernel elsewhere."""
+"""Attention by what is quickest on a processor: plain products where there are few keys, the compiled pieces, PyTorch's fused kernel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from .compiled.attention import applies
 
 FEW = 2500
 """Keys times a head's width up to which a processor is quicker without the fused kernel, which works in blocks that are larger."""
@@ -24,20 +26,37 @@ def attend(
         scale: of the scores; by default `e ** -0.5`.
     """
     heads, (keys, e) = query.shape[1], key.shape[2:]
-    few = (
-        keys * e <= FEW
-        and key.shape[1] == heads
-        and query.device.type == "cpu"
+    scale = e**-0.5 if scale is None else scale
+    plain = (
+        query.device.type == "cpu"
         and query.dtype == key.dtype == value.dtype == torch.float32
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
     )
-    if not few:
+    if plain and mask is None and applies(query, key, value, scale):
+        return _Compiled.apply(query, key, value, causal, scale)
+    if not plain or keys * e > FEW or key.shape[1] != heads:
         return F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal, scale=scale, enable_gqa=heads != key.shape[1])
     hidden = None if mask is None else ~mask
     if causal:
         hidden = torch.ones(query.shape[2], keys, dtype=torch.bool).triu_(1)
-    return _FewKeys.apply(query, key, value, hidden, e**-0.5 if scale is None else scale)
+    return _FewKeys.apply(query, key, value, hidden, scale)
+
+
+class _Compiled(torch.autograd.Function):
+    """Arguments: (b, heads, t, e), twice (b, kv_heads, l, e), whether it is causal, and the scale."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> Tensor:
+        result, logs = torch.ops.flamingo_lib.attention(query, key, value, causal, scale)
+        ctx.save_for_backward(query, key, value, logs)
+        ctx.options = causal, scale
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
+        return *torch.ops.flamingo_lib.attention_backward(slope, *ctx.saved_tensors, *ctx.options), None, None
 
 
 class _FewKeys(torch.autograd.Function):

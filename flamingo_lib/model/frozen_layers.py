@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import Cache
 
 from .attention import attend
-from .fused import FrozenLinear, Normalise, Rotate, SwiGlu, as_rotation, in_halves, interleaved
+from .fused import FrozenLinear, FrozenWeight, Normalise, Rotate, SwiGlu, as_rotation, in_halves, interleaved
 from .lean import LARGEST, TOLERANCE, built_like_llama, effective_of, epsilon_of, is_known_linear
 from .loss import is_at_hand
 from .unchanged import Snapshot, modules_of, weights_of
@@ -53,13 +53,14 @@ class FrozenLayer:
         e = layer.self_attn.head_dim
         self.heads, self.kv_heads = (linear.out_features // e for linear in _linears(layer, 0)[:2])
         with torch.inference_mode(False), torch.no_grad():  # what is made in inference mode could not be trained with
-            self.weights = []
-            for group in range(len(GROUPS)):
-                weights = [effective_of(linear)[0] if folded else _base(linear).weight for linear in _linears(layer, group)]
-                weights = self._turnable(group, weights)
-                self.weights.append(torch.cat(weights) if len(weights) > 1 else weights[0])
-            for group, norm in zip(AFTER_NORM, self.norms, strict=True):
-                self.weights[group] = self.weights[group] * norm.weight
+            self.weights = [FrozenWeight(self._weight(group)) for group in range(len(GROUPS))]
+
+    def _weight(self, group: int) -> Tensor:
+        """A group's linears one below the other, with the weight of the norm before them."""
+        linears = _linears(self.layer, group)
+        rows = self._turnable(group, [effective_of(linear)[0] if self.folded else _base(linear).weight for linear in linears])
+        weight = torch.cat(rows) if len(rows) > 1 else rows[0]
+        return weight * self.norms[AFTER_NORM.index(group)].weight if group in AFTER_NORM else weight
 
     def _turnable(self, group: int, rows: list[Tensor]) -> list[Tensor]:
         """What a group's linears have for each output, as `Rotate` wants it: queries' and keys' interleaved."""

@@ -9,6 +9,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .compiled import pointwise
+from .compiled.library import is_at_hand
+from .compiled.product import BLOCK, in_blocks
 from .unpadded import Unpadded
 from .wide import rows_times
 
@@ -18,6 +21,10 @@ class Normalise(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        if pointwise.applies(x):
+            result, scale = pointwise.normalise(x, eps)
+            ctx.save_for_backward(x, scale)
+            return result
         scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, scale)
         return x * scale
@@ -26,34 +33,58 @@ class Normalise(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         x, scale = ctx.saved_tensors
+        if pointwise.applies(x):
+            return pointwise.normalise_backward(slope, x, scale), None
         along = torch.linalg.vecdot(slope, x)[:, None].mul_(scale**3).div_(-x.shape[-1])
         return (slope * scale).addcmul_(x, along), None
+
+
+class FrozenWeight:
+    """A weight (o, i) that doesn't change, for products with many rows; laid out once where the `compiled` product is at hand."""
+
+    def __init__(self, weight: Tensor) -> None:
+        even = weight.device.type == "cpu" and weight.dtype == torch.float32 and not any(size % BLOCK for size in weight.shape)
+        self._is_compiled = even and is_at_hand()
+        self._weight = in_blocks(weight) if self._is_compiled else weight
+        self._turned: Tensor | None = None
+
+    def times(self, x: Tensor, base: Tensor | None = None) -> Tensor:
+        """`x @ weight.t() + base`, (n, i) to (n, o), without gradients."""
+        return torch.ops.flamingo_lib.product(x, self._weight, base) if self._is_compiled else rows_times(x, self._weight, base)
+
+    def slopes(self, slope: Tensor) -> Tensor:
+        """`slope @ weight`, (n, o) to (n, i): the gradient of `x` from that of the result."""
+        if not self._is_compiled:
+            return rows_times(slope, self._weight.t())
+        if self._turned is None:  # where nothing learns, it isn't asked for
+            self._turned = in_blocks(self._weight.transpose(1, 2).flatten(0, 1).t())
+        return torch.ops.flamingo_lib.product(slope, self._turned)
 
 
 class FrozenLinear(torch.autograd.Function):
     """Linears that read the same input, side by side, their weights frozen, with LoRA.
 
-    (n, i) to (n, o). Arguments: input; weight (o, i); what is added to the result, (n, o), or None; the LoRA matrices A one below the
+    (n, i) to (n, o). Arguments: input; weight, (o, i); what is added to the result, (n, o), or None; the LoRA matrices A one below the
     other, (r, i), or None; for each linear how much its LoRA counts; and its B (outputs, rank) as it stands.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, base: Tensor | None, down: Tensor | None, scales: tuple, *ups: Tensor) -> Tensor:
-        result = rows_times(x, weight, base)
+    def forward(ctx: Any, x: Tensor, weight: FrozenWeight, base: Tensor | None, down: Tensor | None, scales: tuple, *ups: Tensor) -> Tensor:
+        result = weight.times(x, base)
         low = None
         if down is not None:
             low = x @ down.t()
             for scale, up, columns, ranks in _places(scales, ups):
                 torch.addmm(result[:, columns], low[:, ranks], up.t(), alpha=scale, out=result[:, columns])
-        ctx.scales, ctx.has_base = scales, base is not None
-        ctx.save_for_backward(None if down is None else x, weight, down, low, *ups)
+        ctx.weight, ctx.scales, ctx.has_base = weight, scales, base is not None
+        ctx.save_for_backward(None if down is None else x, down, low, *ups)
         return result
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, down, low, *ups = ctx.saved_tensors
-        to_x = rows_times(slope, weight.t()) if ctx.needs_input_grad[0] else None
+        x, down, low, *ups = ctx.saved_tensors
+        to_x = ctx.weight.slopes(slope) if ctx.needs_input_grad[0] else None
         to_base = slope if ctx.has_base else None
         if down is None:
             return to_x, None, to_base, None, None
@@ -132,6 +163,9 @@ class SwiGlu(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, both: Tensor) -> Tensor:
+        if pointwise.applies(both):
+            ctx.save_for_backward(both)
+            return pointwise.swiglu(both)
         gate, up = both.chunk(2, dim=-1)
         active = F.silu(gate)
         ctx.save_for_backward(both, active)
@@ -140,10 +174,12 @@ class SwiGlu(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> Tensor:
-        both, active = ctx.saved_tensors
+        both, *active = ctx.saved_tensors
+        if not active:
+            return pointwise.swiglu_backward(slope, both)
         gate, up = both.chunk(2, dim=-1)
         result = torch.empty_like(both)
         to_gate, to_up = result.chunk(2, dim=-1)
-        torch.mul(slope, active, out=to_up)
+        torch.mul(slope, *active, out=to_up)
         torch.ops.aten.silu_backward.grad_input(slope * up, gate, grad_input=to_gate)
         return result

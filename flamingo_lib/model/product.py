@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from . import few_rows
+from .compiled.library import is_at_hand
+from .compiled.product import BLOCK, in_blocks, write_product
 from .wide import Packed, is_quicker
 
 COLUMNS = {"AVX2": (16,), "AVX512": (32, 16)}
@@ -17,7 +18,7 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
     """`x @ weight.t() + bias`, to be called with x (b, i).
 
     A product with few rows takes longest to lay out its weight, or to have two threads share it. Blocks of columns are laid out once, for
-    the compiled product of `few_rows` if that is at hand, else each for a product of its own; where `wide` is quicker, its packed weights
+    the `compiled` product if that is at hand, else each for a product of its own; where `wide` is quicker, its packed weights
     are used. Otherwise the transposed weight stays in one piece.
 
     Args:
@@ -30,7 +31,7 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
     if copy and weight.device.type == "cpu":
         if weight.dtype == torch.float32 and is_quicker():
             return Packed(weight, bias)
-        if weight.dtype == torch.float32 and len(weight) % few_rows.COLUMNS == 0 and few_rows.is_at_hand():
+        if weight.dtype == torch.float32 and len(weight) % BLOCK == 0 and is_at_hand():
             return Compiled(weight, bias)
         capability = torch.backends.cpu.get_cpu_capability()
         columns = next((c for c in COLUMNS.get(capability, ()) if len(weight) % (parts * c) == 0), None)
@@ -92,7 +93,7 @@ class Blocks(_Placed):
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, columns: int) -> None:
-        self.weight = few_rows.in_blocks(weight, columns)
+        self.weight = in_blocks(weight, columns)
         self.bias = None if bias is None else bias.view(-1, 1, columns)
 
     def place(self, rows: int) -> tuple[Tensor, Tensor]:
@@ -114,20 +115,20 @@ class Blocks(_Placed):
 
 
 class Compiled(_Placed):
-    """The product of `few_rows` with a weight (n, i); the result is (b, n)."""
+    """The `compiled` product with a weight (n, i); the result is (b, n)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        self.weight, self.bias, self.outputs = few_rows.in_blocks(weight), bias, len(weight)
+        self.weight, self.bias, self.outputs = in_blocks(weight), bias, len(weight)
 
     def into(self, x: Tensor, memory: Tensor) -> None:
         """Write the result for x (b, i)."""
-        few_rows.write_product(x, self.weight, memory)
+        write_product(x, self.weight, memory)
         if self.bias is not None:
             memory.add_(self.bias)
 
     def added(self, total: Tensor, x: Tensor) -> Tensor:
         """`total` (b, n) plus the result for x (b, i), in the memory of `total`."""
-        few_rows.write_product(x, self.weight, total, adds=True)
+        write_product(x, self.weight, total, base=total)
         return total if self.bias is None else total.add_(self.bias)
 
 

@@ -68,9 +68,10 @@ def _file(name: str) -> Path | None:
 
 
 def _code(path: Path) -> str:
-    """What a module does, and what it has compiled: the C file of its name."""
+    """What a module does, and what it has compiled: the C file of its name, with the headers beside it."""
     compiled = path.with_suffix(".c")
-    return _digest(*_stamp(path)) + (hashlib.blake2b(compiled.read_bytes(), digest_size=8).hexdigest() if compiled.is_file() else "")
+    files = [compiled, *sorted(path.parent.glob("*.h"))] if compiled.is_file() else []
+    return _digest(*_stamp(path)) + "".join(hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in files)
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:

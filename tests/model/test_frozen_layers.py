@@ -9,7 +9,7 @@ from transformers import GemmaConfig, Qwen2Config
 
 from flamingo_lib.model import flamingo, generate_batch
 from flamingo_lib.model.frozen_layers import FrozenLayer, frozen_layers
-from flamingo_lib.model.fused import FrozenLinear, Normalise, Rotate, SwiGlu, in_halves, interleaved
+from flamingo_lib.model.fused import FrozenLinear, FrozenWeight, Normalise, Rotate, SwiGlu, in_halves, interleaved
 from flamingo_lib.model.lora import add_lora, merge_lora
 from flamingo_lib.model.trainable import set_trainable
 
@@ -51,17 +51,17 @@ class TestPieces:
         weight = double(9, 4, seed=1).detach()
 
         def ours(x, base, down, first, second):
-            return FrozenLinear.apply(x, weight, base, down, (0.5, 2.0), first, second)
+            return FrozenLinear.apply(x, FrozenWeight(weight), base, down, (0.5, 2.0), first, second)
 
         assert gradcheck(ours, (x, base, down, first, second))
         low = x @ down.T
         lora = torch.cat([0.5 * low[:, :2] @ first.T, 2.0 * low[:, 2:] @ second.T], dim=1)
         torch.testing.assert_close(ours(x, base, down, first, second), base + x @ weight.T + lora)
-        assert gradcheck(lambda x: FrozenLinear.apply(x, weight, None, None, ()), (x,))
+        assert gradcheck(lambda x: FrozenLinear.apply(x, FrozenWeight(weight), None, None, ()), (x,))
 
     def test_no_gradient_is_made_for_what_is_frozen(self):
         x, down, up = double(5, 4).detach(), double(2, 4).detach(), double(3, 2)
-        FrozenLinear.apply(x, double(3, 4).detach(), None, down, (1.0,), up).sum().backward()
+        FrozenLinear.apply(x, FrozenWeight(double(3, 4).detach()), None, down, (1.0,), up).sum().backward()
         assert up.grad is not None and x.grad is None and down.grad is None
 
     def test_rotation(self):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from flamingo_lib.model import few_rows
 from flamingo_lib.model import product as product_module
+from flamingo_lib.model.compiled.product import BLOCK
 from flamingo_lib.model.product import Blocks, Compiled, Transposed, laid_out
 from flamingo_lib.model.wide import Packed
 
@@ -24,8 +24,8 @@ def layout(request, monkeypatch):
     """(the product's class, whether it has a copy of the weight, the widths that its blocks may have)."""
     capability, packed, copy, kind, columns = request.param
     if kind is Compiled:
-        request.getfixturevalue("compiled_product")
-    monkeypatch.setattr(few_rows, "is_at_hand", lambda: kind is Compiled)
+        request.getfixturevalue("compiled")
+    monkeypatch.setattr(product_module, "is_at_hand", lambda: kind is Compiled)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(product_module, "is_quicker", lambda: packed)
     return kind, copy, columns
@@ -40,7 +40,7 @@ def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
     bias = torch.randn(outputs) if with_bias else None
     product = laid_out(weight, bias, copy=layout[1])
     columns = next((c for c in layout[2] if outputs % c == 0), None)
-    uneven = (layout[0] is Blocks and columns is None) or (layout[0] is Compiled and outputs % few_rows.COLUMNS)
+    uneven = (layout[0] is Blocks and columns is None) or (layout[0] is Compiled and outputs % BLOCK)
     assert type(product) is (Transposed if uneven else layout[0])
     expected, shape = F.linear(x, weight, bias), (rows, outputs) if columns is None else (rows, outputs // columns, columns)
     found = product(x)
