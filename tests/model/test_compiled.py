@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from flamingo_lib.model.attention import attend
 from flamingo_lib.model.compiled import library
+from flamingo_lib.model.compiled.attention import applies
 from flamingo_lib.model.compiled.library import is_at_hand
 from flamingo_lib.model.compiled.product import in_blocks, write_product
 from flamingo_lib.model.fused import FrozenLinear, FrozenWeight, Normalise, SwiGlu
@@ -146,6 +147,13 @@ class TestAttention:
     def test_a_token_may_have_its_numbers_anywhere(self):
         shaped = [drawn(2, 32, 3, 20, seed=seed).permute(0, 2, 3, 1) for seed in range(3)]
         close(attend(*(x.float() for x in shaped)), F.scaled_dot_product_attention(*shaped))
+
+    @pytest.mark.parametrize(("b", "count", "keys", "e"), [(2, 2, 20, 16), (1, 3, 20, 16), (1, 2, 20, 32), (1, 2, 21, 16)])
+    def test_shapes_that_do_not_belong_together_are_left_to_pytorch(self, b, count, keys, e):
+        query, key = torch.empty(1, 4, 20, 16), torch.empty(1, 2, 20, 16)
+        assert applies(query, key, key, 1.0)
+        assert not applies(query, torch.empty(b, count, keys, e), key, 1.0)
+        assert not applies(query, key, torch.empty(b, count, keys, e), 1.0)
 
     def test_scores_of_any_size(self):
         shaped = [heads(1, 2, 20, 16, seed) for seed in range(3)]

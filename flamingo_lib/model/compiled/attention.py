@@ -35,15 +35,13 @@ class _Attention(ctypes.Structure):
 
 
 def applies(query: Tensor, key: Tensor, value: Tensor, scale: float) -> bool:
-    """Whether `attention`, which knows no mask, is to be used for what is float32 and on the processor."""
-    return (
-        query.shape[2] >= LEAST
-        and key.shape[2] > 0
-        and query.shape[3] % BLOCK == 0
-        and query.shape[3] == value.shape[3]
-        and scale > 0
-        and is_at_hand()
-    )
+    """Whether `attention`, which knows no mask, is to be used for what is float32 and on the processor.
+
+    Shapes that don't belong together are left to PyTorch, which refuses them.
+    """
+    (b, heads, queries, e), (_, kv_heads, keys, _) = query.shape, key.shape
+    fits = key.shape == value.shape == (b, kv_heads, keys, e) and kv_heads > 0 and heads % kv_heads == 0
+    return fits and queries >= LEAST and keys > 0 and e % BLOCK == 0 and scale > 0 and is_at_hand()
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> tuple[Tensor, Tensor]:
