@@ -48,6 +48,20 @@ static void copy(const float *x, long step, long tokens, long width, float *to, 
         memcpy(to + token * to_step, x + token * step, width * sizeof(float));
 }
 
+/* (tokens, width) to (tokens / 16, width, 16), with zeros for tokens that aren't there. */
+static void turn(const float *x, long step, long tokens, long width, float *to)
+{
+    for (; tokens > 0; tokens -= COLUMNS, x += COLUMNS * step)
+        for (long i = 0; i < width; i++, to += COLUMNS)
+            if (tokens >= COLUMNS)
+#pragma GCC unroll 16
+                for (long token = 0; token < COLUMNS; token++)
+                    to[token] = x[token * step + i];
+            else
+                for (long token = 0; token < COLUMNS; token++)
+                    to[token] = token < tokens ? x[token * step + i] : 0.0f;
+}
+
 /* What each of some queries makes of each key, (rows, columns), from (rows, width) and keys that were turned. */
 static void scores(const float *x, long step, long rows, const float *turned, long columns, long width, float *out, long out_step)
 {
@@ -111,7 +125,7 @@ static void forward(const Attention *a, long b, long shared, float *room)
 {
     const long width = a->width, most = whole_tiles(a->keys), heads = a->heads / a->kv_heads;
     float *turned = room, *values = turned + most * width, *weights = values + most * width;
-    turn((Matrix){at(a->key, b, shared, 0), a->key.token, 1}, a->keys, width, turned);
+    turn(at(a->key, b, shared, 0), a->key.token, a->keys, width, turned);
     copy(at(a->value, b, shared, 0), a->value.token, a->keys, width, values, width);
     for (long head = shared * heads; head < (shared + 1) * heads; head++)
         for (long first = 0; first < a->queries; first += GROUP) {
@@ -130,8 +144,8 @@ static void backward(const Attention *a, long b, long shared, float *room)
     float *turned_keys = room, *turned_values = turned_keys + each, *keys = turned_values + each;
     float *to_keys = keys + each, *to_values = to_keys + each;
     float *queries = to_values + each, *given = queries + GROUP * width, *weights = given + GROUP * width, *slopes = weights + GROUP * most;
-    turn((Matrix){at(a->key, b, shared, 0), a->key.token, 1}, a->keys, width, turned_keys);
-    turn((Matrix){at(a->value, b, shared, 0), a->value.token, 1}, a->keys, width, turned_values);
+    turn(at(a->key, b, shared, 0), a->key.token, a->keys, width, turned_keys);
+    turn(at(a->value, b, shared, 0), a->value.token, a->keys, width, turned_values);
     copy(at(a->key, b, shared, 0), a->key.token, a->keys, width, keys, width);
     memset(to_keys, 0, 2 * each * sizeof(float));
     for (long head = shared * heads; head < (shared + 1) * heads; head++)

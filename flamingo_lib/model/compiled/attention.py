@@ -37,7 +37,7 @@ class _Attention(ctypes.Structure):
 def applies(query: Tensor, key: Tensor, value: Tensor, scale: float) -> bool:
     """Whether `attention`, which knows no mask, is to be used for what is float32 and on the processor.
 
-    Shapes that don't belong together are left to PyTorch, which refuses them.
+    Shapes that don't belong together are left to PyTorch.
     """
     (b, heads, queries, e), (_, kv_heads, keys, _) = query.shape, key.shape
     fits = key.shape == value.shape == (b, kv_heads, keys, e) and kv_heads > 0 and heads % kv_heads == 0

@@ -2,7 +2,6 @@
  *
  * OpenMP's functions are left to be found in the process, so that the threads are PyTorch's.
  */
-#include <immintrin.h>
 #include <omp.h>
 #include <string.h>
 
@@ -76,45 +75,6 @@ INLINE void rows_times(Matrix x, long rows, long inner, const float *columns, lo
         break;
         switch (count) { WITH(1) WITH(2) WITH(3) WITH(4) WITH(5) WITH(6) }
 #undef WITH
-    }
-}
-
-/* Eight rows of eight numbers to eight of their columns, COLUMNS apart. */
-INLINE void turn_vectors(const float *x, long step, float *to)
-{
-    __m256 a[LANES], b[LANES];
-    for (int i = 0; i < LANES; i++)
-        a[i] = _mm256_loadu_ps(x + i * step);
-    for (int i = 0; i < LANES; i += 2) { /* pairs of numbers of two rows */
-        b[i] = _mm256_unpacklo_ps(a[i], a[i + 1]);
-        b[i + 1] = _mm256_unpackhi_ps(a[i], a[i + 1]);
-    }
-    for (int i = 0; i < LANES; i += 4) /* fours of four rows */
-        for (int k = 0; k < 2; k++) {
-            a[i + 2 * k] = _mm256_shuffle_ps(b[i + k], b[i + k + 2], 0x44);
-            a[i + 2 * k + 1] = _mm256_shuffle_ps(b[i + k], b[i + k + 2], 0xEE);
-        }
-    for (int i = 0; i < LANES / 2; i++) {
-        _mm256_storeu_ps(to + i * COLUMNS, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
-        _mm256_storeu_ps(to + (i + 4) * COLUMNS, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
-    }
-}
-
-/* x (rows, columns) to (rows / 16, columns, 16), with zeros for rows that aren't there. */
-INLINE void turn(Matrix x, long rows, long columns, float *to)
-{
-    for (; rows > 0; rows -= COLUMNS, x.data += COLUMNS * x.row_step, to += COLUMNS * columns) {
-        long i = 0;
-        if (rows >= COLUMNS && x.row_step == 1)
-            for (; i < columns; i++)
-                memcpy(to + i * COLUMNS, x.data + i * x.column_step, COLUMNS * sizeof(float));
-        else if (rows >= COLUMNS && x.column_step == 1)
-            for (; i + LANES <= columns; i += LANES)
-                for (long half = 0; half < COLUMNS; half += LANES)
-                    turn_vectors(x.data + half * x.row_step + i, x.row_step, to + i * COLUMNS + half);
-        for (; i < columns; i++)
-            for (long row = 0; row < COLUMNS; row++)
-                to[i * COLUMNS + row] = row < rows ? x.data[row * x.row_step + i * x.column_step] : 0.0f;
     }
 }
 
