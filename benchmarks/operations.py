@@ -1,8 +1,8 @@
 """Floating point operations of a piece of work, and what this machine makes of them in a matrix product.
 
 PyTorch's `FlopCounterMode` counts fused attention on every device but the processor, so that a model whose attention is fused would
-seem to do less than one that writes it out. Here it is counted there, too: by PyTorch's own formulas, and where attention is causal
-only for what a token may look at, as the processor's kernel leaves most of the rest out.
+seem to do less than one that writes it out. Here it is counted there, too, as the library counts its own attention: where it is
+causal only for what a token may look at, as the processor's kernel leaves most of the rest out.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 from torch import Size, Tensor
-from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+from torch.utils.flop_counter import FlopCounterMode
 
+from flamingo_lib.model.compiled.attention import operations as products
 from flamingo_lib.model.wide import by_onednn
 
 THREADS = 2
@@ -22,22 +23,16 @@ THREADS = 2
 aten = torch.ops.aten
 
 
-def visible(query: Size, key: Size, causal: bool) -> float:
-    """The share of all pairs of a query and a key, (b, heads, t, e) and (b, heads, l, e), that attention has to look at."""
-    t, keys = query[-2], key[-2]
-    return sum(min(place + 1, keys) for place in range(t)) / (t * keys) if causal else 1.0
-
-
 def attention(query: Size, key: Size, value: Size, dropout: float = 0.0, causal: bool = False, **named: Any) -> int:
     """Operations of the fused kernel: two products."""
-    return round(sdpa_flop_count(query, key, value) * visible(query, key, causal))
+    return 2 * products(query, key, causal)
 
 
 def attention_backward(
     slope: Size, query: Size, key: Size, value: Size, result: Size, summed: Size, dropout: float, causal: bool, **named: Any
 ) -> int:
     """Operations of its backward pass: five products, as the scores are made anew."""
-    return round(sdpa_backward_flop_count(slope, query, key, value) * visible(query, key, causal))
+    return 5 * products(query, key, causal)
 
 
 FORMULAS = {

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .compiled.attention import applies
+from .wide import are_plain
 
 FEW = 2500
 """Keys times a head's width up to which a processor is quicker without the fused kernel, which works in blocks that are larger."""
@@ -27,12 +28,7 @@ def attend(
     """
     heads, (keys, e) = query.shape[1], key.shape[2:]
     scale = e**-0.5 if scale is None else scale
-    plain = (
-        query.device.type == "cpu"
-        and query.dtype == key.dtype == value.dtype == torch.float32
-        and not torch.compiler.is_compiling()
-        and not torch.is_autocast_enabled("cpu")
-    )
+    plain = are_plain(query, key, value)
     if plain and mask is None and applies(query, key, value, scale):
         return _Compiled.apply(query, key, value, causal, scale)
     if not plain or keys * e > FEW or key.shape[1] != heads:

@@ -10,8 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from .compiled import pointwise
-from .compiled.library import is_at_hand
-from .compiled.product import BLOCK, in_blocks
+from .compiled.product import applies, in_blocks
 from .unpadded import Unpadded
 from .wide import rows_times
 
@@ -43,8 +42,7 @@ class FrozenWeight:
     """A weight (o, i) that doesn't change, for products with many rows; laid out once where the `compiled` product is at hand."""
 
     def __init__(self, weight: Tensor) -> None:
-        even = weight.device.type == "cpu" and weight.dtype == torch.float32 and not any(size % BLOCK for size in weight.shape)
-        self._is_compiled = even and is_at_hand()
+        self._is_compiled = applies(weight) and applies(weight.t())
         self._weight = in_blocks(weight) if self._is_compiled else weight
         self._turned: Tensor | None = None
 

@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .compiled.library import is_at_hand
-from .compiled.product import BLOCK, in_blocks, write_product
+from .compiled.product import applies, in_blocks, write_product
 from .wide import Packed, is_quicker
 
 COLUMNS = {"AVX2": (16,), "AVX512": (32, 16)}
@@ -31,7 +30,7 @@ def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, ad
     if copy and weight.device.type == "cpu":
         if weight.dtype == torch.float32 and is_quicker():
             return Packed(weight, bias)
-        if weight.dtype == torch.float32 and len(weight) % BLOCK == 0 and is_at_hand():
+        if applies(weight):
             return Compiled(weight, bias)
         capability = torch.backends.cpu.get_cpu_capability()
         columns = next((c for c in COLUMNS.get(capability, ()) if len(weight) % (parts * c) == 0), None)

@@ -41,9 +41,13 @@ def is_quicker() -> bool:
 
 def applies(*tensors: Tensor) -> bool:
     """Whether products of these, two-dimensional, go by `rows_times` and `sum_of_rows`."""
+    return is_quicker() and are_plain(*tensors)
+
+
+def are_plain(*tensors: Tensor) -> bool:
+    """Whether these are float32 on a processor, computed with as they stand."""
     return (
-        is_quicker()
-        and all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
+        all(x.dtype == torch.float32 and x.device.type == "cpu" for x in tensors)
         and not torch.compiler.is_compiling()
         and not torch.is_autocast_enabled("cpu")
     )

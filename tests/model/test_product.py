@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from flamingo_lib.model import product as product_module
+from flamingo_lib.model.compiled import product as compiled_module
 from flamingo_lib.model.compiled.product import BLOCK
 from flamingo_lib.model.product import Blocks, Compiled, Transposed, laid_out
 from flamingo_lib.model.wide import Packed
@@ -25,7 +26,7 @@ def layout(request, monkeypatch):
     capability, packed, copy, kind, columns = request.param
     if kind is Compiled:
         request.getfixturevalue("compiled")
-    monkeypatch.setattr(product_module, "is_at_hand", lambda: kind is Compiled)
+    monkeypatch.setattr(compiled_module, "is_at_hand", lambda: kind is Compiled)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(product_module, "is_quicker", lambda: packed)
     return kind, copy, columns

@@ -100,17 +100,17 @@ OPERATIONS.impl("attention", attention, "CPU")
 OPERATIONS.impl("attention_backward", attention_backward, "CPU")
 
 
-def _product(query: Size, key: Size, causal: bool) -> int:
-    """Operations of a product of all queries and keys of which only those count that are seen."""
+def operations(query: Size, key: Size, causal: bool) -> int:
+    """Floating point operations of a product of all queries and keys, (b, heads, t, e) and (b, kv_heads, l, e), where they are seen."""
     (b, heads, t, e), keys = query, key[2]
     return 2 * b * heads * e * (sum(min(place + 1, keys) for place in range(t)) if causal else t * keys)
 
 
 @register_flop_formula(torch.ops.flamingo_lib.attention)
 def _count(query: Size, key: Size, value: Size, causal: bool, *others: Any, **named: Any) -> int:
-    return 2 * _product(query, key, causal)
+    return 2 * operations(query, key, causal)
 
 
 @register_flop_formula(torch.ops.flamingo_lib.attention_backward)
 def _count_backward(slope: Size, query: Size, key: Size, value: Size, logs: Size, causal: bool, *others: Any, **named: Any) -> int:
-    return 5 * _product(query, key, causal)  # as the scores are made anew
+    return 5 * operations(query, key, causal)  # as the scores are made anew

@@ -8,10 +8,15 @@ import torch
 from torch import Size, Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from .library import OPERATIONS, library
+from .library import OPERATIONS, is_at_hand, library
 
 BLOCK = 16
 """Outputs in a block of the weight."""
+
+
+def applies(weight: Tensor) -> bool:
+    """Whether the compiled product is to be used with a weight (n, i)."""
+    return weight.device.type == "cpu" and weight.dtype == torch.float32 and len(weight) % BLOCK == 0 and is_at_hand()
 
 
 def in_blocks(weight: Tensor, columns: int = BLOCK) -> Tensor:
