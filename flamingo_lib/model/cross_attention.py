@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .attention import attend
+from .pieces import Halves
 from .resampler import feed_forward, merge_heads, split_heads
 from .unpadded import Unpadded
-from .wide import Linear, linear
+from .wide import Linear, are_plain, linear
 
 KeysValues = tuple[Tensor, Tensor]
 """Keys and values of one gated layer: (b, heads, l, e) each, l = images * latents."""
@@ -39,7 +41,7 @@ class MaskedCrossAttention(nn.Module):
         """(b, m, n, D) to keys and values, (b, heads, l, e) each."""
         if self.slots is not None:
             latents = latents + self.slots
-        key, value = self.to_kv(latents.flatten(1, 2)).chunk(2, dim=-1)
+        key, value = Halves.apply(self.to_kv(latents.flatten(1, 2)))
         return split_heads(key, self.heads), split_heads(value, self.heads)
 
     def forward(
@@ -59,7 +61,7 @@ class MaskedCrossAttention(nn.Module):
             weights: if given, this layer's attention weights (b, heads, t, l) are appended to it.
             rows: if given, x and the result are (1, n, d), the tokens of the batch without its padding; not with `weights`.
         """
-        query = self.to_q(self.norm(x))
+        query = linear_of_norm(self.to_q, self.norm, x)
         if rows is not None and weights is None:
             seen = rows.join(
                 [
@@ -130,3 +132,15 @@ def gated_linear(layer: nn.Linear, x: Tensor, gate: Tensor | None) -> Tensor:
     if type(layer) is Linear and layer.bias is None and x.shape[0] * x.shape[1] > layer.in_features:
         return linear(x, layer.weight * gate)
     return layer(x) * gate
+
+
+def linear_of_norm(layer: nn.Linear, norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """(..., d) to (..., n): `layer(norm(x))`.
+
+    Where x needs no gradient, as in the first layer of a frozen language model, the norm's weights are taken into the layer's: their
+    gradients then come from that of the weight, not from the tokens by one more product.
+    """
+    if x.requires_grad or not norm.weight.requires_grad or type(layer) is not Linear or layer.bias is not None or not are_plain(x):
+        return layer(norm(x))
+    normal = F.layer_norm(x, norm.normalized_shape, eps=norm.eps)
+    return linear(normal, layer.weight * norm.weight) + layer.weight @ norm.bias

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .compiled import pointwise
 from .compiled.product import applies, in_blocks
+from .pieces import joined
 from .unpadded import Unpadded
 from .wide import rows_times
 
@@ -117,7 +118,7 @@ class Rotate(torch.autograd.Function):
         given = product.view(*product.shape[:2], sum(sizes), -1)
         _turn(given[:, :, : heads + kv_heads], rotation)
         ctx.save_for_backward(rotation)
-        ctx.rows, ctx.shape, ctx.sizes = rows, given.shape, sizes
+        ctx.rows, ctx.sizes = rows, sizes
         parts = [given] if rows is None else [part.spread(given) for part in rows.parts]
         return tuple(piece.transpose(1, 2) for part in parts for piece in part.split(sizes, dim=2))
 
@@ -128,9 +129,7 @@ class Rotate(torch.autograd.Function):
         given = [slope.transpose(1, 2) for slope in slopes]
         if ctx.rows is not None:
             given = [ctx.rows.join(given[which::3]) for which in range(3)]
-        result = slopes[0].new_empty(ctx.shape)
-        for slope, place in zip(given, result.split(ctx.sizes, dim=2), strict=True):
-            place.copy_(slope)
+        result = joined(given, 2)
         _turn(result[:, :, : sum(ctx.sizes[:2])], rotation.conj_physical())
         return result.flatten(2), None, None, None, None
 

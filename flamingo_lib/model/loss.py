@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
+from .compiled import pointwise
 from .unpadded import is_padded_on_the_right
 from .wide import linear, rows_times, sum_of_rows
 
@@ -117,6 +118,8 @@ class _HeadLoss(torch.autograd.Function):
 
 def _softmax_in_place(logits: Tensor) -> Tensor:
     """(k, vocabulary): probabilities; on a processor, where a row is read before it is written, in the memory of `logits`."""
+    if pointwise.applies(logits):
+        return pointwise.softmax_(logits)
     return torch.softmax(logits, dim=-1, out=logits if logits.device.type == "cpu" else None)
 
 

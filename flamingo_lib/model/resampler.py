@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from .attention import attend
-from .wide import Linear
+from .compiled import pointwise
+from .pieces import Halves
+from .wide import Linear, are_plain
 
 
 def feed_forward(*, dim: int, mult: int) -> nn.Sequential:
     """LayerNorm, up, exact GELU, down; (..., dim) to (..., dim), without biases in the linears."""
-    return nn.Sequential(nn.LayerNorm(dim), Linear(dim, dim * mult, bias=False), nn.GELU(), Linear(dim * mult, dim, bias=False))
+    return nn.Sequential(nn.LayerNorm(dim), Linear(dim, dim * mult, bias=False), Gelu(), Linear(dim * mult, dim, bias=False))
+
+
+class Gelu(nn.GELU):
+    """Exact GELU; where it is compiled, its slopes are made with it rather than from the input again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(0, -2)
+        if not (x.requires_grad and torch.is_grad_enabled() and are_plain(x) and pointwise.applies(flat)):
+            return super().forward(x)
+        return _Gelu.apply(flat).view(x.shape)
+
+
+class _Gelu(torch.autograd.Function):
+    """(n, d) to (n, d)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        result, slopes = pointwise.gelu(x)
+        ctx.save_for_backward(slopes)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        return slope * ctx.saved_tensors[0]
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -47,7 +77,7 @@ class PerceiverAttention(nn.Module):
         else:
             query = query.expand(len(media), -1, -1)
             answers = torch.cat([self.to_kv(media), self.to_kv(latents).expand(len(media), -1, -1)], dim=1)
-        query, key, value = (split_heads(x, self.heads) for x in (query, *answers.chunk(2, dim=-1)))
+        query, key, value = (split_heads(x, self.heads) for x in (query, *Halves.apply(answers)))
         return self.to_out(merge_heads(attend(query, key, value)))
 
 

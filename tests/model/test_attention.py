@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from flamingo_lib.model.attention import _FewKeys, attend
-from flamingo_lib.model.cross_attention import GatedCrossAttention
+from flamingo_lib.model.cross_attention import GatedCrossAttention, linear_of_norm
 from flamingo_lib.model.resampler import PerceiverResampler
+from flamingo_lib.model.wide import Linear
 
 
 def slow_attention(query, key, value, heads, allowed=None):
@@ -156,3 +159,21 @@ def test_the_fused_kernel_is_left_the_rest(kind, monkeypatch):
     keys = torch.randn(1, 2 if kind == "shared keys" else 4, 400 if kind == "many keys" else 3, 8, dtype=dtype)
     assert attend(query, keys, keys).shape == query.shape
     assert len(asked) == 1
+
+
+def test_a_norm_in_the_weight_behind_it():
+    """Where the text needs no gradient, the norm's come from that of the weight: the same numbers with one product less."""
+    torch.manual_seed(0)
+    norm, layer, x, slope = nn.LayerNorm(10), Linear(10, 7, bias=False), torch.randn(2, 5, 10), torch.randn(2, 5, 7)
+    weights = [norm.weight, norm.bias, layer.weight]
+    for weight in weights[:2]:
+        weight.data.normal_()
+    outcomes, products = [], []
+    for learns in (False, True):
+        with FlopCounterMode(display=False) as counter:
+            found = linear_of_norm(layer, norm, x.clone().requires_grad_(learns))
+            outcomes.append([found, *torch.autograd.grad(found, weights, slope)])
+        products.append(round(counter.get_total_flops() / (2 * 10 * 10 * 7)))
+    assert products == [2, 3]
+    for found, expected in zip(*outcomes, strict=True):
+        torch.testing.assert_close(found, expected)

@@ -8,11 +8,13 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from flamingo_lib.model.attention import attend
-from flamingo_lib.model.compiled import library
+from flamingo_lib.model.compiled import library, pointwise
 from flamingo_lib.model.compiled.attention import applies
 from flamingo_lib.model.compiled.library import is_at_hand
 from flamingo_lib.model.compiled.product import in_blocks, write_product
 from flamingo_lib.model.fused import FrozenLinear, FrozenWeight, Normalise, SwiGlu
+from flamingo_lib.model.pieces import lie_together
+from flamingo_lib.model.resampler import Gelu
 
 built = pytest.mark.usefixtures("compiled")
 
@@ -155,6 +157,16 @@ class TestAttention:
         assert not applies(query, torch.empty(b, count, keys, e), key, 1.0)
         assert not applies(query, key, torch.empty(b, count, keys, e), 1.0)
 
+    @pytest.mark.parametrize("together", [0, 1, 2])
+    def test_gradients_lie_together_where_what_they_are_of_does(self, together):
+        """Queries, keys and values of one product; keys and values of one, and queries alone; all alone."""
+        pieces = list(torch.randn(2, 20, 8, 16).split([4, 2, 2], dim=2)) if together < 2 else [torch.randn(2, 20, n, 16) for n in (4, 2, 2)]
+        if together == 1:
+            pieces[0] = pieces[0].clone()
+        query, key, value = (x.transpose(1, 2).detach().requires_grad_() for x in pieces)
+        slopes = torch.autograd.grad(attend(query, key, value).sum(), (query, key, value))
+        assert lie_together(slopes[1:], 1) == (together < 2) and lie_together(slopes, 1) == (together == 0)
+
     def test_scores_of_any_size(self):
         shaped = [heads(1, 2, 20, 16, seed) for seed in range(3)]
         shaped[0] = 1e4 * shaped[0]
@@ -193,6 +205,22 @@ class TestPointwise:
         close(found, expected)
         close(torch.autograd.grad(found, given, slope.float())[0], torch.autograd.grad(expected, both, slope)[0])
 
+    def test_gelu(self):
+        x, slope = drawn(9, 48, scale=3.0), drawn(9, 48, seed=1)
+        x[0, :6] = torch.tensor([0.0, -0.0, 30.0, -30.0, 1e4, -1e4])
+        (given,), x = single(x), x.requires_grad_()
+        found, expected = Gelu()(given), F.gelu(x)
+        assert "_Gelu" in type(found.grad_fn.next_functions[0][0]).__name__
+        close(found, expected)
+        close(torch.autograd.grad(found, given, slope.float())[0], torch.autograd.grad(expected, x, slope)[0])
+
+    def test_probabilities(self):
+        logits = drawn(9, 48, scale=30.0)
+        logits[0] = torch.linspace(0, 1e4, 48)
+        logits[1] = -torch.inf
+        logits[1, 5] = 2.0
+        close(pointwise.softmax_(logits.float()), logits.softmax(-1))
+
     def test_norm(self):
         x, slope = drawn(9, 48, scale=3.0), drawn(9, 48, seed=1)
         x[0] = 0.0
@@ -206,6 +234,8 @@ class TestPointwise:
         both[1, 3] = torch.nan
         assert SwiGlu.apply(both).isnan().nonzero().tolist() == [[1, 3]]
         assert Normalise.apply(both, 1e-6).isnan().all(1).tolist() == [False, True]
+        assert Gelu()(both.clone().requires_grad_()).isnan().nonzero().tolist() == [[1, 3]]
+        assert pointwise.softmax_(both.clone()).isnan().all(1).tolist() == [False, True]
 
 
 @built

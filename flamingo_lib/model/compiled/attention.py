@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from ctypes import c_float, c_int, c_long, c_void_p
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Size, Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from ..pieces import lie_together
 from .library import OPERATIONS, is_at_hand, library
 from .product import BLOCK
 
@@ -58,17 +60,24 @@ def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: fl
 def attention_backward(
     slope: Tensor, query: Tensor, key: Tensor, value: Tensor, logs: Tensor, causal: bool, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of the result to those of query, key and value."""
+    """The gradient of the result to those of query, key and value, which lie together where key and value, or all three, do."""
     given = {"query": query, "key": key, "value": value, "slope": slope}
-    found = _new(query), _new(key), _new(value)
+    alone = 0 if lie_together((query, key, value), 1) else 1 if lie_together((key, value), 1) else 3
+    found = *map(_new, (query, key, value)[:alone]), *_new_together((query, key, value)[alone:])
     _call(given | dict(zip(("to_query", "to_key", "to_value"), found, strict=True)), logs, causal, scale, gradients=True)
     return found
 
 
-def _new(x: Tensor) -> Tensor:
-    """Room for as much as x (b, heads, t, e), a token's heads side by side."""
-    b, heads, tokens, e = x.shape
-    return x.new_empty(b, tokens, heads, e).transpose(1, 2)
+def _new(x: Tensor, heads: int | None = None) -> Tensor:
+    """Room for as much as x (b, heads, t, e), or another number of heads; a token's heads side by side."""
+    b, count, tokens, e = x.shape
+    return x.new_empty(b, tokens, heads or count, e).transpose(1, 2)
+
+
+def _new_together(pieces: Sequence[Tensor]) -> Sequence[Tensor]:
+    """The same for several, their heads side by side, too."""
+    counts = [x.shape[1] for x in pieces]
+    return _new(pieces[0], sum(counts)).split(counts, dim=1) if pieces else ()
 
 
 def _call(heads: dict[str, Tensor], logs: Tensor, causal: bool, scale: float, gradients: bool) -> None:

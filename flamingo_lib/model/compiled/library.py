@@ -17,6 +17,8 @@ FUNCTIONS = {
     "flamingo_attention": (None, c_void_p, c_int),
     "flamingo_swiglu": (None, *[c_void_p] * 2, *[c_long] * 2),
     "flamingo_swiglu_backward": (None, *[c_void_p] * 3, *[c_long] * 2),
+    "flamingo_softmax": (None, c_void_p, *[c_long] * 2),
+    "flamingo_gelu": (None, *[c_void_p] * 3, c_long),
     "flamingo_normalise": (None, *[c_void_p] * 3, *[c_long] * 2, c_float),
     "flamingo_normalise_backward": (None, *[c_void_p] * 4, *[c_long] * 2),
 }

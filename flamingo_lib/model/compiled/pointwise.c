@@ -1,6 +1,4 @@
-/* The gated activation and the norm of Llama-like layers, in one pass over memory each; rows are of whole vectors. */
-#include <math.h>
-
+/* Activations, norm and probabilities, in one pass over memory each; rows are of whole vectors. */
 #include "vectors.h"
 
 #define AT(x, i) (*(vector *)((x) + (i)))
@@ -29,6 +27,25 @@ void flamingo_swiglu_backward(const float *slope, const float *both, float *resu
             AT(result, at) = given * READ(both, at + width) * (1.0f + gate * (1.0f - share));
             AT(result, at + width) = given * gate;
         }
+}
+
+/* x times the share of a normal distribution under it, and the slopes of that, from one exponential; `count` in whole vectors.
+ *
+ * The share is by Abramowitz and Stegun's 7.1.26, to 1.5e-7.
+ */
+void flamingo_gelu(const float *x, float *out, float *slopes, long count)
+{
+#pragma omp parallel for
+    for (long i = 0; i < count; i += LANES) {
+        const vector given = READ(x, i), far = larger(given, -given) * 0.70710678f, falling = exponential(-far * far);
+        const vector t = 1.0f / (1.0f + 0.3275911f * far);
+        const vector sum = (((1.061405429f * t - 1.453152027f) * t + 1.421413741f) * t - 0.284496736f) * t + 0.254829592f;
+        const vector beyond = 0.5f * sum * t * falling;
+        const integers below = given < 0;
+        const vector share = (vector)((below & (integers)beyond) | (~below & (integers)(1.0f - beyond)));
+        AT(out, i) = given * share;
+        AT(slopes, i) = share + given * falling * 0.39894228f;
+    }
 }
 
 INLINE float along(const float *x, const float *y, long width)
@@ -61,4 +78,12 @@ void flamingo_normalise_backward(const float *slope, const float *x, const float
         for (long i = 0; i < width; i += LANES)
             AT(result, row * width + i) = READ(given, i) * scale - READ(from, i) * share;
     }
+}
+
+/* Logits x (rows, width) to probabilities, in place. */
+void flamingo_softmax(float *x, long rows, long width)
+{
+#pragma omp parallel for
+    for (long row = 0; row < rows; row++)
+        softmax(x + row * width, width, width, 1.0f);
 }

@@ -1,4 +1,4 @@
-"""The compiled gated activation and norm of `pointwise.c`."""
+"""The compiled activations, norm and probabilities of `pointwise.c`."""
 
 from __future__ import annotations
 
@@ -31,6 +31,13 @@ def swiglu_backward(slope: Tensor, both: Tensor) -> Tensor:
     return result
 
 
+def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Exact GELU of x (n, d), and its slopes."""
+    result, slopes = torch.empty_like(x), torch.empty_like(x)
+    library().flamingo_gelu(x.data_ptr(), result.data_ptr(), slopes.data_ptr(), x.numel())
+    return result, slopes
+
+
 def normalise(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
     """(n, d) over the root of its mean square; and what each row was multiplied by, (n, 1)."""
     result, scales = torch.empty_like(x), x.new_empty(len(x), 1)
@@ -43,3 +50,9 @@ def normalise_backward(slope: Tensor, x: Tensor, scales: Tensor) -> Tensor:
     slope, result = slope.contiguous(), torch.empty_like(x)
     library().flamingo_normalise_backward(slope.data_ptr(), x.data_ptr(), scales.data_ptr(), result.data_ptr(), *x.shape)
     return result
+
+
+def softmax_(logits: Tensor) -> Tensor:
+    """Probabilities, (n, d), in the memory of the logits."""
+    library().flamingo_softmax(logits.data_ptr(), *logits.shape)
+    return logits

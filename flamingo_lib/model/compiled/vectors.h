@@ -2,6 +2,7 @@
  *
  * OpenMP's functions are left to be found in the process, so that the threads are PyTorch's.
  */
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -110,4 +111,32 @@ INLINE vector exponential(vector x)
     sum = sum * rest + 1.0f;
     const integers power = ((integers)shifted + 127) << 23, gone = x < -87.0f;
     return (vector)(~gone & (integers)(sum * (vector)power));
+}
+
+INLINE float largest_of(vector x)
+{
+    float largest = x[0];
+    for (int i = 1; i < LANES; i++)
+        largest = x[i] > largest ? x[i] : largest;
+    return largest;
+}
+
+/* exp(scale * x) over its sum, in place, zeros from `count` to `columns`, whole vectors; returns the logarithm of the sum. */
+INLINE float softmax(float *x, long count, long columns, float scale)
+{
+    for (long i = count; i < columns; i++)
+        x[i] = -INFINITY;
+    vector tops = *(vector *)x, sums = {0};
+    for (long i = LANES; i < columns; i += LANES)
+        tops = larger(*(vector *)(x + i), tops);
+    const float top = largest_of(tops);
+    for (long i = 0; i < columns; i += LANES) {
+        vector *some = (vector *)(x + i);
+        *some = exponential((*some - top) * scale);
+        sums += *some;
+    }
+    const float sum = sum_of(sums);
+    for (long i = 0; i < columns; i += LANES)
+        *(vector *)(x + i) *= 1.0f / sum;
+    return top * scale + logf(sum);
 }

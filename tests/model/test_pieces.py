@@ -1,0 +1,53 @@
+"""Pieces of one memory put together without copying, and others by copying."""
+
+import pytest
+import torch
+
+from flamingo_lib.model.pieces import Halves, joined
+
+
+def whole():
+    return torch.arange(2 * 3 * 6.0).view(2, 3, 6)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2, -1])
+def test_pieces_of_one_tensor_are_it(dim):
+    x = whole()
+    found = joined(x.split(1, dim), dim)
+    assert torch.equal(found, x) and found.data_ptr() == x.data_ptr()
+
+
+def test_a_part_of_it():
+    x = whole()
+    found = joined(x[1:, :, 1:5].split([1, 3], dim=2), 2)
+    assert torch.equal(found, x[1:, :, 1:5]) and found.data_ptr() == x[1:, :, 1:5].data_ptr()
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        lambda x: (x[:, :, 3:], x[:, :, :3]),
+        lambda x: (x[:, :, :2], x[:, :, 3:]),
+        lambda x: (x[:, :, :3], x[:, :, :3]),
+        lambda x: (x[:, :, :3], x[:, :, 3:].clone()),
+        lambda x: (x[:, :, :3], whole()[:, :, 3:]),
+        lambda x: (x[:, :, :3], x[:, :, 3:].transpose(0, 2)[:2, :, :2]),
+    ],
+    ids=["in other order", "with a gap", "the same twice", "another layout", "another memory", "turned"],
+)
+def test_others_are_copied(pieces):
+    x = whole()
+    parts = pieces(x)
+    found = joined(parts, 2)
+    assert torch.equal(found, torch.cat(parts, 2)) and found.data_ptr() != x.data_ptr()
+
+
+def test_halves_have_the_gradients_of_chunks():
+    x = torch.randn(2, 3, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: tuple(half * (2 + n) for n, half in enumerate(Halves.apply(x))), x)
+
+
+def test_a_half_that_is_not_used_has_no_gradient():
+    x = torch.randn(3, 8, requires_grad=True)
+    (slope,) = torch.autograd.grad(Halves.apply(x)[1].sum(), x)
+    assert torch.equal(slope, torch.tensor([0.0, 1.0]).repeat_interleave(4).expand(3, 8))
