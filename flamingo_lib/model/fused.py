@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from .compiled import pointwise
 from .compiled.product import applies, in_blocks
-from .pieces import joined
+from .pieces import is_kept, joined
 from .unpadded import Unpadded
 from .wide import rows_times
 
@@ -156,7 +156,10 @@ def in_halves(x: Tensor) -> Tensor:
 
 
 class SwiGlu(torch.autograd.Function):
-    """`silu(gate) * up`, (n, 2 f) with the gate on the left to (n, f)."""
+    """`silu(gate) * up`, (n, 2 f) with the gate on the left to (n, f).
+
+    What it is given is its own: the backward pass writes the gradient into that memory, unless it `is_kept`.
+    """
 
     @staticmethod
     def forward(ctx: Any, both: Tensor) -> Tensor:
@@ -173,7 +176,7 @@ class SwiGlu(torch.autograd.Function):
     def backward(ctx: Any, slope: Tensor) -> Tensor:
         both, *active = ctx.saved_tensors
         if not active:
-            return pointwise.swiglu_backward(slope, both)
+            return pointwise.swiglu_backward(slope, both, torch.empty_like(both) if is_kept() else both)
         gate, up = both.chunk(2, dim=-1)
         result = torch.empty_like(both)
         to_gate, to_up = result.chunk(2, dim=-1)

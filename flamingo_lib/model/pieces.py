@@ -1,4 +1,4 @@
-"""Tensors that lie side by side in one piece of memory, and gradients that are put together without copying where they do."""
+"""Memory of gradients: those that lie side by side are put together without copying, and one may take the place of what was saved."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ class Halves(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> Tensor:
         return joined(slopes, -1)
+
+
+def is_kept() -> bool:
+    """Within a backward pass: whether what was saved for it is to be kept, for another one (`retain_graph`, `create_graph`)."""
+    return torch._C._autograd._get_current_graph_task_keep_graph()

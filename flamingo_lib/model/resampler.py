@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from .attention import attend
 from .compiled import pointwise
-from .pieces import Halves
+from .pieces import Halves, is_kept
 from .wide import Linear, are_plain
 
 
@@ -41,7 +41,8 @@ class _Gelu(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> Tensor:
-        return slope * ctx.saved_tensors[0]
+        (slopes,) = ctx.saved_tensors
+        return slope * slopes if is_kept() else slopes.mul_(slope)
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:

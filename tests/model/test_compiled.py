@@ -229,6 +229,21 @@ class TestPointwise:
         close(found, expected)
         close(torch.autograd.grad(found, given, slope.float())[0], torch.autograd.grad(expected, x, slope)[0])
 
+    @pytest.mark.parametrize("function", [SwiGlu.apply, Gelu()], ids=["gated unit", "gelu"])
+    def test_a_gradient_takes_the_place_of_what_was_saved_unless_that_is_kept(self, function):
+        given = drawn(9, 64).float().requires_grad_()
+        own = given.clone()  # as a product's result: nobody else's
+        result, slope = function(own), torch.ones(())
+        node = result.grad_fn if result.grad_fn.name() == "SwiGluBackward" else result.grad_fn.next_functions[0][0]
+        (place,) = (saved.data_ptr() for saved in node.saved_tensors)
+        slopes = []
+        own.register_hook(slopes.append)
+        for kept in (True, True, False):
+            torch.autograd.grad(result, given, slope.expand_as(result), retain_graph=kept)
+        first, again, last = slopes
+        assert torch.equal(first, again) and torch.equal(first, last)
+        assert [found.data_ptr() == place for found in slopes] == [False, False, True]
+
     def test_what_is_no_number_is_not_hidden(self):
         both = torch.zeros(2, 32)
         both[1, 3] = torch.nan

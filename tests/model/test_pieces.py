@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from flamingo_lib.model.pieces import Halves, joined
+from flamingo_lib.model.pieces import Halves, is_kept, joined
 
 
 def whole():
@@ -51,3 +51,13 @@ def test_a_half_that_is_not_used_has_no_gradient():
     x = torch.randn(3, 8, requires_grad=True)
     (slope,) = torch.autograd.grad(Halves.apply(x)[1].sum(), x)
     assert torch.equal(slope, torch.tensor([0.0, 1.0]).repeat_interleave(4).expand(3, 8))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_backward_pass_knows_whether_there_may_be_another(kept):
+    known = []
+    x = torch.ones(2, requires_grad=True)
+    result = 2 * x
+    result.register_hook(lambda slope: known.append(is_kept()))
+    result.sum().backward(retain_graph=kept)
+    assert known == [kept]

@@ -24,9 +24,9 @@ def swiglu(both: Tensor) -> Tensor:
     return result
 
 
-def swiglu_backward(slope: Tensor, both: Tensor) -> Tensor:
-    """The gradient of the result, (n, f), to that of `both`, (n, 2 f)."""
-    slope, result, (rows, width) = slope.contiguous(), torch.empty_like(both), both.shape
+def swiglu_backward(slope: Tensor, both: Tensor, result: Tensor) -> Tensor:
+    """The gradient of the result, (n, f), to that of `both`, (n, 2 f), written to `result`, which may be `both`."""
+    slope, (rows, width) = slope.contiguous(), both.shape
     library().flamingo_swiglu_backward(slope.data_ptr(), both.data_ptr(), result.data_ptr(), rows, width // 2)
     return result
 
