@@ -37,6 +37,11 @@ class Conditioning:
     quick: dict[int, Callable[..., Tensor]] = field(default_factory=dict)
     rows: Unpadded | None = None
 
+    def until(self, length: int) -> Conditioning:
+        """The same for the first tokens of each row."""
+        mask, looks = (None if x is None else x.narrow(dim, 0, length) for x, dim in ((self.mask, 2), (self.looks, 1)))
+        return replace(self, mask=mask, looks=looks)
+
     def unpadded(self, rows: Unpadded) -> Conditioning:
         """The same for a batch without its padding."""
         return replace(self, looks=None if self.looks is None else rows.flat(self.looks), rows=rows)

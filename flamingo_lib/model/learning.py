@@ -12,7 +12,7 @@ from ..errors import DataError
 from .frozen_layers import FrozenLayer, ending_with
 from .inputs import conditioning_of
 from .layers import conditioning_context
-from .loss import drop_right_padding, is_at_hand, label_scales, label_total, loss_of_hidden, plain_head, supervised
+from .loss import counted, drop_right_padding, is_at_hand, label_scales, label_total, loss_of_hidden, plain_head, supervised
 from .parts import is_worth_parts, loss_in_parts
 from .unchanged import modules_of, weights_of
 from .unpadded import unpad
@@ -22,7 +22,8 @@ class FlamingoLearningMixin:
     """What Flamingo does with labels when nothing but the loss is asked for.
 
     Attributes:
-        leave_out_padding: compute a training step's tokens without the padding on their right where that is possible (`unpadded`).
+        leave_out_padding: compute a training step's tokens without those after the last label, and without the padding on their right
+            where that is possible (`unpadded`).
         in_parts: compute a training step's rows in parts, a thread each, where that is possible and worth it (`parts`).
     """
 
@@ -67,6 +68,10 @@ class FlamingoLearningMixin:
         latents = self._latents(pixel_values, vision_tokens, latents)
         conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, None, num_images, fresh=True)
         keep, targets, weights = supervised(labels, label_weights)
+        if self.leave_out_padding and (attention_mask is None or attention_mask.ndim == 2):  # nothing that counts sees what comes after it
+            length = counted(keep)
+            input_ids, keep, conditioning = input_ids[:, :length], keep[:, :length], conditioning.until(length)
+            attention_mask = None if attention_mask is None else attention_mask[:, :length]
         positions, layers = None, quick
         rows = unpad(attention_mask, keep) if self.leave_out_padding else None
         if rows is None:

@@ -42,6 +42,11 @@ def supervised(labels: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, 
     return keep, F.pad(labels[:, 1:], (0, 1))[keep], None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep]
 
 
+def counted(keep: Tensor) -> int:
+    """The places of a row (b, t) up to the last one that any row's loss is taken on, at least one."""
+    return 1 + max(keep.any(dim=0).nonzero()[:, 0].tolist(), default=0)
+
+
 def label_total(targets: Tensor, weights: Tensor | None) -> Tensor | int:
     """The number of k labels, or the sum of their weights."""
     return len(targets) if weights is None else weights.float().sum()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from flamingo_lib.errors import DataError
 from flamingo_lib.model import flamingo
 from flamingo_lib.model.frozen_layers import FrozenLayer
 from flamingo_lib.model.lora import add_lora
@@ -50,6 +51,12 @@ def losses(model, batch):
     return loss.detach(), {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
 
 
+def tokens_up_to_the_last_label(batch):
+    """Of those that a mask counts, in columns before the last label of any row."""
+    last = int((batch["labels"] != -100).any(0).nonzero().max())
+    return int(batch["attention_mask"][:, :last].sum())
+
+
 class TestSameNumbers:
     @pytest.mark.parametrize("trained", ["lora", "connector", "resampler"])
     @pytest.mark.parametrize("lengths", [(30, 29, 12, 9, 9, 4, 2), (5, 40, 3, 22), (1, 16), (17,)])
@@ -65,7 +72,7 @@ class TestSameNumbers:
         model.train()
         batch = ragged(lengths)
         loss, slopes = losses(model, batch)
-        assert widths[-3:] == [sum(lengths)] * 3
+        assert widths[-3:] == [tokens_up_to_the_last_label(batch)] * 3
         with monkeypatch.context() as patch:
             patch.setattr(flamingo, "frozen_layers", lambda model: {})
             expected_loss, expected = losses(model, batch)
@@ -80,7 +87,7 @@ class TestSameNumbers:
         batch = ragged((20, 11, 3))
         batch |= {"label_weights": torch.rand(batch["labels"].shape), "num_items_in_batch": torch.tensor(7.0)}
         loss, _ = losses(model, batch)
-        assert widths[-3:] == [34] * 3
+        assert widths[-3:] == [tokens_up_to_the_last_label(batch)] * 3
         monkeypatch.setattr(flamingo, "frozen_layers", lambda model: {})
         torch.testing.assert_close(loss, losses(model, batch)[0])
 
@@ -90,6 +97,43 @@ class TestSameNumbers:
         batch = ragged((20, 11, 3))
         other = batch | {"input_ids": torch.where(batch["attention_mask"] == 0, 50, batch["input_ids"])}
         assert torch.equal(losses(model, batch)[0], losses(model, other)[0])
+
+
+class TestAfterTheLastLabel:
+    @pytest.mark.parametrize("padded", ["nowhere", "left"])
+    @pytest.mark.parametrize(("last", "computed"), [(19, 19), (11, 11), (1, 1)])
+    def test_nothing_is_computed(self, build, monkeypatch, widths, padded, last, computed):
+        model = build(media_rule="preceding")
+        set_trainable(model, ["connector"])
+        batch = ragged((20, 20, 20))
+        batch["labels"][:, last + 1 :] = -100
+        batch["labels"][1, :3] = -100  # where it may be padding
+        batch["labels"][0, last] = 7
+        batch["attention_mask"] = None if padded == "nowhere" else lengths_mask((20, 18, 20)).flip(1)
+        loss, slopes = losses(model, batch)
+        assert widths[-3:] == [3 * computed] * 3
+        monkeypatch.setattr(flamingo, "frozen_layers", lambda model: {})
+        expected_loss, expected = losses(model, batch)
+        torch.testing.assert_close(loss, expected_loss)
+        assert slopes.keys() == expected.keys()
+        for name, slope in expected.items():
+            torch.testing.assert_close(slopes[name], slope, rtol=1e-4, atol=1e-5 * max(float(slope.abs().max()), 1e-3))
+
+    def test_an_image_there_is_still_counted(self, build):
+        model = build(media_rule="preceding")
+        set_trainable(model, ["connector"])
+        batch = ragged((20, 20, 20), images=1)
+        batch["labels"][:, 10:] = -100
+        batch["input_ids"][0, 15] = batch["input_ids"][1, 15] = IMAGE
+        with pytest.raises(DataError, match="2 <image> tokens but 1 images"):
+            model(**batch)
+
+    def test_without_any_label(self, build, widths):
+        model = build()
+        set_trainable(model, ["connector"])
+        batch = ragged((20, 11, 3))
+        loss, _ = losses(model, batch | {"labels": torch.full_like(batch["labels"], -100)})
+        assert loss == 0 and widths[-3:] == [3] * 3
 
 
 class TestOnlyWhereItPays:
