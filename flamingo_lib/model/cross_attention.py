@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .attention import attend
-from .pieces import Halves
+from .pieces import halves
 from .resampler import feed_forward, merge_heads, split_heads
 from .unpadded import Unpadded
 from .wide import Linear, are_plain, linear
@@ -41,7 +41,7 @@ class MaskedCrossAttention(nn.Module):
         """(b, m, n, D) to keys and values, (b, heads, l, e) each."""
         if self.slots is not None:
             latents = latents + self.slots
-        key, value = Halves.apply(self.to_kv(latents.flatten(1, 2)))
+        key, value = halves(self.to_kv(latents.flatten(1, 2)))
         return split_heads(key, self.heads), split_heads(value, self.heads)
 
     def forward(
@@ -140,7 +140,8 @@ def linear_of_norm(layer: nn.Linear, norm: nn.LayerNorm, x: Tensor) -> Tensor:
     Where x needs no gradient, as in the first layer of a frozen language model, the norm's weights are taken into the layer's: their
     gradients then come from that of the weight, not from the tokens by one more product.
     """
-    if x.requires_grad or not norm.weight.requires_grad or type(layer) is not Linear or layer.bias is not None or not are_plain(x):
+    learns = torch.is_grad_enabled() and norm.weight.requires_grad
+    if x.requires_grad or not learns or type(layer) is not Linear or layer.bias is not None or not are_plain(x):
         return layer(norm(x))
     normal = F.layer_norm(x, norm.normalized_shape, eps=norm.eps)
     return linear(normal, layer.weight * norm.weight) + layer.weight @ norm.bias

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from .wide import are_plain
+
 
 def lie_together(pieces: Sequence[Tensor], dim: int) -> bool:
     """Whether these, of any size along `dim` but alike otherwise, follow one another along it in the same memory."""
@@ -30,9 +32,12 @@ def joined(pieces: Sequence[Tensor], dim: int) -> Tensor:
     return pieces[0].as_strided(shape, pieces[0].stride())
 
 
-class Halves(torch.autograd.Function):
-    """`chunk(2, dim=-1)`."""
+def halves(x: Tensor) -> tuple[Tensor, ...]:
+    """`x.chunk(2, dim=-1)`."""
+    return _Halves.apply(x) if are_plain(x) else x.chunk(2, dim=-1)
 
+
+class _Halves(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, ...]:
         return x.chunk(2, dim=-1)

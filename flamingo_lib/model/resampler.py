@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from .attention import attend
 from .compiled import pointwise
-from .pieces import Halves, is_kept
+from .pieces import halves, is_kept
 from .wide import Linear, are_plain
 
 
@@ -78,7 +78,7 @@ class PerceiverAttention(nn.Module):
         else:
             query = query.expand(len(media), -1, -1)
             answers = torch.cat([self.to_kv(media), self.to_kv(latents).expand(len(media), -1, -1)], dim=1)
-        query, key, value = (split_heads(x, self.heads) for x in (query, *Halves.apply(answers)))
+        query, key, value = (split_heads(x, self.heads) for x in (query, *halves(answers)))
         return self.to_out(merge_heads(attend(query, key, value)))
 
 

@@ -175,5 +175,7 @@ def test_a_norm_in_the_weight_behind_it():
             outcomes.append([found, *torch.autograd.grad(found, weights, slope)])
         products.append(round(counter.get_total_flops() / (2 * 10 * 10 * 7)))
     assert products == [2, 3]
+    with torch.no_grad():  # here nothing is to be gained
+        assert torch.equal(linear_of_norm(layer, norm, x), layer(norm(x)))
     for found, expected in zip(*outcomes, strict=True):
         torch.testing.assert_close(found, expected)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from flamingo_lib.model.pieces import Halves, is_kept, joined
+from flamingo_lib.model.pieces import halves, is_kept, joined
 
 
 def whole():
@@ -43,13 +43,23 @@ def test_others_are_copied(pieces):
 
 
 def test_halves_have_the_gradients_of_chunks():
-    x = torch.randn(2, 3, 8, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: tuple(half * (2 + n) for n, half in enumerate(Halves.apply(x))), x)
+    x, slopes = torch.randn(2, 3, 8, requires_grad=True), torch.randn(2, 2, 3, 4)
+    found = halves(x)
+    assert "_Halves" in type(found[0].grad_fn).__name__ and all(map(torch.equal, found, x.chunk(2, dim=-1)))
+    apart, together = ([*slopes], [*torch.cat([*slopes], dim=-1).chunk(2, dim=-1)])
+    for given in (apart, together):
+        (slope,) = torch.autograd.grad(found, x, given, retain_graph=True)
+        assert torch.equal(slope, torch.cat(apart, dim=-1))
+
+
+def test_of_other_formats_there_are_second_derivatives():
+    x = torch.randn(3, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda x: tuple(half**2 for half in halves(x)), x)
 
 
 def test_a_half_that_is_not_used_has_no_gradient():
     x = torch.randn(3, 8, requires_grad=True)
-    (slope,) = torch.autograd.grad(Halves.apply(x)[1].sum(), x)
+    (slope,) = torch.autograd.grad(halves(x)[1].sum(), x)
     assert torch.equal(slope, torch.tensor([0.0, 1.0]).repeat_interleave(4).expand(3, 8))
 
 
