@@ -15,6 +15,8 @@ from .wide import are_plain
 def lie_together(pieces: Sequence[Tensor], dim: int) -> bool:
     """Whether these, of any size along `dim` but alike otherwise, follow one another along it in the same memory."""
     first = pieces[0]
+    if 0 in first.stride():  # expanded: numbers that lie in one place
+        return False
     memory, place = first.untyped_storage().data_ptr(), first.storage_offset()
     for piece in pieces:
         if piece.untyped_storage().data_ptr() != memory or piece.storage_offset() != place or piece.stride() != first.stride():

@@ -24,7 +24,7 @@ class Gelu(nn.GELU):
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(0, -2)
-        if not (x.requires_grad and torch.is_grad_enabled() and are_plain(x) and pointwise.applies(flat)):
+        if not are_plain(x) or not pointwise.applies(flat):
             return super().forward(x)
         return _Gelu.apply(flat).view(x.shape)
 
@@ -34,9 +34,9 @@ class _Gelu(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        result, slopes = pointwise.gelu(x)
+        slopes = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         ctx.save_for_backward(slopes)
-        return result
+        return pointwise.gelu(x, slopes)
 
     @staticmethod
     @once_differentiable

@@ -35,7 +35,7 @@ def test_only_the_language_models_linears_get_it(lora):
 def test_fresh_lora_changes_nothing_and_says_so_in_the_config(model, batch):
     before = model(**batch).logits
     add_lora(model, 4, 8)
-    torch.testing.assert_close(model(**batch).logits, before, rtol=1e-5, atol=5e-5)  # of up to 5.5, by other products
+    torch.testing.assert_close(model(**batch).logits, before)
     assert model.config.lora == {"rank": 4, "alpha": 8, "dropout": 0.0}
     with pytest.raises(ConfigError, match="has LoRA already"):
         add_lora(model, 4, 8)

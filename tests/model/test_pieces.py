@@ -32,8 +32,9 @@ def test_a_part_of_it():
         lambda x: (x[:, :, :3], x[:, :, 3:].clone()),
         lambda x: (x[:, :, :3], whole()[:, :, 3:]),
         lambda x: (x[:, :, :3], x[:, :, 3:].transpose(0, 2)[:2, :, :2]),
+        lambda x: (torch.zeros(()).expand(2, 3, 2),) * 2,
     ],
-    ids=["in other order", "with a gap", "the same twice", "another layout", "another memory", "turned"],
+    ids=["in other order", "with a gap", "the same twice", "another layout", "another memory", "turned", "expanded"],
 )
 def test_others_are_copied(pieces):
     x = whole()

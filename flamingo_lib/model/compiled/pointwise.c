@@ -29,7 +29,7 @@ void flamingo_swiglu_backward(const float *slope, const float *both, float *resu
         }
 }
 
-/* x times the share of a normal distribution under it, and the slopes of that, from one exponential; `count` in whole vectors.
+/* x times the share of a normal distribution under it, and, unless null, the slopes of that, from one exponential; whole vectors.
  *
  * The share is by Abramowitz and Stegun's 7.1.26, to 1.5e-7.
  */
@@ -44,7 +44,8 @@ void flamingo_gelu(const float *x, float *out, float *slopes, long count)
         const integers below = given < 0;
         const vector share = (vector)((below & (integers)beyond) | (~below & (integers)(1.0f - beyond)));
         AT(out, i) = given * share;
-        AT(slopes, i) = share + given * falling * 0.39894228f;
+        if (slopes)
+            AT(slopes, i) = share + given * falling * 0.39894228f;
     }
 }
 

@@ -31,11 +31,11 @@ def swiglu_backward(slope: Tensor, both: Tensor, result: Tensor) -> Tensor:
     return result
 
 
-def gelu(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Exact GELU of x (n, d), and its slopes."""
-    result, slopes = torch.empty_like(x), torch.empty_like(x)
-    library().flamingo_gelu(x.data_ptr(), result.data_ptr(), slopes.data_ptr(), x.numel())
-    return result, slopes
+def gelu(x: Tensor, slopes: Tensor | None = None) -> Tensor:
+    """Exact GELU of x (n, d), whose slopes are written to `slopes`."""
+    result = torch.empty_like(x)
+    library().flamingo_gelu(x.data_ptr(), result.data_ptr(), None if slopes is None else slopes.data_ptr(), x.numel())
+    return result
 
 
 def normalise(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
