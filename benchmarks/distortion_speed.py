@@ -72,7 +72,13 @@ def noise(quick: bool) -> float:
 
 ROWS = [
     Row("distort_rule_pairs_per_s", "pairs distorted by rules in a second of one core", rules, at_least=3000, runs=5),
-    Row("distort_noise_pairs_per_s", "pairs distorted by random noise in a second of one core", noise, at_least=3000, runs=5),
+    Row(
+        "distort_noise_pairs_per_s",
+        "pairs distorted by random noise in a second of one core",
+        noise,
+        at_least=3000,
+        runs=5,
+    ),
 ]
 
 if __name__ == "__main__":

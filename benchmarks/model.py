@@ -1,8 +1,8 @@
 """The model beside its peers: training steps, memory, generation; both sides in one process, taking turns.
 
-Run `python benchmarks/model.py [--quick] [--json FILE] [--only ROW]`. Sizes: language model of 6 layers of 256, vocabulary 4k, tower of
-64 px, resampler of depth 2, gated layers before every second layer, two threads. What had to be patched for the peers is in
-`benchmarks/peers.py`. The first run installs open-flamingo into `.cache/`.
+Run `python benchmarks/model.py [--quick] [--json FILE] [--only ROW]`. Sizes: language model of 6 layers of 256,
+vocabulary 4k, tower of 64 px, resampler of depth 2, gated layers before every second layer, two threads. What had to be
+patched for the peers is in `benchmarks/peers.py`. The first run installs open-flamingo into `.cache/`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def sides(vocabulary: int):
     ids, pixels = inputs(2, 16, 1, vocabulary)
     with torch.no_grad():
         difference = (
-            model(input_ids=ids, pixel_values=pixels).logits - peer(vision_x=pixels[:, :, None], lang_x=ids, attention_mask=None).logits
+            model(input_ids=ids, pixel_values=pixels).logits
+            - peer(vision_x=pixels[:, :, None], lang_x=ids, attention_mask=None).logits
         )
     assert difference.abs().max() < 1e-4, "the two sides don't compute the same"
     return model, peer
@@ -67,8 +68,12 @@ def idefics_side():
 
 
 def stepper(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
-    """One training step: forward, backward, and AdamW, on every side in one pass over the weights, as the stages have it."""
-    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-4, fused=True)
+    """One training step: forward, backward, and AdamW, on every side in one pass over the weights, as the stages have
+    it.
+    """
+    optimizer = torch.optim.AdamW(
+        [weight for weight in model.parameters() if weight.requires_grad], lr=1e-4, fused=True
+    )
 
     def step() -> None:
         loss().backward()
@@ -88,11 +93,20 @@ def training_steps() -> dict[str, Callable[[], None]]:
     mask, looks = torch.ones_like(ids), torch.ones(BATCH, LENGTH, 1, dtype=torch.long)
     return {
         "ours": stepper(model, lambda: model(input_ids=ids, pixel_values=pixels, labels=ids).loss),
-        "openflamingo": stepper(peer, lambda: peer(vision_x=pixels[:, :, None], lang_x=ids, attention_mask=mask, labels=ids).loss),
+        "openflamingo": stepper(
+            peer, lambda: peer(vision_x=pixels[:, :, None], lang_x=ids, attention_mask=mask, labels=ids).loss
+        ),
         "idefics": stepper(
             other,
             lambda: (
-                other(input_ids=ids, attention_mask=mask, pixel_values=pixels, image_attention_mask=looks, labels=ids, use_cache=False).loss
+                other(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    pixel_values=pixels,
+                    image_attention_mask=looks,
+                    labels=ids,
+                    use_cache=False,
+                ).loss
             ),
         ),
     }
@@ -117,7 +131,9 @@ def fraction_of_peak(name: str, peak: Callable[[], float] = matrix_product) -> C
 
 @cache
 def sparse_steps() -> tuple[Callable[[], None], Callable[[], None]]:
-    """As the stages run: a third of the tokens labelled, vocabulary 32k; our side reads the tower's tokens from a cache."""
+    """As the stages run: a third of the tokens labelled, vocabulary 32k; our side reads the tower's tokens from a
+    cache.
+    """
     model, peer = sides(32_000)
     ids, pixels = inputs(BATCH, LENGTH, 1, 32_000)
     labels = ids.clone()
@@ -157,7 +173,12 @@ def one_sparse_step(side: int) -> None:
         tokens = model.encode_images(pixels)
         stepper(model, lambda: model(input_ids=ids, vision_tokens=tokens, labels=labels).loss)
     else:
-        stepper(peer, lambda: peer(vision_x=pixels[:, :, None], lang_x=ids, attention_mask=torch.ones_like(ids), labels=labels).loss)
+        stepper(
+            peer,
+            lambda: (
+                peer(vision_x=pixels[:, :, None], lang_x=ids, attention_mask=torch.ones_like(ids), labels=labels).loss
+            ),
+        )
 
 
 def train_memory(quick: bool) -> float:
@@ -175,17 +196,28 @@ def generators(rows: int, images: int) -> dict[str, Callable[[], object]]:
     settings = {"max_new_tokens": NEW, "min_new_tokens": NEW, "do_sample": False, "pad_token_id": 0}
     found = {
         "generate": lambda: model.generate(ids, attention_mask=mask, pixel_values=pixels, **settings),
-        "lean": lambda: generate_batch(model, {"input_ids": ids, "attention_mask": mask, "pixel_values": pixels}, NEW, eos=[]),
+        "lean": lambda: generate_batch(
+            model, {"input_ids": ids, "attention_mask": mask, "pixel_values": pixels}, NEW, eos=[]
+        ),
         "openflamingo": lambda: peer.generate(pixels[:, :, None], ids, attention_mask=mask, eos_token_id=2, **settings),
     }
     with torch.no_grad():
-        results = [found["generate"]()[:, PROMPT:].tolist(), found["lean"](), found["openflamingo"]()[:, PROMPT:].tolist()]
+        results = [
+            found["generate"]()[:, PROMPT:].tolist(),
+            found["lean"](),
+            found["openflamingo"]()[:, PROMPT:].tolist(),
+        ]
     agree = sum(a == b for a, b in zip(results[0], results[2], strict=True)) / rows
     assert results[0] == results[1] or agree > 0.5, "the paths don't decode the same"
     if images == 1 and rows == 8:
         other, looks = idefics_side(), torch.ones(rows, PROMPT, images, dtype=torch.long)
         found["idefics"] = lambda: other.generate(
-            input_ids=ids, attention_mask=mask, pixel_values=pixels, image_attention_mask=looks, eos_token_id=2, **settings
+            input_ids=ids,
+            attention_mask=mask,
+            pixel_values=pixels,
+            image_attention_mask=looks,
+            eos_token_id=2,
+            **settings,
         )
         found["idefics"]()
     return found
@@ -201,7 +233,9 @@ def generate_vs(us: str, them: str, rows: int = 8, images: int = 1) -> Callable[
 
 @cache
 def smollm2_step() -> Callable[[], None]:
-    """A LoRA step at SmolLM2-135M's sizes (random weights: speed doesn't ask what they are), 4 rows of 128, a third labelled."""
+    """A LoRA step at SmolLM2-135M's sizes (random weights: speed doesn't ask what they are), 4 rows of 128, a third
+    labelled.
+    """
     from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
     from flamingo_lib.model.lora import add_lora
 
@@ -234,7 +268,13 @@ def smollm2_step() -> Callable[[], None]:
 
 
 ROWS = [
-    Row("train_connector_vs_openflamingo", "times as fast in a training step, equal work", train_vs("openflamingo"), at_least=1.25, runs=9),
+    Row(
+        "train_connector_vs_openflamingo",
+        "times as fast in a training step, equal work",
+        train_vs("openflamingo"),
+        at_least=1.25,
+        runs=9,
+    ),
     Row("train_connector_vs_idefics", "the same against Idefics", train_vs("idefics"), at_least=1.15, runs=9),
     Row(
         "train_fraction_of_peak",
@@ -263,12 +303,28 @@ ROWS = [
         runs=7,
     ),
     Row("train_memory_vs_openflamingo", "peak memory of that step over theirs", train_memory, at_most=0.4, runs=3),
-    Row("generate_vs_openflamingo", "times as fast in generate", generate_vs("generate", "openflamingo"), at_least=1.6, runs=9),
+    Row(
+        "generate_vs_openflamingo",
+        "times as fast in generate",
+        generate_vs("generate", "openflamingo"),
+        at_least=1.6,
+        runs=9,
+    ),
     Row("generate_vs_idefics", "the same against Idefics", generate_vs("generate", "idefics"), at_least=1.35, runs=9),
     Row(
-        "decode_vs_openflamingo", "times as fast on the rewriter's path, 8 rows", generate_vs("lean", "openflamingo"), at_least=3.0, runs=9
+        "decode_vs_openflamingo",
+        "times as fast on the rewriter's path, 8 rows",
+        generate_vs("lean", "openflamingo"),
+        at_least=3.0,
+        runs=9,
     ),
-    Row("decode_32_vs_openflamingo", "the same with 32 rows", generate_vs("lean", "openflamingo", 32), at_least=2.0, runs=7),
+    Row(
+        "decode_32_vs_openflamingo",
+        "the same with 32 rows",
+        generate_vs("lean", "openflamingo", 32),
+        at_least=2.0,
+        runs=7,
+    ),
     Row(
         "generate_4_images_vs_openflamingo",
         "times as fast in generate, 4 images a row",
@@ -276,7 +332,13 @@ ROWS = [
         at_least=1.8,
         runs=7,
     ),
-    Row("smollm2_lora_fraction_of_peak", "a LoRA step at SmolLM2-135M's sizes", fraction_of_peak("smollm2"), at_least=0.6, runs=7),
+    Row(
+        "smollm2_lora_fraction_of_peak",
+        "a LoRA step at SmolLM2-135M's sizes",
+        fraction_of_peak("smollm2"),
+        at_least=0.6,
+        runs=7,
+    ),
 ]
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Floating point operations of a piece of work, and what this machine makes of them in a matrix product.
 
-PyTorch's `FlopCounterMode` counts fused attention on every device but the processor, so that a model whose attention is fused would
-seem to do less than one that writes it out. Here it is counted there, too, as the library counts its own attention: where it is
-causal only for what a token may look at, as the processor's kernel leaves most of the rest out.
+PyTorch's `FlopCounterMode` counts fused attention on every device but the processor, so that a model whose attention is
+fused would seem to do less than one that writes it out. Here it is counted there, too, as the library counts its own
+attention: where it is causal only for what a token may look at, as the processor's kernel leaves most of the rest out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ def attention(query: Size, key: Size, value: Size, dropout: float = 0.0, causal:
 
 
 def attention_backward(
-    slope: Size, query: Size, key: Size, value: Size, result: Size, summed: Size, dropout: float, causal: bool, **named: Any
+    slope: Size,
+    query: Size,
+    key: Size,
+    value: Size,
+    result: Size,
+    summed: Size,
+    dropout: float,
+    causal: bool,
+    **named: Any,
 ) -> int:
     """Operations of its backward pass: five products, as the scores are made anew."""
     return 5 * products(query, key, causal)

@@ -1,11 +1,13 @@
 """The peers of `benchmarks/model.py`, at the same sizes and, for OpenFlamingo, with the same weights.
 
-open-flamingo 2.0.1 is from 2023 and is installed without its dependencies (it pins torch 2.0 and transformers 4.28) into
-`.cache/benchmark-peers`, not into the environment. To run beside today's Transformers, three things had to be patched:
+open-flamingo 2.0.1 is from 2023 and is installed without its dependencies (it pins torch 2.0 and transformers 4.28)
+into `.cache/benchmark-peers`, not into the environment. To run beside today's Transformers, three things had to be
+patched:
 
-1. its language-model mixin asks for `attention_mask` by position: today's `generate` leaves out a mask of ones, so it gets a default;
-2. its mixin class is put on a `LlamaForCausalLM` instance by hand, because its factory only builds models by hub name;
-3. the resampler's depth is fixed at 6 in its constructor: it is replaced by one of the wanted depth, its own class.
+1. its language-model mixin asks for `attention_mask` by position: today's `generate` leaves out a mask of ones, so it
+gets a default; 2. its mixin class is put on a `LlamaForCausalLM` instance by hand, because its factory only builds
+models by hub name; 3. the resampler's depth is fixed at 6 in its constructor: it is replaced by one of the wanted
+depth, its own class.
 """
 
 from __future__ import annotations
@@ -96,7 +98,9 @@ def open_flamingo(model: FlamingoForConditionalGeneration):
 
 
 def idefics(vocabulary: int) -> IdeficsForVisionText2Text:
-    """Idefics with the closest equal sizes: its gated layers' feed-forward is gated and as wide as the language model's."""
+    """Idefics with the closest equal sizes: its gated layers' feed-forward is gated and as wide as the language
+    model's.
+    """
     torch.manual_seed(0)
     config = IdeficsConfig(
         vocab_size=vocabulary,
@@ -120,7 +124,12 @@ def idefics(vocabulary: int) -> IdeficsForVisionText2Text:
             "num_attention_heads": 4,
             "intermediate_size": 4 * VISION["width"],
         },
-        perceiver_config={"resampler_depth": 2, "resampler_n_heads": 8, "resampler_head_dim": 64, "resampler_n_latents": 64},
+        perceiver_config={
+            "resampler_depth": 2,
+            "resampler_n_heads": 8,
+            "resampler_head_dim": 64,
+            "resampler_n_latents": 64,
+        },
     )
     model = IdeficsForVisionText2Text(config).eval()
     model.requires_grad_(False)
@@ -132,6 +141,8 @@ def idefics(vocabulary: int) -> IdeficsForVisionText2Text:
 def _install() -> None:
     if not (PEERS / "open_flamingo").is_dir():
         PEERS.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", PEERS, *PACKAGES], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", PEERS, *PACKAGES], check=True
+        )
     if str(PEERS) not in sys.path:
         sys.path.append(str(PEERS))

@@ -1,7 +1,9 @@
-"""PF-1M construction: the rewriting job beside plain generation, filters and judges, a million records from file to dataset.
+"""PF-1M construction: the rewriting job beside plain generation, filters and judges, a million records from file to
+dataset.
 
-Run `python benchmarks/pf1m.py [--quick] [--json FILE] [--only ROW]`. Speeds are processor time of one process on one thread, the two sides
-of a ratio in turns. With `--quick` the million is a hundred thousand. rouge-score comes with the extra `bench`.
+Run `python benchmarks/pf1m.py [--quick] [--json FILE] [--only ROW]`. Speeds are processor time of one process on one
+thread, the two sides of a ratio in turns. With `--quick` the million is a hundred thousand. rouge-score comes with the
+extra `bench`.
 """
 
 from __future__ import annotations
@@ -68,7 +70,11 @@ def million(count: int) -> tuple[float, float]:
             out.write("[")
             for number in range(count):
                 text = " ".join(draw.sample(words, 12)).capitalize()
-                record = {"instruction": f"Tell me about scene {number}.", "input": "", "output": f"{text} in scene {number}."}
+                record = {
+                    "instruction": f"Tell me about scene {number}.",
+                    "input": "",
+                    "output": f"{text} in scene {number}.",
+                }
                 out.write((",\n" if number else "\n") + json.dumps(record))
             out.write("\n]\n")
         return in_fresh_process(MILLION, folder, str(count))
@@ -115,7 +121,9 @@ def samples(count: int) -> list[Sample]:
 
 @cache
 def rewriter() -> Any:
-    """The shipped base as a rewriter on one thread; it never ends a text by itself, so that all sides write as many tokens."""
+    """The shipped base as a rewriter on one thread; it never ends a text by itself, so that all sides write as many
+    tokens.
+    """
     import torch
 
     from flamingo_lib.rewriting.pictures import Pictures
@@ -154,7 +162,12 @@ def inputs_of(chosen: list[Sample]) -> dict[str, Any]:
     made = rewriter()
     chats = [[ChatTurn(sample.instruction, images=1, draft=sample.raw)] for sample in chosen]
     return dict(
-        made.processor(chats=chats, images=[made.pictures(sample) for sample in chosen], generation_prompt=True, padding_side="left")
+        made.processor(
+            chats=chats,
+            images=[made.pictures(sample) for sample in chosen],
+            generation_prompt=True,
+            padding_side="left",
+        )
     )
 
 
@@ -218,7 +231,9 @@ def rule_filters_records_per_s(quick: bool) -> float:
 
 
 def sts_vs_one_by_one(quick: bool) -> float:
-    """Pairs a second of the STS judge, in the precision it chooses, over those of a loop that embeds one text at a time in float32."""
+    """Pairs a second of the STS judge, in the precision it chooses, over those of a loop that embeds one text at a time
+    in float32.
+    """
     import torch
 
     from flamingo_lib.judges.sts import StsJudge
@@ -260,13 +275,34 @@ def rouge_vs_rouge_score(quick: bool) -> float:
 
 
 ROWS = [
-    Row("rewrite_vs_generate", "tokens a second, the job / model.generate on the same batches", rewrite_vs_generate, at_least=0.9),
+    Row(
+        "rewrite_vs_generate",
+        "tokens a second, the job / model.generate on the same batches",
+        rewrite_vs_generate,
+        at_least=0.9,
+    ),
     Row("rewrite_vs_one_by_one", "the same, the job / a loop over single records", rewrite_vs_one_by_one, at_least=6),
-    Row("rule_filters_records_per_s", "records a second through rule filters and Rouge-L", rule_filters_records_per_s, at_least=20_000),
+    Row(
+        "rule_filters_records_per_s",
+        "records a second through rule filters and Rouge-L",
+        rule_filters_records_per_s,
+        at_least=20_000,
+    ),
     Row("rouge_vs_rouge_score", "pairs a second, our Rouge-L / rouge-score", rouge_vs_rouge_score, at_least=10),
-    Row("sts_vs_one_by_one", "pairs a second with MiniLM, StsJudge / one by one in float32", sts_vs_one_by_one, at_least=8),
+    Row(
+        "sts_vs_one_by_one",
+        "pairs a second with MiniLM, StsJudge / one by one in float32",
+        sts_vs_one_by_one,
+        at_least=8,
+    ),
     Row("million_peak_mb", "peak memory of a million records, MB", million_peak_mb, at_most=1000, runs=1),
-    Row("million_unit_cost_vs_10k", "processor time a record, a million / ten thousand", million_unit_cost_vs_10k, at_most=1.15, runs=1),
+    Row(
+        "million_unit_cost_vs_10k",
+        "processor time a record, a million / ten thousand",
+        million_unit_cost_vs_10k,
+        at_most=1.15,
+        runs=1,
+    ),
 ]
 
 if __name__ == "__main__":

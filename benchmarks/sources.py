@@ -13,7 +13,9 @@ from pathlib import Path
 from distortion_speed import ROWS as DISTORTION_ROWS
 from harness import Row, in_fresh_process, main
 
-WORDS = "a man on red horse with two dogs near the old house while children play behind wide green tree under blue sky".split()
+WORDS = (
+    "a man on red horse with two dogs near the old house while children play behind wide green tree under blue sky"
+).split()
 
 OURS = """
 import sys, time
@@ -47,7 +49,9 @@ def sentence(draw: random.Random, words: int = 10) -> str:
 
 
 def write_coco(root: Path, images: int) -> None:
-    """A captions file with five captions an image, as COCO's own: one line, images before annotations, captions in any order."""
+    """A captions file with five captions an image, as COCO's own: one line, images before annotations, captions in any
+    order.
+    """
     draw = random.Random(0)
     name = "COCO_train2014_{:012d}.jpg"
     listed = [
@@ -71,7 +75,9 @@ def write_coco(root: Path, images: int) -> None:
 
 
 def coco_read_vs_pycocotools(quick: bool) -> float:
-    """Seconds to the last sample over seconds to pycocotools' index, both of the same file, each in a process of its own."""
+    """Seconds to the last sample over seconds to pycocotools' index, both of the same file, each in a process of its
+    own.
+    """
     images = 30_000 if quick else 100_000
     with tempfile.TemporaryDirectory() as folder:
         write_coco(Path(folder), images)
@@ -81,7 +87,9 @@ def coco_read_vs_pycocotools(quick: bool) -> float:
 
 
 def jsonl_million_peak_mb(quick: bool) -> float:
-    """Peak memory, MB, of a process that streams a million dialogue lines; the larger of JSON lines and one JSON object of as many."""
+    """Peak memory, MB, of a process that streams a million dialogue lines; the larger of JSON lines and one JSON object
+    of as many.
+    """
     count = 200_000 if quick else 1_000_000
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +124,13 @@ ROWS = [
         at_most=1.0,
         runs=9,
     ),
-    Row("jsonl_million_peak_mb", "peak memory of streaming a million records, MB", jsonl_million_peak_mb, at_most=300, runs=1),
+    Row(
+        "jsonl_million_peak_mb",
+        "peak memory of streaming a million records, MB",
+        jsonl_million_peak_mb,
+        at_most=300,
+        runs=1,
+    ),
 ]
 
 if __name__ == "__main__":

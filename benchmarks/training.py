@@ -1,12 +1,15 @@
 """Training: what multi-turn windows, cached features and Hugging Face `Trainer` cost or save.
 
-Run `python benchmarks/training.py [--quick] [--json FILE]`. Speeds are those of one process on one thread; the rows that
-take minutes, those of the whole pipeline and of the small preset's model, are left out with ``--quick``. What cached features gain is
-measured by the clock with all cores, too, as training runs: steps take turns, so that other work on the machine meets both sides.
+Run `python benchmarks/training.py [--quick] [--json FILE]`. Speeds are those of one process on one thread; the rows
+that take minutes, those of the whole pipeline and of the small preset's model, are left out with ``--quick``. What
+cached features gain is
+measured by the clock with all cores, too, as training runs: steps take turns, so that other work on the machine meets
+    both sides.
 
-What several turns a window gain over one depends on what one-turn windows are padded to, so both are given. Fixed shapes
-(every window as long as the context, as compiled graphs and the paper's setting have them) waste the most; where padding is
-left out (`model/unpadded.py`), short windows only make small batches. What the feature cache gains depends on the tower's
+What several turns a window gain over one depends on what one-turn windows are padded to, so both are given. Fixed
+shapes (every window as long as the context, as compiled graphs and the paper's setting have them) waste the most; where
+padding is left out (`model/unpadded.py`), short windows only make small batches. What the feature cache gains depends
+on the tower's
 size: the tiny one costs less than opening the files.
 """
 
@@ -125,7 +128,9 @@ def supervised_tokens(pad_to: int | None) -> Any:
     """Supervised tokens a second of LoRA training: windows filled by `best_fit` over windows of one sample."""
 
     def measure(quick: bool) -> float:
-        row = StageConfig(tunes=("lora",), context_length=CONTEXT, max_images=10, batch_size=8, micro_batch_size=8, max_steps=100)
+        row = StageConfig(
+            tunes=("lora",), context_length=CONTEXT, max_images=10, batch_size=8, micro_batch_size=8, max_steps=100
+        )
         alone, filled = (row.model_copy(update={"packing": packing}) for packing in ("none", "best_fit"))
         examples = stage1_mixture(4000)
         one = speed(alone, examples, (2 if pad_to else 20) if quick else (6 if pad_to else 60), pad_to=pad_to)
@@ -161,7 +166,8 @@ def plan_million_peak_mb(quick: bool) -> float:
 
 
 def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
-    """Steps a second of the tiny preset's stage 2: with the tower's tokens from the cache over pixels read in every step.
+    """Steps a second of the tiny preset's stage 2: with the tower's tokens from the cache over pixels read in every
+    step.
 
     Both train on the same windows and take turns, step by step; the ratio is that of the median steps.
     """
@@ -177,15 +183,22 @@ def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
         torch.set_num_threads(threads)
         prepare(model, stage, preset.model, seed=0)
         dataset = stage_dataset(questions(2000), processor, stage, seed=0)
-        optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], stage.learning_rate, fused=True)
+        optimizer = torch.optim.AdamW(
+            [weight for weight in model.parameters() if weight.requires_grad], stage.learning_rate, fused=True
+        )
         model.train()
         taken: dict[bool, list[float]] = {True: [], False: []}
         with tempfile.TemporaryDirectory() as folder:
-            collators = {cached: stage_collator(model, processor, dataset, cache_folder=folder if cached else None) for cached in taken}
+            collators = {
+                cached: stage_collator(model, processor, dataset, cache_folder=folder if cached else None)
+                for cached in taken
+            }
             for step in range(9 if quick else 41):
                 for cached in (True, False) if step % 2 else (False, True):
                     start = clock()
-                    batch = collators[cached]([dataset[step * stage.batch_size + place] for place in range(stage.batch_size)])
+                    batch = collators[cached](
+                        [dataset[step * stage.batch_size + place] for place in range(stage.batch_size)]
+                    )
                     model(**batch).loss.backward()
                     optimizer.step()
                     optimizer.zero_grad()
@@ -209,7 +222,9 @@ def small_base() -> Any:
     torch.manual_seed(0)
     config = known_config("flamingo-small")
     config.image_token_id = processor.template.image_token_id
-    return FlamingoForConditionalGeneration(config), FlamingoProcessor(FlamingoImageProcessor(size=224), processor.tokenizer)
+    return FlamingoForConditionalGeneration(config), FlamingoProcessor(
+        FlamingoImageProcessor(size=224), processor.tokenizer
+    )
 
 
 def stage2_cached_vs_uncached_small(quick: bool) -> float:
@@ -229,7 +244,9 @@ def stage2_cached_vs_uncached_small(quick: bool) -> float:
 
 
 def trainer_vs_bare(quick: bool) -> float:
-    """Processor time of a stage under `Trainer` over that of a plain loop with the same batches, 16 windows of 160 tokens."""
+    """Processor time of a stage under `Trainer` over that of a plain loop with the same batches, 16 windows of 160
+    tokens.
+    """
     import torch
 
     from flamingo_lib.training.run import run_stage
@@ -265,9 +282,21 @@ def trainer_vs_bare(quick: bool) -> float:
 
 def run_pipeline(folder: Path, *arguments: str) -> float:
     """Wall-clock seconds of the default pipeline in `folder`, with more `arguments` of its command."""
-    command = [sys.executable, "-m", "flamingo_lib.cli", "pipeline", "--preset", "tiny", "--run-dir", str(folder), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "flamingo_lib.cli",
+        "pipeline",
+        "--preset",
+        "tiny",
+        "--run-dir",
+        str(folder),
+        *arguments,
+    ]
     start = time.perf_counter()
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT), "CI": "1"}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT), "CI": "1"}, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"the pipeline failed:\n{done.stderr[-3000:]}")
     return time.perf_counter() - start
@@ -320,7 +349,13 @@ ROWS = [
 ]
 
 LONG = [
-    Row("stage2_cached_vs_uncached_small", "the same at the small preset's size", stage2_cached_vs_uncached_small, at_least=1.5, runs=1),
+    Row(
+        "stage2_cached_vs_uncached_small",
+        "the same at the small preset's size",
+        stage2_cached_vs_uncached_small,
+        at_least=1.5,
+        runs=1,
+    ),
     Row("pipeline_s", "seconds of the whole default pipeline", pipeline_s, at_most=1500, runs=1),
     Row("pipeline_again_s", "seconds of running it again", pipeline_again_s, at_most=60, runs=1),
 ]

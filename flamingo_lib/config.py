@@ -1,4 +1,6 @@
-"""Typed, frozen configuration. A preset (`flamingo_lib.presets`) is one `Preset` object; nothing else asks which one runs."""
+"""Typed, frozen configuration. A preset (`flamingo_lib.presets`) is one `Preset` object; nothing else asks which one
+runs.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,16 @@ class SourcesConfig(Frozen):
     """Which datasets are read, by catalogue name, and where they lie."""
 
     root: str | None = Field(None, description="folder with one subfolder a dataset; none: the rendered Scenes")
-    polite: tuple[str, ...] = Field(("llava-instruct", "ultrachat", "sharegpt"), description="datasets whose responses are good already")
+    polite: tuple[str, ...] = Field(
+        ("llava-instruct", "ultrachat", "sharegpt"), description="datasets whose responses are good already"
+    )
     raw: tuple[str, ...] = Field(
         ("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog"),
         description="datasets whose annotations are rewritten",
     )
     captions: tuple[str, ...] = Field(
-        ("mscoco-captions", "llava-instruct"), description="folders with COCO captions and boxes, for drafts of descriptions"
+        ("mscoco-captions", "llava-instruct"),
+        description="folders with COCO captions and boxes, for drafts of descriptions",
     )
     limit: int | None = Field(None, ge=1, description="samples read of each dataset and split")
 
@@ -49,9 +54,13 @@ class SourcesConfig(Frozen):
 class ModelConfig(Frozen):
     """Where the base model and its parts come from."""
 
-    base: str = Field("openflamingo-tiny", description="a checkpoint shipped in data_samples/checkpoints, a folder, or a hub name")
+    base: str = Field(
+        "openflamingo-tiny", description="a checkpoint shipped in data_samples/checkpoints, a folder, or a hub name"
+    )
     clip: str = Field("clip-tiny", description="the CLIP model of CLIPScore, likewise")
-    media_rule: Literal["preceding", "following"] = Field("preceding", description="v2: text looks at the latest image; v1: at the next")
+    media_rule: Literal["preceding", "following"] = Field(
+        "preceding", description="v2: text looks at the latest image; v1: at the next"
+    )
     image_position: Literal["before", "after"] = Field("before", description="where the images stand in an instruction")
     lora_rank: int = Field(16, ge=1)
     lora_alpha: int = Field(32, ge=1)
@@ -66,19 +75,29 @@ class DistortionConfig(Frozen):
     llm_text: Share = Field(76 / 280, ge=0, description="LLM-instructed distortion of text-only dialogues")
     noise: Share = Field(77 / 280, ge=0, description="random text augmentation")
     retrieval: Share = Field(14 / 280, ge=0, description="captions and boxes as the draft of a description")
-    style_probability: Share = Field(0.5, ge=0, le=1, description="probability that one of the 24 style commands is given")
+    style_probability: Share = Field(
+        0.5, ge=0, le=1, description="probability that one of the 24 style commands is given"
+    )
     backend: Literal["rules", "transformers", "server"] = "rules"
-    backend_model: str | None = Field(None, description="folder or hub name of the chat model, or the server's model name")
+    backend_model: str | None = Field(
+        None, description="folder or hub name of the chat model, or the server's model name"
+    )
     backend_url: str | None = Field(None, description="base address of an OpenAI-compatible server")
-    backend_api: Literal["chat", "completions"] = Field("chat", description="the server's endpoint; completions takes any prefilled text")
+    backend_api: Literal["chat", "completions"] = Field(
+        "chat", description="the server's endpoint; completions takes any prefilled text"
+    )
     backend_concurrency: int = Field(16, ge=1, description="requests to the server under way at once")
     backend_requests_per_minute: float | None = Field(None, gt=0, description="the server's rate limit, if it has one")
     backend_batch_size: int = Field(16, ge=1, description="prompts in one batch of the local chat model")
     backend_max_new_tokens: int = Field(256, ge=1)
     backend_temperature: float = Field(0.7, ge=0, description="0 is greedy")
-    backend_options: dict[str, Any] = Field(default_factory=dict, description="more fields of the server's request body")
+    backend_options: dict[str, Any] = Field(
+        default_factory=dict, description="more fields of the server's request body"
+    )
     image_dropped: Share = Field(0.4, ge=0, le=1, description="share of visual pairs that lose their image in training")
-    image_mismatched: Share = Field(0.6, ge=0, le=1, description="share of visual question pairs that get another image in training")
+    image_mismatched: Share = Field(
+        0.6, ge=0, le=1, description="share of visual question pairs that get another image in training"
+    )
 
 
 Part = Literal[
@@ -101,7 +120,9 @@ class StageConfig(Frozen):
     tunes: tuple[Part, ...] = Field(("lora",), min_length=1, description="trainable parts by name")
     mixture: str = Field("", description="name of the data mixture")
     start: str = Field("base", description="what it begins from: base, or the name of an earlier stage")
-    samples: int | None = Field(None, ge=1, description="how many samples the mixture holds, as far as known; only plans read it")
+    samples: int | None = Field(
+        None, ge=1, description="how many samples the mixture holds, as far as known; only plans read it"
+    )
     epochs: float = Field(1, gt=0)
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs say")
     learning_rate: float = Field(1e-4, gt=0)
@@ -109,10 +130,14 @@ class StageConfig(Frozen):
     micro_batch_size: int = Field(16, ge=1, description="windows in one forward pass on one device")
     context_length: int = Field(256, ge=8, description="tokens in a window")
     max_images: int = Field(3, ge=0, description="images in a window")
-    image_size: int | None = Field(None, ge=8, description="images are first shrunk to this side, pixels; None keeps them as they are")
+    image_size: int | None = Field(
+        None, ge=8, description="images are first shrunk to this side, pixels; None keeps them as they are"
+    )
     packing: Literal["none", "random_fill", "best_fit"] = "best_fit"
     isolate_turns: bool = Field(False, description="also block text attention between the turns of a window")
-    attend_within_turn: bool = Field(True, description="a turn attends to its own images only; False: the media rule runs over the window")
+    attend_within_turn: bool = Field(
+        True, description="a turn attends to its own images only; False: the media rule runs over the window"
+    )
     warmup_steps: int = Field(20, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     betas: tuple[float, float] = (0.9, 0.98)
@@ -122,7 +147,9 @@ class StageConfig(Frozen):
     @model_validator(mode="after")
     def _batches_divide(self) -> StageConfig:
         if self.batch_size > self.micro_batch_size and self.batch_size % self.micro_batch_size:
-            raise ValueError(f"a batch_size of {self.batch_size} is no multiple of a micro_batch_size of {self.micro_batch_size}")
+            raise ValueError(
+                f"a batch_size of {self.batch_size} is no multiple of a micro_batch_size of {self.micro_batch_size}"
+            )
         return self
 
 
@@ -166,7 +193,10 @@ class JudgesConfig(Frozen):
 
     sts: str = "all-MiniLM-L6-v2"
     sts_precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="numbers that the STS judge computes in; auto: bfloat16 on processors with tiles for it, else float32"
+        "auto",
+        description=(
+            "numbers that the STS judge computes in; auto: bfloat16 on processors with tiles for it, else float32"
+        ),
     )
     nli: str = "tiny"
     reward: str = "tiny"
@@ -181,17 +211,24 @@ class FiltersConfig(Frozen):
     """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
 
     chain: tuple[FilterName, ...] = Field(
-        ("length", "change", "repetition", "preamble", "sts", "nli", "clip"), description="the filters, in order; each reads its own tasks"
+        ("length", "change", "repetition", "preamble", "sts", "nli", "clip"),
+        description="the filters, in order; each reads its own tasks",
     )
     min_words: int = Field(3, ge=0)
     max_words: int = Field(400, ge=1)
     max_rouge: Share = Field(0.98, ge=0, le=1, description="Rouge-L at or above which a rewrite counts as unchanged")
     max_repeats: int = Field(3, ge=1, description="how often one sentence, or one phrase in a row, may occur")
     sts_min: float = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
-    nli_margin_max: float = Field(0.0, description="lead of the contradiction logit over the others above which answers are dropped")
+    nli_margin_max: float = Field(
+        0.0, description="lead of the contradiction logit over the others above which answers are dropped"
+    )
     clip_score_min: float = Field(17.0, description="CLIPScore under which a paragraph is taken away")
-    sts_min_by_task: dict[str, float] = Field(default_factory=dict, description="tasks with a threshold other than sts_min")
-    clip_score_min_by_task: dict[str, float] = Field(default_factory=dict, description="tasks with a threshold other than clip_score_min")
+    sts_min_by_task: dict[str, float] = Field(
+        default_factory=dict, description="tasks with a threshold other than sts_min"
+    )
+    clip_score_min_by_task: dict[str, float] = Field(
+        default_factory=dict, description="tasks with a threshold other than clip_score_min"
+    )
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
 
@@ -200,7 +237,9 @@ class FiltersConfig(Frozen):
     def _tasks_are_known(cls, thresholds: dict[str, float]) -> dict[str, float]:
         for task in thresholds:
             if task not in CAPTION_TASKS:
-                raise ValueError(f"{task!r} is none of the tasks judged by this score: {', '.join(sorted(CAPTION_TASKS))}")
+                raise ValueError(
+                    f"{task!r} is none of the tasks judged by this score: {', '.join(sorted(CAPTION_TASKS))}"
+                )
         return thresholds
 
 
@@ -233,7 +272,9 @@ class Preset(Frozen):
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def override(self, *assignments: str) -> Preset:
-        """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare text."""
+        """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare
+        text.
+        """
         import json
 
         values = self.model_dump()

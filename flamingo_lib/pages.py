@@ -1,4 +1,6 @@
-"""Pages that people open in a browser: one HTML file each, with one look, light or dark as the system is; no script, no network."""
+"""Pages that people open in a browser: one HTML file each, with one look, light or dark as the system is; no script, no
+network.
+"""
 
 from __future__ import annotations
 

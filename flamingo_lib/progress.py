@@ -66,7 +66,13 @@ class Progress:
                 self._line(note)
 
     def _write_status(self, note: str) -> None:
-        values = {"description": self.description, "total": self.total, "unit": self.unit, "done": self.done, "note": note}
+        values = {
+            "description": self.description,
+            "total": self.total,
+            "unit": self.unit,
+            "done": self.done,
+            "note": note,
+        }
         temporary = f"{self._status}.{os.getpid()}"
         try:
             with open(temporary, "w", encoding="utf-8") as file:
@@ -78,7 +84,10 @@ class Progress:
     def _line(self, note: str = "") -> None:
         seconds = max(time.monotonic() - self._start, 1e-9)
         rate = self.done / seconds
-        parts = [f"{self.description}: {self.done:,}" + (f" of {self.total:,}" if self.total else "") + f" {self.unit}", f"{rate:,.1f}/s"]
+        parts = [
+            f"{self.description}: {self.done:,}" + (f" of {self.total:,}" if self.total else "") + f" {self.unit}",
+            f"{rate:,.1f}/s",
+        ]
         if self.total and rate:
             parts.append(f"{(self.total - self.done) / rate:,.0f} s left")
         if note:

@@ -23,7 +23,9 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
-        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "\n") as file:
+        with os.fdopen(
+            handle, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "\n"
+        ) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -171,7 +173,10 @@ class Quarantine:
         if total and len(self) > self.max_share * total:
             first = self.entries[0]
             raise DataError(
-                f"{len(self)} of {total} records cannot be used, more than the allowed {self.max_share:.0%}; the first: {first['reason']}",
+                (
+                    f"{len(self)} of {total} records cannot be used, more than the allowed {self.max_share:.0%}; the "
+                    f"first: {first['reason']}"
+                ),
                 file=first["file"],
                 record=first["record"],
                 remedy=f"See {self.path or 'the quarantine'} for all of them, or raise the allowed share.",

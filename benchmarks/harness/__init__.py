@@ -60,7 +60,9 @@ def in_fresh_process(code: str, *arguments: str) -> tuple[float, float]:
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     ending = PEAK
-    done = subprocess.run([sys.executable, "-c", code + ending, *arguments], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code + ending, *arguments], env=environment, capture_output=True, text=True
+    )
     if done.returncode:
         raise RuntimeError(f"a benchmark's process failed:\n{done.stderr}")
     number, peak = done.stdout.strip().splitlines()[-2:]
@@ -86,7 +88,13 @@ def main(rows: Sequence[Row]) -> None:
         start = time.perf_counter()
         value = statistics.median(row.measure(arguments.quick) for _ in range(runs))
         seconds = time.perf_counter() - start
-        aim = {"at_least": row.at_least} if row.at_least is not None else {"at_most": row.at_most} if row.at_most is not None else {}
+        aim = (
+            {"at_least": row.at_least}
+            if row.at_least is not None
+            else {"at_most": row.at_most}
+            if row.at_most is not None
+            else {}
+        )
         figures[row.key] = {"value": round(value, 4), **aim, "runs": runs}
         sign = "".join(f"{'>=' if name == 'at_least' else '<='} {bound:,g}" for name, bound in aim.items())
         verdict = "" if not aim else "reached" if row.reached(value) else "MISSED"

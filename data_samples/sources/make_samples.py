@@ -1,7 +1,8 @@
-"""Makes the samples beside it: for every dataset of the catalogue a few records in its official format, over pictures drawn here.
+"""Makes the samples beside it: for every dataset of the catalogue a few records in its official format, over pictures
+drawn here.
 
-Run `python data_samples/sources/make_samples.py [NAME ...] [--out DIR]`. The texts and pictures are ours (see data_samples/LICENCES.md);
-only file names, field names and structure are the makers'.
+Run `python data_samples/sources/make_samples.py [NAME ...] [--out DIR]`. The texts and pictures are ours (see
+data_samples/LICENCES.md); only file names, field names and structure are the makers'.
 """
 
 from __future__ import annotations

@@ -37,14 +37,22 @@ def to_html(rows: list[TokenRow], title: str = "") -> str:
     spans = []
     for row in rows:
         background = "transparent" if row.attended == 0 else IMAGE_COLORS[(row.attended - 1) % len(IMAGE_COLORS)]
-        line = "border-bottom:2px solid #b42318;font-weight:600;" if row.label else "border-bottom:2px solid transparent;"
+        line = (
+            "border-bottom:2px solid #b42318;font-weight:600;" if row.label else "border-bottom:2px solid transparent;"
+        )
         sees = "no image" if row.attended == 0 else f"image {row.attended}"
         text = escape(row.token).replace("\n", "↵<br>") or "∅"
         hint = f"looks at {sees}; {'trained on' if row.label else 'not trained on'}"
-        spans.append(f'<span title="{hint}" style="background:{background};{line}padding:2px 1px;white-space:pre-wrap">{text}</span>')
+        spans.append(
+            (
+                f'<span title="{hint}" style="background:{background};{line}padding:2px '
+                f'1px;white-space:pre-wrap">{text}</span>'
+            )
+        )
     used = sorted({row.attended for row in rows} - {0})
     legend = " ".join(
-        f'<span style="background:{IMAGE_COLORS[(k - 1) % len(IMAGE_COLORS)]};padding:1px 6px">image {k}</span>' for k in used
+        f'<span style="background:{IMAGE_COLORS[(k - 1) % len(IMAGE_COLORS)]};padding:1px 6px">image {k}</span>'
+        for k in used
     )
     legend += ' <span style="border-bottom:2px solid #b42318;font-weight:600">trained on</span>'
     head = f"<b>{escape(title)}</b> " if title else ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MEDIA_RULES = ("preceding", "following")
-"""`preceding` (OpenFlamingo v2): text looks at the latest image. `following` (v1, Polite and Clever Flamingo): at the next."""
+"""`preceding` (OpenFlamingo v2): text looks at the latest image. `following` (v1, Polite and Clever Flamingo): at the
+next.
+"""
 
 
 def attended_images(ids: Sequence[int], image_token_id: int, rule: str, first: int = 0) -> list[int]:

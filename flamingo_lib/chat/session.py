@@ -69,7 +69,8 @@ class ChatSession:
             draft: a raw answer to be rewritten instead (for a rewriter).
 
         Raises:
-            DataError: an empty instruction, an image that can't be used, or a turn that doesn't fit the model's window by itself.
+            DataError: an empty instruction, an image that can't be used, or a turn that doesn't fit the model's window
+                by itself.
         """
         if not instruction.strip():
             raise DataError("the instruction is empty", remedy="Ask something.")
@@ -104,7 +105,10 @@ class ChatSession:
             if window is None or len(rendered) + self.max_new_tokens <= window:
                 return start, rendered
         raise DataError(
-            f"the turn is {len(rendered)} tokens long; with {self.max_new_tokens} for the answer that is more than the window of {window}",
+            (
+                f"the turn is {len(rendered)} tokens long; with {self.max_new_tokens} for the answer that is more "
+                f"than the window of {window}"
+            ),
             remedy="Shorten it, or allow fewer new tokens.",
         )
 
@@ -120,5 +124,7 @@ class ChatSession:
             inputs["latents"] = torch.stack(latents)[None]
         generators = [torch_generator(self.seed, self._answers)] if self.temperature > 0 else None
         self._answers += 1
-        ids = generate_batch(self.model, inputs, self.max_new_tokens, temperature=self.temperature, generators=generators)
+        ids = generate_batch(
+            self.model, inputs, self.max_new_tokens, temperature=self.temperature, generators=generators
+        )
         return self.processor.responses(ids)[0]

@@ -75,8 +75,10 @@ class ChatTemplate:
         tokenizer: a fast tokenizer that knows `<image>`, `<|endofchunk|>`, BOS and EOS.
         media_rule: one of `media.MEDIA_RULES`.
         image_position: images stand "before" or "after" the instruction's text.
-        within_turn: tokens look at images of their own turn only (METHOD section 5); else over the whole row, as the references do.
-        rewriter_marker: spelling of the assistant's name in the rewriter's prompt; the released inference code spells it "Assistent".
+        within_turn: tokens look at images of their own turn only (METHOD section 5); else over the whole row, as the
+            references do.
+        rewriter_marker: spelling of the assistant's name in the rewriter's prompt; the released inference code spells
+            it "Assistent".
 
     Raises:
         ConfigError: an unknown rule or position, or a tokenizer without these tokens.
@@ -96,13 +98,17 @@ class ChatTemplate:
         if image_position not in ("before", "after"):
             raise ConfigError(f"unknown image position {image_position!r}", remedy="Use before or after.")
         if not getattr(tokenizer, "is_fast", False):
-            raise ConfigError("the chat template needs a fast tokenizer", remedy="Load it with AutoTokenizer, use_fast=True.")
+            raise ConfigError(
+                "the chat template needs a fast tokenizer", remedy="Load it with AutoTokenizer, use_fast=True."
+            )
         self.tokenizer, self.media_rule, self.image_position = tokenizer, media_rule, image_position
         self.within_turn, self.rewriter_marker = within_turn, rewriter_marker
         known = tokenizer.get_vocab()
         missing = [token for token in (IMAGE, END_OF_CHUNK) if token not in known]
         if missing or tokenizer.bos_token_id is None or tokenizer.eos_token_id is None:
-            raise ConfigError(f"the tokenizer lacks {', '.join(missing) or 'BOS or EOS'}", remedy="Add them as special tokens first.")
+            raise ConfigError(
+                f"the tokenizer lacks {', '.join(missing) or 'BOS or EOS'}", remedy="Add them as special tokens first."
+            )
         self.image_token_id, self.end_of_chunk_id = known[IMAGE], known[END_OF_CHUNK]
         self.bos_id, self.eos_id = tokenizer.bos_token_id, tokenizer.eos_token_id
         self._fixed: dict[tuple[str, bool], tuple[list[int], list[int]]] = {}
@@ -134,7 +140,10 @@ class ChatTemplate:
         for number, turn in enumerate(turns, start=1):
             open_ended = generation_prompt and number == len(turns)
             if turn.response is None and not open_ended:
-                raise DataError(f"turn {number} has no response", remedy="Give one, or ask for a generation prompt at the last turn.")
+                raise DataError(
+                    f"turn {number} has no response",
+                    remedy="Give one, or ask for a generation prompt at the last turn.",
+                )
             turn_ids, turn_loss = self._render_turn(turn, open_ended)
             ids += turn_ids
             loss += turn_loss
@@ -191,5 +200,9 @@ class ChatTemplate:
         finally:
             backend.encode_special_tokens = before
         shift = len(_ANCHOR) if follows_text else 0
-        pairs = [(token, start - shift) for token, (start, end) in zip(encoded.ids, encoded.offsets, strict=True) if end > shift]
+        pairs = [
+            (token, start - shift)
+            for token, (start, end) in zip(encoded.ids, encoded.offsets, strict=True)
+            if end > shift
+        ]
         return [token for token, _ in pairs], [start for _, start in pairs]

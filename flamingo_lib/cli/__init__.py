@@ -1,4 +1,6 @@
-"""The `flamingo` command. Each module of this package adds its commands with `register(app)`; heavy imports wait inside them."""
+"""The `flamingo` command. Each module of this package adds its commands with `register(app)`; heavy imports wait inside
+them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,12 @@ import typer
 
 from ..errors import FlamingoError
 
-app = typer.Typer(name="flamingo", help="Response rewriting for visual instruction tuning.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    name="flamingo",
+    help="Response rewriting for visual instruction tuning.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 COMMANDS = (
     "pipeline",

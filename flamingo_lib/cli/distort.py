@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def distort(
-    out: Annotated[Path, typer.Option("--out", help="Folder for pairs.jsonl, summary.json and what else is asked for.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for pairs.jsonl, summary.json and what else is asked for.")
+    ],
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -30,7 +32,8 @@ def distort(
     preset: Annotated[str, typer.Option("--preset", help="tiny, small or paper.")] = "tiny",
     seed: Annotated[int | None, typer.Option("--seed", help="Instead of the preset's.")] = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. distortion.pairs=500.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. distortion.pairs=500."),
     ] = None,
     compare: Annotated[
         list[str] | None,
@@ -40,14 +43,19 @@ def distort(
             help="A dataset of raw annotations: how well can a classifier tell the drafts from them? Repeat for several.",
         ),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Read at most so many samples of each source.")] = None,
-    html: Annotated[bool, typer.Option("--html", help="Also write page.html: pairs side by side, differences marked.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Read at most so many samples of each source.")
+    ] = None,
+    html: Annotated[
+        bool, typer.Option("--html", help="Also write page.html: pairs side by side, differences marked.")
+    ] = False,
     shown: Annotated[int, typer.Option("--shown", min=1, help="Pairs on the page.")] = 120,
     json_output: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Distort good responses so that they look like raw annotations (section 1 of the method).
 
-    With a model backend every completion is kept in OUT/completions.jsonl: after an interruption the same command continues.
+    With a model backend every completion is kept in OUT/completions.jsonl: after an interruption the same command
+    continues.
     """
     import json
     from collections import Counter
@@ -77,7 +85,9 @@ def distort(
     def samples(entries):
         for entry in entries:
             most = min((count for count in (entry.limit, limit) if count is not None), default=None)
-            yield from load_source(entry.name, entry.root, split=entry.split, limit=most, seed=chosen.seed, quarantine=quarantine)
+            yield from load_source(
+                entry.name, entry.root, split=entry.split, limit=most, seed=chosen.seed, quarantine=quarantine
+            )
 
     roots = {entry.name: entry.root for entry in polite_sources}
     counts: Counter[str] = Counter()
@@ -98,7 +108,9 @@ def distort(
     summary = {
         "pairs": total,
         "parts": {name: count for name, count in counts.items() if not name.startswith("rejected:")},
-        "rejected": {name.removeprefix("rejected:"): count for name, count in counts.items() if name.startswith("rejected:")},
+        "rejected": {
+            name.removeprefix("rejected:"): count for name, count in counts.items() if name.startswith("rejected:")
+        },
         "quarantined": len(quarantine),
         "preset": chosen.name,
         "seed": chosen.seed,
@@ -123,7 +135,9 @@ def distort(
 
 
 def _preset_sources(chosen, out: Path) -> list[str]:
-    """The preset's polite sources and captions as ``NAME=ROOT``; Scenes are rendered first if it names no folder of data."""
+    """The preset's polite sources and captions as ``NAME=ROOT``; Scenes are rendered first if it names no folder of
+    data.
+    """
     root = chosen.sources.root
     captions = chosen.sources.captions
     if root is None:
@@ -133,7 +147,9 @@ def _preset_sources(chosen, out: Path) -> list[str]:
         unneeded = dict.fromkeys(("raw_scenes", "calibration_scenes", "evaluation_scenes", "held_out_scenes"), 1)
         write_scenes(root, chosen.scenes.model_copy(update=unneeded), chosen.seed)
     polite = [f"{name}={Path(root) / name}" for name in chosen.sources.polite]
-    return polite + [f"mscoco-captions={Path(root) / name}" for name in captions if (Path(root) / name / "annotations").is_dir()]
+    return polite + [
+        f"mscoco-captions={Path(root) / name}" for name in captions if (Path(root) / name / "annotations").is_dir()
+    ]
 
 
 def _to_distort(text: str):
@@ -164,7 +180,9 @@ def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, 
     from ..storage import atomic_write
 
     chosen = generator(seed, "page").sample(pairs, min(shown, len(pairs)))
-    places = {image: Path(roots[pair.source]) / image for pair in chosen for image in pair.images if pair.source in roots}
+    places = {
+        image: Path(roots[pair.source]) / image for pair in chosen for image in pair.images if pair.source in roots
+    }
     page = to_html(
         chosen,
         note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost, and what it has instead.",

@@ -14,17 +14,27 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def evaluate(
-        models: Annotated[list[str] | None, typer.Argument(help="folders of models, or shipped names; none: those of the run")] = None,
+        models: Annotated[
+            list[str] | None, typer.Argument(help="folders of models, or shipped names; none: those of the run")
+        ] = None,
         preset: Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")] = "tiny",
         seed: Annotated[int, typer.Option("--seed", help="seed of the questions")] = 0,
         settings: Annotated[
             list[str] | None, typer.Option("--set", help="key=value, such as evaluation.questions=80; may be repeated")
         ] = None,
-        run: Annotated[str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")] = None,
+        run: Annotated[
+            str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")
+        ] = None,
         run_dir: Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")] = None,
-        data: Annotated[Path | None, typer.Option("--data", help="a Scenes data root, as `flamingo scenes` writes it")] = None,
-        curt: Annotated[bool, typer.Option("--curt", help="cut answers at the first line end, as a base needs it")] = False,
-        out: Annotated[Path | None, typer.Option("--out", help="write a page with tables and pictures to this file")] = None,
+        data: Annotated[
+            Path | None, typer.Option("--data", help="a Scenes data root, as `flamingo scenes` writes it")
+        ] = None,
+        curt: Annotated[
+            bool, typer.Option("--curt", help="cut answers at the first line end, as a base needs it")
+        ] = False,
+        out: Annotated[
+            Path | None, typer.Option("--out", help="write a page with tables and pictures to this file")
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON")] = False,
     ) -> None:
         """Measure right answers, false claims and politeness of models on Scenes.
@@ -38,7 +48,9 @@ def register(app: typer.Typer) -> None:
         name = str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}"
         if not models:
             if data or out:
-                raise ConfigError("--data and --out go with named models", remedy="Name models, or see the run's report.html.")
+                raise ConfigError(
+                    "--data and --out go with named models", remedy="Name models, or see the run's report.html."
+                )
             from ..pipeline.machine import runs_folder
             from ..pipeline.workspace import Workspace
 
@@ -77,7 +89,9 @@ def _named(models: list[str], preset, data: Path, seed: int, curt: bool, out: Pa
     examination = make_examination(TruthIndex(data), config, seed=seed)
     examined = {}
     for model in models:
-        answerer = Answerer(*load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
+        answerer = Answerer(
+            *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt
+        )
         name = _name(model, examined)
         examined[name] = examine(name, answerer, examination, reward)
     if out is not None:

@@ -1,4 +1,6 @@
-"""`flamingo train-judges` and `flamingo calibrate-filters`: the tiny judges, and thresholds for judges other than the paper's."""
+"""`flamingo train-judges` and `flamingo calibrate-filters`: the tiny judges, and thresholds for judges other than the
+paper's.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Annotated, Any
 import typer
 
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, small or paper")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting of the preset")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting of the preset")
+]
 Json = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
 
 
@@ -23,12 +27,15 @@ def train_judges(
     out: Annotated[Path, typer.Option("--out", help="folder that receives nli-tiny/ and reward-tiny/")],
     only: Annotated[list[str] | None, typer.Option("--only", help="nli or reward; both by default")] = None,
     seed: Annotated[int, typer.Option("--seed", help="of examples and weights")] = 0,
-    examples: Annotated[int | None, typer.Option("--examples", min=64, help="training examples of each; minutes by default")] = None,
+    examples: Annotated[
+        int | None, typer.Option("--examples", min=64, help="training examples of each; minutes by default")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train the tiny NLI and reward judges on Scenes' known truth, and print how they do on unseen examples.
 
-    The figures are also kept in metrics.json beside the weights. The examples come from seeds that no pool of scenes uses.
+    The figures are also kept in metrics.json beside the weights. The examples come from seeds that no pool of scenes
+    uses.
     """
     from dataclasses import replace
 
@@ -61,7 +68,9 @@ def calibrate_filters(
     data: Annotated[Path, typer.Option("--data", help="a Scenes data root, as `flamingo scenes` writes it")],
     rewriter: Annotated[str, typer.Option("--rewriter", help="the rewriter's folder, or a shipped checkpoint's name")],
     out: Annotated[Path | None, typer.Option("--out", help="write the report to this JSON file")] = None,
-    target: Annotated[float, typer.Option("--target", min=0.5, max=1.0, help="share of the faithful rewrites each judge keeps")] = 0.95,
+    target: Annotated[
+        float, typer.Option("--target", min=0.5, max=1.0, help="share of the faithful rewrites each judge keeps")
+    ] = 0.95,
     limit: Annotated[int, typer.Option("--limit", min=1, help="samples of each dataset in each pool")] = 150,
     check: Annotated[bool, typer.Option("--check/--no-check", help="measure the result on the evaluation pool")] = True,
     preset: PresetName = "tiny",
@@ -71,7 +80,8 @@ def calibrate_filters(
 ) -> None:
     """Choose the thresholds of STS, NLI and CLIPScore so that a stated share of the faithful rewrites is kept.
 
-    The calibration pool of Scenes is rewritten and judged; its truth is known. With --check the whole chain is then measured
+    The calibration pool of Scenes is rewritten and judged; its truth is known. With --check the whole chain is then
+    measured
     on the evaluation pool: precision and recall of every filter, and each fault before and after.
     """
     from ..filters.quality import percent
@@ -92,11 +102,18 @@ def calibrate_filters(
         return
     for name, row in report["judges"].items():
         kept, dropped = percent(row["faithful_kept"]), percent(row["faulty_dropped"])
-        print(f"{name:<5} threshold {row['threshold']} (was {row['before']}): keeps {kept} of {row['faithful']} faithful rewrites,")
+        print(
+            (
+                f"{name:<5} threshold {row['threshold']} (was {row['before']}): keeps {kept} of {row['faithful']} "
+                f"faithful rewrites,"
+            )
+        )
         print(f"      drops {dropped} of {row['faulty']} faulty ones; AUC {row['auc']}")
         for task, own in row.get("by_task", {}).items():
             counts = f"{own['faithful']} faithful, {own['faulty']} faulty"
-            print(f"      {task}: {own['threshold']}, drops {percent(own['faulty_dropped'])} ({counts}; AUC {own['auc']})")
+            print(
+                f"      {task}: {own['threshold']}, drops {percent(own['faulty_dropped'])} ({counts}; AUC {own['auc']})"
+            )
     chosen_settings = [f"--set 'filters.{key}={json.dumps(value)}'" for key, value in report["settings"].items()]
     print("\nuse them with " + " ".join(chosen_settings))
     if check:
@@ -107,11 +124,16 @@ def quality_text(quality: dict[str, Any]) -> str:
     """The figures of `filter_quality` as a table of text."""
     from ..filters.quality import percent
 
-    lines = [f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}{'precision':>11}{'recall':>9}{'F1':>9}"]
+    lines = [
+        f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}{'precision':>11}{'recall':>9}{'F1':>9}"
+    ]
     for name, row in quality["filters"].items():
         ratios = f"{percent(row['precision']):>11}{percent(row['recall']):>9}{percent(row['f1']):>9}"
         lines.append(f"{name:<12}{row['aims_at']:<16}{row['seen']:>7}{row['faulty']:>8}{row['dropped']:>9}{ratios}")
     lines.append("")
-    lines += [f"{name:<16}{percent(row['before']):>9} before, {percent(row['after']):>7} after" for name, row in quality["faults"].items()]
+    lines += [
+        f"{name:<16}{percent(row['before']):>9} before, {percent(row['after']):>7} after"
+        for name, row in quality["faults"].items()
+    ]
     lines.append(f"kept: {percent(quality['kept'])} of all, {percent(quality['faithful_kept'])} of the faithful")
     return "\n".join(lines)

@@ -10,10 +10,14 @@ import typer
 
 
 def parity(
-    folder: Annotated[Path, typer.Argument(help="fixture folder: config.json, weights, inputs and expected .safetensors")],
+    folder: Annotated[
+        Path, typer.Argument(help="fixture folder: config.json, weights, inputs and expected .safetensors")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
-    """Build the fixture's model, load its weights by their original names, and compare every number with the reference's."""
+    """Build the fixture's model, load its weights by their original names, and compare every number with the
+    reference's.
+    """
     import torch
 
     from ..model.parity import check_folder
@@ -27,7 +31,12 @@ def parity(
         width = max(len(row.quantity) for row in rows)
         print(f"{'vision tokens':<16}{'quantity':<{width + 2}}{'max abs error':>14}{'tolerance':>12}")
         for row in rows:
-            print(f"{row.variant:<16}{row.quantity:<{width + 2}}{row.error:>14.2e}{row.tolerance:>12.0e}  {'ok' if row.ok else 'FAIL'}")
+            print(
+                (
+                    f"{row.variant:<16}{row.quantity:<{width + 2}}{row.error:>14.2e}{row.tolerance:>12.0e}  "
+                    f"{'ok' if row.ok else 'FAIL'}"
+                )
+            )
         print(f"{sum(row.ok for row in rows)} of {len(rows)} inside the tolerances")
     if not good:
         raise typer.Exit(1)

@@ -13,7 +13,9 @@ Run = Annotated[str | None, typer.Option("--run", help="name of the run, kept in
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")]
 PresetName = Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of every random choice")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +28,9 @@ def register(app: typer.Typer) -> None:
         run: Run = None,
         run_dir: RunDir = None,
         settings: Settings = None,
-        notebooks: Annotated[bool, typer.Option("--notebooks/--no-notebooks", help="execute the notebooks, or only the steps")] = True,
+        notebooks: Annotated[
+            bool, typer.Option("--notebooks/--no-notebooks", help="execute the notebooks, or only the steps")
+        ] = True,
         until: Annotated[str | None, typer.Option("--until", help="the last step to do, without notebooks")] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON")] = False,
     ) -> None:
@@ -41,7 +45,9 @@ def register(app: typer.Typer) -> None:
         def say(line: str) -> None:
             print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
-        workspace = Workspace.open(run_dir.absolute() if run_dir else run or f"{preset}-{seed}", preset, seed, settings or ())
+        workspace = Workspace.open(
+            run_dir.absolute() if run_dir else run or f"{preset}-{seed}", preset, seed, settings or ()
+        )
         try:
             values = run_pipeline(workspace, notebooks=notebooks, until=until, say=say)
         except KeyboardInterrupt:

@@ -1,4 +1,6 @@
-"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite responses, filtered, each record accountable."""
+"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite responses, filtered, each record
+accountable.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,23 @@ from .tables import aligned
 
 Source = Annotated[
     list[str],
-    typer.Option("--source", metavar="NAME=ROOT[:SPLIT][:LIMIT]", help="a dataset by its catalogue name; repeat for several"),
+    typer.Option(
+        "--source", metavar="NAME=ROOT[:SPLIT][:LIMIT]", help="a dataset by its catalogue name; repeat for several"
+    ),
 ]
 RewriterName = Annotated[str, typer.Option("--rewriter", help="the rewriter's folder, or a shipped checkpoint's name")]
 Out = Annotated[Path, typer.Option("--out", help="folder of the job; the same command continues an interrupted one")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, small or paper")]
 Seed = Annotated[int | None, typer.Option("--seed", help="instead of the preset's")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting, e.g. rewriting.batch_size=32")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting, e.g. rewriting.batch_size=32")
+]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="processes on this machine; 0 works in this one")]
 Ray = Annotated[
     str | None,
-    typer.Option("--ray", metavar="ADDRESS", help="work on this Ray cluster (extra `scale`); `local` starts one on this machine"),
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="work on this Ray cluster (extra `scale`); `local` starts one on this machine"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
 
@@ -50,8 +58,8 @@ def rewrite(
 ) -> None:
     """Rewrite raw annotations, without judging or filtering them.
 
-    Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was stopped
-    or killed continues where it was when the same command is given again.
+    Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was
+    stopped or killed continues where it was when the same command is given again.
     """
     result, _ = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=False)
     if as_json:
@@ -74,8 +82,8 @@ def build_pf1m(
 ) -> None:
     """Build a PF-1M dataset: rewrite raw annotations, judge and filter them, write what stays.
 
-    Writes the released JSON (pf1m.json), Parquet files that `datasets.load_dataset` reads, a card, and the funnel; every
-    record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
+    Writes the released JSON (pf1m.json), Parquet files that `datasets.load_dataset` reads, a card, and the funnel;
+    every record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
     """
     from ..filters.funnel import funnel_table, why_empty
     from ..pipeline.pf1m import export_pf1m
@@ -85,7 +93,11 @@ def build_pf1m(
     if hint := why_empty(funnel):
         print(f"warning: {hint}", file=sys.stderr)
     if as_json:
-        print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found, "funnel": funnel}))
+        print(
+            json.dumps(
+                {"records": result.records, "shards": result.shards, "shards_found": result.found, "funnel": funnel}
+            )
+        )
         return
     print(aligned(funnel_table(funnel), left=1))
     print(f"\n{funnel['total']['kept']:,} records in {out}")
@@ -95,10 +107,14 @@ def explain(
     record_id: Annotated[str, typer.Argument(help="the record's id, as in pf1m's Parquet files or the shards")],
     folder: Annotated[Path, typer.Option("--in", help="folder of build-pf1m or rewrite, or a run folder")],
     html: Annotated[Path | None, typer.Option("--html", help="write a page with the image to this file")] = None,
-    root: Annotated[Path | None, typer.Option("--root", help="where the images are: a folder with one subfolder a dataset")] = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", help="where the images are: a folder with one subfolder a dataset")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and threshold."""
+    """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and
+    threshold.
+    """
     from ..pipeline.explain import find_record, record_pictures, record_text
     from ..records import to_json
 

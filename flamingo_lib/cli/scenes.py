@@ -14,13 +14,18 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def scenes(
-        out: Annotated[Path, typer.Option("--out", help="folder for the datasets; an older one that this command wrote is replaced")],
+        out: Annotated[
+            Path,
+            typer.Option("--out", help="folder for the datasets; an older one that this command wrote is replaced"),
+        ],
         preset: Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")] = "tiny",
         seed: Annotated[int, typer.Option("--seed", help="seed of every random choice")] = 0,
         settings: Annotated[
             list[str] | None, typer.Option("--set", help="key=value, such as scenes.raw_scenes=100; may be repeated")
         ] = None,
-        sheet: Annotated[Path | None, typer.Option("--sheet", help="also draw the first 24 raw scenes into this picture")] = None,
+        sheet: Annotated[
+            Path | None, typer.Option("--sheet", help="also draw the first 24 raw scenes into this picture")
+        ] = None,
         as_json: Annotated[bool, typer.Option("--json", help="print the manifest as JSON")] = False,
     ) -> None:
         """Render Scenes and write them as datasets in their official formats, with the truth about every picture."""
@@ -32,7 +37,9 @@ def register(app: typer.Typer) -> None:
 
         config = load_preset(preset, settings or (), seed).scenes
         if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MANIFEST).is_file())):
-            raise FlamingoError("there is something else already", file=out, remedy="Choose a new folder; nothing was changed.")
+            raise FlamingoError(
+                "there is something else already", file=out, remedy="Choose a new folder; nothing was changed."
+            )
         manifest = write_scenes(out, config, seed)
         if sheet is not None:
             sheet.parent.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,9 @@ def _clip(text: str, length: int) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
-    sources = typer.Typer(help="The datasets that can be read: list them, check a copy, look at it, export it.", no_args_is_help=True)
+    sources = typer.Typer(
+        help="The datasets that can be read: list them, check a copy, look at it, export it.", no_args_is_help=True
+    )
     app.add_typer(sources, name="sources")
 
     @sources.command("list")
@@ -56,7 +58,12 @@ def register(app: typer.Typer) -> None:
         for row in rows:
             adopted = f"{row['adopted']:,}" if row["adopted"] else "-"
             adopted += "*" if row["group"] else " "
-            print(f"{row['name']:<24}{row['task']:<15}{adopted:>10} {_clip(' '.join(row['splits']), 33):<34}{row['licence']}")
+            print(
+                (
+                    f"{row['name']:<24}{row['task']:<15}{adopted:>10} "
+                    f"{_clip(' '.join(row['splits']), 33):<34}{row['licence']}"
+                )
+            )
         print("* of the whole group: RET-3 is rsicd, rsitmd and ucm-captions; ELEVATER-IC the fifteen elevater-* sets")
 
     @sources.command()
@@ -66,10 +73,14 @@ def register(app: typer.Typer) -> None:
         split: Split = None,
         limit: Limit = None,
         seed: Seed = 0,
-        quarantine: Annotated[Path | None, typer.Option("--quarantine", help="also write the records put aside to this file")] = None,
+        quarantine: Annotated[
+            Path | None, typer.Option("--quarantine", help="also write the records put aside to this file")
+        ] = None,
         as_json: Json = False,
     ) -> None:
-        """Say which files were found, which are missing, how many samples there are and why records were put aside; show three."""
+        """Say which files were found, which are missing, how many samples there are and why records were put aside;
+        show three.
+        """
         from ..sources.checking import check_source, export_line
 
         if quarantine is not None:
@@ -98,7 +109,9 @@ def register(app: typer.Typer) -> None:
             for item in report.splits:
                 print(f"{item.split}: {item.samples:,} samples, {item.bad:,} records put aside")
                 for role, files in item.found.items():
-                    print(f"  found    {role}: {files[0]}" + (f" and {len(files) - 1:,} more" if len(files) > 1 else ""))
+                    print(
+                        f"  found    {role}: {files[0]}" + (f" and {len(files) - 1:,} more" if len(files) > 1 else "")
+                    )
                 for role, place in item.missing.items():
                     print(f"  missing  {role}: {place}")
                 for reason, count in item.reasons.most_common():
@@ -147,16 +160,26 @@ def register(app: typer.Typer) -> None:
         seed: Seed = 0,
         quarantine: Annotated[
             Path | None,
-            typer.Option("--quarantine", help="where records go that cannot be used; quarantine.jsonl beside the export by default"),
+            typer.Option(
+                "--quarantine",
+                help="where records go that cannot be used; quarantine.jsonl beside the export by default",
+            ),
         ] = None,
         max_share: Annotated[
             float | None,
-            typer.Option("--max-share", min=0, max=1, help="share of unusable records over which to stop; the catalogue's by default"),
+            typer.Option(
+                "--max-share",
+                min=0,
+                max=1,
+                help="share of unusable records over which to stop; the catalogue's by default",
+            ),
         ] = None,
         images: Annotated[bool, typer.Option(help="make sure that every image is there and can be used")] = True,
         as_json: Json = False,
     ) -> None:
-        """Write every sample as one line: id, images (relative to ROOT), task, instruction, raw, n_turns; boxes, mark, turns if any."""
+        """Write every sample as one line: id, images (relative to ROOT), task, instruction, raw, n_turns; boxes, mark,
+        turns if any.
+        """
         from ..progress import track
         from ..sources import find_row, load_source
         from ..sources.checking import export_line
@@ -170,7 +193,15 @@ def register(app: typer.Typer) -> None:
         count = write_jsonl(out, (export_line(sample) for sample in track(stream, f"reading {name}", unit="samples")))
         if as_json:
             print(
-                json.dumps({"samples": count, "bad": len(kept), "reasons": dict(kept.counts()), "out": str(out), "quarantine": str(aside)})
+                json.dumps(
+                    {
+                        "samples": count,
+                        "bad": len(kept),
+                        "reasons": dict(kept.counts()),
+                        "out": str(out),
+                        "quarantine": str(aside),
+                    }
+                )
             )
             return
         print(f"{count:,} samples written to {out}")

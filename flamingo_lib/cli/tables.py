@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
-    """Rows of equally many cells in columns as wide as their widest cell; the first `left` columns stand on the left, others right."""
+    """Rows of equally many cells in columns as wide as their widest cell; the first `left` columns stand on the left,
+    others right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
     )

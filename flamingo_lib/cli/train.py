@@ -14,7 +14,9 @@ from ..config import Preset, StageConfig
 
 PresetName = Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of every random choice")]
-Settings = Annotated[list[str] | None, typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
 
 
@@ -27,13 +29,23 @@ def register(app: typer.Typer) -> None:
         preset: PresetName = "tiny",
         seed: Seed = 0,
         settings: Settings = None,
-        run: Annotated[str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")] = None,
+        run: Annotated[
+            str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")
+        ] = None,
         run_dir: Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")] = None,
-        data: Annotated[Path | None, typer.Option("--data", help="chats to train on, JSON lines, instead of a run's data")] = None,
-        images: Annotated[Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")] = None,
-        base: Annotated[str | None, typer.Option("--base", help="with --data: the model to start from; by default the preset's")] = None,
+        data: Annotated[
+            Path | None, typer.Option("--data", help="chats to train on, JSON lines, instead of a run's data")
+        ] = None,
+        images: Annotated[
+            Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")
+        ] = None,
+        base: Annotated[
+            str | None, typer.Option("--base", help="with --data: the model to start from; by default the preset's")
+        ] = None,
         out: Annotated[Path | None, typer.Option("--out", help="with --data: folder of the trained model")] = None,
-        fsdp: Annotated[bool, typer.Option("--fsdp", help="with --data, under torchrun: share the weights among the processes")] = False,
+        fsdp: Annotated[
+            bool, typer.Option("--fsdp", help="with --data, under torchrun: share the weights among the processes")
+        ] = False,
         cache: Annotated[Path | None, typer.Option("--cache", help="with --data: folder for visual features")] = None,
         as_json: AsJson = False,
     ) -> None:
@@ -52,7 +64,9 @@ def register(app: typer.Typer) -> None:
             figures = _in_a_run(chosen, stage, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
         else:
             if row is None or out is None:
-                raise ConfigError("with --data, name one stage and the folder of the trained model", remedy="Give STAGE and --out.")
+                raise ConfigError(
+                    "with --data, name one stage and the folder of the trained model", remedy="Give STAGE and --out."
+                )
             from ..training.examples import read_examples
             from ..training.stages import train_stage
 
@@ -83,9 +97,15 @@ def register(app: typer.Typer) -> None:
         settings: Settings = None,
         gpus: Annotated[int, typer.Option("--gpus", min=1, help="GPUs that share the work")] = 1,
         memory: Annotated[float, typer.Option("--memory", help="gigabytes of each")] = 40,
-        teraflops: Annotated[float, typer.Option("--teraflops", help="peak of each in the preset's number format")] = 312,
-        utilization: Annotated[float, typer.Option("--utilization", help="share of the peak that training reaches")] = 0.25,
-        samples: Annotated[int | None, typer.Option("--samples", help="samples in each mixture, where the preset doesn't know")] = None,
+        teraflops: Annotated[
+            float, typer.Option("--teraflops", help="peak of each in the preset's number format")
+        ] = 312,
+        utilization: Annotated[
+            float, typer.Option("--utilization", help="share of the peak that training reaches")
+        ] = 0.25,
+        samples: Annotated[
+            int | None, typer.Option("--samples", help="samples in each mixture, where the preset doesn't know")
+        ] = None,
         mean_tokens: Annotated[float, typer.Option("--mean-tokens", help="tokens of an average sample")] = 150,
         as_json: AsJson = False,
     ) -> None:
@@ -97,19 +117,32 @@ def register(app: typer.Typer) -> None:
         rows = {"rewriter": chosen.rewriter, **chosen.stages}
         if stage != "all":
             rows = {stage: stage_row(chosen, stage, "all")}
-        options = {"gpus": gpus, "memory": memory, "teraflops": teraflops, "utilization": utilization, "mean_tokens": mean_tokens}
-        plans = [plan_stage(name, row, chosen.model, samples=row.samples or samples, **options) for name, row in rows.items()]
+        options = {
+            "gpus": gpus,
+            "memory": memory,
+            "teraflops": teraflops,
+            "utilization": utilization,
+            "mean_tokens": mean_tokens,
+        }
+        plans = [
+            plan_stage(name, row, chosen.model, samples=row.samples or samples, **options) for name, row in rows.items()
+        ]
         if as_json:
             print(json.dumps({item.stage: item.to_json() for item in plans}, indent=2))
             return
         print(plan_table(plans))
         for item in plans:
             if not item.fits:
-                print(f"{item.stage} does not fit into {memory:g} GB: take more GPUs, or a smaller context.", file=sys.stderr)
+                print(
+                    f"{item.stage} does not fit into {memory:g} GB: take more GPUs, or a smaller context.",
+                    file=sys.stderr,
+                )
 
 
 def stage_row(preset: Preset, name: str, *others: str) -> StageConfig:
-    """The row called `name` among a preset's stages and ablations; a `ConfigError` lists them (and `others`) if there is none."""
+    """The row called `name` among a preset's stages and ablations; a `ConfigError` lists them (and `others`) if there
+    is none.
+    """
     from ..errors import ConfigError
 
     rows = {"rewriter": preset.rewriter, **preset.stages, **preset.ablations}

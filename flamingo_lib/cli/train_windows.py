@@ -26,16 +26,27 @@ def register(app: typer.Typer) -> None:
         preset: PresetName = "tiny",
         seed: Seed = 0,
         settings: Settings = None,
-        run: Annotated[str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")] = None,
+        run: Annotated[
+            str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")
+        ] = None,
         run_dir: Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")] = None,
         data: Annotated[Path | None, typer.Option("--data", help="chats, JSON lines, instead of a run's data")] = None,
-        images: Annotated[Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")] = None,
-        base: Annotated[str | None, typer.Option("--base", help="whose tokenizer and weights; by default the preset's base")] = None,
-        contexts: Annotated[
-            list[int] | None, typer.Option("--context", min=8, help="tokens in a window; may be repeated; by default the stage's")
+        images: Annotated[
+            Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")
         ] = None,
-        steps: Annotated[int, typer.Option("--steps", min=0, help="training steps timed for supervised tokens a second; 0: none")] = 0,
-        html: Annotated[Path | None, typer.Option("--html", help="write a page that draws the windows as strips to this file")] = None,
+        base: Annotated[
+            str | None, typer.Option("--base", help="whose tokenizer and weights; by default the preset's base")
+        ] = None,
+        contexts: Annotated[
+            list[int] | None,
+            typer.Option("--context", min=8, help="tokens in a window; may be repeated; by default the stage's"),
+        ] = None,
+        steps: Annotated[
+            int, typer.Option("--steps", min=0, help="training steps timed for supervised tokens a second; 0: none")
+        ] = 0,
+        html: Annotated[
+            Path | None, typer.Option("--html", help="write a page that draws the windows as strips to this file")
+        ] = None,
         as_json: AsJson = False,
     ) -> None:
         """Compare packing strategies: window fill, cut responses, images a window, supervised tokens.
@@ -67,7 +78,9 @@ def register(app: typer.Typer) -> None:
         rates = {}
         for length, name in product(lengths, STRATEGIES if steps else ()):
             cell = row.model_copy(update={"context_length": length, "packing": name, "max_steps": steps + 1})
-            rates[length, name] = stage_speed((model, processor), cell, table, chosen.model, seed=seed, steps=steps).supervised_tokens
+            rates[length, name] = stage_speed(
+                (model, processor), cell, table, chosen.model, seed=seed, steps=steps
+            ).supervised_tokens
         if html is not None:
             image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
             shown = [row.model_copy(update={"context_length": length}) for length in lengths]

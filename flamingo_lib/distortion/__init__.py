@@ -1,7 +1,7 @@
 """Response distortion (METHOD section 1): from good responses to drafts that look like raw annotations.
 
-`distort_sources` makes the rewriter's training pairs; `LlmDistorter` is the first way (a language model, or rules offline),
-`noise` the second (random text augmentation), `retrieve` the third (captions and boxes).
+`distort_sources` makes the rewriter's training pairs; `LlmDistorter` is the first way (a language model, or rules
+offline), `noise` the second (random text augmentation), `retrieve` the third (captions and boxes).
 """
 
 from __future__ import annotations

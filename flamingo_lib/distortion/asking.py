@@ -1,4 +1,6 @@
-"""What an instruction asks for, read off its words: a number, a colour, yes or no, one of two alternatives, a description."""
+"""What an instruction asks for, read off its words: a number, a colour, yes or no, one of two alternatives, a
+description.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,20 @@ from typing import NamedTuple
 from .segment import stem, words
 
 _AUXILIARIES = frozenset(
-    "is are was were do does did can could has have had will would shall should may might must am isn't aren't doesn't don't can't".split()
+    (
+        "is are was were do does did can could has have had will would shall should may might must am isn't aren't "
+        "doesn't don't can't"
+    ).split()
 )
 _YOU = r"(?:can|could|would|will) you (?:please |kindly |also )?"
 _ASKING = re.compile(
     "(?:"
     + "|".join(
         (
-            r"(?:please|hi|hello|hey|excuse me)\b|tell me|let me know|may i ask|answer the question|do you know|i wonder",
+            (
+                r"(?:please|hi|hello|hey|excuse me)\b|tell me|let me know|may i ask|answer the question|do you know|i "
+                r"wonder"
+            ),
             r"i (?:would|'d) like to know|i'd like to know",
             rf"{_YOU}(?:tell me|say|let me know|answer)",
             rf"{_YOU}(?=(?:count|describe|explain|name|list|give|write|sort|identify)\b)",
@@ -32,7 +40,12 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile("|".join(patterns)))
     for kind, *patterns in (
         ("number", r"\bhow many\b", r"\bnumber of\b", r"^count\b", r"\bhow much is\b"),
-        ("color", r"\b(?:what|which) (?:is the |are the )?colou?rs?\b", r"\bcolou?rs? (?:of|is|does|do)\b", r"^name the colou?r"),
+        (
+            "color",
+            r"\b(?:what|which) (?:is the |are the )?colou?rs?\b",
+            r"\bcolou?rs? (?:of|is|does|do)\b",
+            r"^name the colou?r",
+        ),
         ("shape", r"\b(?:what|which) (?:kind of )?shape\b", r"\bshape of\b"),
         ("side", r"\b(?:which|what) side\b"),
         ("size", r"\bhow (?:big|large|small|tall)\b", r"\b(?:what|which) size\b", r"\bsize of\b"),
@@ -54,7 +67,9 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("why", r"^why\b", r"\bexplain\b", r"\breasons?\b"),
     )
 )
-_ALTERNATIVES = re.compile(r"([\w'’-]+(?: [\w'’-]+)?),? or ((?:(?:the|an?|is it|to the|on the) )?[\w'’-]+(?: [\w'’-]+)?)")
+_ALTERNATIVES = re.compile(
+    r"([\w'’-]+(?: [\w'’-]+)?),? or ((?:(?:the|an?|is it|to the|on the) )?[\w'’-]+(?: [\w'’-]+)?)"
+)
 _LEADING = re.compile(r"^(?:the|an?|is it|to the|on the) ")
 
 

@@ -1,4 +1,6 @@
-"""The 24 style commands of the LLM-instructed way (METHOD section 1.1), each with the operation that performs it offline."""
+"""The 24 style commands of the LLM-instructed way (METHOD section 1.1), each with the operation that performs it
+offline.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,8 @@ class StyleCommand:
         name: stands in a pair's `command`.
         promise: what the prefilled answer says it will do: follows "I will ".
         operation: the same as a text operation.
-        scope: what the rule backend applies it to: ``"curt"`` the compressed answer, ``"text"`` more often whole sentences,
-            ``"any"`` more seldom.
+        scope: what the rule backend applies it to: ``"curt"`` the compressed answer, ``"text"`` more often whole
+            sentences, ``"any"`` more seldom.
     """
 
     name: str
@@ -42,16 +44,25 @@ STYLE_COMMANDS = (
     StyleCommand("wrong_tenses", "get the tenses and the forms of verbs wrong", operations.wrong_tenses, "text"),
     StyleCommand("verbose", "use many more words than the matter needs", operations.verbose),
     StyleCommand("shortest", "keep it as short as it can possibly be", operations.shortest, "curt"),
-    StyleCommand("essentials", "give nothing but the essential words, with commas between them", operations.essentials, "curt"),
+    StyleCommand(
+        "essentials", "give nothing but the essential words, with commas between them", operations.essentials, "curt"
+    ),
     StyleCommand("no_formatting", "throw away all formatting", operations.no_formatting, "text"),
     StyleCommand("paraphrase", "say the same with different words that mean it too", operations.paraphrase, "text"),
-    StyleCommand("reversed_sentences", "begin with the last sentence and end with the first", operations.reversed_sentences, "text"),
+    StyleCommand(
+        "reversed_sentences",
+        "begin with the last sentence and end with the first",
+        operations.reversed_sentences,
+        "text",
+    ),
     StyleCommand("casual", "write sloppily, as one chats with a friend", operations.casual),
     StyleCommand("overly_complex", "choose complicated words and phrases", operations.overly_complex),
     StyleCommand("ambiguous", "leave open which of several things I mean", operations.ambiguous),
     StyleCommand("metaphors", "put in strange metaphors", operations.metaphors),
     StyleCommand("irrelevant", "add things that have nothing to do with it", operations.irrelevant),
-    StyleCommand("repeated_sentence", "say one sentence again and again with little changes", operations.repeated_sentence),
+    StyleCommand(
+        "repeated_sentence", "say one sentence again and again with little changes", operations.repeated_sentence
+    ),
     StyleCommand("five_words", "sum it up in five words", operations.five_words, "curt"),
     StyleCommand("incoherent", "write something incoherent that no person would say", operations.incoherent),
 )

@@ -26,9 +26,12 @@ _STOP_STEMS = frozenset(stem(word) for word in lexicon.STOPWORDS)
 _CLAUSE_WORDS = frozenset("is are was were has have it which that there but not no".split())
 _COPULAS = frozenset("is are was were equals means be becomes".split())
 _SAYS_YES_OR_NO = re.compile(
-    r"\W*(?:(?:well|oh|hmm)\W+)?(yes|no|yeah|nope|indeed|correct|right|true|false)\b(?!\s+(?:one|longer|doubt)\b)", re.IGNORECASE
+    r"\W*(?:(?:well|oh|hmm)\W+)?(yes|no|yeah|nope|indeed|correct|right|true|false)\b(?!\s+(?:one|longer|doubt)\b)",
+    re.IGNORECASE,
 )
-_NO = re.compile(r"\b(?:no|not|none|nothing|never|neither|nor|cannot|without|incorrect|false|wrong|\w+n['’]t)\b", re.IGNORECASE)
+_NO = re.compile(
+    r"\b(?:no|not|none|nothing|never|neither|nor|cannot|without|incorrect|false|wrong|\w+n['’]t)\b", re.IGNORECASE
+)
 _CONCLUSION = re.compile(r"[,;]? (?:so|therefore|thus|hence|which means(?: that)?)\b,? ", re.IGNORECASE)
 _REASON = re.compile(r",? (?:because|since) ", re.IGNORECASE)
 _BECAUSE = re.compile(r"\b(?:because|since|so that|in order to)\b.*", re.IGNORECASE)
@@ -132,7 +135,11 @@ def residue(parts: list[str], known: frozenset[str]) -> tuple[int, int]:
                 runs[-1] = (start, index, size + 1)
                 continue
         runs.append((index, index, 1))
-    runs = [run for run in runs if any(word.lower() not in lexicon.INTRODUCING for word in parts[run[0] : run[1] + 1] if _is_content(word))]
+    runs = [
+        run
+        for run in runs
+        if any(word.lower() not in lexicon.INTRODUCING for word in parts[run[0] : run[1] + 1] if _is_content(word))
+    ]
     if not runs:
         return 0, 0
     start, last, _ = max(runs, key=lambda run: (not _only_places(parts[run[0] : run[1] + 1]), run[2], run[0]))
@@ -179,18 +186,22 @@ def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
 
 
 def headline(sentences: list[str], generator: random.Random | None = None) -> str:
-    """What a caption writer would have put: up to three sentences, each from where it gets to the point, without full stops.
+    """What a caption writer would have put: up to three sentences, each from where it gets to the point, without full
+    stops.
 
     Without a generator only the first sentence; with one the first is left out at times, since it often only counts.
     """
     if generator is not None:
         start = generator.randrange(2) if len(sentences) > 1 else 0
         sentences = sentences[start : start + generator.choice((1, 1, 2, 2, 3))]
-    return ", ".join(fragment for sentence in sentences[: 1 if generator is None else 3] if (fragment := as_fragment(sentence)))
+    return ", ".join(
+        fragment for sentence in sentences[: 1 if generator is None else 3] if (fragment := as_fragment(sentence))
+    )
 
 
 def compress(instruction: str, response: str, generator: random.Random | None = None) -> str:
-    """The curt answer that `response` gives to `instruction`, as a raw annotation would have it: no courtesy, no full stop.
+    """The curt answer that `response` gives to `instruction`, as a raw annotation would have it: no courtesy, no full
+    stop.
 
     Args:
         instruction: what was asked, without image tags.

@@ -110,7 +110,9 @@ _POSTURE = re.compile(
 
 
 def as_fragment(sentence: str) -> str:
-    """As a caption writer puts it: "At the left, there is a dog." or "A dog can be seen at the left." become "a dog at the left"."""
+    """As a caption writer puts it: "At the left, there is a dog." or "A dog can be seen at the left." become "a dog at
+    the left".
+    """
     text = strip_lead_in(sentence.strip()).rstrip(".!?;:, ")
     match = _PLACE_FIRST.match(text)
     if match:

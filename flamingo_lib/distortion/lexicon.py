@@ -40,7 +40,9 @@ COLORS = frozenset(
     """red green blue yellow purple orange cyan black white gray grey brown pink violet magenta teal turquoise beige tan gold golden
     silver navy maroon olive crimson scarlet indigo cream lime""".split()
 )
-SIZES = frozenset("small large big tiny huge little medium giant enormous massive short tall tiny bigger larger smaller".split())
+SIZES = frozenset(
+    "small large big tiny huge little medium giant enormous massive short tall tiny bigger larger smaller".split()
+)
 SHAPES = frozenset(
     """circle square triangle star cross ring rectangle oval sphere cube cylinder cone pyramid hexagon pentagon diamond heart
     round spherical cubic rectangular triangular circular""".split()

@@ -1,4 +1,6 @@
-"""The first way of distortion: a language model, or the rules in its place, writes the short, cold version (METHOD section 1.1)."""
+"""The first way of distortion: a language model, or the rules in its place, writes the short, cold version (METHOD
+section 1.1).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class DraftRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, or ``"too_long"`` for the model's context)."""
+    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, or ``"too_long"`` for the
+    model's context).
+    """
 
     request: DraftRequest
     text: str
@@ -59,7 +63,9 @@ class RulesBackend:
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
         for request in requests:
-            draft = distort_by_rules(request.instruction, request.response, request.command, generator(request.seed, "rules"))
+            draft = distort_by_rules(
+                request.instruction, request.response, request.command, generator(request.seed, "rules")
+            )
             yield Cleaned(draft, True)
 
 
@@ -132,7 +138,8 @@ def open_backend(config: DistortionConfig, cache: str | PathLike | None = None) 
         )
     if not config.backend_url:
         raise ConfigError(
-            "the distortion backend 'server' needs an address", remedy="Set distortion.backend_url, e.g. http://localhost:8000/v1."
+            "the distortion backend 'server' needs an address",
+            remedy="Set distortion.backend_url, e.g. http://localhost:8000/v1.",
         )
     from .server import ServerBackend
 

@@ -55,10 +55,18 @@ class TransformersBackend:
         except (OSError, ValueError) as error:
             raise MissingAsset(
                 f"the chat model {model!r} cannot be loaded: {str(error).splitlines()[0]}",
-                remedy="Give a folder with config.json, tokenizer and safetensors weights, or a hub name with network access.",
+                remedy=(
+                    "Give a folder with config.json, tokenizer and safetensors weights, or a hub name with "
+                    "network access."
+                ),
             ) from error
         self.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.name, self.batch_size, self.max_new_tokens, self.temperature = str(model), batch_size, max_new_tokens, temperature
+        self.name, self.batch_size, self.max_new_tokens, self.temperature = (
+            str(model),
+            batch_size,
+            max_new_tokens,
+            temperature,
+        )
         self.cache = CompletionCache(cache)
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token_id is None:
@@ -83,7 +91,9 @@ class TransformersBackend:
         room = getattr(self.model.config, "max_position_embeddings", 1 << 30)
         for index, request in enumerate(chunk):
             prompt = self.prompt(request)
-            key = self.cache.key(self.name, prompt, request.seed if self.temperature else 0, self.temperature, self.max_new_tokens)
+            key = self.cache.key(
+                self.name, prompt, request.seed if self.temperature else 0, self.temperature, self.max_new_tokens
+            )
             known = self.cache.get(key)
             if known is not None:
                 found[index] = clean_completion(known[0], stopped=known[1])
@@ -113,7 +123,9 @@ class TransformersBackend:
         inputs = self.tokenizer.pad({"input_ids": prompts}, return_tensors="pt").to(self.model.device)
         processors = LogitsProcessorList()
         if self.temperature:
-            processors.append(_OwnDraws([torch_generator(request.seed, "sample") for request in requests], self.temperature))
+            processors.append(
+                _OwnDraws([torch_generator(request.seed, "sample") for request in requests], self.temperature)
+            )
         budgets = [self._budget(request) for request in requests]
         with torch.inference_mode():
             output = self.model.generate(
@@ -146,7 +158,9 @@ class _OwnDraws:
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         import torch
 
-        draws = torch.stack([torch.rand(scores.shape[1], generator=own) for own in self.generators]).clamp_(1e-20, 1 - 1e-7)
+        draws = torch.stack([torch.rand(scores.shape[1], generator=own) for own in self.generators]).clamp_(
+            1e-20, 1 - 1e-7
+        )
         return scores.float() / self.temperature - torch.log(-torch.log(draws)).to(scores.device)
 
 

@@ -1,4 +1,6 @@
-"""The rewriter's training pairs: polite responses, distorted in three ways, in the paper's proportions (METHOD section 1)."""
+"""The rewriter's training pairs: polite responses, distorted in three ways, in the paper's proportions (METHOD section
+1).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from .text_noise import noise_steps
 log = logging.getLogger(__name__)
 
 PAPER_PARTS = {"llm_visual": 113_000, "llm_text": 76_000, "noise": 77_000, "retrieval": 14_000}
-"""As the paper's figure has them. Its body text says 133k for the first; with 113k the parts are nearer the 255k it reports in all."""
+"""As the paper's figure has them. Its body text says 133k for the first; with 113k the parts are nearer the 255k it
+reports in all.
+"""
 
 PAPER_PAIRS = 255_000
 _RESERVE = 1.5
@@ -56,7 +60,9 @@ def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
 
 
 class _Pool:
-    """The `size` units with the lowest places of all that were offered: a random choice that no order of reading changes."""
+    """The `size` units with the lowest places of all that were offered: a random choice that no order of reading
+    changes.
+    """
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -76,14 +82,18 @@ class _Pool:
 def quotas(config: DistortionConfig, available: dict[str, int]) -> dict[str, int]:
     """How many pairs each part gives, `config.pairs` in all.
 
-    Parts without any unit leave their share to the others; retrieval, of which every unit gives only one pair, is bounded by its units.
+    Parts without any unit leave their share to the others; retrieval, of which every unit gives only one pair, is
+    bounded by its units.
 
     Raises:
         DataError: no part has any unit.
     """
     shares = {name: getattr(config, name) if available[name] else 0.0 for name in PAPER_PARTS}
     if not any(shares.values()):
-        raise DataError("there is nothing to distort", remedy="Give at least one polite source, e.g. llava-instruct, and shares above 0.")
+        raise DataError(
+            "there is nothing to distort",
+            remedy="Give at least one polite source, e.g. llava-instruct, and shares above 0.",
+        )
     counts = _apportioned(config.pairs, shares)
     if counts["retrieval"] > available["retrieval"]:
         rest = shares | {"retrieval": 0.0}
@@ -113,8 +123,9 @@ def distort_sources(
 ) -> Iterator[Pair]:
     """Distort polite samples into `config.pairs` pairs: one a turn, each with its way and command.
 
-    Which exchange is distorted in which way is drawn at random, depends on ids and `seed` only, and takes an exchange twice only
-    in different ways or, where there are too few, with other draws. Pairs come way by way; no draft equals its target.
+    Which exchange is distorted in which way is drawn at random, depends on ids and `seed` only, and takes an exchange
+    twice only in different ways or, where there are too few, with other draws. Pairs come way by way; no draft equals
+    its target.
 
     Args:
         polite: samples with good responses, with and without images.
@@ -134,16 +145,27 @@ def distort_sources(
         for unit in _units(sample, seed):
             pools["visual" if unit.images else "text"].offer(unit)
             if draft:
-                pools["described"].offer(_Unit(unit.place, unit.id, unit.source, unit.images, unit.instruction, unit.response, draft))
+                pools["described"].offer(
+                    _Unit(unit.place, unit.id, unit.source, unit.images, unit.instruction, unit.response, draft)
+                )
     visual, text, described = (pools[name].ordered() for name in ("visual", "text", "described"))
-    wanted = quotas(config, {"llm_visual": len(visual), "llm_text": len(text), "noise": len(visual or text), "retrieval": len(described)})
+    wanted = quotas(
+        config,
+        {"llm_visual": len(visual), "llm_text": len(text), "noise": len(visual or text), "retrieval": len(described)},
+    )
     log.info("pairs by part: %s (the paper's parts: %s)", wanted, PAPER_PARTS)
 
     distorter = LlmDistorter(backend or open_backend(config), style_probability=config.style_probability)
     yield from _count(_by_llm(visual, wanted["llm_visual"], distorter, seed), "llm_visual", counts)
     yield from _count(_by_llm(text, wanted["llm_text"], distorter, seed), "llm_text", counts)
-    yield from _count(_by_noise(visual or text, wanted["llm_visual"] if visual else 0, wanted["noise"], seed), "noise", counts)
-    yield from _count((_pair(unit, unit.retrieved, "retrieval", "", 0) for unit in described[: wanted["retrieval"]]), "retrieval", counts)
+    yield from _count(
+        _by_noise(visual or text, wanted["llm_visual"] if visual else 0, wanted["noise"], seed), "noise", counts
+    )
+    yield from _count(
+        (_pair(unit, unit.retrieved, "retrieval", "", 0) for unit in described[: wanted["retrieval"]]),
+        "retrieval",
+        counts,
+    )
     for reason, count in distorter.counts.items():
         if reason != "kept":
             counts[f"rejected:{reason}"] += count
@@ -174,7 +196,9 @@ def _by_llm(units: list[_Unit], count: int, distorter: LlmDistorter, seed: int) 
         start += missing
         if start > 20 * count + 100:
             reasons = ", ".join(f"{number} {reason}" for reason, number in distorter.counts.items() if reason != "kept")
-            raise DataError(f"nearly all drafts were rejected: {reasons}", remedy="Look at what the distortion backend writes.")
+            raise DataError(
+                f"nearly all drafts were rejected: {reasons}", remedy="Look at what the distortion backend writes."
+            )
 
 
 def _request(unit: _Unit, again: int, distorter: LlmDistorter, seed: int) -> DraftRequest:

@@ -18,8 +18,21 @@ from .text_noise import noise_characters
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _MARKUP = re.compile(r"^\s*(?:[-*+•]|#{1,6}|\d{1,3}[.)]|>)\s+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}|~~", re.MULTILINE)
 _JOINT = re.compile(r",\s+|\s+(?=(?:in|at|on|with|because|while|near|next to|to the|of)\s)", re.IGNORECASE)
-_FILLERS = ("basically", "as it were", "so to speak", "in a manner of speaking", "if you will", "in actual fact", "needless to say")
-_PADDING = ("It can be said that ", "What may be noted is that ", "It is the case that ", "The thing to say here is that ")
+_FILLERS = (
+    "basically",
+    "as it were",
+    "so to speak",
+    "in a manner of speaking",
+    "if you will",
+    "in actual fact",
+    "needless to say",
+)
+_PADDING = (
+    "It can be said that ",
+    "What may be noted is that ",
+    "It is the case that ",
+    "The thing to say here is that ",
+)
 _DOUBTS = (
     "or maybe not quite",
     "or something like it, depending on how you read it",
@@ -86,7 +99,9 @@ def plain(text: str, generator: random.Random) -> str:
 def typos(text: str, generator: random.Random) -> str:
     """A few mistyped letters."""
     action = generator.choice(("swap", "delete", "substitute", "insert"))
-    return noise_characters(text, generator, action=action, word_rate=0.12, character_rate=0.1, alphabet=string.ascii_lowercase)
+    return noise_characters(
+        text, generator, action=action, word_rate=0.12, character_rate=0.1, alphabet=string.ascii_lowercase
+    )
 
 
 _ERRORS = {

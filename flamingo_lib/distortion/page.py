@@ -48,9 +48,13 @@ ins { background: var(--new); }
 
 
 def marked(before: str, after: str) -> tuple[str, str]:
-    """Both texts as HTML: in the first the words that `after` lost stand in ``<del>``, in the second the new ones in ``<ins>``."""
+    """Both texts as HTML: in the first the words that `after` lost stand in ``<del>``, in the second the new ones in
+    ``<ins>``.
+    """
     one, two = (_pieces(text) for text in (before, after))
-    matcher = SequenceMatcher(None, [token.lower() for _, token in one], [token.lower() for _, token in two], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [token.lower() for _, token in one], [token.lower() for _, token in two], autojunk=False
+    )
     left, right = [], []
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         if kind == "equal":
@@ -116,7 +120,11 @@ def _summary(pairs: Sequence[Pair]) -> str:
 
 
 def to_html(
-    pairs: Iterable[Pair], *, title: str = "Distorted pairs", note: str = "", picture: Callable[[str], str | None] | None = None
+    pairs: Iterable[Pair],
+    *,
+    title: str = "Distorted pairs",
+    note: str = "",
+    picture: Callable[[str], str | None] | None = None,
 ) -> str:
     """A whole page.
 

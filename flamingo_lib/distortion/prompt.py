@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from .commands import StyleCommand
 
-REQUEST = "What a wonderful answer, thank you! Now give me a concise version of it that has only the key information, please."
+REQUEST = (
+    "What a wonderful answer, thank you! Now give me a concise version of it that has only the key information, please."
+)
 """The human's second turn."""
 
 _ROLE = "Alright. From now on I am a cold robot: I hardly talk, and I have no social skills whatsoever."
@@ -53,7 +55,10 @@ class Cleaned(NamedTuple):
 
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
 _CHATTER = re.compile(
-    r"(?:alright|sure|okay|ok|of course|here|certainly|this is|the shortest|agreed|understood|i am|i will)\b[^\"]{0,300}?[:.]\s*\"",
+    (
+        r"(?:alright|sure|okay|ok|of course|here|certainly|this is|the shortest|agreed|understood|i am|i "
+        r"will)\b[^\"]{0,300}?[:.]\s*\""
+    ),
     re.IGNORECASE,
 )
 _TURN = re.compile(r"\n\s*\n|\n?\s*#{2,}\s|\n\s*(?:human|user|assistant|system)\s*:|<\|", re.IGNORECASE)
@@ -87,14 +92,22 @@ _REFUSAL = re.compile(
 )
 
 
-_OWN_WORDS = ("a wonderful answer", "a concise version of it", "a cold robot", "i hardly talk", "no social skills", "one of poor quality")
+_OWN_WORDS = (
+    "a wonderful answer",
+    "a concise version of it",
+    "a cold robot",
+    "i hardly talk",
+    "no social skills",
+    "one of poor quality",
+)
 
 
 def rejection(draft: str, response: str, *, closed: bool = True) -> str:
     """Why a draft cannot be used; ``""`` if it can.
 
     Returns:
-        ``"empty"``, ``"refusal"``, ``"echo"`` (of the prompt), ``"unfinished"``, ``"longer"`` (than the response) or ``"unchanged"``.
+        ``"empty"``, ``"refusal"``, ``"echo"`` (of the prompt), ``"unfinished"``, ``"longer"`` (than the response) or
+        ``"unchanged"``.
     """
     if not any(map(str.isalnum, draft)) and any(map(str.isalnum, response)):
         return "empty"

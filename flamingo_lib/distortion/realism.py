@@ -1,7 +1,7 @@
 """How near the distortion comes to the real thing: a classifier two-sample test (Lopez-Paz and Oquab, 2017).
 
-A classifier learns to tell distorted drafts from true raw annotations. On texts it has not seen it is right half of the time if the
-two cannot be told apart, and always if every draft gives itself away.
+A classifier learns to tell distorted drafts from true raw annotations. On texts it has not seen it is right half of the
+time if the two cannot be told apart, and always if every draft gives itself away.
 """
 
 from __future__ import annotations
@@ -37,8 +37,11 @@ class TwoSampleResult:
     telling: tuple[tuple[str, ...], tuple[str, ...]]
 
 
-def two_sample_test(distorted: Sequence[str], raw: Sequence[str], *, seed: int = 0, limit: int = 2000) -> TwoSampleResult:
-    """Tell `distorted` from `raw` by runs of one to four characters, single words, and length, with logistic regression.
+def two_sample_test(
+    distorted: Sequence[str], raw: Sequence[str], *, seed: int = 0, limit: int = 2000
+) -> TwoSampleResult:
+    """Tell `distorted` from `raw` by runs of one to four characters, single words, and length, with logistic
+    regression.
 
     Args:
         distorted: drafts.
@@ -59,7 +62,8 @@ def two_sample_test(distorted: Sequence[str], raw: Sequence[str], *, seed: int =
     count = min(len(distorted), len(raw), limit)
     if count < LEAST:
         raise DataError(
-            f"too few texts to compare: {len(distorted)} drafts, {len(raw)} annotations", remedy=f"Give at least {LEAST} of each."
+            f"too few texts to compare: {len(distorted)} drafts, {len(raw)} annotations",
+            remedy=f"Give at least {LEAST} of each.",
         )
     own = generator(seed, "two-sample")
     texts = [*own.sample(list(distorted), count), *own.sample(list(raw), count)]
@@ -106,7 +110,9 @@ def _applied(features, texts, lengths):
 
 
 def annotations_by_way(samples: Iterable[Sample]) -> dict[str, list[str]]:
-    """True raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, all for the rest."""
+    """True raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, all for
+    the rest.
+    """
     found: dict[str, list[str]] = {"all": [], "llm": [], "retrieval": []}
     for sample in samples:
         found["all"].append(sample.raw)
@@ -117,7 +123,9 @@ def annotations_by_way(samples: Iterable[Sample]) -> dict[str, list[str]]:
     return {way: texts for way, texts in found.items() if texts}
 
 
-def realism(pairs: Iterable[Pair], raw: Sequence[str] | Mapping[str, Sequence[str]], *, seed: int = 0) -> dict[str, TwoSampleResult]:
+def realism(
+    pairs: Iterable[Pair], raw: Sequence[str] | Mapping[str, Sequence[str]], *, seed: int = 0
+) -> dict[str, TwoSampleResult]:
     """The test over all pairs (``"all"``) and for each way of distortion on its own.
 
     Args:

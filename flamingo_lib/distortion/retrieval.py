@@ -1,4 +1,6 @@
-"""The third way of distortion: an image's captions and boxes stand as the draft of its detailed description (METHOD section 1.3)."""
+"""The third way of distortion: an image's captions and boxes stand as the draft of its detailed description (METHOD
+section 1.3).
+"""
 
 from __future__ import annotations
 
@@ -16,18 +18,24 @@ _COCO_NAME = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12})")
 
 
 def image_key(path: str) -> str:
-    """What tells one image from another across datasets: COCO's number, which all its releases share, else the path itself."""
+    """What tells one image from another across datasets: COCO's number, which all its releases share, else the path
+    itself.
+    """
     match = _COCO_NAME.fullmatch(PurePosixPath(path).stem)
     return f"coco:{int(match.group(1))}" if match else path
 
 
 def index_descriptions(samples: Iterable[Sample]) -> dict[str, tuple[tuple[str, ...], tuple[Box, ...]]]:
-    """Captions and boxes by `image_key`, from samples of captioning sets; several sets' captions of one image are joined."""
+    """Captions and boxes by `image_key`, from samples of captioning sets; several sets' captions of one image are
+    joined.
+    """
     found: dict[str, tuple[tuple[str, ...], tuple[Box, ...]]] = {}
     for sample in samples:
         if len(sample.images) != 1:
             continue
-        captions = tuple(sample.meta.get("captions", ())) or tuple(sample.raw.split(BOX_PREAMBLE)[0].strip().splitlines())
+        captions = tuple(sample.meta.get("captions", ())) or tuple(
+            sample.raw.split(BOX_PREAMBLE)[0].strip().splitlines()
+        )
         key = image_key(sample.images[0])
         known_captions, known_boxes = found.get(key, ((), ()))
         found[key] = (tuple(dict.fromkeys(known_captions + captions)), known_boxes or sample.boxes)
@@ -40,6 +48,8 @@ def is_description(sample: Sample) -> bool:
 
 
 def retrieve(image: str, descriptions: Descriptions) -> str:
-    """The draft for `image`: its captions, one a line, then its boxes under the preamble; ``""`` if nothing is known of it."""
+    """The draft for `image`: its captions, one a line, then its boxes under the preamble; ``""`` if nothing is known of
+    it.
+    """
     found = descriptions.get(image) or descriptions.get(image_key(image))
     return captions_and_boxes(*found) if found and found[0] else ""

@@ -28,7 +28,9 @@ _NUMBER_WORD_PROBABILITY = 0.06
 
 
 def spelled(answer: str, generator: random.Random) -> str:
-    """The curt answer as annotators type it: mostly as it is, at times with a capital, a full stop, or a number as a word."""
+    """The curt answer as annotators type it: mostly as it is, at times with a capital, a full stop, or a number as a
+    word.
+    """
     if answer in lexicon.DIGITS and generator.random() < _NUMBER_WORD_PROBABILITY:
         answer = lexicon.DIGITS[answer]
     draw = generator.random()
@@ -40,7 +42,11 @@ def spelled(answer: str, generator: random.Random) -> str:
 def fragment(instruction: str, response: str, generator: random.Random) -> str:
     """The curt answer with some of the details that other sentences add, as a list of fragments."""
     curt = compress(instruction, response, generator)
-    extras = [text for text in details(instruction, response) if text.lower() not in curt.lower() and curt.lower() not in text.lower()]
+    extras = [
+        text
+        for text in details(instruction, response)
+        if text.lower() not in curt.lower() and curt.lower() not in text.lower()
+    ]
     kept = [text for text in extras if generator.random() < 0.6]
     return generator.choice((", ", ". ", " ")).join([curt, *kept])
 

@@ -19,14 +19,14 @@ def _unicode_patterns():
     """The same for text beyond ASCII: combining marks stay with their letter, emoji sequences and flags in one piece."""
     import regex
 
-    word = (
-        r"\p{N}+(?:[.,:]\p{N}+)*(?![\p{L}\p{M}\p{N}])|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-\u200c\u200d][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
-    )
+    word = r"\p{N}+(?:[.,:]\p{N}+)*(?![\p{L}\p{M}\p{N}])|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-\u200c\u200d][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
     return regex.compile(word), regex.compile(rf"{word}|(?!\s)\X"), regex.compile(r"\X")
 
 
 _BOUNDARY = re.compile(r"[.!?…]+[\"'”’)\]*]*\s+|[。！？]+[”」』）]*\s*|\s*\n\s*")
-_NEVER_LAST = frozenset("mr mrs ms dr prof st mt gen sen rep rev hon capt lt col sgt e.g i.e vs cf approx ca resp viz".split())
+_NEVER_LAST = frozenset(
+    "mr mrs ms dr prof st mt gen sen rep rev hon capt lt col sgt e.g i.e vs cf approx ca resp viz".split()
+)
 _BEFORE_NUMBER = frozenset("no nos fig figs vol pp p ch sec eq art nr op".split())
 _SELDOM_LAST = frozenset("etc al inc ltd co corp dept est jr sr a.m p.m b.c a.d".split())
 
@@ -64,7 +64,12 @@ def split_keeping(text: str) -> list[tuple[str, str]]:
         mark, after = match.start(), match.end()
         if mark < start or (after >= len(text)):
             continue
-        if piece[0] == "." and not piece.startswith("..") and "\n" not in piece and not _is_cut(text, start, mark, after):
+        if (
+            piece[0] == "."
+            and not piece.startswith("..")
+            and "\n" not in piece
+            and not _is_cut(text, start, mark, after)
+        ):
             continue
         end = after - (len(piece) - len(piece.rstrip()))
         if not text[start:end].strip():

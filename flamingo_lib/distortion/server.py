@@ -63,7 +63,8 @@ class ServerBackend:
         requests_per_minute: None for no limit of our own; the server's ``Retry-After`` is obeyed in any case.
         max_new_tokens: at most; a draft never needs more than its response is long.
         temperature: 0 is greedy.
-        options: more fields of the request body, e.g. ``{"continue_final_message": True, "add_generation_prompt": False}`` for vLLM.
+        options: more fields of the request body, e.g. ``{"continue_final_message": True, "add_generation_prompt":
+            False}`` for vLLM.
         cache: a JSON lines file of completions; the next run asks only for what is not there.
         retries: how often a failed request is repeated.
         backoff: seconds before the first repetition, doubled each time, with jitter.
@@ -195,7 +196,10 @@ class _Session:
                     f"the server refused: {problem}",
                     file=address,
                     record=request.id,
-                    remedy=f"Check the address, the model's name, and the key in {KEY_VARIABLE}; completed drafts are kept.",
+                    remedy=(
+                        f"Check the address, the model's name, and the key in {KEY_VARIABLE}; completed drafts "
+                        f"are kept."
+                    ),
                 )
             self.pace.pause(_retry_after(answer))
         raise ServerError(

@@ -118,7 +118,13 @@ CHARACTER_ACTIONS: dict[str, Callable[[list[str], list[int], random.Random, str]
 
 
 def noise_characters(
-    text: str, generator: random.Random, *, action: str, word_rate: float, character_rate: float, alphabet: str = ALPHABET
+    text: str,
+    generator: random.Random,
+    *,
+    action: str,
+    word_rate: float,
+    character_rate: float,
+    alphabet: str = ALPHABET,
 ) -> str:
     """Edit characters inside words.
 
@@ -205,7 +211,10 @@ def noise_steps(text: str, generator: random.Random) -> tuple[str, tuple[str, ..
     if generator.random() < LEVEL_PROBABILITY:
         action = generator.choice(tuple(CHARACTER_ACTIONS))
         word_rate, character_rate = generator.uniform(0, MAX_RATE), generator.uniform(0, MAX_RATE)
-        apply(f"characters:{action}", noise_characters(text, generator, action=action, word_rate=word_rate, character_rate=character_rate))
+        apply(
+            f"characters:{action}",
+            noise_characters(text, generator, action=action, word_rate=word_rate, character_rate=character_rate),
+        )
     if generator.random() < LEVEL_PROBABILITY:
         action = generator.choice(WORD_ACTIONS)
         apply(f"words:{action}", noise_words(text, generator, action=action, rate=generator.uniform(0, MAX_RATE)))

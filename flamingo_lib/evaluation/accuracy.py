@@ -35,7 +35,9 @@ def share(hits: Sequence[bool], groups: Sequence[str] | None = None) -> Share:
     return Share(
         value=float(np.mean(hits)) if len(hits) else float("nan"),
         n=len(hits),
-        by_group={group: (float(np.mean(values)), len(values)) for group, values in grouped.items() if groups is not None},
+        by_group={
+            group: (float(np.mean(values)), len(values)) for group, values in grouped.items() if groups is not None
+        },
     )
 
 
@@ -57,6 +59,8 @@ def chat_accuracy(asked: Sequence[Asked], answers: Sequence[str]) -> Share:
 
 
 def hallucination(asked: Sequence[Asked], answers: Sequence[str]) -> Share:
-    """Answers that make a claim which the scene does not bear out, by question type; a wrong answer in a sentence is one."""
+    """Answers that make a claim which the scene does not bear out, by question type; a wrong answer in a sentence is
+    one.
+    """
     hits = [hallucinated(item.scene, answer, item.question) for item, answer in zip(asked, answers, strict=True)]
     return share(hits, [item.question.type for item in asked])

@@ -47,7 +47,11 @@ class Answerer:
         self._latents: dict[str, Tensor] = {}
 
     def __call__(
-        self, chats: Sequence[Sequence[ChatTurn]], images: Sequence[Sequence[str | os.PathLike]], *, description: str = "answering"
+        self,
+        chats: Sequence[Sequence[ChatTurn]],
+        images: Sequence[Sequence[str | os.PathLike]],
+        *,
+        description: str = "answering",
     ) -> list[str]:
         """The last turn's response to each chat.
 
@@ -76,7 +80,11 @@ class Answerer:
         return answers
 
     def ask(
-        self, instructions: Sequence[str], images: Sequence[Sequence[str | os.PathLike]], *, description: str = "answering"
+        self,
+        instructions: Sequence[str],
+        images: Sequence[Sequence[str | os.PathLike]],
+        *,
+        description: str = "answering",
     ) -> list[str]:
         """Answers to one-turn chats."""
         chats = [[ChatTurn(text, images=len(files))] for text, files in zip(instructions, images, strict=True)]

@@ -68,7 +68,14 @@ def u_plot(models: Sequence[StageFigures]) -> Figure:
     left.set_ylim(0, 1.05)
     left.legend(fontsize=7, frameon=False)
     left.set_title("share of answers", fontsize=9, color=INK)
-    right.plot(places, [float(np.median(model.rewards)) for model in models], marker="o", color=RED, linewidth=1.6, markersize=5)
+    right.plot(
+        places,
+        [float(np.median(model.rewards)) for model in models],
+        marker="o",
+        color=RED,
+        linewidth=1.6,
+        markersize=5,
+    )
     right.set_title("median reward", fontsize=9, color=INK)
     for axis in (left, right):
         axis.set_xticks(places, names)
@@ -91,7 +98,14 @@ def reward_plot(rewards: Mapping[str, np.ndarray], title: str = "reward of respo
     )
     for place, name in enumerate(names, start=1):
         dots = np.asarray(rewards[name])[::10]
-        axis.plot(dots, np.full(len(dots), place) + np.linspace(-0.18, 0.18, len(dots)), ".", color=BLUE, markersize=2, alpha=0.5)
+        axis.plot(
+            dots,
+            np.full(len(dots), place) + np.linspace(-0.18, 0.18, len(dots)),
+            ".",
+            color=BLUE,
+            markersize=2,
+            alpha=0.5,
+        )
     axis.set_title(title, fontsize=9, color=INK)
     axis.invert_yaxis()
     return figure
@@ -133,7 +147,11 @@ def type_plot(shares: Mapping[str, Mapping[str, tuple[float, int]]], title: str)
     for number, (name, groups) in enumerate(shares.items()):
         values = [groups.get(kind, (0.0, 0))[0] for kind in kinds]
         axis.bar(
-            np.arange(len(kinds)) + number * width, values, width * 0.92, label=name, color=(BLUE, ORANGE, GREEN, RED, INK)[number % 5]
+            np.arange(len(kinds)) + number * width,
+            values,
+            width * 0.92,
+            label=name,
+            color=(BLUE, ORANGE, GREEN, RED, INK)[number % 5],
         )
     axis.set_xticks(np.arange(len(kinds)) + 0.4 - width / 2, kinds)
     axis.set_ylim(0, 1.05)

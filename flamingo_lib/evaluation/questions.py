@@ -29,7 +29,9 @@ class Asked:
 
 
 def pool_images(index: TruthIndex, pool: str) -> list[tuple[Scene, str]]:
-    """One image file of each scene of a pool, in the order of the scene graphs; edited and single-object scenes are left out."""
+    """One image file of each scene of a pool, in the order of the scene graphs; edited and single-object scenes are
+    left out.
+    """
     found: dict[str, tuple[Scene, str]] = {}
     for image in index.images:
         scene = index.scene(image)
@@ -38,7 +40,9 @@ def pool_images(index: TruthIndex, pool: str) -> list[tuple[Scene, str]]:
     return list(found.values())
 
 
-def ask_pool(index: TruthIndex, share: str, count: int, *, seed: int, types: Sequence[str] = QUESTION_TYPES) -> list[Asked]:
+def ask_pool(
+    index: TruthIndex, share: str, count: int, *, seed: int, types: Sequence[str] = QUESTION_TYPES
+) -> list[Asked]:
     """`count` questions on the scenes of a share ("held_in" or "held_out"), evenly spread over types and scenes.
 
     Raises:
@@ -46,7 +50,9 @@ def ask_pool(index: TruthIndex, share: str, count: int, *, seed: int, types: Seq
     """
     scenes = pool_images(index, POOLS[share])
     if not scenes:
-        raise DataError(f"no scenes of the pool {POOLS[share]!r}", file=index.folder, remedy="Write the Scenes data root again.")
+        raise DataError(
+            f"no scenes of the pool {POOLS[share]!r}", file=index.folder, remedy="Write the Scenes data root again."
+        )
     asked: list[Asked] = []
     for number in range(count):
         kind = types[number % len(types)]

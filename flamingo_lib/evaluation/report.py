@@ -34,7 +34,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
         return isinstance(value, (int, float)) and not isinstance(value, bool)
 
     def cell(value: Any, tag: str, right: bool) -> str:
-        text = f"{value:,}" if is_number(value) and isinstance(value, int) else f"{value:.3f}" if is_number(value) else escape(str(value))
+        text = (
+            f"{value:,}"
+            if is_number(value) and isinstance(value, int)
+            else f"{value:.3f}"
+            if is_number(value)
+            else escape(str(value))
+        )
         return f"<{tag}{' class=n' if right else ''}>{text}</{tag}>"
 
     columns = [any(is_number(row[place]) for row in rows if place < len(row)) for place in range(len(head))]
@@ -53,7 +59,15 @@ def picture(figure: Figure, caption: str = "") -> str:
 
 def stage_table(models: Sequence[StageFigures]) -> str:
     """One row a model."""
-    head = ("model", "right, known pairs", "right, unseen pairs", "false claim", "polite", "median reward", "texts: polite")
+    head = (
+        "model",
+        "right, known pairs",
+        "right, unseen pairs",
+        "false claim",
+        "polite",
+        "median reward",
+        "texts: polite",
+    )
     rows = []
     for model in models:
         values = model.metrics()
@@ -96,7 +110,9 @@ def stage_sections(models: Mapping[str, StageFigures], examination: Examination 
         rewards = {model.name: model.rewards for model in shown}
         plots = picture(reward_plot(rewards), "Rewards of the same questions' answers.")
         names, matrix = win_matrix(rewards)
-        sections["Politeness"] = plots + picture(matrix_plot(names, matrix, "how often the row's answer beats the column's"))
+        sections["Politeness"] = plots + picture(
+            matrix_plot(names, matrix, "how often the row's answer beats the column's")
+        )
     by_type = {model.name: model.held_in.by_group for model in shown}
     sections["Right answers by question type"] = picture(type_plot(by_type, "right answers, known pairs"))
     if examination is not None:

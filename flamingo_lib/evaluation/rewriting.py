@@ -1,6 +1,8 @@
-"""How well the rewriter does, on Scenes: does it keep the answer, follow the draft rather than the image, invent nothing?
+"""How well the rewriter does, on Scenes: does it keep the answer, follow the draft rather than the image, invent
+nothing?
 
-Each function reads finished rewrites. `wrong_drafts` makes the samples of the test that tells copying from seeing: their
+Each function reads finished rewrites. `wrong_drafts` makes the samples of the test that tells copying from seeing:
+    their
 raw answer contradicts the image, and a faithful rewriter keeps it all the same.
 """
 
@@ -40,12 +42,17 @@ def rewriter_win_rate(reward: Reward, rewrites: Sequence[Rewrite]) -> float:
     """How often the judge likes the rewrite better than the raw annotation, 0 to 1."""
     samples = [item.sample for item in rewrites]
     return preferred_share(
-        reward, [sample.instruction for sample in samples], [item.final for item in rewrites], [sample.raw for sample in samples]
+        reward,
+        [sample.instruction for sample in samples],
+        [item.final for item in rewrites],
+        [sample.raw for sample in samples],
     )
 
 
 def answer_preserved(rewrites: Sequence[Rewrite]) -> Share:
-    """Rewrites of VQA samples that give the raw answer about the same subject, by question type; other samples are passed over."""
+    """Rewrites of VQA samples that give the raw answer about the same subject, by question type; other samples are
+    passed over.
+    """
     hits, types = [], []
     for item in rewrites:
         question = question_of(item.sample) if item.sample.task in VQA_TASKS else None
@@ -79,7 +86,9 @@ def wrong_drafts(samples: Sequence[Sample], *, seed: int, limit: int | None = No
         true = sample.raw.strip().lower()
         if question is None or true not in ANSWERS[question.type]:
             continue
-        wrong = generator(seed, "wrong draft", sample.id).choice([answer for answer in ANSWERS[question.type] if answer != true])
+        wrong = generator(seed, "wrong draft", sample.id).choice(
+            [answer for answer in ANSWERS[question.type] if answer != true]
+        )
         by_type[question.type].append(replace(sample, id=f"{sample.id}/wrong", raw=wrong))
     most = max(map(len, by_type.values()), default=0)
     mixed = [group[turn] for turn in range(most) for group in by_type.values() if turn < len(group)]
@@ -97,7 +106,9 @@ def describes(sample: Sample) -> bool:
 
 
 def paragraph_figures(rewrites: Sequence[Rewrite], index: TruthIndex) -> tuple[float, float, int]:
-    """Of rewritten descriptions: mean share of the scene's objects named, share holding a false claim, and how many there are."""
+    """Of rewritten descriptions: mean share of the scene's objects named, share holding a false claim, and how many
+    there are.
+    """
     recalls, false = [], []
     for item in rewrites:
         if describes(item.sample):
@@ -109,7 +120,9 @@ def paragraph_figures(rewrites: Sequence[Rewrite], index: TruthIndex) -> tuple[f
     return float(np.mean(recalls)), float(np.mean(false)), len(recalls)
 
 
-def rewriter_figures(rewrites: Sequence[Rewrite], wrong: Sequence[Rewrite], index: TruthIndex, reward: Reward) -> dict[str, float]:
+def rewriter_figures(
+    rewrites: Sequence[Rewrite], wrong: Sequence[Rewrite], index: TruthIndex, reward: Reward
+) -> dict[str, float]:
     """The rewriter's figures under their keys of ``metrics.json``.
 
     Args:

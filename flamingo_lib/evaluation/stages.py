@@ -1,4 +1,6 @@
-"""A model after each stage: right answers held-in and held-out, false claims, politeness, reward (METHOD sections 4 and 6)."""
+"""A model after each stage: right answers held-in and held-out, false claims, politeness, reward (METHOD sections 4 and
+6).
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,10 @@ class StageFigures:
 
     def base_metrics(self) -> dict[str, float]:
         """The base's figures: exact curt answers, over all and by question type."""
-        values = {"base.held_in_accuracy": self.exact_held_in.value, "base.held_out_accuracy": self.exact_held_out.value}
+        values = {
+            "base.held_in_accuracy": self.exact_held_in.value,
+            "base.held_out_accuracy": self.exact_held_out.value,
+        }
         values |= {f"base.held_in_accuracy.{kind}": value for kind, (value, _) in self.exact_held_in.by_group.items()}
         return values
 
@@ -123,7 +128,9 @@ def examine(name: str, answerer: Answerer, examination: Examination, reward: Rew
     """Ask a model everything in `examination` and measure its answers."""
 
     def ask(asked: Sequence[Asked], words: str) -> list[str]:
-        return answerer.ask([item.question.text for item in asked], [[item.image] for item in asked], description=f"{name}: {words}")
+        return answerer.ask(
+            [item.question.text for item in asked], [[item.image] for item in asked], description=f"{name}: {words}"
+        )
 
     inside, outside = ask(examination.held_in, "known pairs"), ask(examination.held_out, "unseen pairs")
     texts = answerer.ask(examination.texts, [[] for _ in examination.texts], description=f"{name}: texts")

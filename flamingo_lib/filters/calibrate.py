@@ -77,7 +77,11 @@ def calibrate(
         if name != "nli":
             tasks = dict.fromkeys(row.task for row in rows)
             groups = {task: [row for row in rows if row.task == task] for task in tasks}
-            own = {task: _threshold(group, sign, target) for task, group in groups.items() if sum(r.faithful for r in group) >= MIN_RECORDS}
+            own = {
+                task: _threshold(group, sign, target)
+                for task, group in groups.items()
+                if sum(r.faithful for r in group) >= MIN_RECORDS
+            }
             found[name]["by_task"] = own
             settings[f"{key}_by_task"] = {task: row["threshold"] for task, row in own.items()}
     return {"target": target, "settings": settings, "judges": found}
@@ -105,7 +109,9 @@ def _threshold(rows: Sequence[_Row], sign: int, target: float) -> dict[str, Any]
     }
 
 
-def _scores(rewrites: Sequence[Rewrite], index: TruthIndex, judges: Judges, images: SampleImages) -> dict[str, list[_Row]]:
+def _scores(
+    rewrites: Sequence[Rewrite], index: TruthIndex, judges: Judges, images: SampleImages
+) -> dict[str, list[_Row]]:
     """Judge -> scores of the texts that its filter reads."""
     written = [rewrite for rewrite in rewrites if rewrite.output.strip()]
     captions = [rewrite for rewrite in written if rewrite.sample.task in CAPTION_TASKS]
@@ -113,11 +119,15 @@ def _scores(rewrites: Sequence[Rewrite], index: TruthIndex, judges: Judges, imag
     scores: dict[str, list[_Row]] = {}
     if judges.sts is not None and captions:
         rows = _judged(StsFilter(judges.sts, -1.0), captions)
-        scores["sts"] = [_Row(score, not truth_of(item.sample, item.output, index).untrue, item.sample.task) for item, score in rows]
+        scores["sts"] = [
+            _Row(score, not truth_of(item.sample, item.output, index).untrue, item.sample.task) for item, score in rows
+        ]
     if judges.nli is not None and answers:
         rows = _judged(NliFilter(judges.nli, np.inf), answers)
         told = [(item, score, truth_of(item.sample, item.output, index).answer_changed) for item, score in rows]
-        scores["nli"] = [_Row(score, not changed, item.sample.task) for item, score, changed in told if changed is not None]
+        scores["nli"] = [
+            _Row(score, not changed, item.sample.task) for item, score, changed in told if changed is not None
+        ]
     if judges.clip is not None and captions:
         scores["clip"] = _paragraph_scores(captions, index, judges, images)
     return scores
@@ -125,10 +135,16 @@ def _scores(rewrites: Sequence[Rewrite], index: TruthIndex, judges: Judges, imag
 
 def _judged(filter: Any, rewrites: Sequence[Rewrite]) -> list[tuple[Rewrite, float]]:
     outcomes = careful(filter, rewrites)
-    return [(item, outcome.verdict.score) for item, outcome in zip(rewrites, outcomes, strict=True) if not has_failed(outcome.verdict)]
+    return [
+        (item, outcome.verdict.score)
+        for item, outcome in zip(rewrites, outcomes, strict=True)
+        if not has_failed(outcome.verdict)
+    ]
 
 
-def _paragraph_scores(captions: Sequence[Rewrite], index: TruthIndex, judges: Judges, images: SampleImages) -> list[_Row]:
+def _paragraph_scores(
+    captions: Sequence[Rewrite], index: TruthIndex, judges: Judges, images: SampleImages
+) -> list[_Row]:
     rows = []
     outcomes = careful(ParagraphFilter(judges.clip, -np.inf, images), captions)
     for item, outcome in zip(captions, outcomes, strict=True):

@@ -38,7 +38,9 @@ def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | 
         judge = getattr(judges, NEEDS[name]) if name in NEEDS else None
         if (name in NEEDS and judge is None) or (name == "clip" and images is None):
             missing = "the images" if judge is not None else f"the {NEEDS[name]} judge"
-            raise ConfigError(f"the filter {name!r} needs {missing}", remedy="Load it, or take the filter out of filters.chain.")
+            raise ConfigError(
+                f"the filter {name!r} needs {missing}", remedy="Load it, or take the filter out of filters.chain."
+            )
         if name == "length":
             filters.append(LengthFilter(config.min_words, config.max_words))
         elif name == "change":
@@ -54,7 +56,9 @@ def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | 
         elif name == "clip":
             filters.append(ParagraphFilter(judge, config.clip_score_min, images, config.clip_score_min_by_task))
         else:
-            raise ConfigError(f"there is no filter {name!r}", remedy=f"filters.chain may hold {', '.join((*RULES, *NEEDS))}.")
+            raise ConfigError(
+                f"there is no filter {name!r}", remedy=f"filters.chain may hold {', '.join((*RULES, *NEEDS))}."
+            )
     return filters
 
 
@@ -66,7 +70,8 @@ class Chain:
 
     Args:
         config: thresholds and order.
-        judges: the judges that the filters of `config.chain` need; with a reward judge, records that stay get ``reward``.
+        judges: the judges that the filters of `config.chain` need; with a reward judge, records that stay get
+            ``reward``.
         images: opens a sample's images, for the CLIPScore filter.
         filters: takes the place of those that `config` names.
     """
@@ -97,7 +102,11 @@ class Chain:
         for filter in self.filters:
             if filter.name not in RULES:  # rules neither edit nor read what was said before
                 _settle(judged, found)
-            seen = alive if filter.tasks is None else [index for index in alive if judged[index].sample.task in filter.tasks]
+            seen = (
+                alive
+                if filter.tasks is None
+                else [index for index in alive if judged[index].sample.task in filter.tasks]
+            )
             shown = [judged[index] for index in seen]
             outcomes = careful(filter, shown)
             self._count_failures(filter.name, outcomes, shown)
@@ -116,7 +125,10 @@ class Chain:
         if len(bad) > max(MIN_FAILURES, self.config.max_failed * len(outcomes)):
             first = bad[0]
             raise FlamingoError(
-                f"the filter {name!r} failed on {len(bad)} of {len(outcomes)} records; the first: {outcomes[first].verdict.reason}",
+                (
+                    f"the filter {name!r} failed on {len(bad)} of {len(outcomes)} records; the first: "
+                    f"{outcomes[first].verdict.reason}"
+                ),
                 record=rewrites[first].sample.id,
                 remedy="Look at its judge and at the data; raise filters.max_failed to go on all the same.",
             )
@@ -126,7 +138,9 @@ class Chain:
         outcomes = careful(RewardScores(self.reward), [judged[index] for index in kept])
         self._count_failures("reward", outcomes, [judged[index] for index in kept])
         for index, outcome in zip(kept, outcomes, strict=True):
-            judged[index] = replace(judged[index], scores=MappingProxyType({**judged[index].scores, "reward": None, **outcome.scores}))
+            judged[index] = replace(
+                judged[index], scores=MappingProxyType({**judged[index].scores, "reward": None, **outcome.scores})
+            )
         return judged
 
 
@@ -148,7 +162,9 @@ class RewardScores:
 
     def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
         """Score the batch."""
-        rewards = self.judge([rewrite.sample.instruction for rewrite in rewrites], [rewrite.final for rewrite in rewrites])
+        rewards = self.judge(
+            [rewrite.sample.instruction for rewrite in rewrites], [rewrite.final for rewrite in rewrites]
+        )
         return [
             Outcome(passed(self.name, number(reward)), {"reward": number(reward)})
             if finite(reward)

@@ -47,7 +47,9 @@ class Funnel:
         return self
 
     def row(self, source: str | None = None) -> dict[str, Any]:
-        """The counts of one source, or of all together: ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``flags``, ``failed``."""
+        """The counts of one source, or of all together: ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``flags``,
+        ``failed``.
+        """
         counts = sum(self.counts.values(), Counter()) if source is None else self.counts[source]
         return {
             "in": counts["in"],
@@ -88,7 +90,10 @@ def why_empty(funnel: Mapping[str, Any]) -> str:
     text = f"No record was kept: of {total['in']:,}, the filters dropped {told}. "
     most = drops[0][1]
     if 2 * total["failed"].get(most, 0) > drops[0][0]:
-        return text + f"Most of these are failures of {most!r}, not its verdicts: `flamingo explain` shows the reason of one record."
+        return (
+            text
+            + f"Most of these are failures of {most!r}, not its verdicts: `flamingo explain` shows the reason of one record."
+        )
     text += f"Look at {most!r} first: `flamingo explain` shows one record's score and threshold"
     return text + (", `flamingo calibrate-filters` finds thresholds." if most in ("sts", "nli", "clip") else ".")
 
@@ -99,7 +104,9 @@ def funnel_table(funnel: Mapping[str, Any]) -> list[list[str]]:
     rows = [["source", "in", *names, "kept", "share", "edited"]]
     for source, row in [*funnel["sources"].items(), ("all", funnel["total"])]:
         drops = [f"{row['dropped'].get(name, 0):,}" for name in names]
-        rows.append([source, f"{row['in']:,}", *drops, f"{row['kept']:,}", share(row["kept"], row["in"]), f"{row['edited']:,}"])
+        rows.append(
+            [source, f"{row['in']:,}", *drops, f"{row['kept']:,}", share(row["kept"], row["in"]), f"{row['edited']:,}"]
+        )
     return rows
 
 
@@ -127,10 +134,16 @@ def funnel_html(funnel: Mapping[str, Any]) -> str:
         )
     heading, *rows = funnel_table(funnel)
     cell = "style='padding:2px 8px;text-align:{}'"
-    head = "".join(f"<th {cell.format('left' if index == 0 else 'right')}>{escape(text)}</th>" for index, text in enumerate(heading))
+    head = "".join(
+        f"<th {cell.format('left' if index == 0 else 'right')}>{escape(text)}</th>"
+        for index, text in enumerate(heading)
+    )
     body = "".join(
         f"<tr{' style=font-weight:600' if row[0] == 'all' else ''}>"
-        + "".join(f"<td {cell.format('left' if index == 0 else 'right')}>{escape(text)}</td>" for index, text in enumerate(row))
+        + "".join(
+            f"<td {cell.format('left' if index == 0 else 'right')}>{escape(text)}</td>"
+            for index, text in enumerate(row)
+        )
         + "</tr>"
         for row in rows
     )

@@ -49,7 +49,11 @@ class ParagraphFilter:
 
     def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
         """Judge the batch."""
-        return [outcome for start in range(0, len(rewrites), self.chunk) for outcome in self._chunk(rewrites[start : start + self.chunk])]
+        return [
+            outcome
+            for start in range(0, len(rewrites), self.chunk)
+            for outcome in self._chunk(rewrites[start : start + self.chunk])
+        ]
 
     def _chunk(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
         opened: dict[tuple, list[Image.Image] | DataError] = {}
@@ -73,7 +77,9 @@ class ParagraphFilter:
         texts = [split_paragraphs(rewrites[index].final) for index in usable]
         scores = self.judge([opened[_picture(rewrites[index].sample)] for index in usable], texts) if usable else []
         for index, paragraphs, values in zip(usable, texts, scores, strict=True):
-            outcomes[index] = self._outcome(rewrites[index].sample.task, paragraphs, [number(value) for value in values])
+            outcomes[index] = self._outcome(
+                rewrites[index].sample.task, paragraphs, [number(value) for value in values]
+            )
         return [outcomes[index] for index in range(len(rewrites))]
 
     def _outcome(self, task: str, paragraphs: list[str], scores: list[float]) -> Outcome:

@@ -33,10 +33,10 @@ def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, 
 
     Returns:
         ``filters``: for each, of the records it saw: ``aims_at``, ``seen``, ``faulty``, ``dropped``, ``precision``,
-        ``recall``, ``f1``; a CLIPScore edit counts as a drop of what was said. ``faults``: the share of records with each
-        fault ``before`` (of all, as generated) and ``after`` (of those kept, as edited). ``kept``, ``faithful_kept`` (of
-        the faithful), both also for ``vqa`` alone, and ``changed_answers_left``: the share of changed answers after over
-        before. Undefined ratios are None.
+        ``recall``, ``f1``; a CLIPScore edit counts as a drop of what was said. ``faults``: the share of records with
+        each fault ``before`` (of all, as generated) and ``after`` (of those kept, as edited). ``kept``,
+        ``faithful_kept`` (of the faithful), both also for ``vqa`` alone, and ``changed_answers_left``: the share of
+        changed answers after over before. Undefined ratios are None.
     """
     before = [truth_of(rewrite.sample, rewrite.output, index) for rewrite in rewrites]
     kept = [(rewrite, truth_of(rewrite.sample, rewrite.final, index)) for rewrite in rewrites if rewrite.kept]
@@ -48,13 +48,22 @@ def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, 
         "records": len(rewrites),
         "kept": _ratio(len(kept), len(rewrites)),
         "kept_vqa": _share([rewrite.kept for rewrite, asked in zip(rewrites, vqa, strict=True) if asked]),
-        "faithful_kept": _share([rewrite.kept for rewrite, truth in zip(rewrites, before, strict=True) if truth.faithful]),
+        "faithful_kept": _share(
+            [rewrite.kept for rewrite, truth in zip(rewrites, before, strict=True) if truth.faithful]
+        ),
         "faithful_kept_vqa": _share(
-            [rewrite.kept for rewrite, truth, asked in zip(rewrites, before, vqa, strict=True) if asked and truth.faithful]
+            [
+                rewrite.kept
+                for rewrite, truth, asked in zip(rewrites, before, vqa, strict=True)
+                if asked and truth.faithful
+            ]
         ),
         "changed_answers_left": _ratio(changed_after, changed_before) if changed_after is not None else None,
         "faults": {
-            name: {"before": _share([truth.fault(name) for truth in before]), "after": _share([truth.fault(name) for _, truth in kept])}
+            name: {
+                "before": _share([truth.fault(name) for truth in before]),
+                "after": _share([truth.fault(name) for _, truth in kept]),
+            }
             for name in FAULTS
         },
         "filters": {name: _one_filter(name, rewrites, before) for name in names},

@@ -25,7 +25,9 @@ class LengthFilter:
     def _verdict(self, rewrite: Rewrite):
         words = len(rewrite.final.split())
         if not words and rewrite.flags:
-            return dropped(self.name, f"no output: {rewrite.scores.get('error') or rewrite.flags[0]}", 0, self.min_words)
+            return dropped(
+                self.name, f"no output: {rewrite.scores.get('error') or rewrite.flags[0]}", 0, self.min_words
+            )
         if words < self.min_words:
             return dropped(self.name, f"too short: {words} words", words, self.min_words)
         if words > self.max_words:
@@ -52,7 +54,9 @@ class ChangeFilter:
         score = number(rouge_l(output, original))
         same = score >= self.max_rouge or output.split() == original.split()  # Rouge-L reads ASCII words only
         verdict = (
-            dropped(self.name, "left as it was, or nearly", score, self.max_rouge) if same else passed(self.name, score, self.max_rouge)
+            dropped(self.name, "left as it was, or nearly", score, self.max_rouge)
+            if same
+            else passed(self.name, score, self.max_rouge)
         )
         return Outcome(verdict, {"rouge_score": score})
 
@@ -84,7 +88,9 @@ def shorten(text: str, length: int = 60) -> str:
 
 
 class PreambleFilter:
-    """Drops rewrites into which the prompt leaked: the boxes' preamble or numbers, role or image marks; the score is how many kinds."""
+    """Drops rewrites into which the prompt leaked: the boxes' preamble or numbers, role or image marks; the score is
+    how many kinds.
+    """
 
     name, tasks = "preamble", None
 

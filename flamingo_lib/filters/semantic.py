@@ -17,7 +17,8 @@ NliLogits = Callable[[Sequence[str], Sequence[str], Sequence[str]], np.ndarray]
 
 
 class StsFilter:
-    """Drops descriptions whose similarity to the original is under the threshold; the score is kept as ``sts_similarity``.
+    """Drops descriptions whose similarity to the original is under the threshold; the score is kept as
+    ``sts_similarity``.
 
     Args:
         judge: similarities of pairs of texts, such as `StsJudge`.
@@ -49,8 +50,8 @@ class StsFilter:
 class NliFilter:
     """Drops answers that contradict the original answer; the three logits are kept as ``nli_similarity``.
 
-    The score is the lead of the contradiction logit over the higher of the others, so that the paper's rule, dropping what
-    is most probably a contradiction, is the threshold 0.
+    The score is the lead of the contradiction logit over the higher of the others, so that the paper's rule, dropping
+    what is most probably a contradiction, is the threshold 0.
     """
 
     name, tasks = "nli", VQA_TASKS

@@ -25,7 +25,8 @@ class Truth:
     """Faults of one text.
 
     Attributes:
-        answer_changed: of VQA samples that ask a Scenes question: it does not give the raw answer of the asked object; else None.
+        answer_changed: of VQA samples that ask a Scenes question: it does not give the raw answer of the asked object;
+            else None.
         hallucinated: it claims something that the scene does not bear out.
         off_topic: of captions and the like: it names nothing that is in the picture (of a change: it does not tell it).
         unchanged: it has the words of the annotation, no more and no fewer.

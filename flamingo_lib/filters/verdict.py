@@ -40,7 +40,9 @@ class Filter(Protocol):
         ...
 
 
-def passed(name: str, score: float | None = None, threshold: float | None = None, reason: str = "", edit: str | None = None) -> Verdict:
+def passed(
+    name: str, score: float | None = None, threshold: float | None = None, reason: str = "", edit: str | None = None
+) -> Verdict:
     """A verdict that keeps the record."""
     return Verdict(True, name, score, threshold, reason, edit)
 

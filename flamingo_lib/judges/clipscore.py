@@ -40,7 +40,13 @@ class ClipScoreJudge:
     """
 
     def __init__(
-        self, name: str = "clip-tiny", *, device: str = "cpu", batch_size: int = 64, sentences: int = 10, download: bool = False
+        self,
+        name: str = "clip-tiny",
+        *,
+        device: str = "cpu",
+        batch_size: int = 64,
+        sentences: int = 10,
+        download: bool = False,
     ) -> None:
         self.name, self.device, self.batch_size, self.sentences = name, device, batch_size, sentences
         folder, architecture = find_clip(name, download=download)
@@ -53,7 +59,9 @@ class ClipScoreJudge:
         rows = []
         with torch.inference_mode():
             for start in range(0, len(images), self.batch_size):
-                pixels = torch.stack([self.preprocess(image.convert("RGB")) for image in images[start : start + self.batch_size]])
+                pixels = torch.stack(
+                    [self.preprocess(image.convert("RGB")) for image in images[start : start + self.batch_size]]
+                )
                 rows.append(self.model.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy())
         return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
 
@@ -80,7 +88,9 @@ class ClipScoreJudge:
         parts = np.split(vectors, ends[:-1]) if len(cut) else []
         return np.stack([part.mean(axis=0) for part in parts]) if parts else np.zeros((0, 0), dtype=np.float32)
 
-    def __call__(self, images: Sequence[Image.Image | Sequence[Image.Image]], texts: Sequence[str | Sequence[str]]) -> list[np.ndarray]:
+    def __call__(
+        self, images: Sequence[Image.Image | Sequence[Image.Image]], texts: Sequence[str | Sequence[str]]
+    ) -> list[np.ndarray]:
         """The scores of each text's paragraphs, -100 to 100.
 
         Args:
@@ -114,7 +124,9 @@ class ClipScoreJudge:
 
 
 def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
-    """The folder with the weights, and the architecture if the name says it; `MissingAsset` if it is not on this machine."""
+    """The folder with the weights, and the architecture if the name says it; `MissingAsset` if it is not on this
+    machine.
+    """
     folder = local_folder(name)
     if folder is not None:
         return folder, None
@@ -125,7 +137,8 @@ def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
         weights = open_clip.get_pretrained_cfg(architecture, tag)
         if not weights:
             raise MissingAsset(
-                f"open_clip knows no weights {tag!r} for {architecture!r}", remedy="`open_clip.list_pretrained()` lists them."
+                f"open_clip knows no weights {tag!r} for {architecture!r}",
+                remedy="`open_clip.list_pretrained()` lists them.",
             )
         repository = weights.get("hf_hub", "").strip("/")
         folder = hub_folder(repository, download=download)
@@ -133,28 +146,39 @@ def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
             return folder, architecture
         remedy = f"Put them into the hub's cache (hf download {repository}) or give the folder they are in."
     else:
-        remedy = f"Copy the project's checkpoint to {checkpoints_folder() / name}, give a folder, or ARCHITECTURE/WEIGHTS of open_clip."
+        remedy = (
+            f"Copy the project's checkpoint to {checkpoints_folder() / name}, give a folder, or "
+            f"ARCHITECTURE/WEIGHTS of open_clip."
+        )
     raise MissingAsset(f"the CLIP model {name!r} is not on this machine", remedy=remedy)
 
 
-def _load(folder: Path, architecture: str | None, device: str) -> tuple[Any, Callable, Callable[[Sequence[str]], torch.Tensor]]:
+def _load(
+    folder: Path, architecture: str | None, device: str
+) -> tuple[Any, Callable, Callable[[Sequence[str]], torch.Tensor]]:
     """Model, image transform and tokenizer of a folder in open_clip's layout."""
     import open_clip
 
     if not any(folder.glob("*.safetensors")):
-        raise CheckpointError("the CLIP folder holds no safetensors weights", file=folder, remedy="Copy the whole folder again.")
+        raise CheckpointError(
+            "the CLIP folder holds no safetensors weights", file=folder, remedy="Copy the whole folder again."
+        )
     try:
         config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]
         model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}", device=device)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CheckpointError(f"the CLIP model cannot be loaded: {error}", file=folder, remedy="Copy the whole folder again.") from error
+        raise CheckpointError(
+            f"the CLIP model cannot be loaded: {error}", file=folder, remedy="Copy the whole folder again."
+        ) from error
     context = int(config["text_cfg"].get("context_length", 77))
     if (folder / "tokenizer.json").is_file():
         tokenize = _folder_tokenizer(folder / "tokenizer.json", context)
     elif architecture is not None:
         tokenize = open_clip.get_tokenizer(architecture, context_length=context)
     else:
-        raise CheckpointError("the CLIP folder holds no tokenizer.json", file=folder, remedy="Copy the whole folder again.")
+        raise CheckpointError(
+            "the CLIP folder holds no tokenizer.json", file=folder, remedy="Copy the whole folder again."
+        )
     return model.eval(), preprocess, tokenize
 
 

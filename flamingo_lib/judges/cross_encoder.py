@@ -29,14 +29,20 @@ class PairScorer:
 
         if not (folder / "config.json").is_file():
             raise CheckpointError(
-                "not a judge's folder: config.json is missing", file=folder, remedy="Train the judges again or copy the whole folder."
+                "not a judge's folder: config.json is missing",
+                file=folder,
+                remedy="Train the judges again or copy the whole folder.",
             )
         try:
             with quiet_loading():
-                self.model = CrossEncoder(str(folder), device=device, local_files_only=True, activation_fn=nn.Identity())
+                self.model = CrossEncoder(
+                    str(folder), device=device, local_files_only=True, activation_fn=nn.Identity()
+                )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise CheckpointError(
-                f"the judge cannot be loaded: {error}", file=folder, remedy="Train the judges again or copy the whole folder."
+                f"the judge cannot be loaded: {error}",
+                file=folder,
+                remedy="Train the judges again or copy the whole folder.",
             ) from error
         self.batch_size = batch_size
 

@@ -18,7 +18,9 @@ _ENDS = frozenset(".!?\"'”’)]")
 
 
 def most_repeated(text: str) -> tuple[int, str]:
-    """How often the most repeated sentence (anywhere) or phrase (in a row) occurs, and which it is; ``(0, "")`` of no words."""
+    """How often the most repeated sentence (anywhere) or phrase (in a row) occurs, and which it is; ``(0, "")`` of no
+    words.
+    """
     words = text.lower().split()
     if not words:
         return 0, ""
@@ -58,7 +60,9 @@ _LEAKS = {
         r"specific object locations within the image|represented as \(x1, ?y1, ?x2, ?y2\)", re.IGNORECASE
     ),
     "the coordinates of a box": re.compile(r"\[\s*\d*\.\d+(?:\s*,\s*\d*\.\d+){3}\s*\]"),
-    "the marks of the prompt": re.compile(r"\((?:drafted|revised) response\)|###\s*(?:human|assist\w*)\s*:", re.IGNORECASE),
+    "the marks of the prompt": re.compile(
+        r"\((?:drafted|revised) response\)|###\s*(?:human|assist\w*)\s*:", re.IGNORECASE
+    ),
     "an image mark": re.compile(r"<image>|<\|endofchunk\|>|<img_path>", re.IGNORECASE),
 }
 

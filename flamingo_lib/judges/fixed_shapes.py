@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 TOKENS = 512
-"""Of one forward pass, filler included. Fewer cost more a token, since the weights are read once a pass; more, and a text
-alone waits longer for its filler."""
+"""Of one forward pass, filler included. Fewer cost more a token, since the weights are read once a pass; more, and a
+text alone waits longer for its filler.
+"""
 
 SHORT, STEP, LONG_STEP = 64, 8, 32
 """Lengths up to SHORT are rounded up to multiples of STEP, longer ones to multiples of LONG_STEP."""

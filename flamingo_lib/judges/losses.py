@@ -43,9 +43,15 @@ class MatchingHead(nn.Module):
                 self.alike[known[word]] = known[other]
 
     def forward(self, hidden: Tensor, input_ids: Tensor, segments: Tensor) -> Tensor:
-        """The mean binary cross-entropy; `hidden` (b, t, width), `input_ids` (b, t), `segments` (b, t): 0 none, 1 and 2 the own parts."""
+        """The mean binary cross-entropy; `hidden` (b, t, width), `input_ids` (b, t), `segments` (b, t): 0 none, 1 and 2
+        the own parts.
+        """
         ids = self.alike[input_ids]
-        same = (ids[:, :, None] == ids[:, None, :]) & (segments[:, :, None] + segments[:, None, :] == 3) & (segments[:, None, :] > 0)
+        same = (
+            (ids[:, :, None] == ids[:, None, :])
+            & (segments[:, :, None] + segments[:, None, :] == 3)
+            & (segments[:, None, :] > 0)
+        )
         counted = segments > 0
         logits = self.linear(hidden).squeeze(-1)
         return F.binary_cross_entropy_with_logits(logits[counted], same.any(dim=2).float()[counted])
@@ -58,7 +64,9 @@ class MatchingHead(nn.Module):
             rows.append(
                 [
                     0 if part is None or end > ends[part] else part + 1
-                    for part, (_, end) in zip(encoded.sequence_ids(index), encoded["offset_mapping"][index].tolist(), strict=True)
+                    for part, (_, end) in zip(
+                        encoded.sequence_ids(index), encoded["offset_mapping"][index].tolist(), strict=True
+                    )
                 ]
             )
         return torch.tensor(rows)
@@ -101,7 +109,8 @@ class LabelLoss(PairLoss):
 
 
 class PreferenceLoss(PairLoss):
-    """Bradley-Terry: minus the log of the probability that the better response wins. Columns instruction, better, worse.
+    """Bradley-Terry: minus the log of the probability that the better response wins. Columns instruction, better,
+    worse.
 
     Rewards are kept around zero by a small penalty, so that only differences grow.
     """

@@ -54,14 +54,18 @@ class NliJudge:
         CheckpointError: it is no three-label NLI model.
     """
 
-    def __init__(self, name: str = "tiny", *, device: str | None = None, batch_size: int = 64, download: bool = False) -> None:
+    def __init__(
+        self, name: str = "tiny", *, device: str | None = None, batch_size: int = 64, download: bool = False
+    ) -> None:
         self.name = name
         folder = find_nli(name, download=download)
         self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
         labels = self.scorer.labels
         if sorted(labels) != sorted(LABELS):
             raise CheckpointError(
-                f"the NLI judge's labels are {labels}, not {list(LABELS)}", file=folder, remedy="Give a model trained for three-label NLI."
+                f"the NLI judge's labels are {labels}, not {list(LABELS)}",
+                file=folder,
+                remedy="Give a model trained for three-label NLI.",
             )
         self._order = [labels.index(label) for label in LABELS]
 

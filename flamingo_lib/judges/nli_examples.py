@@ -1,8 +1,9 @@
-"""Examples for the tiny NLI judge, drawn from Scenes with the label known by construction and checked by the truth reader.
+"""Examples for the tiny NLI judge, drawn from Scenes with the label known by construction and checked by the truth
+reader.
 
-An example is a question, an original annotation and a rewrite; the rewrite gives the same answer (entailment), says something
-else instead (contradiction), or nothing at all (neutral). The original need not be true of any scene: the judge must
-not learn what scenes look like, only what texts say.
+An example is a question, an original annotation and a rewrite; the rewrite gives the same answer (entailment), says
+something else instead (contradiction), or nothing at all (neutral). The original need not be true of any scene: the
+judge must not learn what scenes look like, only what texts say.
 """
 
 from __future__ import annotations
@@ -168,11 +169,15 @@ def _beside(random: Random, scene: Scene, question: Question) -> str | None:
     if random.random() < 0.2:
         said = [sentence for sentence in sentences(reasoning(random, scene)[1]) if sentence not in (*OPENERS, *CLOSERS)]
         return random.choice(said) if said else None
-    kinds = [kind for kind in ("color", "shape", "size", "position", "side", "relation", "count") if kind != question.type]
+    kinds = [
+        kind for kind in ("color", "shape", "size", "position", "side", "relation", "count") if kind != question.type
+    ]
     weights = [8.0 if kind == _TEMPTING.get(question.type) else 1.0 for kind in kinds]
     kind, target = random.choices(kinds, weights)[0], question.target
     if kind in ("side", "relation"):
-        return _related(random, kind, target, question.anchor or random.choice((target, reference(random.choice(scene.objects)))))
+        return _related(
+            random, kind, target, question.anchor or random.choice((target, reference(random.choice(scene.objects))))
+        )
     true = getattr(question.subject, kind, None)
     answer = true if true in ANSWERS[kind] and random.random() < 0.6 else random.choice(ANSWERS[kind])
     return _perhaps_yes(random, question, answer_sentence(random, Question(kind, "", "", target), answer))
@@ -190,7 +195,9 @@ def _related(random: Random, kind: str, target: Reference, anchor: Reference) ->
 
 
 def _torn(random: Random, question: Question, answer: str) -> str | None:
-    """A sentence at odds with itself: polarity against statement, places from which nothing follows, an object beside itself."""
+    """A sentence at odds with itself: polarity against statement, places from which nothing follows, an object beside
+    itself.
+    """
     way = random.random()
     if question.type in ("relation", "side") and question.anchor is not None and way < 0.25:
         start = capital(answer) if question.type == "relation" else "Yes"
@@ -224,7 +231,9 @@ def _other_subject(random: Random, question: Question) -> Question | None:
     if reference.color is None and reference.shape is None:
         return replace(question, target=Reference(color=random.choice(COLORS))) if question.type == "count" else None
     if question.type == "count" and random.random() < 0.3:
-        return replace(question, target=Reference(color=random.choice(COLORS), shape=random.choice((None, reference.shape))))
+        return replace(
+            question, target=Reference(color=random.choice(COLORS), shape=random.choice((None, reference.shape)))
+        )
     changed = Reference(
         reference.color and random.choice([color for color in COLORS if color != reference.color]),
         reference.shape and random.choice([shape for shape in SHAPES if shape != reference.shape]),
@@ -260,8 +269,8 @@ def _dress(random: Random, body: str, facts: list[str]) -> str:
 def _label(question: Question, answer: str, rewrite: str, kind: str) -> int | None:
     """What the truth reader makes of the rewrite; None if that is not what it was made to say.
 
-    A rewrite that claims something but does not give the answer contradicts that the original is the answer; one that claims
-    nothing leaves it open.
+    A rewrite that claims something but does not give the answer contradicts that the original is the answer; one that
+    claims nothing leaves it open.
     """
     stated = stated_answer(question, rewrite)
     if kind == "same":

@@ -25,7 +25,9 @@ def with_choices(random: Random, question: Question, answer: str, answers: Seque
 
 
 def roughen(random: Random, text: str) -> str:
-    """At times a slip of a small language model that leaves the answer as it is: a doubled word, a lost period, a cut tail."""
+    """At times a slip of a small language model that leaves the answer as it is: a doubled word, a lost period, a cut
+    tail.
+    """
     way = random.random()
     if way < 0.8:
         return text

@@ -21,8 +21,8 @@ def has_tiles() -> bool:
 def settle_precision(wanted: str, device: str) -> str:
     """``"float32"`` or ``"bfloat16"``: what `wanted` means on a device.
 
-    ``"auto"`` is bfloat16 on processors with tiles for it and float32 everywhere else, GPUs included, whose large batches
-    gain little from it with models of this size.
+    ``"auto"`` is bfloat16 on processors with tiles for it and float32 everywhere else, GPUs included, whose large
+    batches gain little from it with models of this size.
 
     Raises:
         ConfigError: there is no such precision.

@@ -23,7 +23,9 @@ def nli_quality(judge: Callable[..., np.ndarray], examples: Sequence[NliExample]
         ``by_type``, the ``confusion`` (true label -> predicted label -> count), and some ``failures``.
     """
     logits = judge(
-        [example.question for example in examples], [example.original for example in examples], [example.rewrite for example in examples]
+        [example.question for example in examples],
+        [example.original for example in examples],
+        [example.rewrite for example in examples],
     )
     predicted, truth = logits.argmax(axis=1), np.array([example.label for example in examples])
     right = predicted == truth
@@ -56,7 +58,8 @@ def reward_quality(judge: Callable[..., np.ndarray], examples: Sequence[RewardEx
         ``accuracy``; ``accuracy_like_length`` of pairs that differ by at most one word; ``accuracy_worse_longer`` and
         ``accuracy_worse_shorter``; ``length_correlation`` (Spearman's, reward against number of words, over all
         responses) and ``length_correlation_polite`` (over the better ones alone); ``length_alone``, the accuracy that
-        preferring the longer response would have; ``calibration_error``; accuracy ``by_kind`` and ``by_task``; ``failures``.
+        preferring the longer response would have; ``calibration_error``; accuracy ``by_kind`` and ``by_task``;
+        ``failures``.
     """
     instructions = [example.instruction for example in examples]
     better = np.asarray(judge(instructions, [example.better for example in examples]), dtype=np.float64)
@@ -88,7 +91,8 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10)
     """Expected calibration error, 0 to 1: the mean gap of confidence and accuracy over bins of like confidence."""
     places = np.clip((np.asarray(confidence) * bins).astype(int), 0, bins - 1)
     gaps = [
-        (places == place).mean() * abs(right[places == place].mean() - confidence[places == place].mean()) for place in np.unique(places)
+        (places == place).mean() * abs(right[places == place].mean() - confidence[places == place].mean())
+        for place in np.unique(places)
     ]
     return float(sum(gaps))
 
@@ -109,7 +113,10 @@ def _by(names: Sequence[str], right: np.ndarray) -> dict[str, float]:
     groups: defaultdict[str, list[bool]] = defaultdict(list)
     for name, fine in zip(names, right, strict=True):
         groups[name].append(bool(fine))
-    return {name: _rounded(np.mean(values)) for name, values in sorted(groups.items(), key=lambda item: -Counter(names)[item[0]])}
+    return {
+        name: _rounded(np.mean(values))
+        for name, values in sorted(groups.items(), key=lambda item: -Counter(names)[item[0]])
+    }
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -15,7 +15,9 @@ from .cross_encoder import PairScorer
 def find_reward(name: str, *, download: bool = False) -> Path:
     """The folder of the judge called `name`; `MissingAsset` if it is not on this machine."""
     shipped_as = "reward-tiny" if name in ("tiny", "reward-tiny") else None
-    return resolve(name, role="the reward judge", shipped_as=shipped_as, organisation="OpenAssistant", download=download)
+    return resolve(
+        name, role="the reward judge", shipped_as=shipped_as, organisation="OpenAssistant", download=download
+    )
 
 
 class RewardJudge:
@@ -35,13 +37,17 @@ class RewardJudge:
         CheckpointError: it gives more than one number.
     """
 
-    def __init__(self, name: str = "tiny", *, device: str | None = None, batch_size: int = 64, download: bool = False) -> None:
+    def __init__(
+        self, name: str = "tiny", *, device: str | None = None, batch_size: int = 64, download: bool = False
+    ) -> None:
         self.name = name
         folder = find_reward(name, download=download)
         self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
         if len(self.scorer.labels) != 1:
             raise CheckpointError(
-                f"a reward judge gives one number, this one {len(self.scorer.labels)}", file=folder, remedy="Give a reward model."
+                f"a reward judge gives one number, this one {len(self.scorer.labels)}",
+                file=folder,
+                remedy="Give a reward model.",
             )
 
     def __call__(self, instructions: Sequence[str], responses: Sequence[str]) -> np.ndarray:

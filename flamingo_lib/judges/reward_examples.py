@@ -1,7 +1,9 @@
 """Preference pairs for the tiny reward judge, drawn from Scenes: a polite response against a worse one.
 
-Worse responses are as often longer as shorter than the polite ones, and many are of the same length, so that length tells
-nothing: curt annotations and cut texts are shorter, chatter and loops longer, noise and answers to another question about
+Worse responses are as often longer as shorter than the polite ones, and many are of the same length, so that length
+tells
+nothing: curt annotations and cut texts are shorter, chatter and loops longer, noise and answers to another question
+    about
 as long.
 """
 
@@ -12,7 +14,17 @@ from random import Random
 
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import Scene, draw_scene, edit_scene
-from ..scenes.language import answer_sentence, caption, full_answer, paragraph, polite, rationale, reasoning, sentences, text_dialogue
+from ..scenes.language import (
+    answer_sentence,
+    caption,
+    full_answer,
+    paragraph,
+    polite,
+    rationale,
+    reasoning,
+    sentences,
+    text_dialogue,
+)
 from ..scenes.phrases import CHANGE_INSTRUCTIONS, CLOSERS, DETAIL_INSTRUCTIONS, OPENERS
 from ..scenes.questions import ask
 from ..seeding import derive_seed, generator
@@ -31,7 +43,9 @@ WORSE = {
 
 @dataclass(frozen=True, slots=True)
 class RewardExample:
-    """One preference: `better` over `worse` as the response to `instruction`; `kind` is a key of `WORSE`, `task` what was asked."""
+    """One preference: `better` over `worse` as the response to `instruction`; `kind` is a key of `WORSE`, `task` what
+    was asked.
+    """
 
     instruction: str
     better: str
@@ -67,12 +81,19 @@ def reward_examples(seed: int, split: str, count: int) -> list[RewardExample]:
 def _exchange(random: Random, scene_seed: int, task: str | None = None) -> _Exchange:
     """An instruction, a polite response and the raw annotation."""
     scene = draw_scene(scene_seed, "judges", held_out=random.random() < 0.35)
-    task = task or random.choices(("question", "description", "change", "reasoning", "text"), weights=(0.55, 0.18, 0.07, 0.06, 0.14))[0]
+    task = (
+        task
+        or random.choices(
+            ("question", "description", "change", "reasoning", "text"), weights=(0.55, 0.18, 0.07, 0.06, 0.14)
+        )[0]
+    )
     if task == "description":
         return _Exchange(random.choice(DETAIL_INSTRUCTIONS), paragraph(random, scene), _captions(random, scene), task)
     if task == "change":
         change = edit_scene(scene, random)[1]
-        return _Exchange(random.choice(CHANGE_INSTRUCTIONS), describe_change(random, change), curt_change(random, change), task)
+        return _Exchange(
+            random.choice(CHANGE_INSTRUCTIONS), describe_change(random, change), curt_change(random, change), task
+        )
     if task == "reasoning":
         instruction, answer = reasoning(random, scene)[:2]
         return _Exchange(instruction, answer, caption(random, scene), task)
@@ -83,7 +104,9 @@ def _exchange(random: Random, scene_seed: int, task: str | None = None) -> _Exch
     answer = polite(random, scene, question) if random.random() < 0.8 else answer_sentence(random, question)
     reason = rationale(random, scene, question)
     curt = random.choice((question.answer, question.answer.capitalize(), f"{question.answer}."))
-    raw = random.choices((curt, full_answer(question).lower().rstrip("."), f"{question.answer}. {reason}"), weights=(0.7, 0.1, 0.2))[0]
+    raw = random.choices(
+        (curt, full_answer(question).lower().rstrip("."), f"{question.answer}. {reason}"), weights=(0.7, 0.1, 0.2)
+    )[0]
     return _Exchange(question.text, answer, raw, task)
 
 
@@ -138,7 +161,9 @@ def _worse(random: Random, exchange: _Exchange, kind: str, scene_seed: int) -> s
 
 
 def roughen(random: Random, text: str) -> str:
-    """`text` as a careless writer leaves it: without capitals or periods, with typos, lost or swapped words; about as long."""
+    """`text` as a careless writer leaves it: without capitals or periods, with typos, lost or swapped words; about as
+    long.
+    """
     words = text.split()
     done = False
     if random.random() < 0.6:

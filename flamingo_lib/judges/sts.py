@@ -1,11 +1,12 @@
 """Semantic textual similarity: the cosine of two sentence embeddings (METHOD section 3, captioning).
 
-On processors that multiply tiles of bfloat16 the transformer runs in bfloat16: 1,024 pairs of captions and answers take a third
-of the time that they take in float32, and their similarities differ by .004 at most, .0008 on average (all-MiniLM-L6-v2). A sum
-rounded to bfloat16 depends on the shape of the product it comes from, so that one text scored alone and in company would
-differ as much again. Every text is therefore embedded in a shape that its own length decides (`fixed_shapes`), and its vector
-is the same to the last bit in any batch, shard or process, with any number of threads. The price is filler: a single pair
-takes two to four times as long as in float32.
+On processors that multiply tiles of bfloat16 the transformer runs in bfloat16: 1,024 pairs of captions and answers take
+    a third
+of the time that they take in float32, and their similarities differ by .004 at most, .0008 on average
+(all-MiniLM-L6-v2). A sum rounded to bfloat16 depends on the shape of the product it comes from, so that one text scored
+alone and in company would differ as much again. Every text is therefore embedded in a shape that its own length decides
+(`fixed_shapes`), and its vector is the same to the last bit in any batch, shard or process, with any number of threads.
+The price is filler: a single pair takes two to four times as long as in float32.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class StsJudge:
         device: where it runs; None lets sentence-transformers choose.
         batch_size: texts in one forward pass in float32; in bfloat16 it follows from their lengths.
         download: fetch the model from the hub if it is not on this machine.
-        precision: ``"float32"``, ``"bfloat16"`` (the transformer; pooling and normalisation stay in float32), or ``"auto"``,
-            see `settle_precision`.
+        precision: ``"float32"``, ``"bfloat16"`` (the transformer; pooling and normalisation stay in float32), or
+            ``"auto"``, see `settle_precision`.
 
     Attributes:
         precision: the one in use, never ``"auto"``.
@@ -67,7 +68,9 @@ class StsJudge:
                 self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise CheckpointError(
-                f"the STS judge cannot be loaded: {error}", file=folder, remedy="Copy the whole folder of a sentence-transformers model."
+                f"the STS judge cannot be loaded: {error}",
+                file=folder,
+                remedy="Copy the whole folder of a sentence-transformers model.",
             ) from error
         self.precision = settle_precision(precision, self.model.device.type)
         if self.precision == "bfloat16":
@@ -82,7 +85,9 @@ class StsJudge:
         if self.precision == "bfloat16":
             vectors = self._embed_in_fixed_shapes(unique)
         else:
-            vectors = self.model.encode(unique, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False)
+            vectors = self.model.encode(
+                unique, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
+            )
         place = {text: index for index, text in enumerate(unique)}
         return np.asarray(vectors, dtype=np.float32)[[place[text] for text in texts]]
 
@@ -108,7 +113,9 @@ class StsJudge:
 
         threads = torch.get_num_threads()
         try:  # a product shared out among threads is summed otherwise: so each batch stays on one
-            with ThreadPoolExecutor(min(threads, len(batches)), initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            with ThreadPoolExecutor(
+                min(threads, len(batches)), initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool:
                 for (_, batch), found in zip(batches, pool.map(embed_batch, batches), strict=True):
                     vectors[batch] = found
         finally:
@@ -125,4 +132,7 @@ class StsJudge:
 
 def _widen(module: object, inputs: object, features: dict) -> dict:
     """What the transformer says in bfloat16, in float32 for the modules that follow."""
-    return {name: value.float() if getattr(value, "is_floating_point", bool)() else value for name, value in features.items()}
+    return {
+        name: value.float() if getattr(value, "is_floating_point", bool)() else value
+        for name, value in features.items()
+    }

@@ -1,9 +1,10 @@
-"""The tiny cross-encoders behind the tiny NLI and reward judges: about 0.2M parameters over a word-piece vocabulary of Scenes.
+"""The tiny cross-encoders behind the tiny NLI and reward judges: about 0.2M parameters over a word-piece vocabulary of
+Scenes.
 
-A model this small, begun at random, takes long to find out that comparing two texts means looking up the words of one in the
-other. Two things shorten it from hours to minutes: queries and keys begin near the identity, so that equal words attend to
-each other from the first step (mimetic initialisation, Trockman and Kolter 2023), and training may ask a helper head which
-words of either text stand in the other.
+A model this small, begun at random, takes long to find out that comparing two texts means looking up the words of one
+in the other. Two things shorten it from hours to minutes: queries and keys begin near the identity, so that equal words
+attend to each other from the first step (mimetic initialisation, Trockman and Kolter 2023), and training may ask a
+helper head which words of either text stand in the other.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ WIDTH, LAYERS, HEADS = 64, 3, 2
 
 
 def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int = 700) -> PreTrainedTokenizerFast:
-    """A word-piece tokenizer: the most frequent words of `texts` whole, all others letter by letter; pairs as ``[CLS] a [SEP] b [SEP]``.
+    """A word-piece tokenizer: the most frequent words of `texts` whole, all others letter by letter; pairs as ``[CLS] a
+    [SEP] b [SEP]``.
 
     The same texts give the same vocabulary, whatever their order.
     """
@@ -31,13 +33,17 @@ def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int 
     from transformers import PreTrainedTokenizerFast
 
     normalizer = normalizers.Sequence([normalizers.NFKC(), *([normalizers.Lowercase()] if lowercase else [])])
-    splitter = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Digits(individual_digits=True)])
+    splitter = pre_tokenizers.Sequence(
+        [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Digits(individual_digits=True)]
+    )
     counts = Counter(word for text in texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     letters = [chr(code) for code in range(33, 127)]
     pieces = [*special, *letters, *(f"##{letter}" for letter in letters if letter.isalnum())]
     words = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if len(word) > 1]
-    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys([*pieces, *words[: vocab_size - len(pieces)]]))}
+    vocabulary = {
+        piece: index for index, piece in enumerate(dict.fromkeys([*pieces, *words[: vocab_size - len(pieces)]]))
+    }
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -54,7 +60,9 @@ def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int 
     )
 
 
-def build_encoder(tokenizer: PreTrainedTokenizerFast, labels: Iterable[str], *, seed: int) -> BertForSequenceClassification:
+def build_encoder(
+    tokenizer: PreTrainedTokenizerFast, labels: Iterable[str], *, seed: int
+) -> BertForSequenceClassification:
     """A new model with one logit for each of `labels`, drawn from `seed`."""
     import torch
     from transformers import BertConfig, BertForSequenceClassification
@@ -87,7 +95,9 @@ def build_encoder(tokenizer: PreTrainedTokenizerFast, labels: Iterable[str], *, 
     return model
 
 
-def as_cross_encoder(model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, folder: str) -> CrossEncoder:
+def as_cross_encoder(
+    model: BertForSequenceClassification, tokenizer: PreTrainedTokenizerFast, folder: str
+) -> CrossEncoder:
     """The model as sentence-transformers trains it; `folder` receives its beginning."""
     from sentence_transformers import CrossEncoder
     from torch import nn

@@ -1,4 +1,5 @@
-"""Training of the tiny judges (`flamingo train-judges`): examples from Scenes, sentence-transformers, figures kept beside the weights.
+"""Training of the tiny judges (`flamingo train-judges`): examples from Scenes, sentence-transformers, figures kept
+beside the weights.
 
 The examples come from seeds of their own, so no scene of any pool that the pipeline renders is among them.
 """
@@ -114,7 +115,12 @@ def _train(
         tokenizer.save_pretrained(folder)
         seconds = process_time() - start
         figures = _measure(role, folder, seed, training.test_examples)
-        figures = {**figures, "training_examples": training.examples, "seed": seed, "parameters": encoder.model.num_parameters()}
+        figures = {
+            **figures,
+            "training_examples": training.examples,
+            "seed": seed,
+            "parameters": encoder.model.num_parameters(),
+        }
         write_json(folder / METRICS, figures)
         (folder / "README.md").write_text(judge_card(role, figures), encoding="utf-8")
         for path in folder.iterdir():
@@ -128,14 +134,19 @@ def judge_card(role: str, figures: dict[str, Any]) -> str:
         "nli": "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question",
         "reward": "scores how much people would like a response to an instruction; only differences have a meaning",
     }[role]
-    rows = [f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items() if isinstance(value, (int, float))]
+    rows = [
+        f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items() if isinstance(value, (int, float))
+    ]
     kinds = [f"| {name} | {value} |" for name, value in figures["by_kind"].items()]
     return "\n".join(
         [
             f"# {NAMES[role]}",
             "",
             f"A cross-encoder that {what}. It knows the Scenes world only: small, quick, and of no use on other texts.",
-            "Made by `flamingo train-judges` from examples drawn from Scenes with known truth, on seeds that no pool of scenes uses.",
+            (
+                "Made by `flamingo train-judges` from examples drawn from Scenes with known truth, on seeds that no "
+                "pool of scenes uses."
+            ),
             "",
             f"| held-out figure ({figures['examples']:,} unseen examples) | value |",
             "|---|---:|",
@@ -159,7 +170,15 @@ def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:
     return quality.reward_quality(RewardJudge(str(folder), device="cpu"), examples)
 
 
-def _fit(encoder: CrossEncoder, columns: dict[str, list], loss: Any, work: str, seed: int, training: JudgeTraining, title: str) -> None:
+def _fit(
+    encoder: CrossEncoder,
+    columns: dict[str, list],
+    loss: Any,
+    work: str,
+    seed: int,
+    training: JudgeTraining,
+    title: str,
+) -> None:
     from datasets import Dataset
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
     from transformers import PrinterCallback, TrainerCallback
@@ -194,7 +213,9 @@ def _fit(encoder: CrossEncoder, columns: dict[str, list], loss: Any, work: str, 
             progress.update()
 
     with Progress(f"training {title}", len(order) // training.batch_size, "steps") as progress:
-        trainer = CrossEncoderTrainer(model=encoder, args=arguments, train_dataset=dataset, loss=loss, callbacks=[Shown()])
+        trainer = CrossEncoderTrainer(
+            model=encoder, args=arguments, train_dataset=dataset, loss=loss, callbacks=[Shown()]
+        )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
 

@@ -1,4 +1,6 @@
-"""Attention by what is quickest on a processor: plain products where there are few keys, the compiled pieces, PyTorch's fused kernel."""
+"""Attention by what is quickest on a processor: plain products where there are few keys, the compiled pieces, PyTorch's
+fused kernel.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,19 @@ from .compiled.attention import applies
 from .wide import are_plain
 
 FEW = 2500
-"""Keys times a head's width up to which a processor is quicker without the fused kernel, which works in blocks that are larger."""
+"""Keys times a head's width up to which a processor is quicker without the fused kernel, which works in blocks that are
+larger.
+"""
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, *, causal: bool = False, scale: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
 ) -> Tensor:
     """`F.scaled_dot_product_attention`: (b, heads, t, e) and twice (b, kv_heads, l, e) to (b, heads, t, e).
 
@@ -32,7 +42,9 @@ def attend(
     if plain and mask is None and applies(query, key, value, scale):
         return _Compiled.apply(query, key, value, causal, scale)
     if not plain or keys * e > FEW or key.shape[1] != heads:
-        return F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal, scale=scale, enable_gqa=heads != key.shape[1])
+        return F.scaled_dot_product_attention(
+            query, key, value, mask, is_causal=causal, scale=scale, enable_gqa=heads != key.shape[1]
+        )
     hidden = None if mask is None else ~mask
     if causal:
         hidden = torch.ones(query.shape[2], keys, dtype=torch.bool).triu_(1)
@@ -56,7 +68,9 @@ class _Compiled(torch.autograd.Function):
 
 
 class _FewKeys(torch.autograd.Function):
-    """Arguments: (b, h, t, e), twice (b, h, l, e), where not to look or None, and the scale. Every token must look somewhere."""
+    """Arguments: (b, h, t, e), twice (b, h, l, e), where not to look or None, and the scale. Every token must look
+    somewhere.
+    """
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, hidden: Tensor | None, scale: float) -> Tensor:
@@ -75,7 +89,9 @@ class _FewKeys(torch.autograd.Function):
         q, k, v, weights = ctx.saved_tensors
         of_query, of_key = ctx.shapes
         slope = slope.reshape(q.shape)
-        to_scores = torch._softmax_backward_data(torch.bmm(slope, v.transpose(1, 2)), weights, -1, weights.dtype).mul_(ctx.scale)
+        to_scores = torch._softmax_backward_data(torch.bmm(slope, v.transpose(1, 2)), weights, -1, weights.dtype).mul_(
+            ctx.scale
+        )
         return (
             torch.bmm(to_scores, k).view(of_query) if ctx.needs_input_grad[0] else None,
             torch.bmm(to_scores.transpose(1, 2), q).view(of_key) if ctx.needs_input_grad[1] else None,

@@ -1,4 +1,6 @@
-"""A key-value cache with room to grow: new tokens are written in place instead of copying all earlier ones at every step."""
+"""A key-value cache with room to grow: new tokens are written in place instead of copying all earlier ones at every
+step.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 
 class RoomyLayer(DynamicLayer):
-    """Keys and values of one layer, (b, heads, t, e) each, as views of one buffer with room for `room` tokens, and more when needed."""
+    """Keys and values of one layer, (b, heads, t, e) each, as views of one buffer with room for `room` tokens, and more
+    when needed.
+    """
 
     def __init__(self, room: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

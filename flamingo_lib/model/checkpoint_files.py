@@ -17,14 +17,22 @@ from ..storage import read_json
 WRAPPERS = ("model_state_dict", "state_dict", "model")
 """Keys under which training scripts put the weights beside optimizer state."""
 
-FOLDER_FILES = ("model.safetensors", "adapter_model.safetensors", "pytorch_model.bin", "adapter_model.bin", "checkpoint.pt")
+FOLDER_FILES = (
+    "model.safetensors",
+    "adapter_model.safetensors",
+    "pytorch_model.bin",
+    "adapter_model.bin",
+    "checkpoint.pt",
+)
 
 
 def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Tensors by name from a .safetensors, .pt, .pth or .bin file, a folder with one of `FOLDER_FILES`, or a sharded folder.
+    """Tensors by name from a .safetensors, .pt, .pth or .bin file, a folder with one of `FOLDER_FILES`, or a sharded
+    folder.
 
     Raises:
-        CheckpointError: missing, empty or broken files, a pickle that wants to run code, or a file that holds no tensors.
+        CheckpointError: missing, empty or broken files, a pickle that wants to run code, or a file that holds no
+            tensors.
     """
     path = Path(path)
     if path.is_dir():
@@ -38,7 +46,9 @@ def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise CheckpointError(f"not a safetensors file: {error}", file=path, remedy="Download it again; it may be cut off.") from error
+            raise CheckpointError(
+                f"not a safetensors file: {error}", file=path, remedy="Download it again; it may be cut off."
+            ) from error
     return _read_pickle(path)
 
 
@@ -51,7 +61,9 @@ def read_adapter(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, T
         raise CheckpointError(f"not an adapter: {error.what}", file=folder / "adapter_config.json") from error
     for key in ("r", "lora_alpha"):
         if not isinstance(settings.get(key), int):
-            raise CheckpointError(f"the adapter's config has no {key}", file=folder / "adapter_config.json", remedy="Only LoRA is read.")
+            raise CheckpointError(
+                f"the adapter's config has no {key}", file=folder / "adapter_config.json", remedy="Only LoRA is read."
+            )
     return settings, read_state(folder)
 
 
@@ -65,7 +77,9 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
     for name in FOLDER_FILES:
         if (folder / name).is_file():
             return read_state(folder / name)
-    raise CheckpointError("the folder holds no weights", file=folder, remedy=f"It should hold one of {', '.join(FOLDER_FILES)}.")
+    raise CheckpointError(
+        "the folder holds no weights", file=folder, remedy=f"It should hold one of {', '.join(FOLDER_FILES)}."
+    )
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """Names of weights in the references' checkpoints, and ours for them.
 
-Our names are OpenFlamingo v1's, with the gated layers under their decoder layers. Checkpoints also come with the other name of
-the gated layers, with or without `visual.`, behind `module.` or PEFT's prefixes, and with LoRA as PEFT named it in 2023 or names it now.
+Our names are OpenFlamingo v1's, with the gated layers under their decoder layers. Checkpoints also come with the other
+name of the gated layers, with or without `visual.`, behind `module.` or PEFT's prefixes, and with LoRA as PEFT named it
+in 2023 or names it now.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from torch import Tensor
 from ..errors import CheckpointError
 
 PREFIXES = ("module.", "_orig_mod.", "base_model.model.")
-TEXT_TOWER = ("positional_embedding", "text_projection", "logit_scale", "token_embedding.", "ln_final.", "transformer.", "attn_mask")
+TEXT_TOWER = (
+    "positional_embedding",
+    "text_projection",
+    "logit_scale",
+    "token_embedding.",
+    "ln_final.",
+    "transformer.",
+    "attn_mask",
+)
 """Weights that v1 keeps because it keeps the whole CLIP, and never uses."""
 
 
@@ -27,7 +36,8 @@ class Matched:
     Attributes:
         weights: by our name.
         sources: the name each had in the checkpoint.
-        ignored: names of tensors that no Flamingo uses (the text tower, old rotary buffers, second names of the same tensor).
+        ignored: names of tensors that no Flamingo uses (the text tower, old rotary buffers, second names of the same
+            tensor).
         unexpected: names that fit nothing in the model.
     """
 
@@ -56,7 +66,9 @@ def match_names(state: Mapping[str, Tensor], names: Iterable[str], layers_path: 
         if short.endswith("rotary_emb.inv_freq") or (whole_clip and _is_text_tower(short)):
             matched.ignored.append(name)
             continue
-        ours = next((candidate for candidate in _candidates(short, layers_path, whole_clip) if candidate in known), None)
+        ours = next(
+            (candidate for candidate in _candidates(short, layers_path, whole_clip) if candidate in known), None
+        )
         if ours is None:
             matched.unexpected.append(name)
         elif ours in matched.weights:
@@ -93,7 +105,9 @@ def _candidates(name: str, layers_path: str, whole_clip: bool) -> Iterable[str]:
         name = "vision_encoder.visual." + name.removeprefix("vision_encoder.")
     second_name = re.fullmatch(r"lang_encoder\.(gated_cross_attn_layers|old_decoder_blocks)\.(\d+)\.(.+)", name)
     if second_name:
-        inner = {"gated_cross_attn_layers": "gated_cross_attn_layer", "old_decoder_blocks": "decoder_layer"}[second_name[1]]
+        inner = {"gated_cross_attn_layers": "gated_cross_attn_layer", "old_decoder_blocks": "decoder_layer"}[
+            second_name[1]
+        ]
         name = f"{layers_path}.{second_name[2]}.{inner}.{second_name[3]}"
     name = re.sub(r"\.(lora_[AB])\.weight$", r".\1.default.weight", name)  # adapters are saved without their own name
     language_model = layers_path.split(".")[0] + "."

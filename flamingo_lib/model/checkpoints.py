@@ -1,8 +1,9 @@
-"""Released checkpoints into a Flamingo: what was loaded, what kept its initial value, what was not expected, all by name.
+"""Released checkpoints into a Flamingo: what was loaded, what kept its initial value, what was not expected, all by
+name.
 
-OpenFlamingo's files hold the resampler, the gated layers and the input embeddings; Polite and Clever Flamingo's hold LoRA matrices
-and whatever else was tuned. The frozen rest (tower and language model) comes with the model. A part that should have come and
-did not is refused. Names are matched in `checkpoint_names`, files are read in `checkpoint_files`.
+OpenFlamingo's files hold the resampler, the gated layers and the input embeddings; Polite and Clever Flamingo's hold
+LoRA matrices and whatever else was tuned. The frozen rest (tower and language model) comes with the model. A part that
+should have come and did not is refused. Names are matched in `checkpoint_names`, files are read in `checkpoint_files`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class LoadReport:
         )
 
 
-def load_openflamingo(model: FlamingoForConditionalGeneration, checkpoint: Source, *, allow_missing: Iterable[str] = ()) -> LoadReport:
+def load_openflamingo(
+    model: FlamingoForConditionalGeneration, checkpoint: Source, *, allow_missing: Iterable[str] = ()
+) -> LoadReport:
     """Load an OpenFlamingo checkpoint: resampler, gated layers, input embeddings.
 
     Args:
@@ -73,7 +76,8 @@ def load_openflamingo(model: FlamingoForConditionalGeneration, checkpoint: Sourc
         allow_missing: names of parts (see `trainable.PARTS`) that may be missing.
 
     Raises:
-        CheckpointError: missing or unreadable file, a file that would run code, a weight of another shape, a missing part.
+        CheckpointError: missing or unreadable file, a file that would run code, a weight of another shape, a missing
+            part.
     """
     return _load(model, [checkpoint], {*CONNECTOR, "embeddings"} - set(allow_missing))
 
@@ -90,7 +94,8 @@ def load_clever_flamingo(
     """Load Clever Flamingo: LoRA, resampler and cross-attention, over the OpenFlamingo checkpoint it was tuned from.
 
     Args:
-        base: the OpenFlamingo checkpoint, which holds what the tuning left frozen; None if `checkpoint` holds everything.
+        base: the OpenFlamingo checkpoint, which holds what the tuning left frozen; None if `checkpoint` holds
+            everything.
         rank, alpha: of LoRA, if the model has none yet.
 
     Raises:
@@ -135,8 +140,9 @@ def load_polite_flamingo(
 def load_plain_lora(model: FlamingoForConditionalGeneration, adapter: str | os.PathLike) -> LoadReport:
     """Load the PEFT adapter of a plain language model (Guanaco-7B on LLaMA-7B) into the wrapped one.
 
-    Such an adapter calls layer 0 `layers.0`; in a Flamingo it is `layers.0.decoder_layer`. PEFT's own loader finds no match,
-    warns, and leaves every LoRA B at zero, so that nothing was loaded. Here the names are mapped and every B is looked at.
+    Such an adapter calls layer 0 `layers.0`; in a Flamingo it is `layers.0.decoder_layer`. PEFT's own loader finds no
+    match, warns, and leaves every LoRA B at zero, so that nothing was loaded. Here the names are mapped and every B is
+    looked at.
 
     Args:
         adapter: a folder with `adapter_config.json` and the weights. LoRA of its rank is added if the model has none.
@@ -147,7 +153,9 @@ def load_plain_lora(model: FlamingoForConditionalGeneration, adapter: str | os.P
     settings, given = read_adapter(adapter)
     _prepare_lora(model, settings["r"], settings["lora_alpha"], settings.get("lora_dropout", 0.0))
     if model.config.lora["rank"] != settings["r"]:
-        raise CheckpointError(f"the model's LoRA has rank {model.config.lora['rank']}, the adapter {settings['r']}", file=adapter)
+        raise CheckpointError(
+            f"the model's LoRA has rank {model.config.lora['rank']}, the adapter {settings['r']}", file=adapter
+        )
     inside = model.layers_path.split(".", 1)[1]
 
     def wrapped(name: str) -> str:
@@ -157,11 +165,15 @@ def load_plain_lora(model: FlamingoForConditionalGeneration, adapter: str | os.P
 
     report = _load(model, [{wrapped(name): weight for name, weight in given.items()}], set(), label=str(adapter))
     if report.unexpected:
-        raise CheckpointError(f"{report.unexpected[0]} of the adapter fits nothing", file=adapter, remedy="Is it for this language model?")
+        raise CheckpointError(
+            f"{report.unexpected[0]} of the adapter fits nothing", file=adapter, remedy="Is it for this language model?"
+        )
     zero = zero_lora(model)
     if zero:
         raise CheckpointError(
-            f"{len(zero)} LoRA B are still zero, the first {zero[0]}", file=adapter, remedy="The adapter lacks these layers."
+            f"{len(zero)} LoRA B are still zero, the first {zero[0]}",
+            file=adapter,
+            remedy="The adapter lacks these layers.",
         )
     return report
 
@@ -206,7 +218,9 @@ def _load(
                 )
         if not matched.weights:
             raise CheckpointError(
-                "no name in the checkpoint fits the model", file=where, remedy=f"Its first name is {next(iter(state), None)}."
+                "no name in the checkpoint fits the model",
+                file=where,
+                remedy=f"Its first name is {next(iter(state), None)}.",
             )
         if (
             last_must_hold
@@ -214,7 +228,9 @@ def _load(
             and not any(part_of(name, embedding) == last_must_hold for name in matched.weights)
         ):
             raise CheckpointError(
-                f"the checkpoint holds no {last_must_hold}: {PARTS[last_must_hold]}", file=where, remedy="Is it the right file?"
+                f"the checkpoint holds no {last_must_hold}: {PARTS[last_must_hold]}",
+                file=where,
+                remedy="Is it the right file?",
             )
         for name, weight in matched.weights.items():
             own[name].copy_(weight)
@@ -227,7 +243,8 @@ def _load(
         parts = sorted({part_of(name, embedding) for name in missing})
         raise CheckpointError(
             f"{len(missing)} weights of {', '.join(parts)} did not come, the first {missing[0]}",
-            file=label or ", ".join("tensors given" if isinstance(source, Mapping) else os.fspath(source) for source in sources),
+            file=label
+            or ", ".join("tensors given" if isinstance(source, Mapping) else os.fspath(source) for source in sources),
             remedy="Give the checkpoint that holds them as base, or name the parts in allow_missing.",
         )
     return report

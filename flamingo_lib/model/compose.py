@@ -35,8 +35,9 @@ def compose(
     """Model and processor of given parts, with an untrained connector between them.
 
     Args:
-        language_model, tokenizer: belong together; both are changed in place: `<|endofchunk|>`, `<image>` and, where there is no
-            padding token, one more are added, in OpenFlamingo's order, and their embeddings drawn like the known ones.
+        language_model, tokenizer: belong together; both are changed in place: `<|endofchunk|>`, `<image>` and, where
+            there is no padding token, one more are added, in OpenFlamingo's order, and their embeddings drawn like the
+            known ones.
         vision: an open_clip model name, or a `FlamingoConfig.vision_config`.
         vision_weights: file or folder with the tower's weights, alone or inside a whole CLIP; None starts at random.
         image_mean, image_std: of the tower's training images.
@@ -82,18 +83,24 @@ def load_tower(model: FlamingoForConditionalGeneration, weights: str | os.PathLi
         CheckpointError: a weight is missing or of another shape.
     """
     state = read_state(weights)
-    inside = {name.removeprefix("visual."): value for name, value in state.items() if name.startswith("visual.")} or state
+    inside = {
+        name.removeprefix("visual."): value for name, value in state.items() if name.startswith("visual.")
+    } or state
     tower = model.vision_encoder.visual
     wanted = tower.state_dict()
     if missing := wanted.keys() - inside.keys():
-        raise CheckpointError(f"{len(missing)} weights of the vision tower are missing, the first {min(missing)}", file=weights)
+        raise CheckpointError(
+            f"{len(missing)} weights of the vision tower are missing, the first {min(missing)}", file=weights
+        )
     for name, value in wanted.items():
         if value.shape != inside[name].shape:
             raise CheckpointError(f"{name} is {tuple(inside[name].shape)}, not {tuple(value.shape)}", file=weights)
     tower.load_state_dict({name: inside[name] for name in wanted})
 
 
-def read_language_model(path: str | os.PathLike, dtype: torch.dtype = torch.float32) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def read_language_model(
+    path: str | os.PathLike, dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """A causal language model and its tokenizer from a folder on this machine, or from one .gguf file.
 
     Raises:
@@ -106,6 +113,10 @@ def read_language_model(path: str | os.PathLike, dtype: torch.dtype = torch.floa
     if path.suffix == ".gguf":
         path, where["gguf_file"] = path.parent, path.name
     try:
-        return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **where), AutoTokenizer.from_pretrained(path, **where)
+        return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **where), AutoTokenizer.from_pretrained(
+            path, **where
+        )
     except ImportError as error:
-        raise MissingAsset("reading a .gguf file needs another package", file=path, remedy="pip install gguf") from error
+        raise MissingAsset(
+            "reading a .gguf file needs another package", file=path, remedy="pip install gguf"
+        ) from error

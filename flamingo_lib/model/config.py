@@ -9,7 +9,9 @@ from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
 MEDIA_RULES = ("preceding", "following")
-"""`preceding` (OpenFlamingo v2): text looks at the latest image. `following` (v1, Polite and Clever Flamingo): at the next."""
+"""`preceding` (OpenFlamingo v2): text looks at the latest image. `following` (v1, Polite and Clever Flamingo): at the
+next.
+"""
 
 
 @strict
@@ -18,21 +20,24 @@ class FlamingoConfig(PreTrainedConfig):
 
     Attributes:
         text_config: the causal language model's own config (or its dict with `model_type`).
-        vision_config: what `vision.VisionEncoder` builds: ``{"source": "open_clip", "embed_dim", "quick_gelu", "vision_cfg": {...}}``
-            or ``{"source": "transformers", "config": {"model_type": ..., ...}}``.
-        patch_tokens: the tower's patch tokens before or after its last LayerNorm; released OpenFlamingo weights need "before_ln_post".
+        vision_config: what `vision.VisionEncoder` builds: ``{"source": "open_clip", "embed_dim", "quick_gelu",
+            "vision_cfg": {...}}`` or ``{"source": "transformers", "config": {"model_type": ..., ...}}``.
+        patch_tokens: the tower's patch tokens before or after its last LayerNorm; released OpenFlamingo weights need
+            "before_ln_post".
         media_rule: one of `MEDIA_RULES`.
         num_latents: visual latents an image, at least 1.
         resampler_depth, resampler_heads, resampler_dim_head, resampler_ff_mult: size of the perceiver resampler.
         resampler_position_embedding: learn a position embedding on the resampler's input (the references have none).
-        cross_attention_every: a gated layer stands before decoder layer i (0-based) where (i + 1) is a multiple of this.
+        cross_attention_every: a gated layer stands before decoder layer i (0-based) where (i + 1) is a multiple of
+            this.
         cross_attention_heads, cross_attention_dim_head, cross_attention_ff_mult: size of the gated layers.
-        cross_attention_slot_embedding: learn an embedding of each latent's index, added to what keys and values are made of
-            (the references have none).
+        cross_attention_slot_embedding: learn an embedding of each latent's index, added to what keys and values are
+            made of (the references have none).
         gate_init: start value of both gate parameters, used through tanh; 0 leaves the language model as it was.
         image_token_id, end_of_chunk_token_id: ids of `<image>` and `<|endofchunk|>`; `<image>` is never generated.
         stop_token_id: the token that ends a generation; None takes the language model's own EOS.
-        original_vocab_size: size of the vocabulary before Flamingo's tokens were added; None if they were there from the start.
+        original_vocab_size: size of the vocabulary before Flamingo's tokens were added; None if they were there from
+            the start.
         lora: LoRA adapters the language model carries (`lora.add_lora` fills it), e.g. ``{"rank": 16, "alpha": 32}``.
     """
 

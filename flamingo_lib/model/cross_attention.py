@@ -20,7 +20,8 @@ KeysValues = tuple[Tensor, Tensor]
 class MaskedCrossAttention(nn.Module):
     """Queries from text, keys and values from visual latents.
 
-    Shapes: b rows, t text tokens, d text width, m images, n latents an image, l = m * n, D vision width, e width of a head.
+    Shapes: b rows, t text tokens, d text width, m images, n latents an image, l = m * n, D vision width, e width of a
+        head.
 
     Args:
         dim: d.
@@ -59,14 +60,18 @@ class MaskedCrossAttention(nn.Module):
         Args:
             mask: (b, 1, t, l), True where a token may look; None if every token may look everywhere.
             weights: if given, this layer's attention weights (b, heads, t, l) are appended to it.
-            rows: if given, x and the result are (1, n, d), the tokens of the batch without its padding; not with `weights`.
+            rows: if given, x and the result are (1, n, d), the tokens of the batch without its padding; not with
+                `weights`.
         """
         query = linear_of_norm(self.to_q, self.norm, x)
         if rows is not None and weights is None:
             seen = rows.join(
                 [
                     self._attend(
-                        part.spread(query), key[part.rows], value[part.rows], None if mask is None else mask[part.rows, :, : part.shape[1]]
+                        part.spread(query),
+                        key[part.rows],
+                        value[part.rows],
+                        None if mask is None else mask[part.rows, :, : part.shape[1]],
                     )
                     for part in rows.parts
                 ]
@@ -88,11 +93,21 @@ class GatedCrossAttention(GradientCheckpointingLayer):
     """Cross-attention and a feed-forward, each added through a tanh gate."""
 
     def __init__(
-        self, *, dim: int, dim_visual: int, heads: int, dim_head: int, ff_mult: int, gate_init: float = 0.0, num_slots: int = 0
+        self,
+        *,
+        dim: int,
+        dim_visual: int,
+        heads: int,
+        dim_head: int,
+        ff_mult: int,
+        gate_init: float = 0.0,
+        num_slots: int = 0,
     ) -> None:
         super().__init__()
         self.gate_init = gate_init
-        self.attn = MaskedCrossAttention(dim=dim, dim_visual=dim_visual, heads=heads, dim_head=dim_head, num_slots=num_slots)
+        self.attn = MaskedCrossAttention(
+            dim=dim, dim_visual=dim_visual, heads=heads, dim_head=dim_head, num_slots=num_slots
+        )
         self.attn_gate = nn.Parameter(torch.full((1,), float(gate_init)))
         self.ff = feed_forward(dim=dim, mult=ff_mult)
         self.ff_gate = nn.Parameter(torch.full((1,), float(gate_init)))
@@ -137,8 +152,8 @@ def gated_linear(layer: nn.Linear, x: Tensor, gate: Tensor | None) -> Tensor:
 def linear_of_norm(layer: nn.Linear, norm: nn.LayerNorm, x: Tensor) -> Tensor:
     """(..., d) to (..., n): `layer(norm(x))`.
 
-    Where x needs no gradient, as in the first layer of a frozen language model, the norm's weights are taken into the layer's: their
-    gradients then come from that of the weight, not from the tokens by one more product.
+    Where x needs no gradient, as in the first layer of a frozen language model, the norm's weights are taken into the
+    layer's: their gradients then come from that of the weight, not from the tokens by one more product.
     """
     learns = torch.is_grad_enabled() and norm.weight.requires_grad
     if x.requires_grad or not learns or type(layer) is not Linear or layer.bias is not None or not are_plain(x):

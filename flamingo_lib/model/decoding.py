@@ -1,4 +1,6 @@
-"""Decoding with the weights of a `LeanStep`: what every step writes to, and the ways to look at it, are made once a batch."""
+"""Decoding with the weights of a `LeanStep`: what every step writes to, and the ways to look at it, are made once a
+batch.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from .lean import Layer, LeanStep
 
 
 class _Seen(NamedTuple):
-    """A layer's buffer of the cache as decoding uses it: where a token's keys and values go, and all of them, heads in a row.
+    """A layer's buffer of the cache as decoding uses it: where a token's keys and values go, and all of them, heads in
+    a row.
 
     Attributes:
         slots: for each new token (2, b, kv_heads, *as the product of queries, keys and values gives a head).
@@ -70,7 +73,9 @@ class LeanDecoding:
         halves = pairs.movedim(-1, 2)  # as in the cache: the first of all pairs, then the second
         self.given = halves[:, step.heads :].unflatten(1, (2, step.kv_heads)).transpose(0, 1)
         self.asked = halves[:, : step.heads]
-        self.queries = result.new_empty(rows * step.kv_heads, step.heads // step.kv_heads, e)  # heads that share keys stand in a row
+        self.queries = result.new_empty(
+            rows * step.kv_heads, step.heads // step.kv_heads, e
+        )  # heads that share keys stand in a row
         self.places = self.queries.view(self.asked.shape)
         self.both, result = first.gate_up.place(rows)
         self.gate, self.up = result.chunk(2, dim=1)
@@ -80,7 +85,9 @@ class LeanDecoding:
         self.shown = {}
         if self.memory is not None:
             images = self.memory.keys_values.items()
-            self.shown = {index: (keys.flatten(0, 1).transpose(1, 2), values.flatten(0, 1)) for index, (keys, values) in images}
+            self.shown = {
+                index: (keys.flatten(0, 1).transpose(1, 2), values.flatten(0, 1)) for index, (keys, values) in images
+            }
         self.padding = None
         if self.mask is not None:
             self.padding = self.mask.expand(-1, step.kv_heads, self.queries.shape[1], -1).flatten(0, 1)
@@ -134,7 +141,8 @@ class LeanDecoding:
 
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Attention of a few scaled queries (n, q, e) to keys (n, e, t) and values (n, t, e), with a mask (n, q, t) added to the scores.
+    """Attention of a few scaled queries (n, q, e) to keys (n, e, t) and values (n, t, e), with a mask (n, q, t) added
+    to the scores.
 
     Two products: one query a head is too little for a fused kernel to be worth its work in blocks.
     """

@@ -1,4 +1,6 @@
-"""Flamingo: a frozen vision tower, a resampler, and a causal language model with gated cross-attention (METHOD "Base model")."""
+"""Flamingo: a frozen vision tower, a resampler, and a causal language model with gated cross-attention (METHOD "Base
+model").
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class FlamingoOutput(CausalLMOutputWithPast):
     """A language model's output.
 
     Attributes:
-        logits: (b, t, vocabulary); with labels, on request, (labelled tokens, vocabulary): those that predict them, in row order.
+        logits: (b, t, vocabulary); with labels, on request, (labelled tokens, vocabulary): those that predict them, in
+            row order.
         cross_attentions: on request, each gated layer's attention weights, (b, heads, t, m * n).
     """
 
@@ -41,7 +44,8 @@ class FlamingoOutput(CausalLMOutputWithPast):
 class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGenerationMixin, PreTrainedModel):
     """A causal language model that sees.
 
-    Shapes: b rows, t tokens, m image slots a row, c = 3 channels, h and w pixels, v patch tokens, n latents, D vision width.
+    Shapes: b rows, t tokens, m image slots a row, c = 3 channels, h and w pixels, v patch tokens, n latents, D vision
+        width.
 
     Args:
         config: see `FlamingoConfig`.
@@ -76,9 +80,13 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
             ff_mult=config.resampler_ff_mult,
             num_positions=self.vision_encoder.num_tokens if config.resampler_position_embedding else 0,
         )
-        self.lang_encoder = language_model if language_model is not None else AutoModelForCausalLM.from_config(config.text_config)
+        self.lang_encoder = (
+            language_model if language_model is not None else AutoModelForCausalLM.from_config(config.text_config)
+        )
         if not config.gated_layers:
-            raise ConfigError(f"no gated layer: every {config.cross_attention_every} of {config.text_config.num_hidden_layers} layers")
+            raise ConfigError(
+                f"no gated layer: every {config.cross_attention_every} of {config.text_config.num_hidden_layers} layers"
+            )
         wrap_layers(
             self.lang_encoder,
             {
@@ -159,13 +167,22 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         latents = self.perceiver(vision_tokens.flatten(0, -3).to(self.perceiver.norm.weight.dtype))
         return latents.view(*lead, *latents.shape[1:])
 
-    def _latents(self, pixel_values: Tensor | None, vision_tokens: Tensor | None, latents: Tensor | None) -> Tensor | None:
+    def _latents(
+        self, pixel_values: Tensor | None, vision_tokens: Tensor | None, latents: Tensor | None
+    ) -> Tensor | None:
         """The batch's visual latents (b, m, n, D) from whichever form they were given in."""
         if sum(x is not None for x in (pixel_values, vision_tokens, latents)) > 1:
             raise DataError("images were given twice", remedy="Give one of pixel_values, vision_tokens and latents.")
-        for name, given, dimensions in (("pixel_values", pixel_values, 5), ("vision_tokens", vision_tokens, 4), ("latents", latents, 4)):
+        for name, given, dimensions in (
+            ("pixel_values", pixel_values, 5),
+            ("vision_tokens", vision_tokens, 4),
+            ("latents", latents, 4),
+        ):
             if given is not None and given.ndim != dimensions:
-                raise DataError(f"{name} has {given.ndim} dimensions, not {dimensions}", remedy="The first two are rows and image slots.")
+                raise DataError(
+                    f"{name} has {given.ndim} dimensions, not {dimensions}",
+                    remedy="The first two are rows and image slots.",
+                )
             if given is not None and given.shape[1] == 0:
                 return None
         if pixel_values is not None:
@@ -199,19 +216,23 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         Args:
             input_ids: (b, t).
             attention_mask: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
-            attended_image: (b, t) integers, 0: looks at none, k: at the row's k-th image. By default `config.media_rule` over the row.
-            pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold anything.
+            attended_image: (b, t) integers, 0: looks at none, k: at the row's k-th image. By default
+                `config.media_rule` over the row.
+            pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold
+                anything.
             visual_memory: the images' keys and values from `remember`, instead of any of these.
             num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.
-            labels: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only, piece by piece.
+            labels: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only,
+                piece by piece.
             label_weights: (b, t) weight of each label's loss; the loss is then the weighted mean.
             num_items_in_batch: divide the summed loss by this instead of by this batch's own labels (or weights).
             output_cross_attentions: also return the gated layers' attention weights.
-            return_logits: with labels, also return the logits that predict the labelled tokens; they then take memory and time.
+            return_logits: with labels, also return the logits that predict the labelled tokens; they then take memory
+                and time.
 
         Raises:
-            DataError: an empty batch or row, a row longer than the language model's window, tokens and images that don't fit;
-                the row is named. Nothing ever attends to everything by mistake.
+            DataError: an empty batch or row, a row longer than the language model's window, tokens and images that
+                don't fit; the row is named. Nothing ever attends to everything by mistake.
         """
         given = input_ids if input_ids is not None else inputs_embeds
         if given is None or given.shape[0] == 0 or given.shape[1] == 0:
@@ -219,9 +240,12 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         window = getattr(self.config.text_config, "max_position_embeddings", None)
         if window and given.shape[1] > window:
             raise DataError(
-                f"rows are {given.shape[1]} tokens long, the language model's window is {window}", remedy="Cut the text or drop turns."
+                f"rows are {given.shape[1]} tokens long, the language model's window is {window}",
+                remedy="Cut the text or drop turns.",
             )
-        quick = frozen_layers(self) if given.shape[1] > 1 and not kwargs else {}  # for one token the asking costs more than it gains
+        quick = (
+            frozen_layers(self) if given.shape[1] > 1 and not kwargs else {}
+        )  # for one token the asking costs more than it gains
         others = (inputs_embeds, position_ids, past_key_values, visual_memory)
         asked = use_cache or output_cross_attentions or return_logits or any(other is not None for other in others)
         if quick and labels is not None and not asked and self._has_plain_head():
@@ -240,7 +264,9 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         fresh = past_key_values is None or past_key_values.get_seq_length() == 0
         if visual_memory is None:
             latents = self._latents(pixel_values, vision_tokens, latents)
-        conditioning = conditioning_of(self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh)
+        conditioning = conditioning_of(
+            self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh
+        )
         if output_cross_attentions:
             conditioning = replace(conditioning, weights=[])
         keep, plain_loss = None, False
@@ -250,7 +276,9 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
             scales = label_scales(targets, weights, num_items_in_batch)
             plain_loss = not return_logits and self._has_plain_head()
         if quick:
-            conditioning = replace(conditioning, quick=ending_with(quick, last_tokens(given, logits_to_keep) if keep is None else keep))
+            conditioning = replace(
+                conditioning, quick=ending_with(quick, last_tokens(given, logits_to_keep) if keep is None else keep)
+            )
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
         if labels is not None:

@@ -16,7 +16,9 @@ from .flamingo import FlamingoForConditionalGeneration
 from .processor import FlamingoProcessor
 
 
-def save_folder(model: FlamingoForConditionalGeneration, processor: FlamingoProcessor, folder: str | os.PathLike) -> Path:
+def save_folder(
+    model: FlamingoForConditionalGeneration, processor: FlamingoProcessor, folder: str | os.PathLike
+) -> Path:
     """Write everything that `load_folder` reads; an older folder is replaced in one step."""
     with _quiet(), atomic_folder(folder) as path:
         model.save_pretrained(path)
@@ -36,7 +38,9 @@ def load_folder(
     for name in ("config.json", "processor_config.json", "tokenizer.json"):
         if not (folder / name).is_file():
             raise CheckpointError(
-                f"the model folder lacks {name}", file=folder, remedy="Give a folder that save_folder or a training stage wrote."
+                f"the model folder lacks {name}",
+                file=folder,
+                remedy="Give a folder that save_folder or a training stage wrote.",
             )
     try:
         with _quiet():
@@ -45,11 +49,14 @@ def load_folder(
             )
             processor = FlamingoProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise CheckpointError(f"the model folder cannot be loaded: {str(error).splitlines()[0]}", file=folder) from error
+        raise CheckpointError(
+            f"the model folder cannot be loaded: {str(error).splitlines()[0]}", file=folder
+        ) from error
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if names := report.get(what):
             raise CheckpointError(
-                f"{len(names)} {what.replace('_', ' ')}, the first {min(map(str, names))}", file=folder / "model.safetensors"
+                f"{len(names)} {what.replace('_', ' ')}, the first {min(map(str, names))}",
+                file=folder / "model.safetensors",
             )
     return model.eval(), processor
 

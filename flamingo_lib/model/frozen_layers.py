@@ -1,7 +1,9 @@
-"""Decoder layers with frozen weights, as a processor runs them best: fewer and larger products, fewer passes over memory.
+"""Decoder layers with frozen weights, as a processor runs them best: fewer and larger products, fewer passes over
+memory.
 
-What reads the same input (queries, keys, values; gate and up) is one product, the norms' weights are in the weights behind them, and
-gradients are made for activations and LoRA only. Whether a language model is built so is asked of its structure, then of its numbers.
+What reads the same input (queries, keys, values; gate and up) is one product, the norms' weights are in the weights
+behind them, and gradients are made for activations and LoRA only. Whether a language model is built so is asked of its
+structure, then of its numbers.
 """
 
 from __future__ import annotations
@@ -58,7 +60,9 @@ class FrozenLayer:
     def _weight(self, group: int) -> Tensor:
         """A group's linears one below the other, with the weight of the norm before them."""
         linears = _linears(self.layer, group)
-        rows = self._turnable(group, [effective_of(linear)[0] if self.folded else _base(linear).weight for linear in linears])
+        rows = self._turnable(
+            group, [effective_of(linear)[0] if self.folded else _base(linear).weight for linear in linears]
+        )
         weight = torch.cat(rows) if len(rows) > 1 else rows[0]
         return weight * self.norms[AFTER_NORM.index(group)].weight if group in AFTER_NORM else weight
 
@@ -72,7 +76,11 @@ class FrozenLayer:
         linears = [linear for group in range(len(GROUPS)) for linear in _linears(self.layer, group)]
         copied = [norm.weight for norm in self.norms] + [_base(linear).weight for linear in linears]
         for linear in linears if self.folded else ():
-            copied += [part.weight for parts in (linear.lora_A, linear.lora_B) for part in parts.values()] if _has_lora(linear) else []
+            copied += (
+                [part.weight for parts in (linear.lora_A, linear.lora_B) for part in parts.values()]
+                if _has_lora(linear)
+                else []
+            )
         return copied
 
     def __call__(
@@ -87,7 +95,8 @@ class FrozenLayer:
         """(b, t, d) to (b, t, d).
 
         Args:
-            mask: (b, 1, t, all tokens), added to the scores or True where a token may look; None: at itself and what is before it.
+            mask: (b, 1, t, all tokens), added to the scores or True where a token may look; None: at itself and what is
+                before it.
             rotation: cosine and sine, (b or 1, t, e) each.
             cache: the keys and values before these, to which the new ones are added.
             only: (b, t), True where the result is wanted; elsewhere it is zero. For the last layer.
@@ -98,7 +107,9 @@ class FrozenLayer:
         product = self._linear(0, Normalise.apply(flat, self.eps[0])).view(b, t, -1)
         pieces = Rotate.apply(product, as_rotation(*rotation), self.heads, self.kv_heads, rows)
         if rows is not None:
-            seen = rows.join([self._attend(*pieces[place : place + 3], causal=True) for place in range(0, len(pieces), 3)])
+            seen = rows.join(
+                [self._attend(*pieces[place : place + 3], causal=True) for place in range(0, len(pieces), 3)]
+            )
         else:
             query, key, value = pieces
             if cache is not None:
@@ -118,7 +129,9 @@ class FrozenLayer:
             flat = flat.new_zeros(b * t, d).index_copy(0, places, flat)
         return flat.view(b, t, d)
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+    def _attend(
+        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False
+    ) -> Tensor:
         """(b, t, heads, e)"""
         scale = self.layer.self_attn.scaling
         if mask is None:
@@ -162,7 +175,12 @@ class _Known:
         """Nothing but LoRA is trained, and nothing is watched, dropped, merged or biased."""
         with_gradients = torch.is_grad_enabled()
         for module, is_lora in self.parts:
-            if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks:
+            if (
+                module._forward_hooks
+                or module._forward_pre_hooks
+                or module._backward_hooks
+                or module._backward_pre_hooks
+            ):
                 return False
             if isinstance(module, nn.Dropout) and module.training and module.p:
                 return False
@@ -174,7 +192,10 @@ class _Known:
                 return False
         return (
             self.alike
-            and all(is_known_linear(linear) and is_at_hand(_base(linear)) and _base(linear).bias is None for linear in self.linears)
+            and all(
+                is_known_linear(linear) and is_at_hand(_base(linear)) and _base(linear).bias is None
+                for linear in self.linears
+            )
             and not any(layer.training and layer.self_attn.attention_dropout for layer in self.decoders.values())
         )
 
@@ -199,7 +220,8 @@ class _Known:
 def frozen_layers(model: Any) -> dict[int, FrozenLayer]:
     """A `FrozenLayer` for each decoder layer, by index, where that is the same computation and worth it; else none.
 
-    It is for small Llama-like language models on a processor in float32, all weights but LoRA's frozen, without dropout and hooks.
+    It is for small Llama-like language models on a processor in float32, all weights but LoRA's frozen, without dropout
+    and hooks.
     """
     language_model = model.lang_encoder
     config = language_model.config
@@ -258,7 +280,9 @@ def _parts(layer: nn.Module) -> list[tuple[nn.Module, bool]]:
     """The layer's modules, and whether they are LoRA's."""
     found = [(layer, False)]
     for module, is_lora in found:  # which grows meanwhile
-        found += [(child, is_lora or name.startswith("lora_")) for name, child in module._modules.items() if child is not None]
+        found += [
+            (child, is_lora or name.startswith("lora_")) for name, child in module._modules.items() if child is not None
+        ]
     return found
 
 

@@ -1,4 +1,6 @@
-"""Differentiable pieces of a Llama-like decoder layer with frozen weights: one pass where composed operations take several."""
+"""Differentiable pieces of a Llama-like decoder layer with frozen weights: one pass where composed operations take
+several.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from .wide import rows_times
 
 
 class Normalise(torch.autograd.Function):
-    """`x / rms(x)` over the last dimension, (n, d) to (n, d), as RMSNorm does before its weight; arguments x and epsilon."""
+    """`x / rms(x)` over the last dimension, (n, d) to (n, d), as RMSNorm does before its weight; arguments x and
+    epsilon.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
@@ -40,7 +44,9 @@ class Normalise(torch.autograd.Function):
 
 
 class FrozenWeight:
-    """A weight (o, i) that doesn't change, for products with many rows; laid out once where the `compiled` product is at hand."""
+    """A weight (o, i) that doesn't change, for products with many rows; laid out once where the `compiled` product is
+    at hand.
+    """
 
     def __init__(self, weight: Tensor) -> None:
         self._is_compiled = applies(weight) and applies(weight.t())
@@ -49,7 +55,11 @@ class FrozenWeight:
 
     def times(self, x: Tensor, base: Tensor | None = None) -> Tensor:
         """`x @ weight.t() + base`, (n, i) to (n, o), without gradients."""
-        return torch.ops.flamingo_lib.product(x, self._weight, base) if self._is_compiled else rows_times(x, self._weight, base)
+        return (
+            torch.ops.flamingo_lib.product(x, self._weight, base)
+            if self._is_compiled
+            else rows_times(x, self._weight, base)
+        )
 
     def slopes(self, slope: Tensor) -> Tensor:
         """`slope @ weight`, (n, o) to (n, i): the gradient of `x` from that of the result."""
@@ -63,12 +73,15 @@ class FrozenWeight:
 class FrozenLinear(torch.autograd.Function):
     """Linears that read the same input, side by side, their weights frozen, with LoRA.
 
-    (n, i) to (n, o). Arguments: input; weight, (o, i); what is added to the result, (n, o), or None; the LoRA matrices A one below the
-    other, (r, i), or None; for each linear how much its LoRA counts; and its B (outputs, rank) as it stands.
+    (n, i) to (n, o). Arguments: input; weight, (o, i); what is added to the result, (n, o), or None; the LoRA matrices
+    A one below the other, (r, i), or None; for each linear how much its LoRA counts; and its B (outputs, rank) as it
+    stands.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: FrozenWeight, base: Tensor | None, down: Tensor | None, scales: tuple, *ups: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: FrozenWeight, base: Tensor | None, down: Tensor | None, scales: tuple, *ups: Tensor
+    ) -> Tensor:
         result = weight.times(x, base)
         low = None
         if down is not None:
@@ -107,13 +120,17 @@ def _places(scales: tuple, ups: Any) -> Any:
 class Rotate(torch.autograd.Function):
     """Queries, keys and values from their common product, in whose memory the first two are turned by rotary positions.
 
-    Arguments: product (b, t, (heads + 2 kv_heads) * e), the heads of queries and keys `interleaved`; the rotation, (b or 1, t, e / 2)
-    complex numbers; heads; kv_heads; where the tokens stand if the product is (1, n, ...) of a batch without its padding, or None.
-    Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e); without padding, these for each part of the batch.
+    Arguments: product (b, t, (heads + 2 kv_heads) * e), the heads of queries and keys `interleaved`; the rotation, (b
+        or 1, t, e / 2)
+    complex numbers; heads; kv_heads; where the tokens stand if the product is (1, n, ...) of a batch without its
+    padding, or None. Returns (b, heads, t, e), (b, kv_heads, t, e), (b, kv_heads, t, e); without padding, these for
+    each part of the batch.
     """
 
     @staticmethod
-    def forward(ctx: Any, product: Tensor, rotation: Tensor, heads: int, kv_heads: int, rows: Unpadded | None) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, product: Tensor, rotation: Tensor, heads: int, kv_heads: int, rows: Unpadded | None
+    ) -> tuple[Tensor, ...]:
         sizes = [heads, kv_heads, kv_heads]
         given = product.view(*product.shape[:2], sum(sizes), -1)
         _turn(given[:, :, : heads + kv_heads], rotation)
@@ -140,13 +157,17 @@ def _turn(heads: Tensor, rotation: Tensor) -> None:
 
 
 def as_rotation(cos: Tensor, sin: Tensor) -> Tensor:
-    """Cosine and sine as a rotary embedding gives them, (..., e) with every angle twice, as (..., e / 2) complex numbers."""
+    """Cosine and sine as a rotary embedding gives them, (..., e) with every angle twice, as (..., e / 2) complex
+    numbers.
+    """
     cos, sin = (part[..., : part.shape[-1] // 2] for part in (cos, sin))
     return torch.complex(cos, sin)
 
 
 def interleaved(x: Tensor, e: int) -> Tensor:
-    """(heads * e, ...) with the two halves of each head in turns: the pairs that rotary positions turn, as complex numbers lie."""
+    """(heads * e, ...) with the two halves of each head in turns: the pairs that rotary positions turn, as complex
+    numbers lie.
+    """
     return x.unflatten(0, (-1, 2, e // 2)).transpose(1, 2).flatten(0, 2)
 
 

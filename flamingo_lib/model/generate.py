@@ -41,7 +41,9 @@ class VisualMemory:
         def pick(x: Tensor) -> Tensor:
             return x.gather(2, index.expand(-1, x.shape[1], -1, x.shape[3]))
 
-        return VisualMemory({i: (pick(k), pick(v)) for i, (k, v) in self.keys_values.items()}, 1, self.latents_per_image, selected=True)
+        return VisualMemory(
+            {i: (pick(k), pick(v)) for i, (k, v) in self.keys_values.items()}, 1, self.latents_per_image, selected=True
+        )
 
     def keep(self, rows: Tensor) -> VisualMemory:
         """Only these rows."""
@@ -49,16 +51,22 @@ class VisualMemory:
 
     def contiguous(self) -> VisualMemory:
         """Keys and values that lie head after head, as decoding reads them quickest."""
-        return replace(self, keys_values={i: (k.contiguous(), v.contiguous()) for i, (k, v) in self.keys_values.items()})
+        return replace(
+            self, keys_values={i: (k.contiguous(), v.contiguous()) for i, (k, v) in self.keys_values.items()}
+        )
 
     def repeat(self, times: int) -> VisualMemory:
         """Each row `times` times in a row, as beams need it."""
-        pairs = {i: (k.repeat_interleave(times, 0), v.repeat_interleave(times, 0)) for i, (k, v) in self.keys_values.items()}
+        pairs = {
+            i: (k.repeat_interleave(times, 0), v.repeat_interleave(times, 0)) for i, (k, v) in self.keys_values.items()
+        }
         return replace(self, keys_values=pairs)
 
 
 class FlamingoGenerationMixin(GenerationMixin):
-    """What Flamingo adds to Transformers' generation: visual memory, attended images of new tokens, the ban on `<image>`."""
+    """What Flamingo adds to Transformers' generation: visual memory, attended images of new tokens, the ban on
+    `<image>`.
+    """
 
     def remember(self, latents: Tensor) -> VisualMemory:
         """(b, m, n, D) visual latents as a `VisualMemory`."""
@@ -83,7 +91,8 @@ class FlamingoGenerationMixin(GenerationMixin):
     ) -> Any:
         """`GenerationMixin.generate` with images in any of the forms that `forward` takes.
 
-        Rows of a batch may hold different numbers of images, or none; pad on the left. Plain greedy decoding takes the lean path.
+        Rows of a batch may hold different numbers of images, or none; pad on the left. Plain greedy decoding takes the
+        lean path.
         """
         latents = self._latents(pixel_values, vision_tokens, latents)
         input_ids = inputs if inputs is not None else kwargs.get("input_ids")
@@ -93,7 +102,11 @@ class FlamingoGenerationMixin(GenerationMixin):
             kwargs["attended_image"] = attended_images(input_ids, self.config.image_token_id, self.config.media_rule)
         from .greedy import plain_greedy  # it needs the model, which needs this module
 
-        found = None if logits_processor else plain_greedy(self, input_ids, generation_config, kwargs, given_as_inputs=inputs is not None)
+        found = (
+            None
+            if logits_processor
+            else plain_greedy(self, input_ids, generation_config, kwargs, given_as_inputs=inputs is not None)
+        )
         if found is not None:
             return found
         ban = SuppressTokensLogitsProcessor([self.config.image_token_id], device=self.device)
@@ -101,7 +114,9 @@ class FlamingoGenerationMixin(GenerationMixin):
         return super().generate(inputs, generation_config, processors, **kwargs)
 
     def next_attended(self, attended: Tensor) -> Tensor:
-        """(b, t) so far to (b, 1) of a new token: the image that the row looked at last, or none under the following rule."""
+        """(b, t) so far to (b, 1) of a new token: the image that the row looked at last, or none under the following
+        rule.
+        """
         return attended[:, -1:] if self.config.media_rule == "preceding" else torch.zeros_like(attended[:, -1:])
 
     def prepare_inputs_for_generation(
@@ -115,19 +130,30 @@ class FlamingoGenerationMixin(GenerationMixin):
             inputs["attended_image"] = (attended > 0).long() if memory is not None and memory.selected else attended
         return inputs
 
-    def _update_model_kwargs_for_generation(self, outputs: Any, model_kwargs: dict[str, Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def _update_model_kwargs_for_generation(
+        self, outputs: Any, model_kwargs: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
         model_kwargs = super()._update_model_kwargs_for_generation(outputs, model_kwargs, *args, **kwargs)
         attended, memory = model_kwargs.get("attended_image"), model_kwargs.get("visual_memory")
         if attended is not None:
             new = kwargs.get("num_new_tokens", 1)
             following = self.next_attended(attended)
             model_kwargs["attended_image"] = torch.cat([attended, following.expand(-1, new)], dim=1)
-            if memory is not None and not memory.selected and model_kwargs.get("use_cache", True) and outputs.past_key_values is not None:
+            if (
+                memory is not None
+                and not memory.selected
+                and model_kwargs.get("use_cache", True)
+                and outputs.past_key_values is not None
+            ):
                 model_kwargs["visual_memory"] = memory.select(following[:, 0])
         return model_kwargs
 
     def _expand_inputs_for_generation(
-        self, expand_size: int = 1, is_encoder_decoder: bool = False, input_ids: Tensor | None = None, **model_kwargs: Any
+        self,
+        expand_size: int = 1,
+        is_encoder_decoder: bool = False,
+        input_ids: Tensor | None = None,
+        **model_kwargs: Any,
     ):
         memory = model_kwargs.get("visual_memory")
         if memory is not None and expand_size > 1:

@@ -1,8 +1,8 @@
 """Lean batched decoding: the path that rewriting and evaluation use.
 
-No per-step bookkeeping but one forward of the language model on one token a row, a cache written in place, and rows that leave
-the batch once they are done. `FlamingoForConditionalGeneration.generate` is the path with beams, processors and streaming; asked for
-nothing but the best token each time, it takes this one.
+No per-step bookkeeping but one forward of the language model on one token a row, a cache written in place, and rows
+that leave the batch once they are done. `FlamingoForConditionalGeneration.generate` is the path with beams, processors
+and streaming; asked for nothing but the best token each time, it takes this one.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def generate_batch(
     """Continue b rows; each row's result depends on that row alone.
 
     Args:
-        inputs: left-padded `input_ids`, and optionally `attention_mask`, `attended_image` (b, t), and the images as `pixel_values`,
-            `vision_tokens`, `latents` or `visual_memory`, as `FlamingoProcessor` makes them.
+        inputs: left-padded `input_ids`, and optionally `attention_mask`, `attended_image` (b, t), and the images as
+            `pixel_values`, `vision_tokens`, `latents` or `visual_memory`, as `FlamingoProcessor` makes them.
         max_new_tokens: at least 1.
         temperature: 0 is greedy; else a row's tokens are drawn with its own generator, one number a token.
         generators: one for each row (see `seeding.torch_generator`); needed with a temperature.
@@ -54,7 +54,14 @@ def generate_batch(
         DataError: an empty batch, padding on the right, or generators that are missing or too few.
     """
     tokens, lengths = decode(
-        model, inputs, max_new_tokens, temperature=temperature, generators=generators, eos=eos, suppress=suppress, prefix=prefix
+        model,
+        inputs,
+        max_new_tokens,
+        temperature=temperature,
+        generators=generators,
+        eos=eos,
+        suppress=suppress,
+        prefix=prefix,
     )
     return [line[:length] for line, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
 
@@ -73,7 +80,8 @@ def decode(
     lean: LeanStep | None = None,
     prefix: SharedPrefix | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """As `generate_batch`: new ids (b, max_new_tokens) and each row's length (b,), at which its end token stands if it came.
+    """As `generate_batch`: new ids (b, max_new_tokens) and each row's length (b,), at which its end token stands if it
+    came.
 
     What stands after the end token is undefined. No row ends before `min_new_tokens` tokens.
     `lean` is the model's `lean_step` where it was asked for already.
@@ -101,7 +109,9 @@ def decode(
     cache = RoomyCache(layers=model.config.text_config.num_hidden_layers, room=width + max_new_tokens)
     known = 0  # tokens that the cache begins with
     if prefix is not None and prefix.begins(input_ids, mask, attended):
-        check_counts(input_ids, model.config.image_token_id, 0 if memory is None else memory.images, inputs.get("num_images"))
+        check_counts(
+            input_ids, model.config.image_token_id, 0 if memory is None else memory.images, inputs.get("num_images")
+        )
         prefix.fill(cache, rows)
         mask, known = prefix.mask_behind(mask), len(prefix)
     padded = not bool(mask.all())
@@ -117,7 +127,9 @@ def decode(
         use_cache=True,
         logits_to_keep=1,
     )
-    step = _stepper(model, cache, max_new_tokens, positions[:, -1:] + 1, mask if padded else None, memory, attended, lean)
+    step = _stepper(
+        model, cache, max_new_tokens, positions[:, -1:] + 1, mask if padded else None, memory, attended, lean
+    )
 
     tokens = torch.empty(rows, max_new_tokens, dtype=torch.long, device=device)
     lengths = torch.full((rows,), max_new_tokens, device=device)
@@ -148,7 +160,14 @@ class _ThroughModel:
     """One forward of the model on one new token a row."""
 
     def __init__(self, model, cache, positions, mask, memory, looks) -> None:
-        self.model, self.cache, self.positions, self.mask, self.memory, self.looks = model, cache, positions, mask, memory, looks
+        self.model, self.cache, self.positions, self.mask, self.memory, self.looks = (
+            model,
+            cache,
+            positions,
+            mask,
+            memory,
+            looks,
+        )
 
     def keep(self, rows: Tensor) -> None:
         self.cache.keep(rows)
@@ -171,7 +190,9 @@ class _ThroughModel:
         return logits
 
 
-def _stepper(model, cache, steps: int, positions, mask, memory, attended, lean: LeanStep | None) -> LeanDecoding | _ThroughModel:
+def _stepper(
+    model, cache, steps: int, positions, mask, memory, attended, lean: LeanStep | None
+) -> LeanDecoding | _ThroughModel:
     """What gives the logits after one more token a row: without modules where `lean` knows how, else through the model."""
     lean, looks = lean or lean_step(model), None
     if memory is not None:
@@ -180,7 +201,9 @@ def _stepper(model, cache, steps: int, positions, mask, memory, attended, lean: 
     if mask is not None:
         mask = torch.cat([mask.bool(), mask.new_ones(len(mask), steps, dtype=torch.bool)], dim=1)[:, None, None, :]
         if lean is not None or model.lang_encoder.config._attn_implementation != "sdpa":  # added to the scores
-            mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill(~mask, torch.finfo(model.dtype).min)
+            mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill(
+                ~mask, torch.finfo(model.dtype).min
+            )
     if lean is None:
         return _ThroughModel(model, cache, positions, mask, memory, looks)
     looks = None if looks is None or bool(looks.all()) else looks.to(model.dtype)
@@ -198,12 +221,21 @@ def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:
     return torch.searchsorted(cumulated, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 
 
-def _check(input_ids: Tensor, mask: Tensor, steps: int, temperature: float, generators: Sequence[torch.Generator] | None) -> None:
+def _check(
+    input_ids: Tensor, mask: Tensor, steps: int, temperature: float, generators: Sequence[torch.Generator] | None
+) -> None:
     if input_ids.ndim != 2 or input_ids.numel() == 0:
         raise DataError("the batch is empty", remedy="Give at least one row with at least one token.")
     if steps < 1:
         raise DataError(f"max_new_tokens is {steps}", remedy="Ask for at least one token.")
     if not bool(mask[:, -1].all()):
-        raise DataError("a row is padded on the right", record=f"row {int((mask[:, -1] == 0).nonzero()[0])}", remedy="Pad on the left.")
+        raise DataError(
+            "a row is padded on the right",
+            record=f"row {int((mask[:, -1] == 0).nonzero()[0])}",
+            remedy="Pad on the left.",
+        )
     if temperature > 0 and (generators is None or len(generators) != len(input_ids)):
-        raise DataError("sampling needs one generator for each row", remedy="Make them with seeding.torch_generator(seed, record id).")
+        raise DataError(
+            "sampling needs one generator for each row",
+            remedy="Make them with seeding.torch_generator(seed, record id).",
+        )

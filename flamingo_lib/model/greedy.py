@@ -15,7 +15,15 @@ from .lean import lean_step
 
 INPUTS = {"input_ids", "attention_mask", "attended_image", "visual_memory", "num_images"}
 
-INDIFFERENT = {"transformers_version", "_from_model_config", "bos_token_id", "max_length", "temperature", "top_k", "top_p"}
+INDIFFERENT = {
+    "transformers_version",
+    "_from_model_config",
+    "bos_token_id",
+    "max_length",
+    "temperature",
+    "top_k",
+    "top_p",
+}
 """Settings that change nothing when the best token is taken each time and `max_new_tokens` is given."""
 
 PLAIN = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1, "use_cache": True}
@@ -41,9 +49,13 @@ def plain_greedy(
     named = {name: value for name, value in arguments.items() if name not in INPUTS and value is not None}
     settings = model.generation_config.to_diff_dict()
     settings |= generation_config.to_diff_dict() if generation_config is not None else {}
-    settings |= named | ({"eos_token_id": None} if "eos_token_id" in arguments and arguments["eos_token_id"] is None else {})
+    settings |= named | (
+        {"eos_token_id": None} if "eos_token_id" in arguments and arguments["eos_token_id"] is None else {}
+    )
     wanted = {name: value for name, value in settings.items() if name not in INDIFFERENT | READ and value is not None}
-    if any(name not in PLAIN or value != PLAIN[name] for name, value in wanted.items()) or (given_as_inputs and "input_ids" in arguments):
+    if any(name not in PLAIN or value != PLAIN[name] for name, value in wanted.items()) or (
+        given_as_inputs and "input_ids" in arguments
+    ):
         return None
     steps, ends, pad = settings.get("max_new_tokens"), settings.get("eos_token_id"), settings.get("pad_token_id")
     ends = [ends] if isinstance(ends, int) else list(ends or [])
@@ -52,15 +64,21 @@ def plain_greedy(
     mask = arguments.get("attention_mask")
     if input_ids is None or input_ids.ndim != 2 or input_ids.numel() == 0 or input_ids.device != model.device:
         return None
-    if (mask is None and pad is not None and bool((input_ids == pad).any())) or (mask is not None and not bool(mask[:, -1].all())):
+    if (mask is None and pad is not None and bool((input_ids == pad).any())) or (
+        mask is not None and not bool(mask[:, -1].all())
+    ):
         return None
     if torch.is_autocast_enabled(input_ids.device.type) or _watched(model):
         return None
     lean = lean_step(model)
     if lean is None:
         return None
-    inputs = {name: value for name, value in arguments.items() if name in INPUTS and value is not None} | {"input_ids": input_ids}
-    tokens, lengths = decode(model, inputs, steps, eos=ends, min_new_tokens=settings.get("min_new_tokens") or 0, lean=lean)
+    inputs = {name: value for name, value in arguments.items() if name in INPUTS and value is not None} | {
+        "input_ids": input_ids
+    }
+    tokens, lengths = decode(
+        model, inputs, steps, eos=ends, min_new_tokens=settings.get("min_new_tokens") or 0, lean=lean
+    )
     tokens, lengths = tokens.clone(), lengths.clone()  # such as gradients may be taken with
     after = torch.arange(steps, device=tokens.device) > lengths[:, None]
     if bool(after.any()):

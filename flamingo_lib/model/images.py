@@ -29,7 +29,8 @@ class FlamingoImageProcessor(BaseImageProcessor):
     Args:
         size: side in pixels.
         mean, std: of the three channels, for values from 0 to 1.
-        fit: "crop" scales the shorter side to `size` (bicubic, antialiased) and cuts out the middle, as CLIP does; "squash" scales both.
+        fit: "crop" scales the shorter side to `size` (bicubic, antialiased) and cuts out the middle, as CLIP does;
+            "squash" scales both.
 
     Raises:
         ConfigError: an unknown `fit`.
@@ -38,7 +39,12 @@ class FlamingoImageProcessor(BaseImageProcessor):
     model_input_names = ("pixel_values",)
 
     def __init__(
-        self, size: int = 224, mean: Sequence[float] = CLIP_MEAN, std: Sequence[float] = CLIP_STD, fit: str = "crop", **kwargs
+        self,
+        size: int = 224,
+        mean: Sequence[float] = CLIP_MEAN,
+        std: Sequence[float] = CLIP_STD,
+        fit: str = "crop",
+        **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         if fit not in ("crop", "squash"):
@@ -100,4 +106,6 @@ def to_picture(image: Picture) -> Image.Image:
     raise DataError(f"not an image: {type(image).__name__}", remedy="Give a Pillow image, a uint8 array or a file.")
 
 
-AutoImageProcessor.register(FlamingoConfig, image_processor_classes=dict.fromkeys(("pil", "torchvision"), FlamingoImageProcessor))
+AutoImageProcessor.register(
+    FlamingoConfig, image_processor_classes=dict.fromkeys(("pil", "torchvision"), FlamingoImageProcessor)
+)

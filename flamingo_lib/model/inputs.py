@@ -16,11 +16,13 @@ def check_pixels(pixel_values: Tensor, side: int) -> None:
     """Raise `DataError` unless these are finite floating point pixels (..., 3, side, side); a bad image is named."""
     if not pixel_values.is_floating_point():
         raise DataError(
-            f"pixel values are {pixel_values.dtype}", remedy="Give normalised floating point pixels, as FlamingoProcessor makes them."
+            f"pixel values are {pixel_values.dtype}",
+            remedy="Give normalised floating point pixels, as FlamingoProcessor makes them.",
         )
     if pixel_values.shape[-3:] != (3, side, side):
         raise DataError(
-            f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})", remedy="Resize them as FlamingoProcessor does."
+            f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})",
+            remedy="Resize them as FlamingoProcessor does.",
         )
     if not torch.compiler.is_compiling():
         finite = pixel_values.isfinite().flatten(-3).all(dim=-1)
@@ -63,4 +65,6 @@ def conditioning_of(
         return Conditioning()
     per_image = memory.latents_per_image if memory is not None else latents.shape[2]
     mask, looks = look_mask(attended, slots, per_image)
-    return Conditioning(latents=latents, keys_values=memory.keys_values if memory is not None else {}, mask=mask, looks=looks.to(dtype))
+    return Conditioning(
+        latents=latents, keys_values=memory.keys_values if memory is not None else {}, mask=mask, looks=looks.to(dtype)
+    )

@@ -52,7 +52,9 @@ _context: ContextVar[Conditioning | None] = ContextVar("flamingo_conditioning", 
 
 @contextmanager
 def conditioning_context(conditioning: Conditioning):
-    """Also hand it over beside the call, within the block: some language models drop keyword arguments before they reach their layers."""
+    """Also hand it over beside the call, within the block: some language models drop keyword arguments before they
+    reach their layers.
+    """
     token = _context.set(conditioning)
     try:
         yield
@@ -66,13 +68,17 @@ class FlamingoLayer(nn.Module):
     Without a `conditioning` argument it is the decoder layer alone.
     """
 
-    def __init__(self, *, index: int, decoder_layer: nn.Module, gated_cross_attn_layer: GatedCrossAttention | None) -> None:
+    def __init__(
+        self, *, index: int, decoder_layer: nn.Module, gated_cross_attn_layer: GatedCrossAttention | None
+    ) -> None:
         super().__init__()
         self.index = index
         self.decoder_layer = decoder_layer
         self.gated_cross_attn_layer = gated_cross_attn_layer
 
-    def forward(self, hidden_states: Tensor, *args: Any, conditioning: Conditioning | None = None, **kwargs: Any) -> Any:
+    def forward(
+        self, hidden_states: Tensor, *args: Any, conditioning: Conditioning | None = None, **kwargs: Any
+    ) -> Any:
         """(b, t, d) to whatever the decoder layer returns."""
         if conditioning is None:
             conditioning = _context.get()
@@ -88,7 +94,9 @@ class FlamingoLayer(nn.Module):
             )
         quick = None if conditioning is None else conditioning.quick.get(self.index)
         if quick is not None:
-            return quick(hidden_states, kwargs["attention_mask"], kwargs["position_embeddings"], kwargs.get("past_key_values"))
+            return quick(
+                hidden_states, kwargs["attention_mask"], kwargs["position_embeddings"], kwargs.get("past_key_values")
+            )
         return self.decoder_layer(hidden_states, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -109,13 +117,18 @@ def find_layers(language_model: nn.Module) -> nn.ModuleList:
     """
     count = language_model.config.num_hidden_layers
     found = [
-        (name, module) for name, module in language_model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == count
+        (name, module)
+        for name, module in language_model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == count
     ]
     found.sort(key=lambda item: item[0].count("."))
     if not found or (len(found) > 1 and found[0][0].count(".") == found[1][0].count(".")):
         names = ", ".join(name for name, _ in found) or "none"
         raise ConfigError(
-            f"cannot tell which modules are the {count} decoder layers of a {type(language_model).__name__} (candidates: {names})",
+            (
+                f"cannot tell which modules are the {count} decoder layers of a {type(language_model).__name__} "
+                f"(candidates: {names})"
+            ),
             remedy="Use a causal language model with one list of decoder layers.",
         )
     return found[0][1]
@@ -140,7 +153,8 @@ class _Probe(nn.Module):
 
 @torch.no_grad()
 def passes_keywords(language_model: nn.Module) -> bool:
-    """Whether the model's forward hands keyword arguments down to its layers: asked of the model itself, with one token.
+    """Whether the model's forward hands keyword arguments down to its layers: asked of the model itself, with one
+    token.
 
     Raises:
         ConfigError: its layers are never called.

@@ -1,8 +1,9 @@
-"""Weights for decoding without modules: for small language models built as Llama is, where calling modules costs more than computing.
+"""Weights for decoding without modules: for small language models built as Llama is, where calling modules costs more
+than computing.
 
-Weights that are read together lie together (queries, keys, values; gate and up), and LoRA, norms' weights, tanh gates and the scale of
-attention's scores are multiplied in; `decoding` computes with them. Whether a language model is built so is asked of its structure, and
-then of its numbers.
+Weights that are read together lie together (queries, keys, values; gate and up), and LoRA, norms' weights, tanh gates
+and the scale of attention's scores are multiplied in; `decoding` computes with them. Whether a language model is built
+so is asked of its structure, and then of its numbers.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Gated:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A decoder layer's products; what its norms multiply by is in `qkv` and `gate_up`, and heads in `qkv` are `interleaved`."""
+    """A decoder layer's products; what its norms multiply by is in `qkv` and `gate_up`, and heads in `qkv` are
+    `interleaved`.
+    """
 
     index: int
     qkv: Product
@@ -67,8 +70,8 @@ class LeanStep:
         copy: also lay out weights in memory as small products are fastest with them.
 
     Attributes:
-        smallest: the length that stands for epsilon: hidden states of length l are divided by the root of l^2 + smallest^2, as RMSNorm
-            does, less a factor of the root of d, which is in the weights.
+        smallest: the length that stands for epsilon: hidden states of length l are divided by the root of l^2 +
+            smallest^2, as RMSNorm does, less a factor of the root of d, which is in the weights.
     """
 
     def __init__(self, model: FlamingoForConditionalGeneration, copy: bool = False) -> None:
@@ -84,7 +87,9 @@ class LeanStep:
         self.kv_heads = _out_features(attention.k_proj) // self.head_dim
         self.rotary = base.rotary_emb
         self.cross_heads = next(
-            layer.gated_cross_attn_layer.attn.heads for layer in model.layers if layer.gated_cross_attn_layer is not None
+            layer.gated_cross_attn_layer.attn.heads
+            for layer in model.layers
+            if layer.gated_cross_attn_layer is not None
         )
         with torch.no_grad():
             self.final_norm = base.norm.weight * root
@@ -97,7 +102,9 @@ class LeanStep:
         return as_rotation(*self.rotary(self.embedding[:1, None], positions))[0]
 
     def normalised(self, x: Tensor) -> Tensor:
-        """x (b, d) by its length, epsilon included, in the fewest calls; what is left of `x / rms(x)` is in the weights."""
+        """x (b, d) by its length, epsilon included, in the fewest calls; what is left of `x / rms(x)` is in the
+        weights.
+        """
         return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(self.smallest)
 
 
@@ -170,7 +177,9 @@ def _collect(layer: Any, root: float, copy: bool) -> Layer:
     if cross is not None:
         gated = Gated(
             norm=cross.attn.norm,
-            query=laid_out(cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy),
+            query=laid_out(
+                cross.attn.to_q.weight * (len(cross.attn.to_q.weight) // cross.attn.heads) ** -0.5, None, copy
+            ),
             out=laid_out(cross.attn.to_out.weight * cross.attn_gate.tanh(), None, copy, adds=True),
             ff_norm=cross.ff[0],
             up=laid_out(cross.ff[1].weight, None, copy),
@@ -216,7 +225,8 @@ def _together(*modules: nn.Module) -> tuple[Tensor, Tensor | None]:
     if all(bias is None for bias in biases):
         return torch.cat(weights), None
     filled = [
-        torch.zeros(len(weight), device=weight.device) if bias is None else bias for weight, bias in zip(weights, biases, strict=True)
+        torch.zeros(len(weight), device=weight.device) if bias is None else bias
+        for weight, bias in zip(weights, biases, strict=True)
     ]
     return torch.cat(weights), torch.cat(filled)
 

@@ -22,7 +22,9 @@ PEFT_PREFIX = "base_model.model."
 
 
 def lora_targets(model: FlamingoForConditionalGeneration) -> str:
-    """A pattern for PEFT's `target_modules`: every linear of self-attention and feed-forward, never one of a gated layer."""
+    """A pattern for PEFT's `target_modules`: every linear of self-attention and feed-forward, never one of a gated
+    layer.
+    """
     inside = sorted(
         {
             name
@@ -31,11 +33,17 @@ def lora_targets(model: FlamingoForConditionalGeneration) -> str:
             if isinstance(module, nn.Linear) and ".lora_" not in f".{name}"
         }
     )
-    return r"lang_encoder\..*\.decoder_layer\.(" + "|".join(re.escape(name.removesuffix(".base_layer")) for name in inside) + ")"
+    return (
+        r"lang_encoder\..*\.decoder_layer\.("
+        + "|".join(re.escape(name.removesuffix(".base_layer")) for name in inside)
+        + ")"
+    )
 
 
 def peft_config(model: FlamingoForConditionalGeneration, settings: dict[str, Any]) -> Any:
-    """The `peft.LoraConfig` for ``{"rank": r, "alpha": a, "dropout": p}``; also good for `peft.get_peft_model(model, ...)`."""
+    """The `peft.LoraConfig` for ``{"rank": r, "alpha": a, "dropout": p}``; also good for `peft.get_peft_model(model,
+    ...)`.
+    """
     from peft import LoraConfig
 
     return LoraConfig(
@@ -47,8 +55,11 @@ def peft_config(model: FlamingoForConditionalGeneration, settings: dict[str, Any
     )
 
 
-def add_lora(model: FlamingoForConditionalGeneration, rank: int, alpha: int, dropout: float = 0.0) -> FlamingoForConditionalGeneration:
-    """Give the language model fresh LoRA matrices (A random, B zero) and freeze everything else; returns the same model.
+def add_lora(
+    model: FlamingoForConditionalGeneration, rank: int, alpha: int, dropout: float = 0.0
+) -> FlamingoForConditionalGeneration:
+    """Give the language model fresh LoRA matrices (A random, B zero) and freeze everything else; returns the same
+    model.
 
     They become part of the model and of its folder when it is saved.
 
@@ -98,7 +109,10 @@ def save_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathL
 
     if not model.config.lora:
         raise ConfigError("the model has no LoRA to save", remedy="Add it with add_lora.")
-    weights = {PEFT_PREFIX + name.replace(f".{ADAPTER}.", "."): weight.detach().contiguous() for name, weight in lora_state(model).items()}
+    weights = {
+        PEFT_PREFIX + name.replace(f".{ADAPTER}.", "."): weight.detach().contiguous()
+        for name, weight in lora_state(model).items()
+    }
     with atomic_folder(folder) as path:
         save_file(weights, path / "adapter_model.safetensors", metadata={"format": "pt"})
         config = peft_config(model, model.config.lora)
@@ -106,7 +120,9 @@ def save_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathL
         config.save_pretrained(path)
 
 
-def load_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathLike) -> FlamingoForConditionalGeneration:
+def load_adapter(
+    model: FlamingoForConditionalGeneration, folder: str | os.PathLike
+) -> FlamingoForConditionalGeneration:
     """Add the LoRA of a PEFT adapter that `save_adapter` wrote; returns the same model.
 
     An adapter of a plain language model is for `checkpoints.load_plain_lora`.
@@ -125,7 +141,9 @@ def load_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathL
     for names, what in ((wanted.keys() - given.keys(), "lacks"), (given.keys() - wanted.keys(), "holds the unknown")):
         if names:
             raise CheckpointError(
-                f"the adapter {what} {len(names)} matrices, the first {min(names)}", file=folder, remedy="Is it for this model?"
+                f"the adapter {what} {len(names)} matrices, the first {min(names)}",
+                file=folder,
+                remedy="Is it for this model?",
             )
     with torch.no_grad():
         for name, weight in wanted.items():

@@ -1,4 +1,6 @@
-"""The loss on labelled tokens: logits in small pieces that are gone before the next is made, and no mask where none is needed."""
+"""The loss on labelled tokens: logits in small pieces that are gone before the next is made, and no mask where none is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,18 @@ IGNORED = -100
 """The label of a token that no loss is taken on."""
 
 PIECE = 8_000_000
-"""Logits computed at a time (rows x vocabulary). With a large vocabulary, fewer would leave too few rows for a fast product."""
+"""Logits computed at a time (rows x vocabulary). With a large vocabulary, fewer would leave too few rows for a fast
+product.
+"""
 
 SMALLEST = 1e-30
 """A target's probability under which its logarithm is taken another way, as it might be zero."""
 
 
 def drop_right_padding(attention_mask: Tensor | None) -> Tensor | None:
-    """None where all padding stands on the right: no token before it can see it, and without a mask attention is faster."""
+    """None where all padding stands on the right: no token before it can see it, and without a mask attention is
+    faster.
+    """
     if attention_mask is None or attention_mask.ndim != 2 or torch.compiler.is_compiling():
         return attention_mask
     return None if is_padded_on_the_right(attention_mask) else attention_mask
@@ -37,7 +43,9 @@ def predicting(labels: Tensor) -> Tensor:
 
 
 def supervised(labels: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """What a loss is taken on: the tokens (b, t) that predict labels, and in row order those k labels and their weights, (k,) each."""
+    """What a loss is taken on: the tokens (b, t) that predict labels, and in row order those k labels and their
+    weights, (k,) each.
+    """
     keep = predicting(labels)
     return keep, F.pad(labels[:, 1:], (0, 1))[keep], None if weights is None else F.pad(weights[:, 1:], (0, 1))[keep]
 
@@ -53,7 +61,9 @@ def label_total(targets: Tensor, weights: Tensor | None) -> Tensor | int:
 
 
 def last_tokens(ids: Tensor, keep: int | Tensor) -> Tensor | None:
-    """(b, t), True at the last `keep` tokens of ids (b, t) or embeddings (b, t, d); None where all, or others, are asked for."""
+    """(b, t), True at the last `keep` tokens of ids (b, t) or embeddings (b, t, d); None where all, or others, are
+    asked for.
+    """
     if not isinstance(keep, int) or keep <= 0:
         return None
     kept = torch.zeros(ids.shape[:2], dtype=torch.bool, device=ids.device)
@@ -62,7 +72,9 @@ def last_tokens(ids: Tensor, keep: int | Tensor) -> Tensor | None:
 
 
 def label_scales(targets: Tensor, weights: Tensor | None, items: Tensor | int | None) -> Tensor:
-    """What each of k labelled tokens' losses is multiplied by, (k,) float32: its weight (or 1) over `items`, or over their own sum."""
+    """What each of k labelled tokens' losses is multiplied by, (k,) float32: its weight (or 1) over `items`, or over
+    their own sum.
+    """
     scales = torch.ones(len(targets), device=targets.device) if weights is None else weights.float()
     if items is None:
         items = label_total(targets, weights)
@@ -86,7 +98,9 @@ class _HeadLoss(torch.autograd.Function):
     """Linear and cross-entropy in one: the gradient is made while a piece's probabilities are at hand."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, scales: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, scales: Tensor
+    ) -> Tensor:
         need_hidden, need_weight, need_bias = ctx.needs_input_grad[:3]
         total = torch.zeros((), device=hidden.device)
         to_hidden = torch.empty_like(hidden) if need_hidden else None
@@ -101,7 +115,9 @@ class _HeadLoss(torch.autograd.Function):
             losses = -picked.log()
             rare = picked < SMALLEST
             if bool(rare.any()):
-                losses[rare] = F.cross_entropy(F.linear(x[rare], weight, bias).float(), targets[piece][rare], reduction="none")
+                losses[rare] = F.cross_entropy(
+                    F.linear(x[rare], weight, bias).float(), targets[piece][rare], reduction="none"
+                )
             total = total + losses @ scale
             if need_hidden or need_weight or need_bias:
                 likely.scatter_add_(1, target, torch.full_like(target, -1.0, dtype=likely.dtype))
@@ -122,29 +138,38 @@ class _HeadLoss(torch.autograd.Function):
 
 
 def _softmax_in_place(logits: Tensor) -> Tensor:
-    """(k, vocabulary): probabilities; on a processor, where a row is read before it is written, in the memory of `logits`."""
+    """(k, vocabulary): probabilities; on a processor, where a row is read before it is written, in the memory of
+    `logits`.
+    """
     if pointwise.applies(logits):
         return pointwise.softmax_(logits)
     return torch.softmax(logits, dim=-1, out=logits if logits.device.type == "cpu" else None)
 
 
 def is_at_hand(head: nn.Module) -> bool:
-    """Whether a head is a linear without adapters whose whole weight is on this device, not shards of it that only its module gathers."""
+    """Whether a head is a linear without adapters whose whole weight is on this device, not shards of it that only its
+    module gathers.
+    """
     return (
-        type(head) is nn.Linear and head.weight.shape == (head.out_features, head.in_features) and not hasattr(head.weight, "device_mesh")
+        type(head) is nn.Linear
+        and head.weight.shape == (head.out_features, head.in_features)
+        and not hasattr(head.weight, "device_mesh")
     )
 
 
 @torch.no_grad()
 def plain_head(language_model: PreTrainedModel) -> tuple[nn.Module, nn.Linear] | None:
-    """The module whose last hidden states the model's linear head turns into logits, with nothing in between or after; and the head.
+    """The module whose last hidden states the model's linear head turns into logits, with nothing in between or after;
+    and the head.
 
     None if the model does more than that (caps or scales logits), which is seen by giving its head something large.
     """
     head, body = language_model.get_output_embeddings(), language_model.get_decoder()
     if type(head) is not nn.Linear or body is None:
         return None
-    large = torch.linspace(-100, 100, head.in_features, device=head.weight.device, dtype=head.weight.dtype).view(1, 1, -1)
+    large = torch.linspace(-100, 100, head.in_features, device=head.weight.device, dtype=head.weight.dtype).view(
+        1, 1, -1
+    )
     seen: dict[str, Any] = {}
 
     def replace(module: nn.Module, args: Any, output: Any) -> Any:

@@ -41,7 +41,10 @@ def check_attended(attended: Tensor, images: int) -> None:
     if bool(backwards.any()):
         row, position = backwards.nonzero()[0].tolist()
         raise DataError(
-            f"token {position} looks back at image {int(attended[row, position])} after image {int(latest[row, position])}",
+            (
+                f"token {position} looks back at image {int(attended[row, position])} after image "
+                f"{int(latest[row, position])}"
+            ),
             record=f"row {row}",
             remedy="Images must be attended to in the order in which they stand in the row.",
         )
@@ -60,7 +63,9 @@ def check_counts(input_ids: Tensor, image_token_id: int, images: int, num_images
         row = int(wrong.nonzero()[0])
         given = images if num_images is None else int(num_images[row])
         raise DataError(
-            f"{int(counts[row])} <image> tokens but {given} images", record=f"row {row}", remedy="Give one image for each <image> token."
+            f"{int(counts[row])} <image> tokens but {given} images",
+            record=f"row {row}",
+            remedy="Give one image for each <image> token.",
         )
 
 

@@ -25,8 +25,16 @@ from .config import FlamingoConfig
 from .flamingo import FlamingoForConditionalGeneration
 from .generation import generate_batch
 
-TOLERANCES = {"vision_tokens": 1e-4, "perceiver_output": 1e-4, "logits": 1e-4, "prompt_logits": 1e-4, "loss": 1e-5, "grad": 1e-5}
-"""Largest absolute error, float32; a gradient norm above 1 may be off by this share of itself. Token ids must be equal."""
+TOLERANCES = {
+    "vision_tokens": 1e-4,
+    "perceiver_output": 1e-4,
+    "logits": 1e-4,
+    "prompt_logits": 1e-4,
+    "loss": 1e-5,
+    "grad": 1e-5,
+}
+"""Largest absolute error, float32; a gradient norm above 1 may be off by this share of itself. Token ids must be equal.
+"""
 
 VARIANTS = {"": "after_ln_post", "pre_ln_post.": "before_ln_post"}
 
@@ -59,7 +67,11 @@ def check_folder(folder: str | os.PathLike) -> list[ParityRow]:
     inputs, expected = _tensors(folder / "inputs.safetensors"), _tensors(folder / "expected.safetensors")
     rows = []
     for prefix, patch_tokens in VARIANTS.items():
-        wanted = {name.removeprefix(prefix): value for name, value in expected.items() if name.startswith("pre_ln_post.") == bool(prefix)}
+        wanted = {
+            name.removeprefix(prefix): value
+            for name, value in expected.items()
+            if name.startswith("pre_ln_post.") == bool(prefix)
+        }
         if wanted:
             model = fixture_model(folder, patch_tokens)
             rows += [ParityRow(patch_tokens, *row) for row in _compare(model, config, inputs, wanted)]
@@ -80,7 +92,9 @@ def fixture_model(folder: str | os.PathLike, patch_tokens: str = "after_ln_post"
     tied = {name for pair in model.all_tied_weights_keys.items() if matched.weights.keys() & set(pair) for name in pair}
     missing = sorted(own.keys() - matched.weights.keys() - tied)
     if missing:
-        raise CheckpointError(f"{len(missing)} weights are missing, the first {missing[0]}", file=folder / "weights.safetensors")
+        raise CheckpointError(
+            f"{len(missing)} weights are missing, the first {missing[0]}", file=folder / "weights.safetensors"
+        )
     model.load_state_dict(matched.weights, strict=False)
     model.requires_grad_(True)
     model.vision_encoder.requires_grad_(False)
@@ -104,7 +118,10 @@ def fixture_config(values: dict[str, Any], patch_tokens: str) -> FlamingoConfig:
         for name in ("base_vocab_size", "attn_implementation"):
             language.pop(name, None)
         text_config = config_class(
-            **language, pad_token_id=special["pad"], bos_token_id=special["bos"], eos_token_id=values["generation"]["eos_token_id"]
+            **language,
+            pad_token_id=special["pad"],
+            bos_token_id=special["bos"],
+            eos_token_id=values["generation"]["eos_token_id"],
         )
         return FlamingoConfig(
             text_config=text_config,
@@ -134,7 +151,10 @@ def fixture_config(values: dict[str, Any], patch_tokens: str) -> FlamingoConfig:
 
 
 def _compare(
-    model: FlamingoForConditionalGeneration, config: dict[str, Any], inputs: dict[str, Tensor], expected: dict[str, Tensor]
+    model: FlamingoForConditionalGeneration,
+    config: dict[str, Any],
+    inputs: dict[str, Tensor],
+    expected: dict[str, Tensor],
 ) -> Iterator[tuple[str, float, float]]:
     """Quantity, error and tolerance of everything expected."""
     batch = _visual(model, inputs["vision_x"]) if "vision_x" in inputs else {}
@@ -154,7 +174,9 @@ def _compare(
         row, _, kind = name.partition(".")
         if kind in ("output_ids", "output_ids_no_cache", "prompt_logits"):
             _input(inputs, f"{row}.input_ids")
-    rows = sorted(name.removesuffix(".input_ids") for name in inputs if name.startswith("gen") and name.endswith(".input_ids"))
+    rows = sorted(
+        name.removesuffix(".input_ids") for name in inputs if name.startswith("gen") and name.endswith(".input_ids")
+    )
     for row in rows:
         visual = _row_visual(model, inputs, row)
         found[f"{row}.prompt_logits"] = model(input_ids=inputs[f"{row}.input_ids"], **visual).logits
@@ -186,7 +208,9 @@ def _trained(
         kind, _, weight = name.partition(".")
         ours = match_names({weight: torch.empty(0)}, weights, model.layers_path).weights
         if not ours:
-            raise DataError(f"{name} is expected but there is no such weight", remedy="Use the names of weights.safetensors.")
+            raise DataError(
+                f"{name} is expected but there is no such weight", remedy="Use the names of weights.safetensors."
+            )
         one = weights[next(iter(ours))]
         gradient = torch.zeros_like(one) if one.grad is None else one.grad
         found[name] = gradient if kind == "grad" else gradient.norm().reshape(expected[name].shape)
@@ -195,7 +219,9 @@ def _trained(
 
 def _input(inputs: dict[str, Tensor], name: str) -> Tensor:
     if name not in inputs:
-        raise DataError(f"{name} is missing from inputs.safetensors", remedy="Inputs and expected quantities must go together.")
+        raise DataError(
+            f"{name} is missing from inputs.safetensors", remedy="Inputs and expected quantities must go together."
+        )
     return inputs[name]
 
 
@@ -206,9 +232,15 @@ def _row_visual(model: FlamingoForConditionalGeneration, inputs: dict[str, Tenso
 
 
 def _generation(
-    model: FlamingoForConditionalGeneration, steps: int, inputs: dict[str, Tensor], expected: dict[str, Tensor], rows: list[str]
+    model: FlamingoForConditionalGeneration,
+    steps: int,
+    inputs: dict[str, Tensor],
+    expected: dict[str, Tensor],
+    rows: list[str],
 ) -> Iterator[tuple[str, float, float]]:
-    """How many greedy ids differ: each row alone, cached and not, and all rows as one left-padded batch on both decoding paths."""
+    """How many greedy ids differ: each row alone, cached and not, and all rows as one left-padded batch on both
+    decoding paths.
+    """
     rows = [row for row in rows if f"{row}.output_ids" in expected]
     if not rows:
         return
@@ -218,8 +250,14 @@ def _generation(
         prompt, visual = inputs[f"{row}.input_ids"], _row_visual(model, inputs, row)
         for label, cached in (("output_ids", True), ("output_ids_no_cache", False)):
             target = expected.get(f"{row}.{label}", expected[f"{row}.output_ids"])[0]
-            yield f"{row}.{label}", _different(model.generate(prompt, use_cache=cached, **visual, **greedy)[0], target), 0.0
-    batch = _left_padded(model, [(inputs[f"{row}.input_ids"][0], inputs.get(f"{row}.vision_x", torch.zeros(1, 0))) for row in rows])
+            yield (
+                f"{row}.{label}",
+                _different(model.generate(prompt, use_cache=cached, **visual, **greedy)[0], target),
+                0.0,
+            )
+    batch = _left_padded(
+        model, [(inputs[f"{row}.input_ids"][0], inputs.get(f"{row}.vision_x", torch.zeros(1, 0))) for row in rows]
+    )
     width = batch["input_ids"].shape[1]
     for label, cached in (("batch, cached", True), ("batch, uncached", False)):
         ids = model.generate(**batch, use_cache=cached, **greedy)
@@ -228,7 +266,11 @@ def _generation(
             yield f"{row}.output_ids ({label})", _different(line[width - prompt :], wanted[row]), 0.0
     for row, new in zip(rows, generate_batch(model, batch, steps), strict=True):
         line = torch.cat([inputs[f"{row}.input_ids"][0], torch.tensor(new, dtype=torch.long)])
-        yield f"{row}.output_ids (batch, lean)", _different(line, wanted[row], end=model.generation_config.eos_token_id), 0.0
+        yield (
+            f"{row}.output_ids (batch, lean)",
+            _different(line, wanted[row], end=model.generation_config.eos_token_id),
+            0.0,
+        )
 
 
 def _different(found: Tensor, wanted: Tensor, end: int | None = None) -> float:
@@ -252,7 +294,9 @@ def _left_padded(model: FlamingoForConditionalGeneration, rows: list[tuple[Tenso
     pad = model.config.text_config.pad_token_id
     batch = {
         "input_ids": torch.stack([torch.nn.functional.pad(ids, (width - len(ids), 0), value=pad) for ids, _ in rows]),
-        "attention_mask": torch.stack([torch.nn.functional.pad(torch.ones_like(ids), (width - len(ids), 0)) for ids, _ in rows]),
+        "attention_mask": torch.stack(
+            [torch.nn.functional.pad(torch.ones_like(ids), (width - len(ids), 0)) for ids, _ in rows]
+        ),
     }
     if slots:
         shape = next(vision.shape[2:] for _, vision in rows if vision.shape[1])
@@ -265,7 +309,9 @@ def _left_padded(model: FlamingoForConditionalGeneration, rows: list[tuple[Tenso
 
 def _tensors(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise DataError("the file is missing", file=path, remedy="A fixture folder holds config.json and three safetensors files.")
+        raise DataError(
+            "the file is missing", file=path, remedy="A fixture folder holds config.json and three safetensors files."
+        )
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:

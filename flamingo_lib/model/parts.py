@@ -1,6 +1,8 @@
-"""A training step's rows in two parts, a thread each: two cores then wait for each other once a pass, not in every operation.
+"""A training step's rows in two parts, a thread each: two cores then wait for each other once a pass, not in every
+operation.
 
-A part's numbers follow from its rows alone and gradients are added in one order, so that they are the same in every run.
+A part's numbers follow from its rows alone and gradients are added in one order, so that they are the same in every
+run.
 """
 
 from __future__ import annotations
@@ -36,12 +38,17 @@ def loss_in_parts(
         batch: tensors with the rows first, or None.
     """
     rows = len(batch["input_ids"])
-    parts = [{name: None if value is None else value[first::PARTS] for name, value in batch.items()} for first in range(min(PARTS, rows))]
+    parts = [
+        {name: None if value is None else value[first::PARTS] for name, value in batch.items()}
+        for first in range(min(PARTS, rows))
+    ]
     return _InParts.apply(lambda part: compute(**part, **options), parts, *weights)
 
 
 def is_worth_parts(ids: Tensor, mask: Tensor | None) -> bool:
-    """Whether a batch of ids (b, t), of which a mask counts, gains from being cut: on a processor with as many threads as parts."""
+    """Whether a batch of ids (b, t), of which a mask counts, gains from being cut: on a processor with as many threads
+    as parts.
+    """
     return (
         ids.device.type == "cpu"
         and torch.get_num_threads() == PARTS
@@ -88,4 +95,5 @@ def _on_threads(work: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
 def _use_one_core() -> None:
     """Have this thread's operations run on itself alone."""
     torch.set_num_threads(1)
-    torch.get_num_threads()  # a thread that never asked takes up, with its first operation, what another has set by then
+    # a thread that never asked takes up, with its first operation, what another has set by then
+    torch.get_num_threads()

@@ -1,4 +1,6 @@
-"""Memory of gradients: those that lie side by side are put together without copying, and one may take the place of what was saved."""
+"""Memory of gradients: those that lie side by side are put together without copying, and one may take the place of what
+was saved.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ def lie_together(pieces: Sequence[Tensor], dim: int) -> bool:
         return False
     memory, place = first.untyped_storage().data_ptr(), first.storage_offset()
     for piece in pieces:
-        if piece.untyped_storage().data_ptr() != memory or piece.storage_offset() != place or piece.stride() != first.stride():
+        if (
+            piece.untyped_storage().data_ptr() != memory
+            or piece.storage_offset() != place
+            or piece.stride() != first.stride()
+        ):
             return False
         place += piece.shape[dim] * piece.stride(dim)
     return True
@@ -51,5 +57,7 @@ class _Halves(torch.autograd.Function):
 
 
 def is_kept() -> bool:
-    """Within a backward pass: whether what was saved for it is to be kept, for another one (`retain_graph`, `create_graph`)."""
+    """Within a backward pass: whether what was saved for it is to be kept, for another one (`retain_graph`,
+    `create_graph`).
+    """
     return torch._C._autograd._get_current_graph_task_keep_graph()

@@ -14,14 +14,17 @@ SHORTEST = 8
 """Tokens under which going through them again costs less than leaving them out."""
 
 TOLERANCE = 1e-3
-"""Relative difference of logits at which the numbers count as the same: rounding, also in half precision's larger steps."""
+"""Relative difference of logits at which the numbers count as the same: rounding, also in half precision's larger
+steps.
+"""
 
 
 class SharedPrefix:
     """Keys and values of the first s tokens of many prompts, none of which looks at an image.
 
-    A batch of rows padded on the left is read with the prefix first, then each row's padding, then the rest of the row; positions
-    count tokens, not padding. That needs a language model whose attention knows nothing of the padding between.
+    A batch of rows padded on the left is read with the prefix first, then each row's padding, then the rest of the row;
+    positions count tokens, not padding. That needs a language model whose attention knows nothing of the padding
+    between.
 
     Attributes:
         ids: (s,).
@@ -35,7 +38,9 @@ class SharedPrefix:
         return len(self.ids)
 
     def begins(self, input_ids: Tensor, mask: Tensor, attended: Tensor | None) -> bool:
-        """Whether every row (b, t), padded on the left, begins with the prefix, goes on after it, and looks at no image in it."""
+        """Whether every row (b, t), padded on the left, begins with the prefix, goes on after it, and looks at no image
+        in it.
+        """
         if input_ids.shape[1] - int((mask == 0).sum(dim=1).max()) <= len(self):
             return False
         places = (mask == 0).sum(dim=1, keepdim=True) + torch.arange(len(self), device=mask.device)

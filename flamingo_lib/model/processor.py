@@ -68,7 +68,8 @@ class FlamingoProcessor(ProcessorMixin):
         """b rows as tensors.
 
         Args:
-            chats: the turns of each row; or `text`: each row as text in which `<image>` stands for an image, looked at over the whole row.
+            chats: the turns of each row; or `text`: each row as text in which `<image>` stands for an image, looked at
+                over the whole row.
             images: each row's pictures in the order of its `<image>` tokens.
             system: begin chats with the system message.
             generation_prompt: end where the model goes on; else every turn needs a response, and `labels` are returned.
@@ -76,26 +77,39 @@ class FlamingoProcessor(ProcessorMixin):
             max_length: tokens a row may have.
 
         Returns:
-            input_ids, attention_mask, attended_image, each (b, t); num_images (b,); pixel_values (b, m, 3, h, w) if there are any
-            images; labels (b, t) without `generation_prompt`.
+            input_ids, attention_mask, attended_image, each (b, t); num_images (b,); pixel_values (b, m, 3, h, w) if
+            there are any images; labels (b, t) without `generation_prompt`.
 
         Raises:
-            DataError: no rows, a row with no text, more or fewer images than `<image>` tokens, or too long a row; the row is named.
+            DataError: no rows, a row with no text, more or fewer images than `<image>` tokens, or too long a row; the
+                row is named.
         """
         rows = self.render(chats=chats, text=text, system=system, generation_prompt=generation_prompt)
         pictures = [list(row) for row in images] if images is not None else [[] for _ in rows]
         if len(pictures) != len(rows):
             raise DataError(
-                f"{len(rows)} rows of text but {len(pictures)} of images", remedy="Give a list of images, maybe empty, for each row."
+                f"{len(rows)} rows of text but {len(pictures)} of images",
+                remedy="Give a list of images, maybe empty, for each row.",
             )
         for index, (row, given) in enumerate(zip(rows, pictures, strict=True)):
             if row.n_images != len(given):
                 raise DataError(
-                    f"{row.n_images} <image> tokens but {len(given)} images", record=f"row {index}", remedy="Give one image for each."
+                    f"{row.n_images} <image> tokens but {len(given)} images",
+                    record=f"row {index}",
+                    remedy="Give one image for each.",
                 )
             if max_length is not None and len(row) > max_length:
-                raise DataError(f"{len(row)} tokens, more than {max_length}", record=f"row {index}", remedy="Cut the text or drop turns.")
-        batch = pad_rows(rows, self.template.tokenizer.pad_token_id or 0, padding_side, labels=chats is not None and not generation_prompt)
+                raise DataError(
+                    f"{len(row)} tokens, more than {max_length}",
+                    record=f"row {index}",
+                    remedy="Cut the text or drop turns.",
+                )
+        batch = pad_rows(
+            rows,
+            self.template.tokenizer.pad_token_id or 0,
+            padding_side,
+            labels=chats is not None and not generation_prompt,
+        )
         slots = max(len(given) for given in pictures)
         if slots:
             size = self.image_processor.size
@@ -129,7 +143,11 @@ class FlamingoProcessor(ProcessorMixin):
         for index, row in enumerate(given):
             empty = any(not turn.instruction.strip() for turn in row) if chats is not None else not row.strip()
             if empty:
-                raise DataError("the text is empty", record=f"row {index}", remedy="Give every row, and every turn of a chat, some text.")
+                raise DataError(
+                    "the text is empty",
+                    record=f"row {index}",
+                    remedy="Give every row, and every turn of a chat, some text.",
+                )
             try:
                 if chats is not None:
                     rows.append(self.template.render(row, system=system, generation_prompt=generation_prompt))
@@ -151,8 +169,12 @@ class FlamingoProcessor(ProcessorMixin):
         return [self.tokenizer.decode(list(row), skip_special_tokens=True).strip() for row in ids]
 
 
-def pad_rows(rows: Sequence[Rendered], pad_token_id: int, side: str, *, labels: bool = False) -> dict[str, torch.Tensor]:
-    """b rendered rows to input_ids, attention_mask, attended_image (b, t), num_images (b,), and labels (b, t) on request."""
+def pad_rows(
+    rows: Sequence[Rendered], pad_token_id: int, side: str, *, labels: bool = False
+) -> dict[str, torch.Tensor]:
+    """b rendered rows to input_ids, attention_mask, attended_image (b, t), num_images (b,), and labels (b, t) on
+    request.
+    """
     if side not in ("left", "right"):
         raise DataError(f"unknown padding side {side!r}", remedy="Use left or right.")
     length = max(len(row) for row in rows)
@@ -169,7 +191,10 @@ def pad_rows(rows: Sequence[Rendered], pad_token_id: int, side: str, *, labels: 
         "num_images": torch.tensor([row.n_images for row in rows]),
     }
     if labels:
-        marked = [[token if trained else IGNORED for token, trained in zip(row.ids, row.loss_mask, strict=True)] for row in rows]
+        marked = [
+            [token if trained else IGNORED for token, trained in zip(row.ids, row.loss_mask, strict=True)]
+            for row in rows
+        ]
         batch["labels"] = table(marked, IGNORED)
     return batch
 

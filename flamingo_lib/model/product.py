@@ -1,4 +1,6 @@
-"""A frozen linear for a few rows at a time, as decoding asks for it: its weight laid out for the processor's small products."""
+"""A frozen linear for a few rows at a time, as decoding asks for it: its weight laid out for the processor's small
+products.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,17 @@ from .compiled.product import applies, in_blocks, write_product
 from .wide import Packed, is_quicker
 
 COLUMNS = {"AVX2": (16,), "AVX512": (32, 16)}
-"""Outputs in a block, the best first: as many as the processor's registers hold for several rows at once, by its vectors."""
+"""Outputs in a block, the best first: as many as the processor's registers hold for several rows at once, by its
+vectors.
+"""
 
 
 def laid_out(weight: Tensor, bias: Tensor | None, copy: bool, parts: int = 1, adds: bool = False) -> Product:
     """`x @ weight.t() + bias`, to be called with x (b, i).
 
-    A product with few rows takes longest to lay out its weight, or to have two threads share it. Blocks of columns are laid out once, for
-    the `compiled` product if that is at hand, else each for a product of its own; where `wide` is quicker, its packed weights
-    are used. Otherwise the transposed weight stays in one piece.
+    A product with few rows takes longest to lay out its weight, or to have two threads share it. Blocks of columns are
+    laid out once, for the `compiled` product if that is at hand, else each for a product of its own; where `wide` is
+    quicker, its packed weights are used. Otherwise the transposed weight stays in one piece.
 
     Args:
         weight: (n, i).
@@ -87,8 +91,8 @@ class Transposed(_Placed):
 class Blocks(_Placed):
     """A product for each block of the outputs of a weight (n, i).
 
-    The result has the shape (b, n / c, c), however it lies in memory: what reads it takes it up from there, element by element, or has it
-    laid out by `reshape`.
+    The result has the shape (b, n / c, c), however it lies in memory: what reads it takes it up from there, element by
+    element, or has it laid out by `reshape`.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, columns: int) -> None:

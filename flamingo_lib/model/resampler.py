@@ -1,4 +1,6 @@
-"""The perceiver resampler: any number of patch tokens to a fixed number of visual latents (Alayrac et al. 2022, section 2.1)."""
+"""The perceiver resampler: any number of patch tokens to a fixed number of visual latents (Alayrac et al. 2022, section
+2.1).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from .wide import Linear, are_plain
 
 def feed_forward(*, dim: int, mult: int) -> nn.Sequential:
     """LayerNorm, up, exact GELU, down; (..., dim) to (..., dim), without biases in the linears."""
-    return nn.Sequential(nn.LayerNorm(dim), Linear(dim, dim * mult, bias=False), Gelu(), Linear(dim * mult, dim, bias=False))
+    return nn.Sequential(
+        nn.LayerNorm(dim), Linear(dim, dim * mult, bias=False), Gelu(), Linear(dim * mult, dim, bias=False)
+    )
 
 
 class Gelu(nn.GELU):
@@ -90,12 +94,16 @@ class PerceiverResampler(nn.Module):
         num_positions: v if a learned position embedding is to be added to the patch tokens, else 0.
     """
 
-    def __init__(self, *, dim: int, depth: int, num_latents: int, heads: int, dim_head: int, ff_mult: int, num_positions: int = 0) -> None:
+    def __init__(
+        self, *, dim: int, depth: int, num_latents: int, heads: int, dim_head: int, ff_mult: int, num_positions: int = 0
+    ) -> None:
         super().__init__()
         self.latents = nn.Parameter(torch.randn(num_latents, dim))
         self.positions = nn.Parameter(0.5 * torch.randn(num_positions, dim)) if num_positions else None
         self.layers = nn.ModuleList(
-            nn.ModuleList([PerceiverAttention(dim=dim, heads=heads, dim_head=dim_head), feed_forward(dim=dim, mult=ff_mult)])
+            nn.ModuleList(
+                [PerceiverAttention(dim=dim, heads=heads, dim_head=dim_head), feed_forward(dim=dim, mult=ff_mult)]
+            )
             for _ in range(depth)
         )
         self.norm = nn.LayerNorm(dim)

@@ -119,7 +119,9 @@ class _NewRowsOnly:
 
 
 def _hooked(model: nn.Module) -> bool:
-    return any(isinstance(hook, _NewRowsOnly) for hook in (model.get_input_embeddings().weight._backward_hooks or {}).values())
+    return any(
+        isinstance(hook, _NewRowsOnly) for hook in (model.get_input_embeddings().weight._backward_hooks or {}).values()
+    )
 
 
 def _only_new_rows(model: FlamingoForConditionalGeneration, on: bool) -> None:

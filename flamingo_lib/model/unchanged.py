@@ -12,7 +12,9 @@ SAMPLE = 512
 
 
 def modules_of(module: nn.Module) -> list[nn.Module]:
-    """The module and all below it, in a fraction of the time that `modules()` takes; one that stands in two places comes twice."""
+    """The module and all below it, in a fraction of the time that `modules()` takes; one that stands in two places
+    comes twice.
+    """
     found = [module]
     for one in found:  # which grows meanwhile
         found += [child for child in one._modules.values() if child is not None]
@@ -21,13 +23,16 @@ def modules_of(module: nn.Module) -> list[nn.Module]:
 
 def weights_of(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
     """The modules' own weights, each once."""
-    return list(dict.fromkeys(weight for module in modules for weight in module._parameters.values() if weight is not None))
+    return list(
+        dict.fromkeys(weight for module in modules for weight in module._parameters.values() if weight is not None)
+    )
 
 
 class Snapshot:
     """Weights as they are now.
 
-    Where they lie and how often they were written to; and, as what is written through `.data` isn't counted, a sample of each.
+    Where they lie and how often they were written to; and, as what is written through `.data` isn't counted, a sample
+    of each.
     """
 
     def __init__(self, weights: Iterable[Tensor]) -> None:

@@ -1,4 +1,6 @@
-"""Batches without their padding: all but attention is computed for the tokens alone, and attention for rows of about one length."""
+"""Batches without their padding: all but attention is computed for the tokens alone, and attention for rows of about
+one length.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ class Part:
 
     def spread(self, x: Tensor) -> Tensor:
         """The batch's (1, n, ...) to this part's (rows, places, ...), zero at padding."""
-        return x.new_zeros(self.shape.numel(), *x.shape[2:]).index_copy(0, self.places, x[0, self.tokens]).unflatten(0, self.shape)
+        return (
+            x.new_zeros(self.shape.numel(), *x.shape[2:])
+            .index_copy(0, self.places, x[0, self.tokens])
+            .unflatten(0, self.shape)
+        )
 
     def gather(self, x: Tensor) -> Tensor:
         """This part's (rows, places, ...) to its tokens, (tokens, ...)."""
@@ -60,7 +66,9 @@ class Unpadded:
         for rows in _ranges(lengths):
             count, length = sum(lengths[rows]), max(lengths[rows])
             inside = slice(begin, begin + count)
-            places = (self.places[inside].div(tokens.shape[1], rounding_mode="floor") - rows.start) * length + columns[inside]
+            places = (self.places[inside].div(tokens.shape[1], rounding_mode="floor") - rows.start) * length + columns[
+                inside
+            ]
             self.parts.append(Part(rows, inside, places, torch.Size((rows.stop - rows.start, length))))
             begin += count
 
@@ -79,7 +87,9 @@ def is_padded_on_the_right(mask: Tensor) -> bool:
 
 
 def unpad(mask: Tensor | None, keep: Tensor) -> Unpadded | None:
-    """A batch's tokens, if its padding stands on the right, is worth leaving out, and nothing of it is in `keep` (b, t)."""
+    """A batch's tokens, if its padding stands on the right, is worth leaving out, and nothing of it is in `keep` (b,
+    t).
+    """
     if mask is None or mask.shape != keep.shape or not is_padded_on_the_right(mask):
         return None
     tokens = mask != 0
@@ -89,7 +99,9 @@ def unpad(mask: Tensor | None, keep: Tensor) -> Unpadded | None:
 
 
 def _ranges(lengths: Sequence[int]) -> list[slice]:
-    """Cut rows into runs so that attention has least to do, counting what a call of it costs; of many rows, at every so many only."""
+    """Cut rows into runs so that attention has least to do, counting what a call of it costs; of many rows, at every so
+    many only.
+    """
     step = -(-len(lengths) // MOST)
     cuts = [*range(0, len(lengths), step), len(lengths)]
     longest = [max(lengths[begin:end]) for begin, end in pairwise(cuts)]

@@ -18,9 +18,10 @@ class VisionEncoder(nn.Module):
     Shapes: n images, c = 3, h, w pixels, v patch tokens (no class or register tokens), d width.
 
     Args:
-        config: ``{"source": "open_clip", "embed_dim": int, "quick_gelu": bool, "vision_cfg": {...}}``, the latter as in open_clip's
-            model configs, or ``{"source": "transformers", "config": {...}}`` with a vision model's config.
-        patch_tokens: "before_ln_post" or "after_ln_post"; a Transformers model hands over its `last_hidden_state` either way.
+        config: ``{"source": "open_clip", "embed_dim": int, "quick_gelu": bool, "vision_cfg": {...}}``, the latter as in
+            open_clip's model configs, or ``{"source": "transformers", "config": {...}}`` with a vision model's config.
+        patch_tokens: "before_ln_post" or "after_ln_post"; a Transformers model hands over its `last_hidden_state`
+            either way.
 
     Raises:
         ConfigError: unknown source, or a config that the library refuses.
@@ -57,7 +58,9 @@ class VisionEncoder(nn.Module):
 def patch_tokens_of(tower: nn.Module, pixel_values: Tensor, source: str, normalize: bool) -> Tensor:
     """(n, c, h, w) to (n, v, d): the patch tokens of an open_clip or Transformers tower, without any prefix tokens."""
     if source == "open_clip":
-        kept = tower.forward_intermediates(pixel_values, indices=1, normalize_intermediates=normalize, intermediates_only=True)
+        kept = tower.forward_intermediates(
+            pixel_values, indices=1, normalize_intermediates=normalize, intermediates_only=True
+        )
         return kept["image_intermediates"][-1].flatten(2).transpose(1, 2)
     tokens = tower(pixel_values=pixel_values).last_hidden_state
     if tokens.ndim == 4:  # a convolutional tower's map
@@ -72,7 +75,9 @@ def patch_tokens_of(tower: nn.Module, pixel_values: Tensor, source: str, normali
 
 def image_size(config: dict[str, Any]) -> int:
     """Side in pixels of the square images that the tower expects."""
-    inner = config.get("vision_cfg", {}) if config.get("source", "open_clip") == "open_clip" else config.get("config", {})
+    inner = (
+        config.get("vision_cfg", {}) if config.get("source", "open_clip") == "open_clip" else config.get("config", {})
+    )
     size = inner.get("image_size", 224)
     return size if isinstance(size, int) else size[0]
 
@@ -98,7 +103,9 @@ def _build(config: dict[str, Any]) -> nn.Module:
         if source == "open_clip":
             from open_clip.model import CLIPVisionCfg, _build_vision_tower
 
-            return _build_vision_tower(config["embed_dim"], CLIPVisionCfg(**config["vision_cfg"]), bool(config.get("quick_gelu", False)))
+            return _build_vision_tower(
+                config["embed_dim"], CLIPVisionCfg(**config["vision_cfg"]), bool(config.get("quick_gelu", False))
+            )
         if source == "transformers":
             from transformers import AutoConfig, AutoModel
 

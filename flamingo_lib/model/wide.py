@@ -1,7 +1,8 @@
 """Matrix products by oneDNN on processors whose widest vectors PyTorch's own library leaves unused.
 
-On processors of other makers than its own, Intel's MKL computes with vectors of 256 bits. Where there are 512, oneDNN, which comes with
-PyTorch too, is about twice as quick. It compiles a kernel for every shape it meets, so shapes that change from batch to batch are cut.
+On processors of other makers than its own, Intel's MKL computes with vectors of 256 bits. Where there are 512, oneDNN,
+which comes with PyTorch too, is about twice as quick. It compiles a kernel for every shape it meets, so shapes that
+change from batch to batch are cut.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ SMALL = 1_000_000
 """Multiplications under which a product is too small for the way to matter."""
 
 LARGE = 500_000_000
-"""Multiplications from which on a product takes longer than a kernel's compilation by so much that it is computed as it stands."""
+"""Multiplications from which on a product takes longer than a kernel's compilation by so much that it is computed as it
+stands.
+"""
 
 
 @cache

@@ -1,4 +1,6 @@
-"""Calibrating the filters on Scenes: rewrite the calibration pool, choose thresholds, check them on the evaluation pool."""
+"""Calibrating the filters on Scenes: rewrite the calibration pool, choose thresholds, check them on the evaluation
+pool.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from ..sources import find_row, load_source
 POOLS = ("calibration", "evaluation")
 
 
-def pool_samples(root: str | PathLike, sources: Sequence[str], pool: str, *, seed: int, limit: int | None = None) -> list[Sample]:
+def pool_samples(
+    root: str | PathLike, sources: Sequence[str], pool: str, *, seed: int, limit: int | None = None
+) -> list[Sample]:
     """The samples of `sources` whose images are of a pool of scenes, from their validation files.
 
     Args:
@@ -48,7 +52,9 @@ def pool_samples(root: str | PathLike, sources: Sequence[str], pool: str, *, see
         found.sort(key=lambda sample: generator(seed, "calibration", sample.id).random())
         samples += found[:limit]
     if not samples:
-        raise DataError(f"no samples of the pool {pool!r}", file=root, remedy="Give a folder that `flamingo scenes` wrote.")
+        raise DataError(
+            f"no samples of the pool {pool!r}", file=root, remedy="Give a folder that `flamingo scenes` wrote."
+        )
     return samples
 
 

@@ -1,7 +1,8 @@
-"""A record's life as a piece of HTML: image, instruction, raw annotation, rewrite with the difference marked, every verdict.
+"""A record's life as a piece of HTML: image, instruction, raw annotation, rewrite with the difference marked, every
+verdict.
 
-The fragments are self-contained (images inlined, no script) and readable on light and dark pages: they take JupyterLab's
-colours where there are any, else the system's.
+The fragments are self-contained (images inlined, no script) and readable on light and dark pages: they take
+JupyterLab's colours where there are any, else the system's.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ def marked_difference(raw: str, output: str) -> tuple[str, str]:
     Words are compared without case and punctuation at their ends.
     """
     old, new = re.split(r"(\s+)", raw), re.split(r"(\s+)", output)
-    matcher = SequenceMatcher(None, [_bare(word) for word in old[::2]], [_bare(word) for word in new[::2]], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [_bare(word) for word in old[::2]], [_bare(word) for word in new[::2]], autojunk=False
+    )
     kept_old, kept_new = set(), set()
     for start_old, start_new, size in matcher.get_matching_blocks():
         kept_old |= set(range(start_old, start_old + size))
@@ -131,7 +134,9 @@ def _pictures(sample: Sample, images: SampleImages | None) -> str:
     except DataError as error:
         return f"<em>{escape(str(error))}</em>"
     boxes = sample.boxes if len(opened) == 1 else ()
-    return "".join(picture(image, boxes, alt=f"image {number} of {sample.id}") for number, image in enumerate(opened, start=1))
+    return "".join(
+        picture(image, boxes, alt=f"image {number} of {sample.id}") for number, image in enumerate(opened, start=1)
+    )
 
 
 def picture(image: Image, boxes: Sequence[Box] = (), *, alt: str = "", side: int = MAX_SIDE) -> str:
@@ -143,7 +148,10 @@ def picture(image: Image, boxes: Sequence[Box] = (), *, alt: str = "", side: int
     data = base64.b64encode(buffer.getvalue()).decode()
     frames = "".join(map(_frame, boxes))
     size = f"width='{shown.width}' height='{shown.height}'"
-    return f"<span class='fl-pic'><img {size} alt='{escape(alt, quote=True)}' src='data:image/png;base64,{data}'>{frames}</span>"
+    return (
+        f"<span class='fl-pic'><img {size} alt='{escape(alt, quote=True)}' "
+        f"src='data:image/png;base64,{data}'>{frames}</span>"
+    )
 
 
 def _frame(box: Box) -> str:
@@ -157,7 +165,10 @@ def _frame(box: Box) -> str:
 def _verdict_table(rewrite: Rewrite) -> str:
     if not rewrite.verdicts:
         return ""
-    head = "<tr><th>filter</th><th>verdict</th><th class='fl-n'>score</th><th class='fl-n'>threshold</th><th>reason</th></tr>"
+    head = (
+        "<tr><th>filter</th><th>verdict</th><th class='fl-n'>score</th><th "
+        "class='fl-n'>threshold</th><th>reason</th></tr>"
+    )
     return f"<table>{head}{''.join(map(_verdict_row, rewrite.verdicts))}</table>"
 
 
@@ -165,5 +176,8 @@ def _verdict_row(verdict: Verdict) -> str:
     mark = "<span class='fl-yes'>✓ keep</span>" if verdict.keep else "<span class='fl-no'>✗ drop</span>"
     if verdict.keep and verdict.edit is not None:
         mark = "<span class='fl-yes'>✎ edit</span>"
-    numbers = "".join(f"<td class='fl-n'>{'–' if value is None else f'{value:.3f}'}</td>" for value in (verdict.score, verdict.threshold))
+    numbers = "".join(
+        f"<td class='fl-n'>{'–' if value is None else f'{value:.3f}'}</td>"
+        for value in (verdict.score, verdict.threshold)
+    )
     return f"<tr><td>{escape(verdict.filter)}</td><td>{mark}</td>{numbers}<td>{escape(verdict.reason)}</td></tr>"

@@ -26,7 +26,9 @@ def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
     folder = Path(folder)
     files = [*sorted((folder / FOLDER).glob("*.jsonl")), *sorted(folder.rglob(RESULTS))]
     if not files:
-        raise DataError("the folder holds no records", file=folder, remedy="Give the folder of `flamingo build-pf1m` or of a run.")
+        raise DataError(
+            "the folder holds no records", file=folder, remedy="Give the folder of `flamingo build-pf1m` or of a run."
+        )
     exact, like = json.dumps(record_id, ensure_ascii=False).encode(), []
     part = record_id.encode()
     for line in _lines(files):
@@ -34,7 +36,9 @@ def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
             values = json.loads(line)
             if values.get("sample", {}).get("id") == record_id:
                 return from_json(Rewrite, values)
-        elif part in line and len(like) < 5 and record_id in (found := json.loads(line).get("sample", {}).get("id", "")):
+        elif (
+            part in line and len(like) < 5 and record_id in (found := json.loads(line).get("sample", {}).get("id", ""))
+        ):
             like.append(found)
     remedy = f"Similar ids: {', '.join(like)}." if like else "Look for its id in the shards or the Parquet files."
     raise DataError(f"there is no record {record_id!r}", file=folder, remedy=remedy)
@@ -47,7 +51,9 @@ def _lines(files: list[Path]) -> Iterator[bytes]:
 
 
 def record_pictures(folder: str | PathLike, root: str | PathLike | None = None) -> Pictures | None:
-    """Opens the images of a folder's records: below `root`, or where the job or run found them; None if that is not known."""
+    """Opens the images of a folder's records: below `root`, or where the job or run found them; None if that is not
+    known.
+    """
     folder = Path(folder)
     if root is not None:
         return Pictures(root)
@@ -84,4 +90,6 @@ def _block(text: str) -> str:
 def _verdict(verdict) -> str:
     score = "" if verdict.score is None else f"{verdict.score:.4g}"
     bound = "" if verdict.threshold is None else f"against {verdict.threshold:.4g}"
-    return f"{'kept   ' if verdict.keep else 'DROPPED'}  {verdict.filter:<11}{score:>9}  {bound:<15}{verdict.reason}".rstrip()
+    return (
+        f"{'kept   ' if verdict.keep else 'DROPPED'}  {verdict.filter:<11}{score:>9}  {bound:<15}{verdict.reason}"
+    ).rstrip()

@@ -50,7 +50,11 @@ def commit() -> str:
             ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=20
         ).stdout.strip()
         changed = subprocess.run(
-            ["git", "-C", root, "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True, timeout=20
+            ["git", "-C", root, "status", "--porcelain", "--untracked-files=no"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
         ).stdout.strip()
         return head + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):

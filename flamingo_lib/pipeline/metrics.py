@@ -33,7 +33,11 @@ class Figure:
     @property
     def bound(self) -> str:
         """The bound in words, e.g. ``at least 0.9``."""
-        parts = [f"{word} {value:g}" for word, value in (("at least", self.at_least), ("at most", self.at_most)) if value is not None]
+        parts = [
+            f"{word} {value:g}"
+            for word, value in (("at least", self.at_least), ("at most", self.at_most))
+            if value is not None
+        ]
         return ", ".join(parts)
 
 

@@ -25,7 +25,9 @@ def notebook_paths(folder: Path | None = None) -> list[Path]:
     folder = folder or project_root() / "notebooks"
     found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not found:
-        raise MissingAsset("there are no notebooks", file=folder, remedy="Run from a checkout of the project, or give --no-notebooks.")
+        raise MissingAsset(
+            "there are no notebooks", file=folder, remedy="Run from a checkout of the project, or give --no-notebooks."
+        )
     return found
 
 
@@ -37,7 +39,9 @@ def parameters(workspace: Workspace) -> dict[str, Any]:
     return {"run": str(workspace.folder), "preset": preset.name, "seed": preset.seed, "settings": changes(preset)}
 
 
-def run_notebooks(workspace: Workspace, *, folder: Path | None = None, say: Callable[[str], None] = print) -> dict[str, float]:
+def run_notebooks(
+    workspace: Workspace, *, folder: Path | None = None, say: Callable[[str], None] = print
+) -> dict[str, float]:
     """Execute the notebooks in order into ``notebooks/`` of the run folder; seconds by name, of those executed now.
 
     A notebook is left alone if its copy was made by the same cells, settings and library. The first that fails ends the
@@ -141,7 +145,9 @@ def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
 def _our_errors() -> set[str]:
     from .. import errors
 
-    return {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, FlamingoError)}
+    return {
+        name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, FlamingoError)
+    }
 
 
 def _register_engine() -> None:

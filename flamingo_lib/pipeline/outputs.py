@@ -1,4 +1,6 @@
-"""Committed notebooks: the outputs of a run taken over, without what differs from run to run or from machine to machine."""
+"""Committed notebooks: the outputs of a run taken over, without what differs from run to run or from machine to
+machine.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def take_over(executed: Path, folder: Path | None = None) -> list[Path]:
     for path in notebook_paths(folder):
         copy = executed / path.name
         if not copy.is_file():
-            raise MissingAsset("the notebook was not executed in this run", file=copy, remedy="Run `make pipeline` first.")
+            raise MissingAsset(
+                "the notebook was not executed in this run", file=copy, remedy="Run `make pipeline` first."
+            )
         outputs = {cell.get("id"): cell.get("outputs", []) for cell in nbformat.read(copy, 4).cells}
         notebook = nbformat.read(path, 4)
         for cell in notebook.cells:
@@ -48,7 +52,9 @@ def normalise(notebook: Any) -> Any:
 
     Counts run from 1; warnings and progress (stderr), widget states, timings and language details go.
     """
-    notebook.metadata = type(notebook.metadata)({key: value for key, value in notebook.metadata.items() if key in KEPT_METADATA})
+    notebook.metadata = type(notebook.metadata)(
+        {key: value for key, value in notebook.metadata.items() if key in KEPT_METADATA}
+    )
     count = 0
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")

@@ -1,4 +1,6 @@
-"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write; as a job that can be resumed (METHOD section 3)."""
+"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write; as a job that can be resumed (METHOD section
+3).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, 
         "program": __version__,
         "sources": [{name: value for name, value in asdict(source).items() if name != "root"} for source in sources],
         "seed": preset.seed,
-        "rewriter": fingerprint_files(path for path in rewriter.iterdir() if path.suffix in WEIGHTS and path.name != "training.json"),
+        "rewriter": fingerprint_files(
+            path for path in rewriter.iterdir() if path.suffix in WEIGHTS and path.name != "training.json"
+        ),
         "rewriting": preset.rewriting.model_dump(mode="json"),
     }
     if filtering:
@@ -73,7 +77,8 @@ def rewrite_sources(
         ray: the address of a Ray cluster that does the work, or ``"local"`` to start one here.
 
     Raises:
-        ConfigError, MissingAsset, DataError, FlamingoError: as `run_job`, and for sources and models that cannot be read.
+        ConfigError, MissingAsset, DataError, FlamingoError: as `run_job`, and for sources and models that cannot be
+            read.
     """
     out, roots = Path(out), source_roots(sources)
     folder = resolve(str(rewriter), role="the rewriter")
@@ -121,7 +126,10 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
     write_parquet(out, write_through(out / RELEASED, kept()))
     report = funnel.to_dict()
     write_json(out / FUNNEL, report)
-    places, judges = read_json(out / PLACES), {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")}
+    places, judges = (
+        read_json(out / PLACES),
+        {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")},
+    )
     if precision := read_json(out / JOB).get("judges.sts_precision"):
         judges["sts"] += f" in {precision}"
     card = dataset_card(

@@ -14,7 +14,9 @@ from ..storage import Quarantine
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """One dataset to read: catalogue name, folder, split (None: all that have answers), and how many samples (None: all)."""
+    """One dataset to read: catalogue name, folder, split (None: all that have answers), and how many samples (None:
+    all).
+    """
 
     name: str
     root: str
@@ -59,12 +61,15 @@ def source_roots(sources: Sequence[SourceSpec]) -> dict[str, str]:
     roots: dict[str, str] = {}
     for source in sources:
         if roots.setdefault(source.name, source.root) != source.root:
-            raise ConfigError(f"{source.name} is given with two folders", remedy="Build two sets, or put them into one folder.")
+            raise ConfigError(
+                f"{source.name} is given with two folders", remedy="Build two sets, or put them into one folder."
+            )
     return roots
 
 
 class SourceStream:
-    """Opens the samples of all sources, one source after the other; what cannot be used is set aside at the first opening.
+    """Opens the samples of all sources, one source after the other; what cannot be used is set aside at the first
+    opening.
 
     Args:
         sources: what to read.

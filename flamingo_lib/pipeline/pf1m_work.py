@@ -46,7 +46,9 @@ class MakeRewriting:
     def __call__(self) -> Callable[[list[Sample]], list[Rewrite]]:
         """Load the rewriter."""
         roots, preset = self.work.roots, self.work.preset
-        return Rewriter.load(self.work.rewriter, Pictures(roots), preset.rewriting, seed=preset.seed, device=best_device())
+        return Rewriter.load(
+            self.work.rewriter, Pictures(roots), preset.rewriting, seed=preset.seed, device=best_device()
+        )
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class MakeFilters:
 
 
 def cluster_stages(work: MakeWork, *, rewriters: int = 1, judges: int = 1, gpus: float = 0.0) -> list[Stage]:
-    """The job as stages: the rewriter; then the chain in its order, rule filters together, each judge by itself; the reward judge.
+    """The job as stages: the rewriter; then the chain in its order, rule filters together, each judge by itself; the
+    reward judge.
 
     Args:
         rewriters, judges: workers of the rewriting stage, and of each judging stage.
@@ -94,7 +97,9 @@ def needed_judges(config: FiltersConfig, *, reward: bool = True) -> list[str]:
 def make_chain(preset: Preset, pictures: Pictures, device: str = "cpu", *, reward: bool = True) -> Chain:
     """The preset's filters with the judges they need, and unless told otherwise the reward judge."""
     config = preset.filters
-    judges = load_judges(preset.judges, needed_judges(config, reward=reward), device=device, sentences=config.clip_sentences)
+    judges = load_judges(
+        preset.judges, needed_judges(config, reward=reward), device=device, sentences=config.clip_sentences
+    )
     return Chain(config, judges, pictures)
 
 

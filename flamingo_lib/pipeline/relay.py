@@ -29,7 +29,12 @@ class Relay:
         except (OSError, ValueError):
             return
         shown = self._shown
-        if shown is None or shown.description != status["description"] or shown.total != status["total"] or shown.done > status["done"]:
+        if (
+            shown is None
+            or shown.description != status["description"]
+            or shown.total != status["total"]
+            or shown.done > status["done"]
+        ):
             self.close()
             shown = self._shown = Progress(status["description"], status["total"], status["unit"])
             shown.__enter__()

@@ -25,7 +25,9 @@ def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
     the file's name without a leading number.
     """
     fragments = [
-        (step.title, path) for name, step in workspace.steps.items() for path in sorted((workspace.folder / name / "report").glob("*.html"))
+        (step.title, path)
+        for name, step in workspace.steps.items()
+        for path in sorted((workspace.folder / name / "report").glob("*.html"))
     ]
     body = [
         "<h2>Figures</h2><div class='wide'>",
@@ -34,10 +36,19 @@ def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
     ]
     for _, path in fragments:
         title = path.stem.split("_", 1)[-1].replace("_", " ")
-        body.append(f"<h2>{escape(title[:1].upper() + title[1:])}</h2><div class='wide'>{path.read_text('utf-8')}</div>")
-    body += ["<h2>Steps</h2><div class='wide'>", step_table(workspace), "</div>", notebook_links(workspace.folder / "notebooks")]
+        body.append(
+            f"<h2>{escape(title[:1].upper() + title[1:])}</h2><div class='wide'>{path.read_text('utf-8')}</div>"
+        )
+    body += [
+        "<h2>Steps</h2><div class='wide'>",
+        step_table(workspace),
+        "</div>",
+        notebook_links(workspace.folder / "notebooks"),
+    ]
     note = f"Preset {values['preset']}, seed {values['seed']}, commit {str(values['commit'])[:12]}."
-    return write_page(workspace.folder / "report.html", workspace.folder.name, STYLE, *body, note=note, style=PAGE_STYLE)
+    return write_page(
+        workspace.folder / "report.html", workspace.folder.name, STYLE, *body, note=note, style=PAGE_STYLE
+    )
 
 
 def figure_table(values: Mapping[str, Any]) -> str:
@@ -47,7 +58,9 @@ def figure_table(values: Mapping[str, Any]) -> str:
         if figure.key not in values:
             continue
         reached = figure.reached(values[figure.key])
-        mark = {True: "<td class='ok'>✓ reached</td>", False: "<td class='missed'>✗ missed</td>", None: "<td></td>"}[reached]
+        mark = {True: "<td class='ok'>✓ reached</td>", False: "<td class='missed'>✗ missed</td>", None: "<td></td>"}[
+            reached
+        ]
         rows.append(
             f"<tr><td><code>{figure.key}</code></td><td class='n'>{rounded(values[figure.key])}</td>"
             f"<td>{figure.bound}</td>{mark}<td>{escape(figure.title)}</td></tr>"
@@ -67,6 +80,8 @@ def step_table(workspace: Workspace) -> str:
 
 def notebook_links(folder: Path) -> str:
     """Links to the executed notebooks beside the page; empty if there are none."""
-    names: Sequence[str] = sorted(path.name for path in folder.glob("[0-9][0-9]_*.ipynb") if path.suffixes == [".ipynb"])
+    names: Sequence[str] = sorted(
+        path.name for path in folder.glob("[0-9][0-9]_*.ipynb") if path.suffixes == [".ipynb"]
+    )
     links = "".join(f"<li><a href='notebooks/{escape(name, quote=True)}'>{escape(name)}</a></li>" for name in names)
     return f"<h2>Notebooks</h2><ul>{links}</ul>" if links else ""

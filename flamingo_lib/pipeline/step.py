@@ -16,7 +16,8 @@ class Job:
 
     Attributes:
         folder: where the results go; it becomes the step's folder only if the step ends well.
-        scratch: a folder that outlives a killed process and is emptied when the step is done, for work that can be resumed.
+        scratch: a folder that outlives a killed process and is emptied when the step is done, for work that can be
+            resumed.
         cache: a folder that all steps share, for what can be made again at any time, such as image features.
         inputs: the finished folders of the steps this one is made from, by name.
         preset: the settings; a step reads only the sections it declares.
@@ -46,8 +47,8 @@ class Step:
         inputs: names of the steps whose results it reads.
         config: the settings it reads, as dotted paths into the preset (``"scenes"``, ``"stages.stage1"``).
         assets: files outside the run that it reads, such as shipped weights.
-        settle: gives the preset with each setting that leaves a choice to the machine replaced by what is chosen on this one;
-            the step is run with it, and its result counts as made from it.
+        settle: gives the preset with each setting that leaves a choice to the machine replaced by what is chosen on
+            this one; the step is run with it, and its result counts as made from it.
     """
 
     name: str
@@ -75,7 +76,8 @@ def table(steps: Iterable[Step]) -> dict[str, Step]:
         missing = [name for name in step.inputs if name not in rows]
         if missing or step.name in rows:
             raise ValueError(
-                f"step {step.name!r} " + (f"reads {missing[0]!r}, which does not come before it" if missing else "is there twice")
+                f"step {step.name!r} "
+                + (f"reads {missing[0]!r}, which does not come before it" if missing else "is there twice")
             )
         rows[step.name] = step
     return rows

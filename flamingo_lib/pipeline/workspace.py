@@ -86,7 +86,9 @@ class Workspace:
         self._check_folder()
 
     @classmethod
-    def open(cls, run: str | os.PathLike, preset: str = "tiny", seed: int = 0, settings: Iterable[str] = ()) -> Workspace:
+    def open(
+        cls, run: str | os.PathLike, preset: str = "tiny", seed: int = 0, settings: Iterable[str] = ()
+    ) -> Workspace:
         """The run called `run` (a name under ``runs/``, or a path), with the settings of a named preset."""
         return cls(runs_folder(run), load_preset(preset, list(settings), seed))
 
@@ -110,7 +112,9 @@ class Workspace:
                 return result
             manifest = read_json(folder / MANIFEST)
             files = manifest["files"]
-            whole = manifest["key"] == self.key(name) and all((folder / path).stat().st_size == size for path, size in files.items())
+            whole = manifest["key"] == self.key(name) and all(
+                (folder / path).stat().st_size == size for path, size in files.items()
+            )
             if not whole:
                 return None
             result = Result(name, step.title, folder, manifest["key"], manifest["metrics"], manifest["seconds"], False)
@@ -165,7 +169,11 @@ class Workspace:
                     "seconds": seconds,
                     "versions": versions(),
                     "metrics": metrics,
-                    "files": {str(path.relative_to(folder)): path.stat().st_size for path in sorted(folder.rglob("*")) if path.is_file()},
+                    "files": {
+                        str(path.relative_to(folder)): path.stat().st_size
+                        for path in sorted(folder.rglob("*"))
+                        if path.is_file()
+                    },
                 },
             )
         shutil.rmtree(scratch, ignore_errors=True)
@@ -181,12 +189,17 @@ class Workspace:
             version = found.get("format") if isinstance(found, dict) else None
             if version != FORMAT:
                 raise FlamingoError(
-                    f"this run folder has format {version}, this version of the program ({__version__}) works with format {FORMAT}",
+                    (
+                        f"this run folder has format {version}, this version of the program ({__version__}) works "
+                        f"with format {FORMAT}"
+                    ),
                     file=about,
                     remedy="Choose another --run, or delete the folder; nothing was changed.",
                 )
         elif self.folder.exists() and any(not path.name.startswith(".") for path in self.folder.iterdir()):
-            raise FlamingoError("the folder is not empty and not a run folder", file=self.folder, remedy="Choose another --run.")
+            raise FlamingoError(
+                "the folder is not empty and not a run folder", file=self.folder, remedy="Choose another --run."
+            )
         values = {"format": FORMAT, "version": __version__, "settings": self.preset.model_dump(mode="json")}
         if not about.exists() or read_json(about) != values:
             write_json(about, values)
@@ -210,7 +223,9 @@ class Workspace:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise FlamingoError(
-                "another process is working in this run folder", file=self.folder, remedy="Wait until it is done, or choose another --run."
+                "another process is working in this run folder",
+                file=self.folder,
+                remedy="Wait until it is done, or choose another --run.",
             ) from None
         try:
             yield
@@ -231,5 +246,7 @@ class Workspace:
                     remedy="Free some space and run the same command again: finished steps are kept.",
                 ) from error
             if isinstance(error, OSError):
-                raise FlamingoError(f"step {step.name!r} was not finished: {error.strerror or error}", file=error.filename) from error
+                raise FlamingoError(
+                    f"step {step.name!r} was not finished: {error.strerror or error}", file=error.filename
+                ) from error
             raise

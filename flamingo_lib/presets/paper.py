@@ -7,7 +7,14 @@ decay and clipping are ours; LoRA's alpha is QLoRA's for Guanaco; the images of 
 from ..config import DistortionConfig, EvaluationConfig, JudgesConfig, ModelConfig, Preset, RewritingConfig, StageConfig
 from .ablations import ablations
 
-_LORA = {"tunes": ("lora",), "batch_size": 256, "micro_batch_size": 2, "context_length": 1024, "max_images": 10, "packing": "random_fill"}
+_LORA = {
+    "tunes": ("lora",),
+    "batch_size": 256,
+    "micro_batch_size": 2,
+    "context_length": 1024,
+    "max_images": 10,
+    "packing": "random_fill",
+}
 
 _STAGE2 = StageConfig(
     tunes=("resampler", "cross_attention"),
@@ -36,11 +43,22 @@ PRESET = Preset(
         dtype="bfloat16",
     ),
     distortion=DistortionConfig(
-        pairs=255_000, backend="transformers", backend_model="timdettmers/guanaco-33b-merged", image_dropped=0, image_mismatched=0
+        pairs=255_000,
+        backend="transformers",
+        backend_model="timdettmers/guanaco-33b-merged",
+        image_dropped=0,
+        image_mismatched=0,
     ),
     rewriter=StageConfig(
         **_LORA
-        | {"mixture": "distorted-pairs", "samples": 255_000, "epochs": 3, "learning_rate": 1e-4, "packing": "none", "warmup_steps": 100}
+        | {
+            "mixture": "distorted-pairs",
+            "samples": 255_000,
+            "epochs": 3,
+            "learning_rate": 1e-4,
+            "packing": "none",
+            "warmup_steps": 100,
+        }
     ),
     rewriting=RewritingConfig(batch_size=32, max_new_tokens=512),
     judges=JudgesConfig(
@@ -50,10 +68,20 @@ PRESET = Preset(
         clip="ViT-L-14-336",
     ),
     stages={
-        "stage1": StageConfig(**_LORA | {"mixture": "stage1", "samples": 772_000, "epochs": 1, "learning_rate": 1e-4, "warmup_steps": 50}),
+        "stage1": StageConfig(
+            **_LORA | {"mixture": "stage1", "samples": 772_000, "epochs": 1, "learning_rate": 1e-4, "warmup_steps": 50}
+        ),
         "stage2": _STAGE2,
         "stage3": StageConfig(
-            **_LORA | {"mixture": "stage1", "samples": 772_000, "start": "stage2", "epochs": 1, "learning_rate": 1e-5, "warmup_steps": 50}
+            **_LORA
+            | {
+                "mixture": "stage1",
+                "samples": 772_000,
+                "start": "stage2",
+                "epochs": 1,
+                "learning_rate": 1e-5,
+                "warmup_steps": 50,
+            }
         ),
         "raw": _STAGE2.model_copy(update={"mixture": "raw"}),
     },

@@ -19,12 +19,16 @@ def rows(config: Frozen, prefix: str = "") -> list[tuple[str, Any, str]]:
             for key, item in value.items():
                 found += rows(item, f"{prefix}{name}.{key}.")
         else:
-            found.append((f"{prefix}{name}", config.model_dump(mode="json", include={name})[name], field.description or ""))
+            found.append(
+                (f"{prefix}{name}", config.model_dump(mode="json", include={name})[name], field.description or "")
+            )
     return found
 
 
 def changes(preset: Preset) -> list[str]:
-    """The ``key=value`` overrides that turn the named preset, at the same seed, into `preset`; `load_preset` takes them."""
+    """The ``key=value`` overrides that turn the named preset, at the same seed, into `preset`; `load_preset` takes
+    them.
+    """
     from . import load_preset
 
     plain = {key: value for key, value, _ in rows(load_preset(preset.name, seed=preset.seed))}

@@ -6,7 +6,14 @@ Make its base with `flamingo assemble --tower ViT-B-16 --weights FILE --out FOLD
 from ..config import ModelConfig, Preset, StageConfig
 from .ablations import ablations
 
-_LORA = {"tunes": ("lora",), "learning_rate": 3e-4, "batch_size": 32, "micro_batch_size": 4, "context_length": 512, "max_images": 6}
+_LORA = {
+    "tunes": ("lora",),
+    "learning_rate": 3e-4,
+    "batch_size": 32,
+    "micro_batch_size": 4,
+    "context_length": 512,
+    "max_images": 6,
+}
 
 _CONNECTOR = {
     "tunes": ("resampler", "cross_attention"),
@@ -22,10 +29,13 @@ _STAGE2 = StageConfig(**_CONNECTOR | {"mixture": "pf1m", "start": "stage1", "epo
 PRESET = Preset(
     name="small",
     model=ModelConfig(base="flamingo-small", lora_rank=32, lora_alpha=32),
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "start": "connector", "epochs": 3, "packing": "none"}),
+    rewriter=StageConfig(
+        **_LORA | {"mixture": "distorted-pairs", "start": "connector", "epochs": 3, "packing": "none"}
+    ),
     stages={
         "connector": StageConfig(
-            **_CONNECTOR | {"tunes": ("connector", "embeddings_new_tokens"), "mixture": "raw", "epochs": 4, "warmup_steps": 100}
+            **_CONNECTOR
+            | {"tunes": ("connector", "embeddings_new_tokens"), "mixture": "raw", "epochs": 4, "warmup_steps": 100}
         ),
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "start": "connector"}),
         "stage2": _STAGE2,

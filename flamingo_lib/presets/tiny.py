@@ -23,7 +23,9 @@ _DISTORTION = DistortionConfig(
     retrieval=0.22,
     style_probability=0.35,
 )
-"""More descriptions and less noise than the paper mixes (5 and 27 %): a model of this size sees each kind too seldom otherwise."""
+"""More descriptions and less noise than the paper mixes (5 and 27 %): a model of this size sees each kind too seldom
+otherwise.
+"""
 
 PRESET = Preset(
     name="tiny",
@@ -34,7 +36,9 @@ PRESET = Preset(
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),
         "stage2": _STAGE2,
-        "stage3": StageConfig(**_LORA | {"mixture": "stage1", "start": "stage2", "max_steps": 80, "learning_rate": 3e-4}),
+        "stage3": StageConfig(
+            **_LORA | {"mixture": "stage1", "start": "stage2", "max_steps": 80, "learning_rate": 3e-4}
+        ),
         "raw": _STAGE2.model_copy(update={"mixture": "raw"}),
     },
     ablations=ablations(_STAGE2, low_resolution=36),

@@ -88,7 +88,9 @@ def read_parquet(folder: str | PathLike) -> Iterator[Pf1mRecord]:
             for batch in file.iter_batches(batch_size=ROWS_IN_MEMORY):
                 for position, row in enumerate(batch.to_pylist()):
                     if row["filtered_paragraphs"] is not None:
-                        row["filtered_paragraphs"] = [(item["score"], item["text"]) for item in row["filtered_paragraphs"]]
+                        row["filtered_paragraphs"] = [
+                            (item["score"], item["text"]) for item in row["filtered_paragraphs"]
+                        ]
                     yield parse_record(row, file=path, position=position)
 
 
@@ -115,7 +117,9 @@ def dataset_card(
     """
     total = sum(counts.values())
     sources = [(name, CATALOG.get(name), count) for name, count in sorted(counts.items())]
-    rows = [f"| {_source(name, row)} | {count:,} | {row.licence if row else 'not known'} |" for name, row, count in sources]
+    rows = [
+        f"| {_source(name, row)} | {count:,} | {row.licence if row else 'not known'} |" for name, row, count in sources
+    ]
     return f"""---
 pretty_name: {title}
 language:
@@ -188,5 +192,11 @@ def _text(value: Any) -> str:
 
 def _size(total: int) -> str:
     """The hub's size category."""
-    bounds = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+    bounds = (
+        (1_000, "n<1K"),
+        (10_000, "1K<n<10K"),
+        (100_000, "10K<n<100K"),
+        (1_000_000, "100K<n<1M"),
+        (10_000_000, "1M<n<10M"),
+    )
     return next((name for bound, name in bounds if total < bound), "10M<n<100M")

@@ -1,4 +1,5 @@
-"""The same job over a Ray cluster: readers, rewriters, judges and filters as stages of Ray Data, each with its own workers.
+"""The same job over a Ray cluster: readers, rewriters, judges and filters as stages of Ray Data, each with its own
+workers.
 
 A row of the data set is a shard; each stage does its part of it as a whole, so the bytes that come out are those of the
 single-process job. Ray restarts workers that die and gives their shards to others. Needs the extra ``scale``.
@@ -26,7 +27,9 @@ LOCAL = "local"
 """The address that starts a cluster on this machine."""
 
 _CONTEXT = {"enable_progress_bars": False, "target_max_block_size": 1, "target_min_block_size": 1}
-"""Ray Data's settings: without the sizes it would gather many shards into one block, which one worker would then do alone."""
+"""Ray Data's settings: without the sizes it would gather many shards into one block, which one worker would then do
+alone.
+"""
 
 READER_CPUS = 0.25
 """What a reader holds; it mostly waits for the stages behind it."""
@@ -38,8 +41,8 @@ class Stage:
 
     Attributes:
         name: shown by Ray.
-        make: makes, once in each worker, the callable that does the work: of the first stage from samples to rewrites, of
-            the others from rewrites to rewrites. It must be picklable.
+        make: makes, once in each worker, the callable that does the work: of the first stage from samples to rewrites,
+            of the others from rewrites to rewrites. It must be picklable.
         workers: how many work at the same time.
         cpus, gpus: what each of them holds; fractions share.
     """
@@ -67,14 +70,18 @@ def run_ray_job(
 
     Args:
         stages: the first rewrites, the others judge and filter.
-        address: ``"local"`` starts a cluster here and ends it; else the cluster's address (``"auto"``, ``"ray://host:port"``).
+        address: ``"local"`` starts a cluster here and ends it; else the cluster's address (``"auto"``,
+            ``"ray://host:port"``).
         readers: how many read the sources at the same time. Each reads over all of them, so more than a few do not pay.
 
     Raises:
         MissingAsset: Ray is not installed.
         FlamingoError: the cluster cannot be reached; and as `run_job`.
     """
-    with open_job(samples, out, identity=identity, shard_size=shard_size, stamp=stamp) as job, job.meter(title) as meter:
+    with (
+        open_job(samples, out, identity=identity, shard_size=shard_size, stamp=stamp) as job,
+        job.meter(title) as meter,
+    ):
         if job.missing:
             needed = readers * READER_CPUS + sum(stage.workers * stage.cpus for stage in stages)
             with redirect_stdout(sys.stderr), _cluster(address, needed) as ray:  # what Ray prints is no result
@@ -90,7 +97,9 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
     try:
         import ray
     except ImportError:
-        raise MissingAsset("Ray is not installed", remedy="Install the extra: pip install 'flamingo-lib[scale]'.") from None
+        raise MissingAsset(
+            "Ray is not installed", remedy="Install the extra: pip install 'flamingo-lib[scale]'."
+        ) from None
     started = not ray.is_initialized()
     if started:
         place = {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
@@ -124,7 +133,9 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
 
 def _dataset(ray: Any, job: OpenJob, stages: Sequence[Stage], readers: int) -> Any:
     """The stream of finished shards."""
-    dataset = ray.data.read_datasource(_datasource(job, readers), override_num_blocks=readers, concurrency=readers, num_cpus=READER_CPUS)
+    dataset = ray.data.read_datasource(
+        _datasource(job, readers), override_num_blocks=readers, concurrency=readers, num_cpus=READER_CPUS
+    )
     for position, stage in enumerate(stages):
         dataset = dataset.map_batches(
             _Work,
@@ -192,8 +203,12 @@ class _Work:
         done = self.work(given)
         ids = [record.id if self.first else record.sample.id for record in given]
         if [record.sample.id for record in done] != ids:
-            raise DataError(f"the work gave {len(done)} records for {len(given)}, or others", record=ids[0] if ids else None)
-        payload = encode_shard(done, row["digest"]) if self.last else json.dumps(to_json(done), ensure_ascii=False).encode()
+            raise DataError(
+                f"the work gave {len(done)} records for {len(given)}, or others", record=ids[0] if ids else None
+            )
+        payload = (
+            encode_shard(done, row["digest"]) if self.last else json.dumps(to_json(done), ensure_ascii=False).encode()
+        )
         return _block(row["number"], row["digest"], payload, row["tokens"] + getattr(self.work, "tokens", 0) - before)
 
 

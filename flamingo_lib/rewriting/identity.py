@@ -18,7 +18,8 @@ _NOTHING = object()
 
 
 def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], place: object) -> None:
-    """Raise `ConfigError` if two identities, plain JSON values, differ; it tells each setting that does with both values.
+    """Raise `ConfigError` if two identities, plain JSON values, differ; it tells each setting that does with both
+    values.
 
     Args:
         place: the job's folder, for the message.
@@ -37,7 +38,8 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], place: o
 def differences(now: Any, then: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:
     """The values that differ, each with its dotted name.
 
-    Mappings are gone through by key, lists of as many mappings by position (``sources.0.limit``); other values are taken whole.
+    Mappings are gone through by key, lists of as many mappings by position (``sources.0.limit``); other values are
+    taken whole.
     """
     if isinstance(now, Mapping) and isinstance(then, Mapping):
         for key in [*now, *(key for key in then if key not in now)]:

@@ -2,8 +2,8 @@
 
 The stream is cut into shards of consecutive records. Each is worked on as a whole and written in one step, so the bytes
 that come out do not depend on restarts, on the number of workers, or on the order in which they finish. What a job is
-made from stands in ``job.json``, its input's digests in ``plan.json``: once there is a shard, a restart with anything else is
-refused.
+made from stands in ``job.json``, its input's digests in ``plan.json``: once there is a shard, a restart with anything
+else is refused.
 """
 
 from __future__ import annotations
@@ -131,7 +131,9 @@ class OpenJob:
 
     def result(self) -> JobResult:
         """How the job went, once everything is done."""
-        return JobResult(sum(shard["records"] for shard in self.plan), len(self.plan), len(self.plan) - len(self.missing))
+        return JobResult(
+            sum(shard["records"] for shard in self.plan), len(self.plan), len(self.plan) - len(self.missing)
+        )
 
 
 @contextmanager
@@ -143,7 +145,9 @@ def open_job(
     shard_size: int,
     stamp: Callable[[Sample], object] | None,
 ) -> Iterator[OpenJob]:
-    """Lock the folder, compare the job and its sources with what they were, and find out what is missing; errors as of `run_job`."""
+    """Lock the folder, compare the job and its sources with what they were, and find out what is missing; errors as of
+    `run_job`.
+    """
     out = Path(out)
     with only_job(out):
         for rest in (*out.glob(".*.part"), *(out / FOLDER).glob(".*.part")):
@@ -195,7 +199,9 @@ def _same_job(out: Path, identity: Mapping[str, Any]) -> None:
     refuse_differences(identity, read_json(path), out)
 
 
-def _plan(out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: Callable[[Sample], object] | None) -> list[dict[str, Any]]:
+def _plan(
+    out: Path, samples: Callable[[], Iterable[Sample]], size: int, stamp: Callable[[Sample], object] | None
+) -> list[dict[str, Any]]:
     """Digests of all shards' input, written down until there is a shard and compared from then on."""
     path = out / PLAN
     old = read_json(path) if path.exists() else None
@@ -244,7 +250,9 @@ def _missing(out: Path, plan: Sequence[Mapping[str, Any]]) -> set[int]:
             missing.add(number)
     for path in (out / FOLDER).glob("*.jsonl"):
         if not path.stem.isdigit() or int(path.stem) >= len(plan):
-            raise DataError("a shard that is not of this job", file=path, remedy="Take it away, or give another folder.")
+            raise DataError(
+                "a shard that is not of this job", file=path, remedy="Take it away, or give another folder."
+            )
     return missing
 
 

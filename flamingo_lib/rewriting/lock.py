@@ -29,7 +29,9 @@ def only_job(folder: Path) -> Iterator[None]:
             file.seek(0)
             owner = file.read().strip() or "another process"
             raise FlamingoError(
-                f"another job is writing to this folder ({owner})", file=folder, remedy="Wait for it, or give another folder."
+                f"another job is writing to this folder ({owner})",
+                file=folder,
+                remedy="Wait for it, or give another folder.",
             ) from None
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")

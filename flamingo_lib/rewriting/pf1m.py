@@ -1,9 +1,9 @@
 """PF-1M records: the fields of the released JSON, read and written (METHOD section 3), and the same as Parquet.
 
-The released file is one JSON list. `input` holds the instruction with each image as ``<img_path>path<img_path>``, `output`
-the rewrite, `original` the raw annotation; numbers are rounded to 4 places. Questions carry `nli_similarity`, captions
-`sts_similarity`, captions of several paragraphs also `paragraph_clip_scores` and `filtered_paragraphs`. Only the image's
-path names the dataset there; our Parquet files also have the record's `id`, `source` and `task`.
+The released file is one JSON list. `input` holds the instruction with each image as ``<img_path>path<img_path>``,
+`output` the rewrite, `original` the raw annotation; numbers are rounded to 4 places. Questions carry `nli_similarity`,
+captions `sts_similarity`, captions of several paragraphs also `paragraph_clip_scores` and `filtered_paragraphs`. Only
+the image's path names the dataset there; our Parquet files also have the record's `id`, `source` and `task`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def from_rewrite(rewrite: Rewrite) -> Pf1mRecord:
         reward=_number(scores.get("reward")),
         nli_similarity=_numbers(scores.get("nli_similarity")),
         sts_similarity=_number(scores.get("sts_similarity")),
-        filtered_paragraphs=tuple((_number(score), text) for score, text in scores["filtered_paragraphs"]) if several else None,
+        filtered_paragraphs=tuple((_number(score), text) for score, text in scores["filtered_paragraphs"])
+        if several
+        else None,
         paragraph_clip_scores=_numbers(scores["paragraph_clip_scores"]) if several else None,
         id=sample.id,
         source=sample.source,
@@ -133,7 +135,9 @@ def parse_record(values: Any, *, file: str | PathLike | None = None, position: i
         if len(given.get("nli_similarity", (0, 0, 0))) != 3:
             raise ValueError("nli_similarity has not three numbers")
         if "filtered_paragraphs" in given:
-            given["filtered_paragraphs"] = tuple((float(score), str(text)) for score, text in given["filtered_paragraphs"])
+            given["filtered_paragraphs"] = tuple(
+                (float(score), str(text)) for score, text in given["filtered_paragraphs"]
+            )
     except (TypeError, ValueError) as error:
         raise DataError(f"a field of the record is of a wrong type: {error}", file=file, record=position) from error
     return Pf1mRecord(**given)

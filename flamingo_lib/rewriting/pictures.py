@@ -17,7 +17,8 @@ class Pictures:
     """Callable: a sample's pictures as RGB with its mark drawn on.
 
     Args:
-        root: a folder with one subfolder a dataset, named as in the catalogue; or the folder of each dataset by its name.
+        root: a folder with one subfolder a dataset, named as in the catalogue; or the folder of each dataset by its
+            name.
     """
 
     def __init__(self, root: str | PathLike | Mapping[str, str | PathLike]) -> None:
@@ -29,7 +30,9 @@ class Pictures:
         if self.root is not None:
             return self.root / source
         if self.roots is None or source not in self.roots:
-            raise DataError(f"the folder of the dataset {source!r} is not known", remedy="Give it as --source NAME=ROOT.")
+            raise DataError(
+                f"the folder of the dataset {source!r} is not known", remedy="Give it as --source NAME=ROOT."
+            )
         return self.roots[source]
 
     def __call__(self, sample: Sample) -> list[Image.Image]:

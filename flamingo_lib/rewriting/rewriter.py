@@ -36,10 +36,11 @@ REPEATED = 4
 class Rewriter:
     """Rewrites samples in batches of like length, each independently of the others.
 
-    The prompt is the chat template's with the raw annotation as the draft. Images are encoded once and their latents kept.
-    What looks wrong is reported as flags of the `Rewrite`, never repaired: ``truncated`` (no end before the limit),
-    ``repetition`` (running in circles), ``leaked_preamble`` (parts of the prompt in the text); and, with an empty output,
-    ``unreadable_image`` and ``too_long`` (a prompt over the model's context; `scores` holds the ``error``).
+    The prompt is the chat template's with the raw annotation as the draft. Images are encoded once and their latents
+    kept. What looks wrong is reported as flags of the `Rewrite`, never repaired: ``truncated`` (no end before the
+    limit), ``repetition`` (running in circles), ``leaked_preamble`` (parts of the prompt in the text); and, with an
+    empty output, ``unreadable_image`` and ``too_long`` (a prompt over the model's context; `scores` holds the
+    ``error``).
 
     Args:
         model, processor: a rewriter and its processor, from one folder.
@@ -91,7 +92,10 @@ class Rewriter:
 
         where = resolve(fspath(folder), role="the rewriter")
         try:
-            model, processor = FlamingoForConditionalGeneration.from_pretrained(where), FlamingoProcessor.from_pretrained(where)
+            model, processor = (
+                FlamingoForConditionalGeneration.from_pretrained(where),
+                FlamingoProcessor.from_pretrained(where),
+            )
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(
                 f"the rewriter cannot be loaded: {error}", file=where, remedy="Give a folder that training wrote."
@@ -124,7 +128,9 @@ class Rewriter:
                 results[index] = _without_output(sample, "empty_prompt", error)
                 continue
             if len(row) + self.config.max_new_tokens > self.context_length:
-                error = DataError(f"the prompt has {len(row)} tokens; with {self.config.max_new_tokens} new ones that is too long")
+                error = DataError(
+                    f"the prompt has {len(row)} tokens; with {self.config.max_new_tokens} new ones that is too long"
+                )
                 results[index] = _without_output(sample, "too_long", error)
                 continue
             rows[index] = row
@@ -136,7 +142,9 @@ class Rewriter:
         order = sorted(rows, key=lambda index: len(rows[index]))
         for start in range(0, len(order), self.config.batch_size):
             part = order[start : start + self.config.batch_size]
-            for index, (text, complete) in zip(part, self._generate([samples[i] for i in part], [rows[i] for i in part]), strict=True):
+            for index, (text, complete) in zip(
+                part, self._generate([samples[i] for i in part], [rows[i] for i in part]), strict=True
+            ):
                 results[index] = Rewrite(samples[index], text, flags_of(text, complete))
             if progress is not None:
                 progress(len(part))
@@ -224,7 +232,9 @@ class Rewriter:
             if sum(len(pixels) for _, pixels in waiting) >= IMAGES_AT_ONCE:
                 flush()
         flush()
-        return {index: broken[picture_key(sample)] for index, sample in samples.items() if picture_key(sample) in broken}
+        return {
+            index: broken[picture_key(sample)] for index, sample in samples.items() if picture_key(sample) in broken
+        }
 
     def _trim(self) -> None:
         """Forget the images seen longest ago until the cache fits."""

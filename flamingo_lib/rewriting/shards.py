@@ -91,7 +91,9 @@ def _lines(path: Path, given: str | None) -> list[bytes]:
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
-        raise CorruptShard("the shard is cut off or was changed", file=path, remedy="Run the job again; it makes the shard anew.")
+        raise CorruptShard(
+            "the shard is cut off or was changed", file=path, remedy="Run the job again; it makes the shard anew."
+        )
     if given is not None and end["input"] != given:
         raise CorruptShard("the shard was made from other input", file=path, remedy="Run the job into another folder.")
     return lines

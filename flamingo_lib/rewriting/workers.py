@@ -108,7 +108,9 @@ class WorkerPool:
                 if most is not None and deaths[most] >= MAX_DEATHS:
                     raise FlamingoError(
                         f"workers died {MAX_DEATHS} times on shard {most}",
-                        remedy="They may have run out of memory: use fewer workers or a smaller batch. What is done stays.",
+                        remedy=(
+                            "They may have run out of memory: use fewer workers or a smaller batch. What is done stays."
+                        ),
                     )
                 self._stop()
                 self._start()
@@ -127,7 +129,9 @@ def _begin(make_work: Callable[[], Any], parent: int) -> None:
 
 
 def _run(number: int, samples: list[dict[str, Any]], digest: str) -> Done:
-    """In a worker: do one shard, handed over as plain values. The work is made at the first, so that its errors reach the main process."""
+    """In a worker: do one shard, handed over as plain values. The work is made at the first, so that its errors reach
+    the main process.
+    """
     if _Here.work is None:
         _Here.work = _Here.make_work()
     return do_shard(_Here.work, Task(number, [from_json(Sample, values) for values in samples], digest))
@@ -145,5 +149,8 @@ def do_shard(work: Any, task: Task, tick: Callable[[int], None] = lambda count: 
     before = getattr(work, "tokens", 0)
     rewrites = work(task.samples, tick)
     if [rewrite.sample.id for rewrite in rewrites] != [sample.id for sample in task.samples]:
-        raise DataError(f"the work gave {len(rewrites)} records for {len(task.samples)} samples, or others", record=task.samples[0].id)
+        raise DataError(
+            f"the work gave {len(rewrites)} records for {len(task.samples)} samples, or others",
+            record=task.samples[0].id,
+        )
     return Done(task.number, encode_shard(rewrites, task.digest), getattr(work, "tokens", 0) - before)

@@ -99,9 +99,15 @@ def _count(generator: Random, question: Question, answer: str) -> str:
     statement = generator.choice(statements)
     way = generator.random()
     if way < 0.2:
-        return f"{generator.choice(('The image', 'The picture', 'The scene'))} {generator.choice(('shows', 'contains'))} {counted}."
+        return (
+            f"{generator.choice(('The image', 'The picture', 'The scene'))} "
+            f"{generator.choice(('shows', 'contains'))} {counted}."
+        )
     if way < 0.35 and answer != "0":
-        return f"The number of {question.target.text(2)} {generator.choice((*PLACES, ''))}".rstrip() + f" is {NUMBERS[int(answer)]}."
+        return (
+            f"The number of {question.target.text(2)} {generator.choice((*PLACES, ''))}".rstrip()
+            + f" is {NUMBERS[int(answer)]}."
+        )
     leads = tuple(lead for lead in LEADS if not (statement.startswith(("I can", "you can")) and lead.endswith("that")))
     if way < 0.6:
         return f"{capital(statement)} {generator.choice(PLACES)}."

@@ -1,4 +1,6 @@
-"""What changed between two scenes: found, told politely or curtly, and checked in free text (for pairs as in Spot-the-Diff)."""
+"""What changed between two scenes: found, told politely or curtly, and checked in free text (for pairs as in
+Spot-the-Diff).
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,12 @@ _LEADS = (
     "The difference is that",
     "I can see that",
 )
-_REST = ("Everything else is the same.", "The rest of the image is the same.", "All the other objects are the same as before.", "")
+_REST = (
+    "Everything else is the same.",
+    "The rest of the image is the same.",
+    "All the other objects are the same as before.",
+    "",
+)
 _NONE = (
     "There is no difference between the two images.",
     "The two images are the same.",
@@ -110,11 +117,24 @@ def curt_change(generator: Random, change: Change | None) -> str:
     if new is None:
         ways = (f"the {name} is gone", f"{name} gone", f"{place} {name} is missing", f"{name} removed from {place}")
     elif old is None:
-        ways = (f"a new {name}", f"new {name} {place}", f"{new.size} {name} added {at(place)}", f"there is a new {name} {at(place)}")
+        ways = (
+            f"a new {name}",
+            f"new {name} {place}",
+            f"{new.size} {name} added {at(place)}",
+            f"there is a new {name} {at(place)}",
+        )
     elif change.kind == "moved":
-        ways = (f"{name} moved to {new.position}", f"the {name} is now {at(new.position)}", f"{name} moved from {place} to {new.position}")
+        ways = (
+            f"{name} moved to {new.position}",
+            f"the {name} is now {at(new.position)}",
+            f"{name} moved from {place} to {new.position}",
+        )
     elif change.kind == "recolored":
-        ways = (f"the {name} is now {new.color}", f"{place} {old.shape} turned {new.color}", f"{name} turned {new.color}")
+        ways = (
+            f"the {name} is now {new.color}",
+            f"{place} {old.shape} turned {new.color}",
+            f"{name} turned {new.color}",
+        )
     else:
         word = "larger" if new.size == "large" else "smaller"
         ways = (f"the {name} is {word}", f"{name} is now {new.size}", f"{name} {place} became {word}")
@@ -154,7 +174,10 @@ def check_change(before: Scene, after: Scene, text: str) -> ChangeReport:
         words, items = tokens(sentence), read(sentence)
         if sentence.rstrip().endswith("?"):
             continue
-        if ({"same", "no"} & set(words) and {"images", "difference", "pictures"} & set(words)) or {"not", "cannot"} & set(words):
+        if ({"same", "no"} & set(words) and {"images", "difference", "pictures"} & set(words)) or {
+            "not",
+            "cannot",
+        } & set(words):
             count, told = count + 1, change is None or told
             if change is not None:
                 false.append("no difference")

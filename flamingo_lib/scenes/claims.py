@@ -1,4 +1,6 @@
-"""Reading free text about scenes, second step: the items of each sentence become claims that a scene can bear out or not."""
+"""Reading free text about scenes, second step: the items of each sentence become claims that a scene can bear out or
+not.
+"""
 
 from __future__ import annotations
 
@@ -116,15 +118,24 @@ class _SentenceReader:
         if hypothetical:
             found = [claim for claim in found if claim.kind == "exists" and claim.value != "new"]
         elif negated:
-            predicates = [claim for claim in found if claim.kind in ("attribute", "position", "relation", "same", "more")]
+            predicates = [
+                claim for claim in found if claim.kind in ("attribute", "position", "relation", "same", "more")
+            ]
             if predicates:
                 found = [
                     replace(claim, negated=claim in predicates)
                     for claim in found
-                    if not (claim.kind == "exists" and claim.value == "new" and any(p.subject == claim.subject for p in predicates))
+                    if not (
+                        claim.kind == "exists"
+                        and claim.value == "new"
+                        and any(p.subject == claim.subject for p in predicates)
+                    )
                 ]
             else:
-                found = [claim if claim.kind == "count" and claim.value == 0 else replace(claim, negated=True) for claim in found]
+                found = [
+                    claim if claim.kind == "count" and claim.value == 0 else replace(claim, negated=True)
+                    for claim in found
+                ]
         yield from found
 
     def _clause(self, clause: list[Item]) -> Iterator[Claim]:

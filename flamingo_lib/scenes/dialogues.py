@@ -53,7 +53,11 @@ HEAVIER = ("ant", "bird", "cat", "dog", "horse")
 MANNERS = (
     ("Hello!", "Hello! It is nice to meet you. How can I help you today?", "hello"),
     ("Who are you?", "I am an assistant. I can look at images and answer your questions about them.", "an assistant"),
-    ("What can you do?", "I can describe images, count objects, and answer your questions about them.", "answer questions"),
+    (
+        "What can you do?",
+        "I can describe images, count objects, and answer your questions about them.",
+        "answer questions",
+    ),
     ("Thank you!", "You are welcome! It was my pleasure to help you.", "welcome"),
     ("Good night!", "Good night to you, too! I hope you had a nice day.", "good night"),
     ("How are you today?", "I am very well, thank you for asking! How can I help you today?", "well"),
@@ -77,9 +81,20 @@ def _sum(generator: Random) -> Dialogue:
     minus = generator.random() < 0.4
     a, b = (max(a, b), min(a, b)) if minus else (a, b)
     word, result = ("minus", a - b) if minus else ("plus", a + b)
-    instruction = _pick(generator, f"What is {a} {word} {b}?", f"Can you tell me what {a} {word} {b} is?", f"How much is {a} {word} {b}?")
-    answers = [f"{a} {word} {b} is {result}.", f"{a} {word} {b} equals {result}.", f"The result of {a} {word} {b} is {result}."]
-    answers.append(f"If you take {b} away from {a}, you get {result}." if minus else f"If you add {a} and {b}, you get {result}.")
+    instruction = _pick(
+        generator,
+        f"What is {a} {word} {b}?",
+        f"Can you tell me what {a} {word} {b} is?",
+        f"How much is {a} {word} {b}?",
+    )
+    answers = [
+        f"{a} {word} {b} is {result}.",
+        f"{a} {word} {b} equals {result}.",
+        f"The result of {a} {word} {b} is {result}.",
+    ]
+    answers.append(
+        f"If you take {b} away from {a}, you get {result}." if minus else f"If you add {a} and {b}, you get {result}."
+    )
     return instruction, _pick(generator, *answers), str(result)
 
 
@@ -106,16 +121,22 @@ def _next_number(generator: Random) -> Dialogue:
     instruction = _pick(generator, f"Which number comes {word} {a}?", f"What number comes right {word} {a}?")
     return (
         instruction,
-        _pick(generator, f"The number {result} comes {word} {a}.", f"The number that comes right {word} {a} is {result}."),
+        _pick(
+            generator, f"The number {result} comes {word} {a}.", f"The number that comes right {word} {a} is {result}."
+        ),
         str(result),
     )
 
 
 def _word_number(generator: Random) -> Dialogue:
     number = generator.randint(0, 10)
-    instruction = _pick(generator, f"How do you write {number} as a word?", f"What is the word for the number {number}?")
+    instruction = _pick(
+        generator, f"How do you write {number} as a word?", f"What is the word for the number {number}?"
+    )
     answer = _pick(
-        generator, f"The word for the number {number} is {NUMBERS[number]}.", f"You write the number {number} as {NUMBERS[number]}."
+        generator,
+        f"The word for the number {number} is {NUMBERS[number]}.",
+        f"You write the number {number} as {NUMBERS[number]}.",
     )
     return instruction, answer, NUMBERS[number]
 
@@ -132,7 +153,10 @@ def _mix(generator: Random) -> Dialogue:
     if generator.random() < 0.5:
         a, b = b, a
     instruction = _pick(
-        generator, f"What do you get if you mix {a} and {b}?", f"Which color do {a} and {b} make?", f"What color is a mix of {a} and {b}?"
+        generator,
+        f"What do you get if you mix {a} and {b}?",
+        f"Which color do {a} and {b} make?",
+        f"What color is a mix of {a} and {b}?",
     )
     answer = _pick(
         generator,
@@ -145,7 +169,9 @@ def _mix(generator: Random) -> Dialogue:
 
 def _definition(generator: Random) -> Dialogue:
     shape = generator.choice(tuple(DEFINITIONS))
-    instruction = _pick(generator, f"What is a {shape}?", f"Can you tell me what a {shape} is?", f"What does the word {shape} mean?")
+    instruction = _pick(
+        generator, f"What is a {shape}?", f"Can you tell me what a {shape} is?", f"What does the word {shape} mean?"
+    )
     answer = _pick(generator, f"A {shape} is {DEFINITIONS[shape]}.", f"The word {shape} means {DEFINITIONS[shape]}.")
     return instruction, answer, DEFINITIONS[shape][2:]
 
@@ -153,8 +179,12 @@ def _definition(generator: Random) -> Dialogue:
 def _sides(generator: Random) -> Dialogue:
     shape = generator.choice(tuple(SIDES))
     part, count = generator.choice(("sides", "corners")), SIDES[shape]
-    instruction = _pick(generator, f"How many {part} does a {shape} have?", f"What is the number of {part} of a {shape}?")
-    answer = _pick(generator, f"A {shape} has {NUMBERS[count]} {part}.", f"The number of {part} of a {shape} is {NUMBERS[count]}.")
+    instruction = _pick(
+        generator, f"How many {part} does a {shape} have?", f"What is the number of {part} of a {shape}?"
+    )
+    answer = _pick(
+        generator, f"A {shape} has {NUMBERS[count]} {part}.", f"The number of {part} of a {shape} is {NUMBERS[count]}."
+    )
     return instruction, answer, str(count)
 
 
@@ -170,7 +200,9 @@ def _day(generator: Random) -> Dialogue:
     index = generator.randrange(7)
     word, result = generator.choice((("after", DAYS[(index + 1) % 7]), ("before", DAYS[index - 1])))
     instruction = _pick(generator, f"Which day comes {word} {DAYS[index]}?", f"What day is {word} {DAYS[index]}?")
-    answer = _pick(generator, f"The day {word} {DAYS[index]} is {result}.", f"{result} is the day that comes {word} {DAYS[index]}.")
+    answer = _pick(
+        generator, f"The day {word} {DAYS[index]} is {result}.", f"{result} is the day that comes {word} {DAYS[index]}."
+    )
     return instruction, answer, result
 
 
@@ -179,18 +211,29 @@ def _colored(generator: Random) -> Dialogue:
     instruction = _pick(generator, f"What color is {thing}?", f"Which color does {thing} have?")
     return (
         instruction,
-        _pick(generator, f"{capital(thing)} is {color}.", f"The color of {thing} is {color}.", f"{capital(thing)} usually is {color}."),
+        _pick(
+            generator,
+            f"{capital(thing)} is {color}.",
+            f"The color of {thing} is {color}.",
+            f"{capital(thing)} usually is {color}.",
+        ),
         color,
     )
 
 
 def _legs(generator: Random) -> Dialogue:
     animal, legs = generator.choice(LEGS)
-    instruction = _pick(generator, f"How many legs does {article(animal)} have?", f"What is the number of legs of {article(animal)}?")
+    instruction = _pick(
+        generator, f"How many legs does {article(animal)} have?", f"What is the number of legs of {article(animal)}?"
+    )
     count = NUMBERS[legs] if legs else "no"
     return (
         instruction,
-        _pick(generator, f"{capital(article(animal))} has {count} legs.", f"As far as I know, {article(animal)} has {count} legs."),
+        _pick(
+            generator,
+            f"{capital(article(animal))} has {count} legs.",
+            f"As far as I know, {article(animal)} has {count} legs.",
+        ),
         str(legs),
     )
 
@@ -200,7 +243,9 @@ def _heavier(generator: Random) -> Dialogue:
     a, b = HEAVIER[small], HEAVIER[large]
     first, second = (a, b) if generator.random() < 0.5 else (b, a)
     instruction = _pick(
-        generator, f"Which is larger, {article(first)} or {article(second)}?", f"Is {article(first)} larger than {article(second)}?"
+        generator,
+        f"Which is larger, {article(first)} or {article(second)}?",
+        f"Is {article(first)} larger than {article(second)}?",
     )
     curt = b if instruction.startswith("Which") else "yes" if first == b else "no"
     lead = "" if curt == b else f"{capital(curt)}, "
@@ -212,9 +257,15 @@ def _sorted(generator: Random) -> Dialogue:
     numbers = generator.sample(range(10), 3)
     text = ", ".join(map(str, sorted(numbers)))
     instruction = _pick(
-        generator, f"Can you sort the numbers {', '.join(map(str, numbers))}?", f"Put the numbers {', '.join(map(str, numbers))} in order."
+        generator,
+        f"Can you sort the numbers {', '.join(map(str, numbers))}?",
+        f"Put the numbers {', '.join(map(str, numbers))} in order.",
     )
-    return instruction, _pick(generator, f"The numbers in order are {text}.", f"In order, the numbers are {text}."), text
+    return (
+        instruction,
+        _pick(generator, f"The numbers in order are {text}.", f"In order, the numbers are {text}."),
+        text,
+    )
 
 
 _TOPICS: tuple[Callable[[Random], Dialogue], ...] = (

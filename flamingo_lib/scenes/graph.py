@@ -32,7 +32,14 @@ POSITIONS = (
 """Names of the nine cells, row by row."""
 
 HELD_OUT_PAIRS = frozenset(
-    {("circle", "purple"), ("square", "cyan"), ("triangle", "red"), ("star", "blue"), ("cross", "yellow"), ("ring", "green")}
+    {
+        ("circle", "purple"),
+        ("square", "cyan"),
+        ("triangle", "red"),
+        ("star", "blue"),
+        ("cross", "yellow"),
+        ("ring", "green"),
+    }
 )
 """(shape, color) pairs that occur only in held-out scenes; each shape and each color also occurs elsewhere."""
 
@@ -120,10 +127,14 @@ class Scene:
     background: tuple[int, int, int] = BACKGROUNDS[0]
     held_out: bool = False
 
-    def find(self, *, color: str | None = None, shape: str | None = None, size: str | None = None) -> tuple[SceneObject, ...]:
+    def find(
+        self, *, color: str | None = None, shape: str | None = None, size: str | None = None
+    ) -> tuple[SceneObject, ...]:
         """The objects that have all the attributes given."""
         return tuple(
-            item for item in self.objects if color in (None, item.color) and shape in (None, item.shape) and size in (None, item.size)
+            item
+            for item in self.objects
+            if color in (None, item.color) and shape in (None, item.shape) and size in (None, item.size)
         )
 
     @property
@@ -138,7 +149,15 @@ class Scene:
             "held_out": self.held_out,
             "background": list(self.background),
             "objects": [
-                {"shape": o.shape, "color": o.color, "size": o.size, "cell": o.cell, "cx": o.cx, "cy": o.cy, "radius": o.radius}
+                {
+                    "shape": o.shape,
+                    "color": o.color,
+                    "size": o.size,
+                    "cell": o.cell,
+                    "cx": o.cx,
+                    "cy": o.cy,
+                    "radius": o.radius,
+                }
                 for o in self.objects
             ],
         }
@@ -150,7 +169,9 @@ class Scene:
             objects = tuple(SceneObject(**item) for item in values["objects"])
             return cls(values["id"], objects, tuple(values["background"]), bool(values["held_out"]))
         except (KeyError, TypeError) as error:
-            raise DataError(f"not a scene: {error}", record=values.get("id") if isinstance(values, Mapping) else None) from error
+            raise DataError(
+                f"not a scene: {error}", record=values.get("id") if isinstance(values, Mapping) else None
+            ) from error
 
 
 def place(generator: Random, shape: str, color: str, size: str, cell: int) -> SceneObject:
@@ -225,7 +246,11 @@ def edit_scene(scene: Scene, generator: Random, kind: str | None = None) -> tupl
         new = replace(old, color=generator.choice([color for shape, color in unused if shape == old.shape]))
         objects[index] = new
     else:
-        new = _inside(replace(place(generator, *old.pair, "large" if old.size == "small" else "small", old.cell), cx=old.cx, cy=old.cy))
+        new = _inside(
+            replace(
+                place(generator, *old.pair, "large" if old.size == "small" else "small", old.cell), cx=old.cx, cy=old.cy
+            )
+        )
         objects[index] = new
     change = Change(kind, old, new if new is None else objects[index] if kind != "added" else objects[-1])
     return replace(scene, id=f"{scene.id}/changed", objects=tuple(objects)), change
@@ -235,4 +260,6 @@ def _inside(item: SceneObject) -> SceneObject:
     """`item` pushed back into its cell."""
     slack = CELL / 2 - item.radius - MARGIN
     x, y = (item.cell % 3 + 0.5) * CELL, (item.cell // 3 + 0.5) * CELL
-    return replace(item, cx=round(min(max(item.cx, x - slack), x + slack), 4), cy=round(min(max(item.cy, y - slack), y + slack), 4))
+    return replace(
+        item, cx=round(min(max(item.cx, x - slack), x + slack), 4), cy=round(min(max(item.cy, y - slack), y + slack), 4)
+    )

@@ -32,7 +32,9 @@ class TruthIndex:
                 entry = (Scene.from_json(line["scene"]), line["pool"])
                 self._entries.update((image, entry) for image in line["images"])
             except (DataError, KeyError, TypeError, AttributeError) as error:
-                raise DataError(f"not a line of scene graphs: {error}", file=self.folder / GRAPHS, record=f"line {number}") from error
+                raise DataError(
+                    f"not a line of scene graphs: {error}", file=self.folder / GRAPHS, record=f"line {number}"
+                ) from error
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -41,7 +43,9 @@ class TruthIndex:
         return self._key(image) in self._entries
 
     def scene(self, image: str | PathLike, source: str | None = None) -> Scene:
-        """The scene of `image`: ``"<source>/<path>"``, or the path inside `source`'s folder, or a full path below the root."""
+        """The scene of `image`: ``"<source>/<path>"``, or the path inside `source`'s folder, or a full path below the
+        root.
+        """
         return self._entry(image, source)[0]
 
     def pool(self, image: str | PathLike, source: str | None = None) -> str:

@@ -1,4 +1,5 @@
-"""What people and polite assistants say of a scene: answers, paragraphs, captions, rationales, dialogues. All of it true.
+"""What people and polite assistants say of a scene: answers, paragraphs, captions, rationales, dialogues. All of it
+true.
 
 The grammar is wide (nearly every draw is a new text) and its vocabulary small, since a language model of a million
 parameters is to learn it.
@@ -36,7 +37,9 @@ __all__ = (
 
 
 def polite(generator: Random, scene: Scene, question: Question, detail: float = 0.45) -> str:
-    """A polite true answer: perhaps an opener, the answer sentence, with probability `detail` one more fact, perhaps a closing."""
+    """A polite true answer: perhaps an opener, the answer sentence, with probability `detail` one more fact, perhaps a
+    closing.
+    """
     extra = generator.choice(details(generator, scene, question)) if generator.random() < detail else ""
     return wrapped(generator, answer_sentence(generator, question), extra)
 
@@ -88,7 +91,8 @@ def strip_details(text: str) -> str:
 
 
 def paragraph(generator: Random, scene: Scene, wrap: bool = True) -> str:
-    """A detailed description: how many objects, then one sentence an object (in reading order), perhaps how two of them lie.
+    """A detailed description: how many objects, then one sentence an object (in reading order), perhaps how two of them
+    lie.
 
     With `wrap` an opener and a closing may stand around it.
     """
@@ -163,7 +167,9 @@ def expression(generator: Random, scene: Scene, item: SceneObject) -> str:
         item.name(size=True),
         f"{item.name()} {at(item.position)}",
         f"the {item.size} {item.shape} {at(item.position)}",
-        f"{item.color} {item.shape} in {item.position}" if item.position == "center" else f"{item.position} {item.name()}",
+        f"{item.color} {item.shape} in {item.position}"
+        if item.position == "center"
+        else f"{item.position} {item.name()}",
     ]
     others = [other for other in scene.objects if other is not item]
     if others:
@@ -185,9 +191,17 @@ def rationale(generator: Random, scene: Scene, question: Question) -> str:
     elif question.type == "existence" and item is None:
         ways += [f"The objects are {listing([article(other.name()) for other in scene.objects])}."]
     elif question.type in ("relation", "side") and item is not None and question.other is not None:
-        ways.append(f"The {item.name()} is {at(item.position)} and the {question.other.name()} is {at(question.other.position)}.")
+        ways.append(
+            (
+                f"The {item.name()} is {at(item.position)} and the {question.other.name()} is "
+                f"{at(question.other.position)}."
+            )
+        )
     elif item is not None:
-        ways += [f"The {item.name()} is {at(item.position)}.", f"There is {article(item.name(size=True))} in the image."]
+        ways += [
+            f"The {item.name()} is {at(item.position)}.",
+            f"There is {article(item.name(size=True))} in the image.",
+        ]
     text = re.sub("^(Yes|No), ", "", generator.choice(ways))
     return generator.choice((capital(text), text[0].lower() + text[1:], text[0].lower() + text[1:-1]))
 
@@ -199,5 +213,10 @@ def conversation(generator: Random, scene: Scene, questions: list[Question]) -> 
         extra = generator.choice(details(generator, scene, question)) if generator.random() < 0.45 else ""
         last = index == len(questions) - 1
         answer = answer_sentence(generator, question)
-        turns.append((question.text, wrapped(generator, answer, extra, opener=0.3 if index else 0.6, closer=0.5 if last else 0.2)))
+        turns.append(
+            (
+                question.text,
+                wrapped(generator, answer, extra, opener=0.3 if index else 0.6, closer=0.5 if last else 0.2),
+            )
+        )
     return turns

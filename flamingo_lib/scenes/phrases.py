@@ -1,4 +1,6 @@
-"""Polite words around an answer: openers, lead-ins, closings, and the instructions people give. None of them claims anything."""
+"""Polite words around an answer: openers, lead-ins, closings, and the instructions people give. None of them claims
+anything.
+"""
 
 from __future__ import annotations
 

@@ -76,8 +76,10 @@ class Question:
     Attributes:
         type: one of `QUESTION_TYPES`.
         text: the question as asked.
-        answer: curt: ``"red"``, ``"ring"``, ``"2"``, ``"yes"``, ``"left"``, ``"top left"``, ``"small"``; empty if only parsed.
-        target: what is asked about. Color questions name the shape, shape questions the color, count questions any of both.
+        answer: curt: ``"red"``, ``"ring"``, ``"2"``, ``"yes"``, ``"left"``, ``"top left"``, ``"small"``; empty if only
+            parsed.
+        target: what is asked about. Color questions name the shape, shape questions the color, count questions any of
+            both.
         anchor: the other object of relation and side questions.
         relation: of relation questions, one of `RELATIONS`.
         subject, other: the objects that `target` and `anchor` speak of, where they are in the scene.
@@ -141,7 +143,9 @@ def ask(scene: Scene, generator: Random, type: str | None = None) -> Question:
         raise DataError(f"there is no question type {kind!r}", remedy=f"Use one of {', '.join(QUESTION_TYPES)}.")
     candidates = _candidates(scene, kind)
     if not candidates:
-        raise DataError(f"the scene allows no {kind} question", record=scene.id, remedy="Choose among possible_types(scene).")
+        raise DataError(
+            f"the scene allows no {kind} question", record=scene.id, remedy="Choose among possible_types(scene)."
+        )
     if kind == "count":
         question = _count(scene, generator)
     elif kind == "existence":

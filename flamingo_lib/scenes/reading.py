@@ -1,4 +1,5 @@
-"""Reading free text about scenes, first step: a sentence becomes a row of items (mentions, attributes, positions, relations...).
+"""Reading free text about scenes, first step: a sentence becomes a row of items (mentions, attributes, positions,
+relations...).
 
 The reader knows more words than the grammar writes, since language models and people don't keep to the grammar.
 """
@@ -15,10 +16,40 @@ PICTURES = {"image", "picture", "scene", "photo", "frame", "background", "grid",
 ROWS = {"top": 0, "upper": 0, "middle": 1, "center": 1, "central": 1, "bottom": 2, "lower": 2}
 COLUMNS = {"left": 0, "center": 1, "middle": 1, "central": 1, "right": 2}
 PLACE_TAILS = {"corner", "side", "edge", "part", "area", "section", "half", "cell", "hand", "portion"}
-GENERIC = {"object", "objects", "thing", "things", "item", "items", "shape", "shapes", "one", "ones", "figure", "figures"}
+GENERIC = {
+    "object",
+    "objects",
+    "thing",
+    "things",
+    "item",
+    "items",
+    "shape",
+    "shapes",
+    "one",
+    "ones",
+    "figure",
+    "figures",
+}
 ADJECTIVES = {*COLOR_WORDS, *SIZE_WORDS}
 NAMING = {*ADJECTIVES, *SHAPE_WORDS}
-DETERMINERS = {"a", "an", "the", "this", "that", "another", "any", "some", "no", "all", "both", "every", "each", "other", "only", "single"}
+DETERMINERS = {
+    "a",
+    "an",
+    "the",
+    "this",
+    "that",
+    "another",
+    "any",
+    "some",
+    "no",
+    "all",
+    "both",
+    "every",
+    "each",
+    "other",
+    "only",
+    "single",
+}
 FILLERS = {"exactly", "just", "simply", "very", "quite", "bright", "solid", "of"}
 NEGATIONS = {"not", "cannot", "never", "neither", "nor", "absent", "missing"}
 NEAREST = {"closest", "nearest", "closer", "nearer"}
@@ -41,7 +72,8 @@ ANYTHING = Reference()
 class Item:
     """One piece of a sentence.
 
-    Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``place`` (frozenset of
+    Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``place`` (frozenset
+        of
     cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
     ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same`` (attribute's name),
     ``more`` (the two references compared). Mentions carry `reference`, and what stood before the noun.
@@ -193,7 +225,11 @@ def _mention(words: list[str], index: int) -> Found:
             return [_noun(Reference(color, SHAPE_WORDS[word], size), determiners, number, plural)], index + 1
         one = word in ("one", "ones") and (adjective or "the" in determiners) and after not in NAMING
         generic = word in GENERIC and word not in ("one", "ones", "shape", "figure")
-        if one or (generic and index > start) or (word in GENERIC and word not in ("one", "ones") and (adjective or number is not None)):
+        if (
+            one
+            or (generic and index > start)
+            or (word in GENERIC and word not in ("one", "ones") and (adjective or number is not None))
+        ):
             return [_noun(Reference(color, None, size), determiners, number, word.endswith("s"))], index + 1
         if generic:
             return [_noun(Reference(), determiners, number, word.endswith("s"))], index + 1
@@ -219,7 +255,9 @@ def _mention(words: list[str], index: int) -> Found:
 
 
 def _noun(reference: Reference, determiners: list[str], number: int | None, plural: bool) -> Item:
-    strongest = next((word for word in ("other", "only", "all", "both", "every", "each", "no", "another") if word in determiners), "")
+    strongest = next(
+        (word for word in ("other", "only", "all", "both", "every", "each", "no", "another") if word in determiners), ""
+    )
     determiner = strongest or (determiners[-1] if determiners else "")
     if determiner == "no":
         number = 0
@@ -239,7 +277,11 @@ def _small_word(words: list[str], index: int) -> Found:
         return [Item("copula")], index + 2
     if word in NEGATIONS or word.endswith("n't"):
         return [Item("negation")], index + 1
-    if word == "would" and _word(words, index + 1) in ("be", "like") and _word(words, index + 2) in ("happy", "glad", "to"):
+    if (
+        word == "would"
+        and _word(words, index + 1) in ("be", "like")
+        and _word(words, index + 2) in ("happy", "glad", "to")
+    ):
         return [], index + 3
     if word in HYPOTHETICAL:
         return [Item("boundary"), Item("hypothesis")] if word == "if" else [Item("hypothesis")], index + 1

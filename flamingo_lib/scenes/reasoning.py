@@ -70,7 +70,9 @@ def _more(generator: Random, scene: Scene) -> Answered | None:
     if generator.random() < 0.5:
         first, second = second, first
     a, b = len(first.among(scene)), len(second.among(scene))
-    instruction = f"Are there more {first.text(2)} than {second.text(2)}{generator.choice((' in the image', ' here', ''))}?"
+    instruction = (
+        f"Are there more {first.text(2)} than {second.text(2)}{generator.choice((' in the image', ' here', ''))}?"
+    )
     facts = f"there {_are(a)} {_number(a, first)} and {_number(b, second)}"
     if a == b:
         return instruction, f"No, {facts}, so the numbers are the same.", "no"
@@ -86,12 +88,18 @@ def _same(generator: Random, scene: Scene) -> Answered | None:
     if len(scene.objects) < 2:
         return None
     kind = generator.choice(("color", "shape", "size"))
-    instruction = generator.choice((f"Do all the objects have the same {kind}?", f"Are all the objects of the same {kind}?"))
+    instruction = generator.choice(
+        (f"Do all the objects have the same {kind}?", f"Are all the objects of the same {kind}?")
+    )
     one, other = generator.sample(scene.objects, 2)
     values = [getattr(item, kind) for item in scene.objects]
     if len(set(values)) == 1:
         target = Reference(**{kind: values[0]})
-        return instruction, f"Yes, all the objects have the same {kind}, since I can see {_number(len(values), target)}.", "yes"
+        return (
+            instruction,
+            f"Yes, all the objects have the same {kind}, since I can see {_number(len(values), target)}.",
+            "yes",
+        )
     if getattr(one, kind) == getattr(other, kind):
         other = next(item for item in scene.objects if getattr(item, kind) != getattr(one, kind))
     if kind == "size":
@@ -111,7 +119,11 @@ def _corners(generator: Random, scene: Scene) -> Answered | None:
     instruction = f"How many corners do the {one.name()} and the {other.name()} have in total?"
     first, second = (f"{NUMBERS[n] if n else 'no'} corners" for n in (a, b))
     total = f"{NUMBERS[a + b] if a + b else 'no'} corners"
-    return instruction, f"The {one.name()} has {first} and the {other.name()} has {second}, so they have {total} in total.", str(a + b)
+    return (
+        instruction,
+        f"The {one.name()} has {first} and the {other.name()} has {second}, so they have {total} in total.",
+        str(a + b),
+    )
 
 
 def _largest(generator: Random, scene: Scene) -> Answered | None:
@@ -147,13 +159,17 @@ def _line(generator: Random, scene: Scene) -> Answered | None:
 
 def _extreme(generator: Random, scene: Scene) -> Answered | None:
     """The object nearest to an edge."""
-    edge, line, pick = generator.choice((("top", "row", min), ("bottom", "row", max), ("left", "column", min), ("right", "column", max)))
+    edge, line, pick = generator.choice(
+        (("top", "row", min), ("bottom", "row", max), ("left", "column", min), ("right", "column", max))
+    )
     best = pick(getattr(item, line) for item in scene.objects)
     found = [item for item in scene.objects if getattr(item, line) == best]
     if len(found) != 1 or len(scene.objects) < 2:
         return None
     item = found[0]
-    instruction = generator.choice((f"Which object is closest to the {edge} of the image?", f"What is the object closest to the {edge}?"))
+    instruction = generator.choice(
+        (f"Which object is closest to the {edge} of the image?", f"What is the object closest to the {edge}?")
+    )
     answer = generator.choice(
         (
             f"The {item.name()} is closest to the {edge}, since it is {at(item.position)}.",
@@ -163,4 +179,12 @@ def _extreme(generator: Random, scene: Scene) -> Answered | None:
     return instruction, answer, item.name()
 
 
-_TOPICS: tuple[Callable[[Random, Scene], Answered | None], ...] = (_removed, _more, _same, _corners, _largest, _line, _extreme)
+_TOPICS: tuple[Callable[[Random, Scene], Answered | None], ...] = (
+    _removed,
+    _more,
+    _same,
+    _corners,
+    _largest,
+    _line,
+    _extreme,
+)

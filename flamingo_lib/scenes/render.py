@@ -49,7 +49,9 @@ def render(scene: Scene, size: int = 224) -> Image.Image:
 
 
 def render_array(scene: Scene, size: int = MODEL_SIZE, drawn_at: int = 224) -> np.ndarray:
-    """`scene` drawn at `drawn_at` and scaled to `size` as a model sees it: uint8 (size, size, 3), bicubic with antialiasing."""
+    """`scene` drawn at `drawn_at` and scaled to `size` as a model sees it: uint8 (size, size, 3), bicubic with
+    antialiasing.
+    """
     return np.asarray(render(scene, drawn_at).resize((size, size), Image.Resampling.BICUBIC))
 
 
@@ -58,7 +60,9 @@ def contact_sheet(scenes: Sequence[Scene], columns: int = 6, size: int = 160, ga
     rows = max(1, math.ceil(len(scenes) / columns))
     sheet = Image.new("RGB", (columns * (size + gap) + gap, rows * (size + gap) + gap), (252, 252, 252))
     corners = Image.new("L", (size * _OVERSAMPLING,) * 2)
-    ImageDraw.Draw(corners).rounded_rectangle((0, 0, *(side - 1 for side in corners.size)), radius=size * _OVERSAMPLING // 16, fill=255)
+    ImageDraw.Draw(corners).rounded_rectangle(
+        (0, 0, *(side - 1 for side in corners.size)), radius=size * _OVERSAMPLING // 16, fill=255
+    )
     corners = corners.reduce(_OVERSAMPLING)
     for index, scene in enumerate(scenes):
         place = gap + index % columns * (size + gap), gap + index // columns * (size + gap)
@@ -117,10 +121,16 @@ def _draw(draw: ImageDraw.ImageDraw, shape: str, x: float, y: float, r: float) -
         draw.rounded_rectangle((x - 0.33 * r, y - 0.95 * r, x + 0.33 * r, y + 0.95 * r), radius=0.12 * r, fill=255)
         draw.rounded_rectangle((x - 0.95 * r, y - 0.33 * r, x + 0.95 * r, y + 0.33 * r), radius=0.12 * r, fill=255)
     elif shape == "triangle":
-        _rounded_polygon(draw, [(x, y - 0.86 * r), (x + 0.86 * r, y + 0.76 * r), (x - 0.86 * r, y + 0.76 * r)], 0.11 * r)
+        _rounded_polygon(
+            draw, [(x, y - 0.86 * r), (x + 0.86 * r, y + 0.76 * r), (x - 0.86 * r, y + 0.76 * r)], 0.11 * r
+        )
     else:
         tips = [(1.0 if tip % 2 == 0 else 0.46, math.pi * tip / 5 - math.pi / 2) for tip in range(10)]
-        _rounded_polygon(draw, [(x + 0.95 * r * reach * math.cos(a), y + 0.95 * r * reach * math.sin(a)) for reach, a in tips], 0.07 * r)
+        _rounded_polygon(
+            draw,
+            [(x + 0.95 * r * reach * math.cos(a), y + 0.95 * r * reach * math.sin(a)) for reach, a in tips],
+            0.07 * r,
+        )
 
 
 def _rounded_polygon(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], radius: float) -> None:

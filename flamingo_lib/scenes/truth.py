@@ -1,4 +1,6 @@
-"""Truth about text: which of its claims a scene bears out, which answer it gives to a question, whether it keeps a raw answer."""
+"""Truth about text: which of its claims a scene bears out, which answer it gives to a question, whether it keeps a raw
+answer.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,10 @@ def claim_holds(scene: Scene, claim: Claim) -> bool:
         others = claim.other.among(scene) if claim.other else ()
         if not found or not others:
             return False
-        return any(_stands(claim.value, one, other) for one in found for other in others if one is not other) != claim.negated
+        return (
+            any(_stands(claim.value, one, other) for one in found for other in others if one is not other)
+            != claim.negated
+        )
     if claim.kind == "position":
         true = [item.cell in claim.value for item in found]
     else:
@@ -109,9 +114,19 @@ def check(scene: Scene, text: str, question: Question | None = None, repeats: bo
     if not repeats:
         found = tuple(claim for claim in found if claim.kind != "repeated")
     false = tuple(claim for claim in found if not claim_holds(scene, claim))
-    named = {ref for claim in found if not claim.negated for ref in (claim.subject, claim.other) if ref and ref.color and ref.shape}
-    objects = tuple(item for item in scene.objects if any(ref.color == item.color and ref.shape == item.shape for ref in named))
-    return TruthReport(found, false, objects, tuple(claim.subject.text() for claim in found if claim.kind == "repeated"))
+    named = {
+        ref
+        for claim in found
+        if not claim.negated
+        for ref in (claim.subject, claim.other)
+        if ref and ref.color and ref.shape
+    }
+    objects = tuple(
+        item for item in scene.objects if any(ref.color == item.color and ref.shape == item.shape for ref in named)
+    )
+    return TruthReport(
+        found, false, objects, tuple(claim.subject.text() for claim in found if claim.kind == "repeated")
+    )
 
 
 def hallucinated(scene: Scene, text: str, question: Question | None = None) -> bool:
@@ -138,7 +153,8 @@ _CURT = {
     "side": {"left": "left", "right": "right", "left side": "left", "right side": "right"},
     "existence": {"yes": "yes", "no": "no"},
     "relation": {"yes": "yes", "no": "no"},
-    "count": {word: str(number) for word, number in NUMBER_WORDS.items()} | {str(number): str(number) for number in range(21)},
+    "count": {word: str(number) for word, number in NUMBER_WORDS.items()}
+    | {str(number): str(number) for number in range(21)},
 }
 _ANSWERED = re.compile(r"\s*answer: *([^.\n]+)", re.IGNORECASE)
 _LEADING = re.compile(r"^(?:(?:it is|it's|the answer is|answer|to|at|in|on|the|a|an)\b[ :]*)+")
@@ -153,7 +169,8 @@ def _curt(kind: str, text: str) -> str | None:
 def stated_answer(question: Question, text: str, check_subject: bool = True) -> str | None:
     """The curt answer that `text` gives to `question`, read without looking at any scene.
 
-    None if it gives none, gives several, or (with `check_subject`) gives it of another subject than the one asked about.
+    None if it gives none, gives several, or (with `check_subject`) gives it of another subject than the one asked
+    about.
     """
     curt = _curt(question.type, text)
     if curt is not None:
@@ -170,7 +187,11 @@ def _stated(question: Question, reading: Reading, check_subject: bool) -> list[s
     if kind in ("color", "shape", "size"):
         return _attribute_answers(question, about, check_subject)
     if kind == "position":
-        cells = [c.value for c in about if c.kind == "position" and not c.negated and (not check_subject or _covers(c.subject, target))]
+        cells = [
+            c.value
+            for c in about
+            if c.kind == "position" and not c.negated and (not check_subject or _covers(c.subject, target))
+        ]
         return [POSITIONS[min(some)] if len(some) == 1 else "unclear" for some in cells]
     if kind == "count":
         counts = [c for c in about if c.kind == "count" and not c.negated]
@@ -180,7 +201,11 @@ def _stated(question: Question, reading: Reading, check_subject: bool) -> list[s
         return _existence_answers(target, reading, check_subject)
     answers = _relation_answers(question, reading, check_subject)
     if kind == "relation" and reading.polarity:
-        others = [c for c in reading.claims if c.kind in ("relation", "position") or c.subject not in (target, question.anchor)]
+        others = [
+            c
+            for c in reading.claims
+            if c.kind in ("relation", "position") or c.subject not in (target, question.anchor)
+        ]
         if not answers and check_subject and others:
             return []
         return [*answers, reading.polarity]
@@ -245,8 +270,9 @@ def _relation_answers(question: Question, reading: Reading, check_subject: bool)
 def answer_kept(question: Question, raw_answer: str, text: str, check_subject: bool = True) -> bool:
     """Whether `text` answers `question` as `raw_answer` does, about the same subject; no scene is looked at.
 
-    Of a raw answer with its reason ("Answer: left. The star is at the top left.") the answer itself counts. With `check_subject`
-    a sentence about another object ("the yellow triangle is at the top left", asked of a blue circle) does not count.
+    Of a raw answer with its reason ("Answer: left. The star is at the top left.") the answer itself counts. With
+    `check_subject` a sentence about another object ("the yellow triangle is at the top left", asked of a blue circle)
+    does not count.
     """
     first = _ANSWERED.match(raw_answer)
     raw = _curt(question.type, first[1] if first else raw_answer) or stated_answer(question, raw_answer)

@@ -1,8 +1,9 @@
 """Writing a Scenes data root: every default dataset in its makers' format, the pictures, and the truth about them.
 
-``root/<catalogue name>/...`` holds one dataset each. Pools of scenes are disjoint: the polite pool is behind LLaVA-Instruct, the
-raw pool behind the `train` files of the raw datasets; the calibration, evaluation and held-out pools are behind their `val` files,
-and the held-out pool behind VSR. `TruthIndex` says which pool a picture is from. ``scene_graphs.jsonl`` holds the truth.
+``root/<catalogue name>/...`` holds one dataset each. Pools of scenes are disjoint: the polite pool is behind
+LLaVA-Instruct, the raw pool behind the `train` files of the raw datasets; the calibration, evaluation and held-out
+pools are behind their `val` files, and the held-out pool behind VSR. `TruthIndex` says which pool a picture is from.
+``scene_graphs.jsonl`` holds the truth.
 """
 
 from __future__ import annotations
@@ -56,7 +57,13 @@ def write_scenes(root: str | Path, config: ScenesConfig | None = None, seed: int
         pools = {name: album.pool(name, sizes[name]) for name in POOLS}
         counts = _write_all(album, config, pools)
         write_jsonl(folder / GRAPHS, album.lines())
-        manifest = {"version": __version__, "seed": seed, "config": config.model_dump(), "pools": sizes, "records": counts}
+        manifest = {
+            "version": __version__,
+            "seed": seed,
+            "config": config.model_dump(),
+            "pools": sizes,
+            "records": counts,
+        }
         write_json(folder / MANIFEST, manifest)
     return manifest
 
@@ -81,7 +88,9 @@ def _write_all(album: Album, config: ScenesConfig, pools: dict[str, list[Entry]]
         "spot-the-diff": write_spot_the_diff,
     }
     for source, write in writers.items():
-        counts[source] = {split: write(album, _every(source, entries), split) for split, entries in (("train", train), ("val", val))}
+        counts[source] = {
+            split: write(album, _every(source, entries), split) for split, entries in (("train", train), ("val", val))
+        }
     counts["elevater"] = write_elevater(album, _every("elevater", train), _every("elevater", val))
     counts["refcocog"] = write_refcocog(album, _every("refcocog", train), _every("refcocog", val))
     counts["vsr"] = {

@@ -1,7 +1,7 @@
 """Datasets as their makers publish them, read as `Sample`s.
 
-`load_source("vqa-v2", "/data/vqa")` streams samples; `CATALOG` lists every dataset; `open_images(sample, root)` opens a sample's
-pictures with its marks drawn on.
+`load_source("vqa-v2", "/data/vqa")` streams samples; `CATALOG` lists every dataset; `open_images(sample, root)` opens a
+sample's pictures with its marks drawn on.
 """
 
 from __future__ import annotations

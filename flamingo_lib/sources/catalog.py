@@ -9,7 +9,9 @@ from .row import SourceRow
 from .rows import captions, changes, classification, detection, held_out, instructions, questions
 
 CATALOG: dict[str, SourceRow] = {
-    row.name: row for module in (captions, detection, classification, changes, questions, instructions, held_out) for row in module.ROWS
+    row.name: row
+    for module in (captions, detection, classification, changes, questions, instructions, held_out)
+    for row in module.ROWS
 }
 """Catalogue name -> row."""
 

@@ -113,7 +113,9 @@ def _read(
 
 
 def export_line(sample: Sample) -> dict[str, Any]:
-    """A sample as one line of an export: ``id, images, task, instruction, raw, n_turns``, and ``boxes``, ``mark``, ``turns`` if any."""
+    """A sample as one line of an export: ``id, images, task, instruction, raw, n_turns``, and ``boxes``, ``mark``,
+    ``turns`` if any.
+    """
     line: dict[str, Any] = {
         "id": sample.id,
         "images": list(sample.images),
@@ -123,7 +125,8 @@ def export_line(sample: Sample) -> dict[str, Any]:
     }
     if sample.boxes:
         line["boxes"] = [
-            {"name": box.name, **{side: round(getattr(box, side), 4) for side in ("x1", "y1", "x2", "y2")}} for box in sample.boxes
+            {"name": box.name, **{side: round(getattr(box, side), 4) for side in ("x1", "y1", "x2", "y2")}}
+            for box in sample.boxes
         ]
     if sample.meta.get("mark"):
         line["mark"] = to_json(sample.meta["mark"])

@@ -1,7 +1,8 @@
-"""Pictures inside containers, named ``container@member``: zip members, CIFAR pickles, MNIST IDX files, FER-2013 CSV rows.
+"""Pictures inside containers, named ``container@member``: zip members, CIFAR pickles, MNIST IDX files, FER-2013 CSV
+rows.
 
-Each `read_member` returns the bytes of an encoded picture (PNG where the container holds bare pixels). Pickles are read by an
-unpickler that knows NumPy arrays and nothing else, since a pickle may otherwise run code.
+Each `read_member` returns the bytes of an encoded picture (PNG where the container holds bare pixels). Pickles are read
+by an unpickler that knows NumPy arrays and nothing else, since a pickle may otherwise run code.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ def read_member(container: Path, member: str) -> bytes:
     try:
         index = int(member)
     except ValueError:
-        raise ContainerError("the image is missing: the member is not a number", file=container, record=member) from None
+        raise ContainerError(
+            "the image is missing: the member is not a number", file=container, record=member
+        ) from None
     pixels = {"pickle": pickled_pixels, "idx": idx_array, "csv": fer_pixels}[kind](container)
     if not 0 <= index < len(pixels):
         raise ContainerError("the image is missing from its container", file=container, record=member)

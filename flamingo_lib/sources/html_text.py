@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-_tag = re.compile(r"</?(?:p|div|pre|ol|ul|li|br|code|table|tr|td|th|h[1-6]|strong|em|a|span|button|blockquote|svg)\b[^>]*>", re.IGNORECASE)
+_tag = re.compile(
+    r"</?(?:p|div|pre|ol|ul|li|br|code|table|tr|td|th|h[1-6]|strong|em|a|span|button|blockquote|svg)\b[^>]*>",
+    re.IGNORECASE,
+)
 
 BLOCKS = frozenset({"p", "div", "pre", "ol", "ul", "table", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"})
 SILENT = frozenset({"button", "svg", "script", "style"})

@@ -37,11 +37,15 @@ class ImageError(DataError):
 
 
 LINK_TARGETS = "FLAMINGO_IMAGE_ROOTS"
-"""Environment variable: folders outside a root, joined by the system's path separator, to which links inside it may lead."""
+"""Environment variable: folders outside a root, joined by the system's path separator, to which links inside it may
+lead.
+"""
 
 
 def resolve(root: str | PathLike, path: str) -> Path:
-    """The file that `path`, relative to `root`, stands for; `ImageError` if it leaves `root`, also by a link (but see `LINK_TARGETS`)."""
+    """The file that `path`, relative to `root`, stands for; `ImageError` if it leaves `root`, also by a link (but see
+    `LINK_TARGETS`).
+    """
     if not path or "\0" in path:
         raise ImageError("the image path is empty or not a path", record=repr(path))
     base = Path(root).resolve()
@@ -49,9 +53,15 @@ def resolve(root: str | PathLike, path: str) -> Path:
     if target == base or base in target.parents:
         return target
     by_link = not leaves(path)
-    if by_link and any(Path(folder).resolve() in target.parents for folder in os.environ.get(LINK_TARGETS, "").split(os.pathsep) if folder):
+    if by_link and any(
+        Path(folder).resolve() in target.parents
+        for folder in os.environ.get(LINK_TARGETS, "").split(os.pathsep)
+        if folder
+    ):
         return target
-    remedy = f"Put the image inside {base}" + (f", or name the folder that the link leads to in {LINK_TARGETS}." if by_link else ".")
+    remedy = f"Put the image inside {base}" + (
+        f", or name the folder that the link leads to in {LINK_TARGETS}." if by_link else "."
+    )
     raise ImageError("the image path leaves the root", file=path, remedy=remedy)
 
 
@@ -165,7 +175,9 @@ def open_images(sample: Sample, root: str | PathLike, *, max_pixels: int = MAX_P
     return open_marked(sample.images, sample.meta.get("mark"), root, max_pixels=max_pixels)
 
 
-def open_marked(images: Sequence[str], mark: dict | None, root: str | PathLike, *, max_pixels: int = MAX_PIXELS) -> list[Image.Image]:
+def open_marked(
+    images: Sequence[str], mark: dict | None, root: str | PathLike, *, max_pixels: int = MAX_PIXELS
+) -> list[Image.Image]:
     """The pictures at `images`; `mark` (see `marks`) is drawn on the one it names."""
     opened = [open_image(root, path, max_pixels=max_pixels) for path in images]
     if mark:

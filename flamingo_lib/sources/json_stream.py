@@ -1,7 +1,8 @@
 """Reading annotation files piece by piece: JSON of any size.
 
-`json.load` holds a whole file as objects, several times its size. Here each record is parsed by the same C scanner, handed on,
-and forgotten, so that memory holds one record and a buffer. A cut-off file still gives every whole record before the cut.
+`json.load` holds a whole file as objects, several times its size. Here each record is parsed by the same C scanner,
+handed on, and forgotten, so that memory holds one record and a buffer. A cut-off file still gives every whole record
+before the cut.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ class _Stream:
         return key
 
     def items(self, section: str = "") -> Iterator[tuple[int | str, list[Any], bool]]:
-        """(first position or key, values, undamaged) of the array or object that begins here, several values of an array at a time."""
+        """(first position or key, values, undamaged) of the array or object that begins here, several values of an
+        array at a time.
+        """
         closing = "]" if self.text[self.at] == "[" else "}"
         self.at += 1
         position = guesses = 0
@@ -181,11 +184,12 @@ class _Stream:
                     position += len(values)
 
     def block(self, section: str) -> list[Any] | None:
-        """The objects that follow in the buffer, parsed in one go; empty if there is only one, None if a guess was wrong.
+        """The objects that follow in the buffer, parsed in one go; empty if there is only one, None if a guess was
+        wrong.
 
-        The text between the object just read and the next, with that one's first key, tells how objects are joined; the last
-        such joint in the buffer is taken for the end of a whole object. If it isn't (a nested object looks the same), what stands
-        before it is no list and does not parse, so a wrong guess is never believed.
+        The text between the object just read and the next, with that one's first key, tells how objects are joined; the
+        last such joint in the buffer is taken for the end of a whole object. If it isn't (a nested object looks the
+        same), what stands before it is no list and does not parse, so a wrong guess is never believed.
         """
         joint = _joint(self.text, self.at)
         if joint is None:
@@ -214,10 +218,12 @@ def read_blocks(
 
     Args:
         path: a ``.json`` or ``.json.gz`` file.
-        sections: names of top-level arrays or objects whose items are wanted, e.g. ``{"images", "annotations"}``; all else is
-            skipped. A mapping also gives the `msgspec.Struct` that most records of a section become; any may still come as a
-            plain mapping. None: the items of the top level itself. A file that is one plain list gives its items under section ``""``.
-        report: called for each record that cannot be read (cut off, not UTF-8); without it such a record is a `DataError`.
+        sections: names of top-level arrays or objects whose items are wanted, e.g. ``{"images", "annotations"}``; all
+            else is skipped. A mapping also gives the `msgspec.Struct` that most records of a section become; any may
+            still come as a plain mapping. None: the items of the top level itself. A file that is one plain list gives
+            its items under section ``""``.
+        report: called for each record that cannot be read (cut off, not UTF-8); without it such a record is a
+            `DataError`.
 
     Yields:
         section: the name of the array it stands in, ``""`` at top level.

@@ -26,16 +26,28 @@ FIRST_CHECK = 1_000
 
 
 def splits_found(row: SourceRow, locator: Locator) -> list[str]:
-    """The splits of `row` of which at least one file is there; files that all splits share count if there are no others."""
-    tells = row.tells or [role for role, places in row.files.items() if any("{" in place for place in places)] or list(row.files)
+    """The splits of `row` of which at least one file is there; files that all splits share count if there are no
+    others.
+    """
+    tells = (
+        row.tells
+        or [role for role, places in row.files.items() if any("{" in place for place in places)]
+        or list(row.files)
+    )
     own = [row.files[role] for role in tells]
-    return [split for split, values in row.splits.items() if any(locator.find(places, {"split": split, **values}) for places in own)]
+    return [
+        split
+        for split, values in row.splits.items()
+        if any(locator.find(places, {"split": split, **values}) for places in own)
+    ]
 
 
 def _default_splits(row: SourceRow, locator: Locator) -> list[str]:
     found = splits_found(row, locator)
     chosen = [split for split in found if split not in row.unlabelled and split not in row.secondary]
-    for split in row.splits:  # of a split in several versions, such as degrees of deduplication, the first that is there
+    for (
+        split
+    ) in row.splits:  # of a split in several versions, such as degrees of deduplication, the first that is there
         versions = [other for other in found if other in row.secondary and other.startswith(f"{split}-")]
         chosen += versions[:1] if split not in found else []
     chosen = chosen or [split for split in found if split in row.secondary][:1] or found
@@ -60,7 +72,8 @@ def load_source(
     Args:
         name: a catalogue name.
         root: the dataset's folder; image paths of the samples are relative to it.
-        split: one of the row's splits (``val``, ``valid`` and ``dev`` mean the same); None reads every split found that has answers.
+        split: one of the row's splits (``val``, ``valid`` and ``dev`` mean the same); None reads every split found that
+            has answers.
         limit: stop after so many samples.
         seed: for wordings, marks and choices; the same seed gives the same samples.
         quarantine: where bad records go; without one they are counted, and the count is logged at the end.
@@ -69,7 +82,8 @@ def load_source(
         options: settings of the row's reader, on top of ``row.options``.
 
     Raises:
-        DataError: an unknown name or split, a missing file, or a larger share of bad records than the quarantine allows.
+        DataError: an unknown name or split, a missing file, or a larger share of bad records than the quarantine
+            allows.
     """
     row = find_row(name)
     locator = Locator(root)
@@ -81,7 +95,9 @@ def load_source(
             raise DataError(f"{name} has no split {split!r}", remedy=f"Choose one of {', '.join(row.splits)}.")
         splits = [known]
     own = quarantine if quarantine is not None else Quarantine(max_share=row.max_share)
-    return _stream(row, locator, splits, limit, seed, own, check_images, {**row.options, **options}, quarantine is None, spared)
+    return _stream(
+        row, locator, splits, limit, seed, own, check_images, {**row.options, **options}, quarantine is None, spared
+    )
 
 
 def _stream(
@@ -99,7 +115,9 @@ def _stream(
     seen: set[int] = set()
     given, bad, total, next_check = 0, 0, 0, FIRST_CHECK
     for split in splits if limit is None or limit > 0 else ():
-        reading = Reading(row, locator, split, seed=seed, quarantine=quarantine, check_images=check_images, options=options, seen=seen)
+        reading = Reading(
+            row, locator, split, seed=seed, quarantine=quarantine, check_images=check_images, options=options, seen=seen
+        )
         for sample in READERS[row.format](reading):
             yield sample
             given += 1
@@ -124,7 +142,10 @@ def _check(quarantine: Quarantine, bad: int, total: int, spared: int) -> None:
     if bad and bad > quarantine.max_share * max(total, bad):
         first = quarantine.entries[-bad] if bad <= len(quarantine.entries) else quarantine.entries[0]
         raise DataError(
-            f"{bad} of {total} records cannot be used, more than the allowed {quarantine.max_share:.0%}; the first: {first['reason']}",
+            (
+                f"{bad} of {total} records cannot be used, more than the allowed {quarantine.max_share:.0%}; the "
+                f"first: {first['reason']}"
+            ),
             file=first["file"],
             record=first["record"],
             remedy=f"See {quarantine.path or 'the quarantine'} for all of them, or allow a larger share.",

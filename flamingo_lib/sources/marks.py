@@ -51,7 +51,9 @@ def point_mark(x: float, y: float, *, seed: int, key: str) -> dict[str, Any]:
 
 
 def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
-    """A copy of `image` with `mark` drawn on it, its line a 64th of the shorter side but at least 2 pixels, with a pale rim."""
+    """A copy of `image` with `mark` drawn on it, its line a 64th of the shorter side but at least 2 pixels, with a pale
+    rim.
+    """
     width, height = image.size
     line = max(2, round(min(width, height) / 64))
     if mark["kind"] == "letters":
@@ -63,7 +65,9 @@ def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
     if mark["kind"] == "box":
 
         def frame(draw: ImageDraw.ImageDraw, k: int) -> None:
-            draw.rectangle([k * value for value in (x1 - line, y1 - line, x2 + line, y2 + line)], outline=255, width=line * k)
+            draw.rectangle(
+                [k * value for value in (x1 - line, y1 - line, x2 + line, y2 + line)], outline=255, width=line * k
+            )
 
         return _overlay(image, color, frame)
     # the ellipse through the box's corners encloses the region: its half axes are those of the box times the root of 2
@@ -78,7 +82,9 @@ def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
 
 
 def _overlay(image: Image.Image, color: tuple[int, int, int], paint) -> Image.Image:
-    """Lay a smoothly edged one-colour drawing with a pale rim over a copy of `image`; large images are drawn at their own scale."""
+    """Lay a smoothly edged one-colour drawing with a pale rim over a copy of `image`; large images are drawn at their
+    own scale.
+    """
     scale = SCALE if image.width * image.height <= 2_000_000 else 1
     mask = Image.new("L", (image.width * scale, image.height * scale), 0)
     paint(ImageDraw.Draw(mask), scale)

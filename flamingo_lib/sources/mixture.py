@@ -39,8 +39,9 @@ class Mixture:
     """Parts and the rule by which they are sampled.
 
     Attributes:
-        rule: ``all``: every part to its share and limit. ``ratio``: in proportion to the weights. ``sqrt``: in proportion to weight
-            times the square root of the part's size, which keeps large sources from drowning small ones.
+        rule: ``all``: every part to its share and limit. ``ratio``: in proportion to the weights. ``sqrt``: in
+            proportion to weight times the square root of the part's size, which keeps large sources from drowning small
+            ones.
         total: how many samples in all; None takes as many as the rule allows without repeating one.
         notes: where the numbers come from.
     """
@@ -52,10 +53,11 @@ class Mixture:
     notes: str = ""
 
     def plan(self, sizes: Mapping[str, int], total: int | None = None) -> dict[str, int]:
-        """Samples to take of each part, given how many each source has. No sample is used twice; absent sources count as empty.
+        """Samples to take of each part, given how many each source has. No sample is used twice; absent sources count
+        as empty.
 
-        With a `total` (or the mixture's own), parts that reach their limit leave their rest to the others, so that the sum is
-        `total` unless there are fewer samples altogether.
+        With a `total` (or the mixture's own), parts that reach their limit leave their rest to the others, so that the
+        sum is `total` unless there are fewer samples altogether.
         """
         total = self.total if total is None else total
         room = {part.source: self._room(part, sizes.get(part.source, 0)) for part in self.parts}
@@ -77,12 +79,16 @@ class Mixture:
     @staticmethod
     def _room(part: Part, size: int) -> int:
         if part.weight < 0 or not 0 <= part.share <= 1 or (part.limit is not None and part.limit < 0):
-            raise ConfigError(f"part {part.source!r} of a mixture: a negative weight or limit, or a share outside 0 to 1")
+            raise ConfigError(
+                f"part {part.source!r} of a mixture: a negative weight or limit, or a share outside 0 to 1"
+            )
         usable = round(part.share * size)
         return usable if part.limit is None else min(usable, part.limit)
 
     def mix(self, samples: Mapping[str, Sequence[T]], *, total: int | None = None, seed: int = 0) -> list[T]:
-        """The chosen samples in seeded order. Which ones are chosen of a source depends on the seed and that source alone."""
+        """The chosen samples in seeded order. Which ones are chosen of a source depends on the seed and that source
+        alone.
+        """
         chosen = self.draw({source: len(items) for source, items in samples.items()}, total=total, seed=seed)
         return [samples[source][place] for source, place in chosen]
 
@@ -103,7 +109,9 @@ def _fill(weights: Mapping[str, float], room: Mapping[str, int], total: int) -> 
     open_weights, rest = dict(weights), total
     while open_weights:
         whole = sum(open_weights.values())
-        exact = {source: weight / whole * rest for source, weight in open_weights.items()}  # divided first: the quotient can't overflow
+        exact = {
+            source: weight / whole * rest for source, weight in open_weights.items()
+        }  # divided first: the quotient can't overflow
         full = [source for source, value in exact.items() if value >= room[source]]
         if not full:
             counts |= {source: int(value) for source, value in exact.items()}
@@ -147,24 +155,37 @@ STAGE_1 = Mixture(
         Part("llava-instruct", splits=("detail", "conversation", "reasoning")),
         Part("pf-1m", share=0.1, limit=97_000),
     ),
-    notes="Table 4: 772k = all text-only sets, LLaVA-177k, a tenth (97k) of PF-1M. The LLaVA files of the hub hold 158k.",
+    notes=(
+        "Table 4: 772k = all text-only sets, LLaVA-177k, a tenth (97k) of PF-1M. The LLaVA files of the hub hold 158k."
+    ),
 )
 
-STAGE_2 = Mixture("stage2", (Part("pf-1m"),), notes="Table 4: all of PF-1M. The body says 0.97M, the table 1.07M; we take what there is.")
+STAGE_2 = Mixture(
+    "stage2",
+    (Part("pf-1m"),),
+    notes="Table 4: all of PF-1M. The body says 0.97M, the table 1.07M; we take what there is.",
+)
 
 STAGE_3 = Mixture("stage3", STAGE_1.parts, notes="As stage 1.")
 
 REWRITTEN = Mixture(
     "rewritten",
     _adopted_parts(1_170_000 / 975_782),
-    notes="What was rewritten, 1.17M: the adopted counts of section 3 scaled by 1.17M / 975,782, as counts before filtering aren't given.",
+    notes=(
+        "What was rewritten, 1.17M: the adopted counts of section 3 scaled by 1.17M / 975,782, as counts "
+        "before filtering aren't given."
+    ),
 )
 
 RAW = Mixture(
-    "raw", _adopted_parts(1.0), notes="Raw annotations instead of PF-1M (ablation of section 5), as many as were adopted of each set."
+    "raw",
+    _adopted_parts(1.0),
+    notes="Raw annotations instead of PF-1M (ablation of section 5), as many as were adopted of each set.",
 )
 
-MIXTURES: dict[str, Mixture] = {mixture.name: mixture for mixture in (STAGE_1, STAGE_2, STAGE_3, REWRITTEN, RAW)} | {"pf1m": STAGE_2}
+MIXTURES: dict[str, Mixture] = {mixture.name: mixture for mixture in (STAGE_1, STAGE_2, STAGE_3, REWRITTEN, RAW)} | {
+    "pf1m": STAGE_2
+}
 """The paper's mixtures by name. The rewriter's own training pairs are mixed in `flamingo_lib.distortion.mixture`."""
 
 

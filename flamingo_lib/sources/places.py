@@ -55,14 +55,18 @@ class Locator:
         self.root = Path(root)
         if not self.root.is_dir():
             raise DataError(
-                "the folder of the dataset is missing", file=self.root, remedy="Give the folder that holds the downloaded files."
+                "the folder of the dataset is missing",
+                file=self.root,
+                remedy="Give the folder that holds the downloaded files.",
             )
         self.prefixes = ["", *self._folders("")]
         self._best: dict[str, str] = {}
 
     def _folders(self, prefix: str) -> list[str]:
         """The folders in `prefix`, each with a slash at its end."""
-        folders = (entry.name for entry in os.scandir(self.root / prefix) if entry.is_dir() and not entry.name.startswith("."))
+        folders = (
+            entry.name for entry in os.scandir(self.root / prefix) if entry.is_dir() and not entry.name.startswith(".")
+        )
         return sorted(f"{prefix}{name}/" for name in folders)[:MOST_FOLDERS]
 
     @cached_property
@@ -78,7 +82,9 @@ class Locator:
         yield from self._deeper
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a value."""
+        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a
+        value.
+        """
         try:
             filled = [variant for place in places for variant in variants(place.format_map(values))]
         except KeyError:  # a place that depends on the record, such as one annotation file an image

@@ -94,12 +94,28 @@ POOLS: dict[str, tuple[str, ...]] = {
         "The person's face shows this: {name}.",
         "A picture of a person who looks {name}.",
     ),
-    "label_digit": ('A photo of the number "{name}".', 'The handwritten digit "{name}".', 'This is the digit "{name}".'),
-    "label_sign": ('A traffic sign: "{name}".', 'A photo of the traffic sign "{name}".', 'The road sign says or means "{name}".'),
+    "label_digit": (
+        'A photo of the number "{name}".',
+        'The handwritten digit "{name}".',
+        'This is the digit "{name}".',
+    ),
+    "label_sign": (
+        'A traffic sign: "{name}".',
+        'A photo of the traffic sign "{name}".',
+        'The road sign says or means "{name}".',
+    ),
     "label_pet": ("A photo of {phrase}, a kind of pet.", "This pet is {phrase}.", "A picture of {phrase}."),
     "label_food": ("A photo of {name}, a kind of food.", "This dish is {name}.", "A picture of some {name}."),
-    "label_flower": ("A photo of {phrase}, a kind of flower.", "This flower is {phrase}.", "A picture of {phrase} in bloom."),
-    "label_aircraft": ("A photo of {phrase}, a kind of aircraft.", "This aircraft is {phrase}.", "A picture of {phrase}."),
+    "label_flower": (
+        "A photo of {phrase}, a kind of flower.",
+        "This flower is {phrase}.",
+        "A picture of {phrase} in bloom.",
+    ),
+    "label_aircraft": (
+        "A photo of {phrase}, a kind of aircraft.",
+        "This aircraft is {phrase}.",
+        "A picture of {phrase}.",
+    ),
     "label_car": ("A photo of {phrase}.", "This car is {phrase}.", "A picture of {phrase} on the road or in a lot."),
     "change": (
         "What is different between the two images?",

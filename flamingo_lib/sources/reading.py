@@ -1,7 +1,8 @@
 """One pass over one split of one dataset: finds files and images, builds samples, puts bad records aside.
 
-A format reader is a function from a `Reading` to samples. It wraps the work on each record in ``with reading.keep(file, key)``:
-whatever is wrong with that record is written to the quarantine with a reason, and the reader goes on with the next.
+A format reader is a function from a `Reading` to samples. It wraps the work on each record in ``with reading.keep(file,
+key)``: whatever is wrong with that record is written to the quarantine with a reason, and the reader goes on with the
+next.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexErr
 
 
 class _Draft:
-    """A `Sample` that can still be written: filled in and then declared one, it takes a quarter of what its own constructor does."""
+    """A `Sample` that can still be written: filled in and then declared one, it takes a quarter of what its own
+    constructor does.
+    """
 
     __slots__ = Sample.__slots__
 
@@ -95,11 +98,16 @@ class Reading:
             raise DataError(
                 f"the {role} file of {self.row.name} ({self.split}) is missing",
                 file=self.root / place,
-                remedy=f"See {self.row.homepage} for where to get it, or run `flamingo sources check {self.row.name} {self.root}`.",
+                remedy=(
+                    f"See {self.row.homepage} for where to get it, or run `flamingo sources check "
+                    f"{self.row.name} {self.root}`."
+                ),
             )
         return found[0]
 
-    def items(self, file: str, sections: Collection[str] | None = None, *, lines: bool = False) -> Iterator[tuple[str, int | str, Any]]:
+    def items(
+        self, file: str, sections: Collection[str] | None = None, *, lines: bool = False
+    ) -> Iterator[tuple[str, int | str, Any]]:
         """(section, key, record) of a JSON file (`json_stream`); what cannot be read goes to the quarantine."""
         path = self.root / file
 
@@ -113,7 +121,9 @@ class Reading:
             yield from json_stream.read_items(path, sections, report)
 
     def blocks(self, file: str, kinds: Mapping[str, type]) -> Iterator[tuple[str, int | str, list[Any]]]:
-        """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them in `total`."""
+        """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them
+        in `total`.
+        """
 
         def report(record: str, reason: str) -> None:
             self.total += 1
@@ -169,7 +179,8 @@ class Reading:
     def image(self, *, look: bool = False, **values: Any) -> str:
         """The path of an image, relative to the root; a missing one is a bad record.
 
-        Without a check of images this is the official place unseen, unless `look` asks to find it, as its size is needed.
+        Without a check of images this is the official place unseen, unless `look` asks to find it, as its size is
+        needed.
         """
         for value in values.values():
             if value.__class__ is str and (".." in value or value[:1] == "/") and leaves(value):
@@ -180,7 +191,9 @@ class Reading:
 
     def places(self, **values: Any) -> list[str]:
         """Where an image of this split may lie, the official place first."""
-        return [variant for place in self.row.images for variant in variants(place.format_map({**self.values, **values}))]
+        return [
+            variant for place in self.row.images for variant in variants(place.format_map({**self.values, **values}))
+        ]
 
     def size(self, path: str) -> tuple[int, int]:
         """Width and height of an image in pixels, after making sure that it can be used."""

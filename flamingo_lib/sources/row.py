@@ -21,9 +21,9 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class SourceRow:
     """One dataset: where its files are, which reader understands them, and whose it is.
 
-    A path may have optional leading parts, ended by ``|``: ``a/|b/c.json`` is looked for as ``a/b/c.json``, then ``b/c.json``,
-    under the root, under its subfolders and under theirs. ``{split}`` and the values of `splits` are filled in; ``*`` matches
-    several files.
+    A path may have optional leading parts, ended by ``|``: ``a/|b/c.json`` is looked for as ``a/b/c.json``, then
+    ``b/c.json``, under the root, under its subfolders and under theirs. ``{split}`` and the values of `splits` are
+    filled in; ``*`` matches several files.
 
     Attributes:
         name: the catalogue name, the first part of every sample id.

@@ -1,4 +1,6 @@
-"""A contact sheet of samples as one HTML page: pictures with their marks and boxes, instruction, raw annotation, later turns."""
+"""A contact sheet of samples as one HTML page: pictures with their marks and boxes, instruction, raw annotation, later
+turns.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ body { max-width: none; }
 
 
 def picture_tag(image: Image.Image, boxes: Iterable[Box] = (), alt: str = "") -> str:
-    """An image as an HTML element that needs no other file, its boxes as outlines that name themselves under the pointer."""
+    """An image as an HTML element that needs no other file, its boxes as outlines that name themselves under the
+    pointer.
+    """
     small = image.copy()
     small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     if max(image.size) < SIDE // 2:
@@ -45,13 +49,18 @@ def picture_tag(image: Image.Image, boxes: Iterable[Box] = (), alt: str = "") ->
         for box in boxes
     )
     size = f'width="{small.width}" height="{small.height}"'
-    return f'<span class="picture"><img {size} alt="{html.escape(alt)}" src="data:image/jpeg;base64,{data}">{outlines}</span>'
+    return (
+        f'<span class="picture"><img {size} alt="{html.escape(alt)}" '
+        f'src="data:image/jpeg;base64,{data}">{outlines}</span>'
+    )
 
 
 def card(sample: Sample, images: Sequence[Image.Image]) -> str:
     """One sample."""
     shown = () if sample.meta.get("mark") else sample.boxes  # a marked region is drawn into the picture already
-    pictures = "".join(picture_tag(image, shown if place == 0 else (), sample.images[place]) for place, image in enumerate(images))
+    pictures = "".join(
+        picture_tag(image, shown if place == 0 else (), sample.images[place]) for place, image in enumerate(images)
+    )
     parts = [f'<div class="pictures">{pictures}</div>' if pictures else ""]
     exchanges = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
     for instruction, raw in exchanges:

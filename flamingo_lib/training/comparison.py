@@ -16,7 +16,9 @@ Reports = Mapping[int, Mapping[str, PackingReport]]
 """Context length -> strategy -> report."""
 
 
-def compare_strategies(table: TokenTable, stage: StageConfig, *, seed: int, context_length: int | None = None) -> dict[str, PackingReport]:
+def compare_strategies(
+    table: TokenTable, stage: StageConfig, *, seed: int, context_length: int | None = None
+) -> dict[str, PackingReport]:
     """The report of each strategy's first epoch, at the stage's context length or another."""
     sizes = table.sizes
     reports = {}
@@ -51,12 +53,28 @@ def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | No
         reports: context length -> strategy -> report.
         rates: supervised tokens a second by context length and strategy, where they were measured.
     """
-    head = ("context", "strategy", "windows", "fill", "cut responses", "left out", "samples a window", "images a window")
+    head = (
+        "context",
+        "strategy",
+        "windows",
+        "fill",
+        "cut responses",
+        "left out",
+        "samples a window",
+        "images a window",
+    )
     head += ("supervised tokens a window", *(("supervised tokens a second",) if rates else ()))
     rows = [head]
     for length, by_strategy in reports.items():
         for name, report in by_strategy.items():
-            row = (f"{length:,}", name, f"{report.windows:,}", f"{report.fill:.1%}", f"{report.cut_responses:,}", f"{report.left_out:,}")
+            row = (
+                f"{length:,}",
+                name,
+                f"{report.windows:,}",
+                f"{report.fill:.1%}",
+                f"{report.cut_responses:,}",
+                f"{report.left_out:,}",
+            )
             row += (f"{report.samples_a_window:.2f}", f"{report.images_a_window:.2f}", f"{report.labels_a_window:.0f}")
             rows.append((*row, f"{rates[length, name]:,.0f}") if rates else row)
     return rows
@@ -84,5 +102,12 @@ def strategy_strips(
     for strategy in strategies:
         dataset = WindowDataset(table, stage.model_copy(update={"packing": strategy}), seed=seed)
         rows = [dataset[index] for index in range(min(windows, len(dataset.plan(0))))]
-        parts.append(to_html(rows, context_length=stage.context_length, image_token_id=image_token_id, title=strategy.replace("_", " ")))
+        parts.append(
+            to_html(
+                rows,
+                context_length=stage.context_length,
+                image_token_id=image_token_id,
+                title=strategy.replace("_", " "),
+            )
+        )
     return "".join(parts)

@@ -58,7 +58,9 @@ def window_row(table: TokenTable, samples: np.ndarray, keep: np.ndarray) -> Wind
         attended.append(np.where(part_attended > 0, part_attended.astype(np.int64) + len(images), 0))
         turn.append(np.full(kept, number))
         images += table.images[sample]
-    return WindowRow(np.concatenate(ids), np.concatenate(labelled), np.concatenate(attended), np.concatenate(turn), tuple(images))
+    return WindowRow(
+        np.concatenate(ids), np.concatenate(labelled), np.concatenate(attended), np.concatenate(turn), tuple(images)
+    )
 
 
 class WindowDataset(Dataset):

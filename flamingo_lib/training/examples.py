@@ -23,7 +23,14 @@ CANDIDATES = 48
 """How many pairs are looked at for a mismatched image."""
 
 _FACTS = frozenset(
-    (*COLORS, *SHAPES, *SIZES, *NUMBERS, *"0123456789", *"top bottom left right middle center above below only no none yes".split())
+    (
+        *COLORS,
+        *SHAPES,
+        *SIZES,
+        *NUMBERS,
+        *"0123456789",
+        *"top bottom left right middle center above below only no none yes".split(),
+    )
 )
 """Words that state something about a scene."""
 
@@ -34,9 +41,13 @@ def image_files(root: str | os.PathLike, source: str, images: Sequence[str]) -> 
 
 
 def sample_example(sample: Sample, root: str | os.PathLike) -> Example:
-    """A sample as it is: its dialogue, or its instruction and (for raw annotations curt) response; images stand in the first turn."""
+    """A sample as it is: its dialogue, or its instruction and (for raw annotations curt) response; images stand in the
+    first turn.
+    """
     turns = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
-    chat = tuple(ChatTurn(ask, answer, images=0 if index else len(sample.images)) for index, (ask, answer) in enumerate(turns))
+    chat = tuple(
+        ChatTurn(ask, answer, images=0 if index else len(sample.images)) for index, (ask, answer) in enumerate(turns)
+    )
     return Example(sample.id, chat, image_files(root, sample.source, sample.images))
 
 
@@ -47,17 +58,23 @@ def rewrite_example(rewrite: Rewrite, root: str | os.PathLike, *, raw: bool = Fa
     return Example(sample.id, (turn,), image_files(root, sample.source, sample.images))
 
 
-def pair_examples(pairs: Sequence[Pair], root: str | os.PathLike, *, config: DistortionConfig, seed: int) -> Iterator[Example]:
+def pair_examples(
+    pairs: Sequence[Pair], root: str | os.PathLike, *, config: DistortionConfig, seed: int
+) -> Iterator[Example]:
     """The rewriter's examples: draft in the prompt, target as the response (METHOD section 2).
 
     Ours, against answering from the image instead of from the draft: with probability `config.image_dropped` a visual
-    question loses its image, and with `config.image_mismatched` it keeps one, but another pair's: of `CANDIDATES` drawn at
-    random the one that is asked the most alike, so that the image tends to show what is asked about, otherwise. What only
-    the right image could tell is taken out of such a target. Each pair's fate depends on `(seed, pair.id)`.
+    question loses its image, and with `config.image_mismatched` it keeps one, but another pair's: of `CANDIDATES` drawn
+    at random the one that is asked the most alike, so that the image tends to show what is asked about, otherwise. What
+    only the right image could tell is taken out of such a target. Each pair's fate depends on `(seed, pair.id)`.
 
     Descriptions keep their image: captions and boxes alone don't say all that the target says.
     """
-    others = [(pair.source, pair.images, frozenset(pair.instruction.lower().split())) for pair in pairs if len(pair.images) == 1]
+    others = [
+        (pair.source, pair.images, frozenset(pair.instruction.lower().split()))
+        for pair in pairs
+        if len(pair.images) == 1
+    ]
     others.sort(key=lambda other: (other[0], other[1], sorted(other[2])))
     for pair in pairs:
         source, images, target = pair.source, pair.images, pair.target
@@ -69,7 +86,8 @@ def pair_examples(pairs: Sequence[Pair], root: str | os.PathLike, *, config: Dis
                 asked = frozenset(pair.instruction.lower().split())
                 drawn = random.choices(others, k=CANDIDATES)
                 source, images, _ = max(
-                    drawn, key=lambda other: (other[1] != pair.images, len(asked & other[2]) - len(asked ^ other[2]) / 2)
+                    drawn,
+                    key=lambda other: (other[1] != pair.images, len(asked & other[2]) - len(asked ^ other[2]) / 2),
                 )
             if (source, images) != (pair.source, pair.images):
                 target = without_unsaid(target, pair.draft)
@@ -96,7 +114,10 @@ def without_unsaid(target: str, draft: str) -> str:
 def _facts(texts: Iterable[str]) -> set[str]:
     words = {word for text in texts for word in re.findall(r"[a-z]+|\d", text.lower())}
     numbers = {str(number): word for number, word in enumerate(NUMBERS)}
-    singular = {word.removesuffix("es") if word == "crosses" else word.removesuffix("s") if word[:-1] in SHAPES else word for word in words}
+    singular = {
+        word.removesuffix("es") if word == "crosses" else word.removesuffix("s") if word[:-1] in SHAPES else word
+        for word in words
+    }
     return {numbers.get(word, word) for word in singular if word in _FACTS}
 
 

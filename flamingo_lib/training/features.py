@@ -57,7 +57,9 @@ class FeatureCache:
                 write_json(meta, expected)
             elif read_json(meta) != expected:
                 raise CheckpointError(
-                    "the feature cache is of another shape or type", file=meta, remedy="Remove the folder; it is made anew."
+                    "the feature cache is of another shape or type",
+                    file=meta,
+                    remedy="Remove the folder; it is made anew.",
                 )
         self._refresh()
 
@@ -158,7 +160,9 @@ class FeatureCache:
 
 
 def weights_fingerprint(modules: Sequence[nn.Module], *details: Any) -> str:
-    """A 16-digit hash of the modules' weights (names, types, values) and any JSON-like `details`, such as the preprocessing."""
+    """A 16-digit hash of the modules' weights (names, types, values) and any JSON-like `details`, such as the
+    preprocessing.
+    """
     import torch
 
     digest = hashlib.blake2b(digest_size=16)

@@ -4,9 +4,9 @@ A window is one training row: the system message, then samples as later turns, u
 image limit. Three strategies:
 
 - ``none``: a sample a window, cut at the context length.
-- ``random_fill``: the paper's. Each sample begins a window; others are drawn at random and appended until it is full, and
-  the last is cut. (That each begins one is our reading of the paper's hours: stage 1 takes as long as the rewriter's
-  training, whose three epochs have as many windows of one sample each.)
+- ``random_fill``: the paper's. Each sample begins a window; others are drawn at random and appended until it is full,
+  and the last is cut. (That each begins one is our reading of the paper's hours: stage 1 takes as long as the
+  rewriter's training, whose three epochs have as many windows of one sample each.)
 - ``best_fit``: ours. Whole samples only, each put where it leaves the least room; nothing is cut, and samples that
   fit no window are left out and counted.
 
@@ -66,13 +66,23 @@ def plan_windows(
         DataError: a sample without a label, or a window in which no label would be left.
     """
     if strategy not in STRATEGIES:
-        raise ConfigError(f"there is no packing strategy {strategy!r}", remedy=f"Choose one of {', '.join(STRATEGIES)}.")
+        raise ConfigError(
+            f"there is no packing strategy {strategy!r}", remedy=f"Choose one of {', '.join(STRATEGIES)}."
+        )
     capacity = context_length - header
     if capacity < 2:
         raise ConfigError(
-            f"a context of {context_length} tokens has no room beside a system message of {header}", remedy="Raise context_length."
+            f"a context of {context_length} tokens has no room beside a system message of {header}",
+            remedy="Raise context_length.",
         )
-    _require_labels(sizes, np.arange(len(sizes)), sizes.tokens, names, "the sample has no token to learn from", "Give it a response.")
+    _require_labels(
+        sizes,
+        np.arange(len(sizes)),
+        sizes.tokens,
+        names,
+        "the sample has no token to learn from",
+        "Give it a response.",
+    )
     random = numpy_generator(seed, "packing", epoch)
     order = random.permutation(len(sizes))
     usable = sizes.images[order] <= max_images
@@ -96,16 +106,27 @@ def plan_windows(
             samples[starts[:-1]],
             keep[starts[:-1]],
             names,
-            f"the sample's response begins after the window of {context_length} tokens ends, so the window has no label",
+            (
+                f"the sample's response begins after the window of {context_length} tokens ends, so the window has no "
+                f"label"
+            ),
             "Raise context_length or leave the sample out.",
         )
     plan = WindowPlan(
-        samples.astype(np.int32), keep.astype(np.int32), starts.astype(np.int64), header, context_length, batch_size, left_out
+        samples.astype(np.int32),
+        keep.astype(np.int32),
+        starts.astype(np.int64),
+        header,
+        context_length,
+        batch_size,
+        left_out,
     )
     return plan.reordered(group_by_length(plan.lengths, batch_size, random, lead)) if strategy == "best_fit" else plan
 
 
-def _require_labels(sizes: Sizes, samples: np.ndarray, keep: np.ndarray, names: Sequence[str] | None, what: str, remedy: str) -> None:
+def _require_labels(
+    sizes: Sizes, samples: np.ndarray, keep: np.ndarray, names: Sequence[str] | None, what: str, remedy: str
+) -> None:
     bad = np.flatnonzero(sizes.first_label[samples] >= np.minimum(keep, sizes.tokens[samples]))
     if len(bad):
         index = int(samples[bad[0]])
@@ -147,7 +168,9 @@ def _best_fit(
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
         chunk = chunk[np.argsort(-sizes.tokens[chunk] * (1 - BLUR * random.random(len(chunk))), kind="stable")]
-        assigned, used = _best_fit_chunk(sizes.tokens[chunk].tolist(), sizes.images[chunk].tolist(), capacity, max_images)
+        assigned, used = _best_fit_chunk(
+            sizes.tokens[chunk].tolist(), sizes.images[chunk].tolist(), capacity, max_images
+        )
         window_of[start : start + len(chunk)] = assigned
         window_of[start : start + len(chunk)] += windows
         sequence[start : start + len(chunk)] = chunk
@@ -196,7 +219,9 @@ def _best_fit_chunk(tokens: list[int], images: list[int], capacity: int, max_ima
 
 
 def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Generator, lead: int = 0) -> np.ndarray:
-    """A random order of windows in which, after the first `lead`, each `batch_size` neighbours have like lengths (windows,)."""
+    """A random order of windows in which, after the first `lead`, each `batch_size` neighbours have like lengths
+    (windows,).
+    """
     order = random.permutation(len(lengths))
     if batch_size <= 1:
         return order
@@ -208,5 +233,7 @@ def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Gene
         part = part[np.argsort(-lengths[part], kind="stable")]
         batches += [part[begin : begin + batch_size] for begin in range(0, len(part), batch_size)]
     whole = [batch for batch in batches if len(batch) == batch_size]
-    rest = [batch for batch in batches if len(batch) < batch_size]  # a short batch stays last, so that no batch straddles two groups
+    rest = [
+        batch for batch in batches if len(batch) < batch_size
+    ]  # a short batch stays last, so that no batch straddles two groups
     return np.concatenate([first] + [whole[index] for index in random.permutation(len(whole))] + rest)

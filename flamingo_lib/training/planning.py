@@ -73,10 +73,22 @@ def known_config(base: str) -> FlamingoConfig:
     from ..judges.assets import resolve
 
     if base == "openflamingo-9b":
-        text = {"vocab_size": 32_003, "hidden_size": 4096, "intermediate_size": 11_008, "num_hidden_layers": 32, "num_attention_heads": 32}
+        text = {
+            "vocab_size": 32_003,
+            "hidden_size": 4096,
+            "intermediate_size": 11_008,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+        }
         return _config("ViT-L-14-336-quickgelu", text, num_latents=64, cross_attention_every=4)
     if base == "flamingo-small":
-        text = {"vocab_size": 49_154, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9}
+        text = {
+            "vocab_size": 49_154,
+            "hidden_size": 576,
+            "intermediate_size": 1536,
+            "num_hidden_layers": 30,
+            "num_attention_heads": 9,
+        }
         text |= {"num_key_value_heads": 3, "tie_word_embeddings": True}
         return _config("ViT-B-16", text, num_latents=32, resampler_depth=3, cross_attention_every=3)
     folder = resolve(base, role="the base model")
@@ -90,7 +102,12 @@ def _config(tower: str, text: dict[str, Any], **settings: Any) -> FlamingoConfig
     known = open_clip.get_model_config(tower)
     if known is None:
         raise MissingAsset(f"open_clip knows no tower {tower!r}")
-    vision = {"source": "open_clip", "embed_dim": known["embed_dim"], "quick_gelu": False, "vision_cfg": known["vision_cfg"]}
+    vision = {
+        "source": "open_clip",
+        "embed_dim": known["embed_dim"],
+        "quick_gelu": False,
+        "vision_cfg": known["vision_cfg"],
+    }
     return FlamingoConfig(text_config=LlamaConfig(**text), vision_config=vision, image_token_id=5, **settings)
 
 
@@ -104,13 +121,18 @@ def count_windows(stage: StageConfig, samples: int | None = None, mean_tokens: f
         return stage.max_steps * stage.batch_size
     samples = samples or stage.samples
     if samples is None:
-        raise ConfigError("how many samples the stage has is not known", remedy="Give --samples, or set the stage's samples or max_steps.")
+        raise ConfigError(
+            "how many samples the stage has is not known",
+            remedy="Give --samples, or set the stage's samples or max_steps.",
+        )
     if stage.packing == "best_fit":
         return math.ceil(stage.epochs * samples * mean_tokens / (0.98 * stage.context_length))
     return math.ceil(stage.epochs * samples)
 
 
-def memory_gb(shape: Shape, stage: StageConfig, *, gpus: int, bf16: bool, micro_batch_size: int, checkpointing: bool) -> dict[str, float]:
+def memory_gb(
+    shape: Shape, stage: StageConfig, *, gpus: int, bf16: bool, micro_batch_size: int, checkpointing: bool
+) -> dict[str, float]:
     """Gigabytes on one GPU by what they hold.
 
     One GPU keeps frozen weights in the number format of computation; several share everything in float32 (FSDP) and
@@ -119,7 +141,10 @@ def memory_gb(shape: Shape, stage: StageConfig, *, gpus: int, bf16: bool, micro_
     counts, width = shape.parameters(), 2 if bf16 else 4
     everything, trained = sum(counts.values()), shape.trained(stage.tunes)
     layer = (
-        counts["language_model"] - (0 if shape.tied else counts["embeddings"]) + counts["lora"] + counts["cross_attention"]
+        counts["language_model"]
+        - (0 if shape.tied else counts["embeddings"])
+        + counts["lora"]
+        + counts["cross_attention"]
     ) / shape.layers
     outside = counts["vision"] + counts["resampler"] + counts["embeddings"] * (1 if shape.tied else 2)
     batch = Batch(micro_batch_size, stage.context_length, stage.max_images)

@@ -5,8 +5,8 @@ not polite. Four phases, each with its own budget of steps, so that results don'
 
 1. *tokenizer* on the world's texts; 2. *tower* and *resampler* on what stands in each cell (`pretrain_vision`);
 3. *grounding*: language model, gated layers and resampler together on questions about scenes, with an extra loss that
-   asks two heads of the second and third gated layer to look at the object that a noun names; 4. *copying*: the same, mixed
-   with the text rows of `pretrain_documents`.
+   asks two heads of the second and third gated layer to look at the object that a noun names; 4. *copying*: the same,
+   mixed with the text rows of `pretrain_documents`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ MICRO_BATCH = 8
 
 @dataclass
 class Batch:
-    """Tensors of one step: (b, t) ids, attended image, labels and weights, (b,) scenes, and (row, token, cell) of the nouns."""
+    """Tensors of one step: (b, t) ids, attended image, labels and weights, (b,) scenes, and (row, token, cell) of the
+    nouns.
+    """
 
     input_ids: Tensor
     attended_image: Tensor
@@ -55,7 +57,9 @@ class Batch:
 
 
 def tiny_config(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> FlamingoConfig:
-    """The architecture of the tiny base: 1.0M parameters of tower, 0.3M of resampler, 1.6M of language model and gated layers."""
+    """The architecture of the tiny base: 1.0M parameters of tower, 0.3M of resampler, 1.6M of language model and gated
+    layers.
+    """
     width = config.width
     return FlamingoConfig(
         text_config=LlamaConfig(
@@ -149,7 +153,8 @@ class RowEncoder:
 
 
 def attention_loss(weights: Sequence[Tensor], mentions: Tensor) -> Tensor:
-    """How far the supervised heads are from looking at each mentioned cell: the mean of -log of the attention there, over layers.
+    """How far the supervised heads are from looking at each mentioned cell: the mean of -log of the attention there,
+    over layers.
 
     Args:
         weights: each gated layer's (b, heads, t, 9) attention.
@@ -193,7 +198,10 @@ def train_language(
                 group["lr"] = rate * group["scale"]
             rows = sorted((draw(step, number) for number in range(batch_size)), key=Row.length)
             batches = [encoder(rows[start : start + MICRO_BATCH]) for start in range(0, batch_size, MICRO_BATCH)]
-            weight, nouns = sum(batch.weights[:, 1:].sum() for batch in batches), sum(len(batch.mentions) for batch in batches)
+            weight, nouns = (
+                sum(batch.weights[:, 1:].sum() for batch in batches),
+                sum(len(batch.mentions) for batch in batches),
+            )
             value = 0.0
             for batch in batches:
                 supervise = attention_weight > 0 and len(batch.mentions) > 0
@@ -228,7 +236,10 @@ def train_language(
                 }
                 curve.append(point | check(step))
                 print(
-                    " ".join(f"{key}={value:.3f}" if isinstance(value, float) else f"{key}={value}" for key, value in curve[-1].items()),
+                    " ".join(
+                        f"{key}={value:.3f}" if isinstance(value, float) else f"{key}={value}"
+                        for key, value in curve[-1].items()
+                    ),
                     flush=True,
                 )
                 model.train()
@@ -261,12 +272,19 @@ def exact_answers(
     right: dict[str, list[bool]] = defaultdict(list)
     for start in range(0, len(questions), 128):
         part = questions[start : start + 128]
-        rows = [Row(index).add(system).turn(question.text, question.answer, image=image, end=1.0) for index, question in part]
+        rows = [
+            Row(index).add(system).turn(question.text, question.answer, image=image, end=1.0)
+            for index, question in part
+        ]
         batch = encoder(rows)
         logits = model(
-            input_ids=batch.input_ids, attended_image=batch.attended_image, vision_tokens=vision_tokens[batch.scenes].unsqueeze(1)
+            input_ids=batch.input_ids,
+            attended_image=batch.attended_image,
+            vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
         ).logits
-        exact = ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORED)).all(1).tolist()
+        exact = (
+            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORED)).all(1).tolist()
+        )
         for (_, question), good in zip(part, exact, strict=True):
             right[question.type].append(good)
     shares = {kind: float(np.mean(values)) for kind, values in right.items()}

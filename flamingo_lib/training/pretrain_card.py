@@ -10,11 +10,17 @@ from torch import nn
 from ..scenes.questions import QUESTION_TYPES
 from ..storage import atomic_write
 
-PARTS = (("vision tower", "vision_encoder"), ("resampler", "perceiver"), ("language model and gated layers", "lang_encoder"))
+PARTS = (
+    ("vision tower", "vision_encoder"),
+    ("resampler", "perceiver"),
+    ("language model and gated layers", "lang_encoder"),
+)
 
 
 def write_card(folder: Path, figures: dict[str, Any], model: nn.Module) -> None:
-    """Write ``README.md`` beside the weights, from the figures of `pretrain_run.pretrain_base`; nothing in it is typed in by hand."""
+    """Write ``README.md`` beside the weights, from the figures of `pretrain_run.pretrain_base`; nothing in it is typed
+    in by hand.
+    """
     with atomic_write(folder / "README.md") as file:
         file.write(card(figures, model))
 
@@ -41,11 +47,22 @@ def card(figures: dict[str, Any], model: nn.Module) -> str:
     config, phases = figures["config"], figures["phases"]
     curve = [point for name in ("grounding", "copying") for point in phases[name]["result"]]
     last = curve[-1]
-    parts = "\n".join(f"| {label} | {sum(weight.numel() for weight in getattr(model, name).parameters()):,} |" for label, name in PARTS)
-    answers = "\n".join(f"| {kind} | {last[kind]:.3f} | {last[f'held_out_{kind}']:.3f} |" for kind in ("mean", *QUESTION_TYPES))
-    times = "\n".join(f"| {name} | {phase['cpu_seconds'] / 60:.1f} | {phase['wall_seconds'] / 60:.1f} |" for name, phase in phases.items())
+    parts = "\n".join(
+        f"| {label} | {sum(weight.numel() for weight in getattr(model, name).parameters()):,} |"
+        for label, name in PARTS
+    )
+    answers = "\n".join(
+        f"| {kind} | {last[kind]:.3f} | {last[f'held_out_{kind}']:.3f} |" for kind in ("mean", *QUESTION_TYPES)
+    )
+    times = "\n".join(
+        f"| {name} | {phase['cpu_seconds'] / 60:.1f} | {phase['wall_seconds'] / 60:.1f} |"
+        for name, phase in phases.items()
+    )
     points = "\n".join(
-        f"| {p['phase']} | {p['step']} | {p['tokens'] / 1e6:.2f} | {p['loss']:.3f} | {p['mean']:.3f} | {p['held_out_mean']:.3f} |"
+        (
+            f"| {p['phase']} | {p['step']} | {p['tokens'] / 1e6:.2f} | {p['loss']:.3f} | {p['mean']:.3f} | "
+            f"{p['held_out_mean']:.3f} |"
+        )
         for p in curve
     )
     millions = sum(weight.numel() for weight in model.parameters()) / 1e6

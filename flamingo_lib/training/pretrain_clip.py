@@ -1,9 +1,9 @@
 """Pretraining "clip-tiny", the two-tower model behind CLIPScore at the tiny preset.
 
-Its vision tower starts from the base model's. Each image is to find one of its own sentences among those of all images in
-the batch *and* among its own sentences with one attribute changed, since a judge of hallucination must tell "a red circle
-at the top left" from "a blue circle at the top left". Sentences that happen to be true of another image of the batch
-are no negatives for it.
+Its vision tower starts from the base model's. Each image is to find one of its own sentences among those of all images
+in the batch *and* among its own sentences with one attribute changed, since a judge of hallucination must tell "a red
+circle at the top left" from "a blue circle at the top left". Sentences that happen to be true of another image of the
+batch are no negatives for it.
 """
 
 from __future__ import annotations
@@ -49,24 +49,39 @@ class Statement:
         """Whether it is true of `scene`."""
         if self.count is not None:
             return len(scene.objects) == self.count
-        return any(self.cell in (None, item.cell) for item in scene.find(color=self.color, shape=self.shape, size=self.size))
+        return any(
+            self.cell in (None, item.cell) for item in scene.find(color=self.color, shape=self.shape, size=self.size)
+        )
 
     def text(self, chance: Random) -> str:
         """A sentence or a fragment that says it."""
         if self.count is not None:
             noun = f"{NUMBERS[self.count]} object" + ("s" if self.count > 1 else "")
-            return chance.choice((f"The image shows {noun}.", f"There {'are' if self.count > 1 else 'is'} {noun} in the image.", noun))
+            return chance.choice(
+                (f"The image shows {noun}.", f"There {'are' if self.count > 1 else 'is'} {noun} in the image.", noun)
+            )
         if self.size is not None and self.cell is not None:
             item = SceneObject(self.shape or "", self.color or "", self.size, self.cell, 0, 0, 0)
             return object_sentence(chance, item, 0)
         name = " ".join(word for word in (self.size, self.color, self.shape) if word)
         if self.cell is None:
             return chance.choice(
-                (name, article(name), f"There is {article(name)} in the image.", f"You can see {article(name)}.", f"The {name}")
+                (
+                    name,
+                    article(name),
+                    f"There is {article(name)} in the image.",
+                    f"You can see {article(name)}.",
+                    f"The {name}",
+                )
             )
         place = POSITIONS[self.cell]
         return chance.choice(
-            (f"The {name} is at the {place}.", f"{name} {place}", f"There is {article(name)} at the {place}.", f"{place} {name}")
+            (
+                f"The {name} is at the {place}.",
+                f"{name} {place}",
+                f"There is {article(name)} at the {place}.",
+                f"{place} {name}",
+            )
         )
 
 
@@ -75,7 +90,12 @@ def state(scene: Scene, chance: Random) -> Statement:
     if chance.random() < 0.08:
         return Statement(count=len(scene.objects))
     item = chance.choice(scene.objects)
-    return Statement(item.color, item.shape, item.size if chance.random() < 0.65 else None, item.cell if chance.random() < 0.65 else None)
+    return Statement(
+        item.color,
+        item.shape,
+        item.size if chance.random() < 0.65 else None,
+        item.cell if chance.random() < 0.65 else None,
+    )
 
 
 def contradict(statement: Statement, scene: Scene, chance: Random) -> Statement:
@@ -89,7 +109,9 @@ def contradict(statement: Statement, scene: Scene, chance: Random) -> Statement:
             return changed
 
 
-def clip_config(vision_cfg: dict[str, Any], vocab_size: int, mean: Sequence[float], std: Sequence[float]) -> dict[str, Any]:
+def clip_config(
+    vision_cfg: dict[str, Any], vocab_size: int, mean: Sequence[float], std: Sequence[float]
+) -> dict[str, Any]:
     """The model's ``open_clip_config.json``."""
     return {
         "model_cfg": {
@@ -133,7 +155,8 @@ def contrastive_loss(images: Tensor, texts: Tensor, allowed: Tensor, scale: Tens
     """Each image finds its sentence, each sentence its image.
 
     Args:
-        images: (b, e) unit vectors. texts: (b * k, e); sentence `i * k` belongs to image `i`, the next k - 1 contradict it.
+        images: (b, e) unit vectors. texts: (b * k, e); sentence `i * k` belongs to image `i`, the next k - 1 contradict
+            it.
         allowed: (b, b * k), False where a sentence is true of an image that it was not written for.
         scale: the logits' scale.
     """
@@ -216,13 +239,21 @@ def pretrain_clip(
                 model.logit_scale.clamp_(max=4.6052)
             progress.update(1, f"loss {loss.item():.3f}" if step % 20 == 0 else "")
     model.eval()
-    save_file({name: weight.contiguous() for name, weight in model.state_dict().items()}, folder / "open_clip_model.safetensors")
+    save_file(
+        {name: weight.contiguous() for name, weight in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
+    )
     return examine_clip(model, backend, scenes[training:], pixels[training:], normalize, seed)
 
 
 @torch.no_grad()
 def examine_clip(
-    model: nn.Module, backend: Any, scenes: Sequence[Scene], pixels: Tensor, normalize: Callable[[Tensor], Tensor], seed: int
+    model: nn.Module,
+    backend: Any,
+    scenes: Sequence[Scene],
+    pixels: Tensor,
+    normalize: Callable[[Tensor], Tensor],
+    seed: int,
 ) -> dict[str, float]:
     """Share of (true, one attribute changed) pairs ranked right, and the mean scores (100 x cosine) of both."""
     chance = generator(seed, "clip-examination")
@@ -235,7 +266,9 @@ def examine_clip(
     scores = []
     for texts in (true, false):
         ids = torch.tensor([encoding.ids for encoding in backend.encode_batch(texts)])
-        scores.append(100 * (images * torch.cat([model.encode_text(part, normalize=True) for part in ids.split(256)])).sum(-1))
+        scores.append(
+            100 * (images * torch.cat([model.encode_text(part, normalize=True) for part in ids.split(256)])).sum(-1)
+        )
     return {
         "pairs_ranked_right": (scores[0] > scores[1]).float().mean().item(),
         "mean_score_true": scores[0].mean().item(),

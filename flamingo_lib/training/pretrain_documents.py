@@ -3,7 +3,8 @@
 Two families. *Grounded* rows show one image and ask about it in chat format, many turns a row, and take the loss on the
 curt answers: questions of all types, look-ups ("Tell me about the red circle."), pairs of positions, lists of all
 objects. *Text* rows teach what a rewriter needs and a base model of a billion words would have: copying a short text
-into a long one, reading boxes, spelling digits, polite prose. They avoid the chat markers, so that the base stays curt in chat.
+into a long one, reading boxes, spelling digits, polite prose. They avoid the chat markers, so that the base stays curt
+in chat.
 
 Grounded rows also say which object each noun of an instruction speaks of, for the attention loss of `pretrain`.
 """
@@ -25,8 +26,26 @@ from ..scenes.questions import Question, ask, possible_types
 from ..sources.boxes import box_line, captions_and_boxes
 
 QUESTION_WEIGHTS = {
-    "start": {"color": 1, "shape": 1, "count": 1, "existence": 0.15, "relation": 0.15, "side": 0.15, "position": 1.5, "size": 1},
-    "end": {"color": 1, "shape": 1, "count": 1.5, "existence": 1.8, "relation": 2.2, "side": 1.6, "position": 1.2, "size": 0.8},
+    "start": {
+        "color": 1,
+        "shape": 1,
+        "count": 1,
+        "existence": 0.15,
+        "relation": 0.15,
+        "side": 0.15,
+        "position": 1.5,
+        "size": 1,
+    },
+    "end": {
+        "color": 1,
+        "shape": 1,
+        "count": 1.5,
+        "existence": 1.8,
+        "relation": 2.2,
+        "side": 1.6,
+        "position": 1.2,
+        "size": 0.8,
+    },
 }
 """Relations asked before single objects are found teach coin flips; left out altogether they are forgotten."""
 
@@ -76,7 +95,9 @@ class Row:
 
 
 def grounded_row(scenes: Sequence[Scene], generator: Random, progress: float, image: str, turns: int = 5) -> Row:
-    """A row about one scene of `scenes`; `progress` (0 to 1) moves from single objects to relations. `image` is the image's tag."""
+    """A row about one scene of `scenes`; `progress` (0 to 1) moves from single objects to relations. `image` is the
+    image's tag.
+    """
     index = generator.randrange(len(scenes))
     scene = scenes[index]
     row = Row(index)
@@ -136,7 +157,11 @@ def _looked_up(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[st
     if kind == 0:
         cell = generator.randrange(9) if generator.random() < 0.4 else item.cell
         there = [other for other in scene.objects if other.cell == cell]
-        return f"What is at the {POSITIONS[cell]}?", there[0].name(size=True) if there else "nothing", [(POSITIONS[cell], cell)]
+        return (
+            f"What is at the {POSITIONS[cell]}?",
+            there[0].name(size=True) if there else "nothing",
+            [(POSITIONS[cell], cell)],
+        )
     if kind in (1, 2):
         noun, attribute = (item.color, "color") if kind == 1 else (item.shape, "shape")
         there = sorted(scene.find(**{attribute: noun}), key=lambda other: other.cell)
@@ -190,7 +215,9 @@ def _copies(scenes: Sequence[Scene], generator: Random) -> Row:
             scene = generator.choice(scenes)
             possible = possible_types(scene)
             kind = generator.choice(
-                [kind for kind in ("count", "side", "position", "relation") if kind in possible] if generator.random() < 0.4 else possible
+                [kind for kind in ("count", "side", "position", "relation") if kind in possible]
+                if generator.random() < 0.4
+                else possible
             )
             question = ask(scene, generator, kind)
             topic, target = question.text, polite(generator, scene, question)
@@ -222,12 +249,16 @@ def _box_reading(scenes: Sequence[Scene], generator: Random) -> Row:
     if kind < 0.45:
         boxes = "\n".join(box_line(item.box()) for item in scene.objects)
         ordered = sorted(scene.objects, key=lambda item: item.cell)
-        row.add(f"{boxes}\nin order:\n").add("\n".join(f"{item.name(size=True)}, {item.position}" for item in ordered), 1.0)
+        row.add(f"{boxes}\nin order:\n").add(
+            "\n".join(f"{item.name(size=True)}, {item.position}" for item in ordered), 1.0
+        )
         return row.add(None, 0.5)
     captions = [caption(generator, scene) for _ in range(generator.choice((0, 1, 3, 5)))]
     items = sorted(scene.objects, key=lambda item: item.cell) if generator.random() < 0.5 else scene.objects
     draft = captions_and_boxes(captions, [item.box() for item in items])
-    row.add(f"topic: {generator.choice(DETAIL_INSTRUCTIONS)} short: {draft} long: ").add(paragraph(generator, scene), 1.0)
+    row.add(f"topic: {generator.choice(DETAIL_INSTRUCTIONS)} short: {draft} long: ").add(
+        paragraph(generator, scene), 1.0
+    )
     return row.add(None, 0.5)
 
 
@@ -242,7 +273,9 @@ def _digits(scenes: Sequence[Scene], generator: Random) -> Row:
             continue
         scene = generator.choice(scenes)
         question = ask(scene, generator, "count")
-        row.add(f"{lead}topic: {question.text} short: {question.answer} long: ").add(strip_details(polite(generator, scene, question)), 1.0)
+        row.add(f"{lead}topic: {question.text} short: {question.answer} long: ").add(
+            strip_details(polite(generator, scene, question)), 1.0
+        )
     return row.add(None, 0.5)
 
 
@@ -263,7 +296,11 @@ def _prose(scenes: Sequence[Scene], generator: Random) -> Row:
             _, text, _ = text_dialogue(generator)
         else:
             scene = generator.choice(scenes)
-            text = paragraph(generator, scene) if generator.random() < 0.5 else polite(generator, scene, ask(scene, generator))
+            text = (
+                paragraph(generator, scene)
+                if generator.random() < 0.5
+                else polite(generator, scene, ask(scene, generator))
+            )
         row.add(f"{_break(number)}{_break(number)}{text}", 0.5)
     return row.add(None, 0.5)
 

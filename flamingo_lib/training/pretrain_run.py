@@ -25,7 +25,15 @@ from ..scenes.phrases import CHANGE_INSTRUCTIONS
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
 from ..storage import atomic_folder, fingerprint, write_json
-from .pretrain import RowEncoder, exact_answers, examination, pretraining_scenes, start_language, tiny_config, train_language
+from .pretrain import (
+    RowEncoder,
+    exact_answers,
+    examination,
+    pretraining_scenes,
+    start_language,
+    tiny_config,
+    train_language,
+)
 from .pretrain_card import write_card, write_clip_card
 from .pretrain_clip import pretrain_clip
 from .pretrain_documents import Row, grounded_row, text_row
@@ -44,7 +52,11 @@ class Phases:
         folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(
-        self, name: str, work: Callable[[], Any], state: Callable[[], dict[str, Tensor]], restore: Callable[[dict[str, Tensor]], None]
+        self,
+        name: str,
+        work: Callable[[], Any],
+        state: Callable[[], dict[str, Tensor]],
+        restore: Callable[[dict[str, Tensor]], None],
     ) -> Any:
         """The numbers `work()` returns; if the phase was done before, its tensors are restored instead."""
         import json
@@ -57,7 +69,10 @@ class Phases:
             return self.numbers[name]["result"]
         start = time.process_time(), time.monotonic()
         result = work()
-        seconds = {"cpu_seconds": round(time.process_time() - start[0]), "wall_seconds": round(time.monotonic() - start[1])}
+        seconds = {
+            "cpu_seconds": round(time.process_time() - start[0]),
+            "wall_seconds": round(time.monotonic() - start[1]),
+        }
         save_file({key: value.clone().contiguous() for key, value in state().items()}, weights)
         write_json(numbers, {"result": result} | seconds)
         self.numbers[name] = {"result": result} | seconds
@@ -115,7 +130,12 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     def normalize(raw: Tensor) -> Tensor:
         return (raw.float() / 255 - mean) / std
 
-    vision = {"learning_rate": config.vision_learning_rate, "batch_size": VISION_BATCH, "validation": 2 * count, "seed": seed}
+    vision = {
+        "learning_rate": config.vision_learning_rate,
+        "batch_size": VISION_BATCH,
+        "validation": 2 * count,
+        "seed": seed,
+    }
     phases(
         "tower",
         lambda: pretrain_tower(model, pixels, labels, normalize=normalize, steps=config.tower_steps, **vision),
@@ -141,7 +161,9 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     words = word_list(tokenizer)
 
     def grounding(step: int, number: int) -> Row:
-        return grounded_row(scenes, generator(seed, "grounding", step, number), step / config.grounding_steps, IMAGE_TAG)
+        return grounded_row(
+            scenes, generator(seed, "grounding", step, number), step / config.grounding_steps, IMAGE_TAG
+        )
 
     def copying(step: int, number: int) -> Row:
         chance = generator(seed, "copying", step, number)
@@ -187,7 +209,9 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
 
 
 def make_processor(tokenizer: PreTrainedTokenizerBase) -> FlamingoProcessor:
-    """The tiny processor: 72 px images, squashed; images before the instruction, text looks at the latest image of its sample."""
+    """The tiny processor: 72 px images, squashed; images before the instruction, text looks at the latest image of its
+    sample.
+    """
     images = FlamingoImageProcessor(size=72, mean=IMAGE_MEAN, std=IMAGE_STD)
     return FlamingoProcessor(
         image_processor=images, tokenizer=tokenizer, media_rule="preceding", image_position="before", within_turn=False

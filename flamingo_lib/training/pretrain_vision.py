@@ -1,7 +1,8 @@
 """Pretraining the tiny tower and resampler: every patch token, then every latent, must tell what stands in its cell.
 
 The grid of Scenes is the tower's grid (one patch a cell), and the resampler gets as many latents as there are cells.
-Each token is asked, by a linear head that is thrown away afterwards, for shape, color, size *and its own cell*: a latent
+Each token is asked, by a linear head that is thrown away afterwards, for shape, color, size *and its own cell*: a
+    latent
 whose place can't be read from it is of no use to a language model that is asked where things are.
 """
 
@@ -32,7 +33,9 @@ GRAY = 0.3
 
 
 def scene_images(scenes: Sequence[Scene], *, size: int, seed: int, marked: float = 0.2) -> list[Image.Image]:
-    """The scenes' pictures; a share `marked` of them carries a region mark, so that the tower isn't puzzled by one later."""
+    """The scenes' pictures; a share `marked` of them carries a region mark, so that the tower isn't puzzled by one
+    later.
+    """
     images = []
     for scene in scenes:
         image = render(scene, size)
@@ -56,7 +59,10 @@ def cell_labels(scenes: Sequence[Scene]) -> Tensor:
 
 def cell_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Sum of the heads' cross-entropies; (b, 9, sum of CLASSES) and (b, 9, 4)."""
-    losses = [F.cross_entropy(part.flatten(0, 1), labels[..., k].flatten()) for k, part in enumerate(logits.split(CLASSES, dim=-1))]
+    losses = [
+        F.cross_entropy(part.flatten(0, 1), labels[..., k].flatten())
+        for k, part in enumerate(logits.split(CLASSES, dim=-1))
+    ]
     return sum(losses[:3]) + CELL_LOSS_WEIGHT * losses[3]
 
 
@@ -80,7 +86,8 @@ def train_cells(
     seed: int,
     name: str,
 ) -> float:
-    """Train `modules` until their tokens answer the heads; `encode` takes indices of scenes to tokens (b, 9, width) and their labels.
+    """Train `modules` until their tokens answer the heads; `encode` takes indices of scenes to tokens (b, 9, width) and
+    their labels.
 
     Returns:
         `scenes_right` on the last `validation` scenes, which are not trained on.
@@ -117,9 +124,11 @@ def pretrain_tower(
     seed: int,
     **options,
 ) -> float:
-    """Train the vision tower from nothing on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes fully right.
+    """Train the vision tower from nothing on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes
+    fully right.
 
-    A share `GRAY` of the training pictures loses its color and is not asked for it, so that shapes are learnt apart from the
+    A share `GRAY` of the training pictures loses its color and is not asked for it, so that shapes are learnt apart
+    from the
     colors they happen to come in: held-out pairs must be seen without ever having been shown.
     """
     tower = model.vision_encoder
@@ -137,7 +146,9 @@ def pretrain_tower(
 
     tower.requires_grad_(True)
     tower.train()
-    right = train_cells([tower], encode, labels, width=tower.width, steps=steps, seed=seed, name="vision tower", **options)
+    right = train_cells(
+        [tower], encode, labels, width=tower.width, steps=steps, seed=seed, name="vision tower", **options
+    )
     tower.requires_grad_(False)
     tower.eval()
     return right
@@ -152,12 +163,17 @@ def pretrain_resampler(
         return model.perceiver(vision_tokens[chosen]), labels[chosen]
 
     width = vision_tokens.shape[-1]
-    return train_cells([model.perceiver], encode, labels, width=width, steps=steps, seed=seed, name="resampler", **options)
+    return train_cells(
+        [model.perceiver], encode, labels, width=width, steps=steps, seed=seed, name="resampler", **options
+    )
 
 
 @torch.no_grad()
 def encode_all(
-    model: FlamingoForConditionalGeneration, pixels: Tensor, normalize: Callable[[Tensor], Tensor], batch_size: int = 256
+    model: FlamingoForConditionalGeneration,
+    pixels: Tensor,
+    normalize: Callable[[Tensor], Tensor],
+    batch_size: int = 256,
 ) -> Tensor:
     """The frozen tower's patch tokens of all `pixels`: (n, v, d)."""
     return torch.cat([model.vision_encoder(normalize(part)) for part in pixels.split(batch_size)])

@@ -114,7 +114,10 @@ def run_stage(
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     if not trained:
         raise ConfigError("the stage trains nothing", remedy="Name the parts to train in its setting `tunes`.")
-    if collator.isolate_turns and getattr(model.config.text_config, "_attn_implementation", "sdpa") not in ("sdpa", None):
+    if collator.isolate_turns and getattr(model.config.text_config, "_attn_implementation", "sdpa") not in (
+        "sdpa",
+        None,
+    ):
         raise ConfigError("isolate_turns needs the sdpa attention of the language model")
     folder = Path(work_dir)
     arguments = training_arguments(

@@ -1,4 +1,5 @@
-"""The size of a Flamingo as numbers: parameters of each part, floating point operations, and what training keeps in memory.
+"""The size of a Flamingo as numbers: parameters of each part, floating point operations, and what training keeps in
+memory.
 
 Formulas over `FlamingoConfig`, for models too large to be built here. Tests hold them against real models: parameters
 exactly, operations against torch's counter, kept activations against what autograd saves.
@@ -24,7 +25,9 @@ def expand(tunes: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Batch:
-    """One forward pass: `rows` windows of `tokens` tokens and `images` image slots each, of which `labelled` (a share) are supervised."""
+    """One forward pass: `rows` windows of `tokens` tokens and `images` image slots each, of which `labelled` (a share)
+    are supervised.
+    """
 
     rows: int
     tokens: int
@@ -48,14 +51,26 @@ class Shape:
         if tower.get("source", "open_clip") != "open_clip" or not isinstance(tower["vision_cfg"].get("layers"), int):
             raise ConfigError("only plain open_clip vision transformers can be planned with")
         vision: dict[str, Any] = tower["vision_cfg"]
-        self.d, self.f, self.layers, self.vocab = text.hidden_size, text.intermediate_size, text.num_hidden_layers, text.vocab_size
+        self.d, self.f, self.layers, self.vocab = (
+            text.hidden_size,
+            text.intermediate_size,
+            text.num_hidden_layers,
+            text.vocab_size,
+        )
         head = getattr(text, "head_dim", None) or self.d // text.num_attention_heads
-        self.q, self.kv, self.heads = text.num_attention_heads * head, (text.num_key_value_heads or 0) * head, text.num_attention_heads
+        self.q, self.kv, self.heads = (
+            text.num_attention_heads * head,
+            (text.num_key_value_heads or 0) * head,
+            text.num_attention_heads,
+        )
         self.tied, self.rank = bool(text.tie_word_embeddings), lora_rank
         self.gated = len(config.gated_layers)
         self.first_gated = config.gated_layers[0]
         self.inner = config.cross_attention_heads * config.cross_attention_dim_head
-        self.x_mult, self.slots = config.cross_attention_ff_mult, config.num_latents if config.cross_attention_slot_embedding else 0
+        self.x_mult, self.slots = (
+            config.cross_attention_ff_mult,
+            config.num_latents if config.cross_attention_slot_embedding else 0,
+        )
         self.latents, self.depth, self.r_mult = config.num_latents, config.resampler_depth, config.resampler_ff_mult
         self.r_inner = config.resampler_heads * config.resampler_dim_head
         self.width, self.v_layers, self.embed = vision["width"], vision["layers"], tower["embed_dim"]
@@ -106,8 +121,12 @@ class Shape:
         patches = self.patches + 1
         block = 2 * patches * (4 + 2 * self.v_mult) * self.width**2 + 4 * patches**2 * self.width
         return {
-            "vision": images * (2 * self.patches * 3 * self.patch**2 * self.width + self.v_layers * block) if "vision" in tunes else 0,
-            "resampler": images * self.depth * resampler - (images - 1) * alike if tunes & {"vision", "resampler"} else 0,
+            "vision": images * (2 * self.patches * 3 * self.patch**2 * self.width + self.v_layers * block)
+            if "vision" in tunes
+            else 0,
+            "resampler": images * self.depth * resampler - (images - 1) * alike
+            if tunes & {"vision", "resampler"}
+            else 0,
             "cross_attention": self.gated
             * (n * (4 * d * self.inner + 4 * keys * self.inner) + images * self.latents * 4 * self.width * self.inner),
             "cross_attention_ffn": self.gated * n * 4 * self.x_mult * d * d,
@@ -118,28 +137,39 @@ class Shape:
         }
 
     def step_flops(self, batch: Batch, tunes: Iterable[str], checkpointing: bool = False) -> float:
-        """Operations of forward and backward: gradients of inputs where anything trained lies below, and of trained weights.
+        """Operations of forward and backward: gradients of inputs where anything trained lies below, and of trained
+        weights.
 
         Args:
             checkpointing: activations are computed a second time.
         """
         tunes, forward = expand(tunes), self.forward_flops(batch, tunes)
-        gated, decoder = forward["cross_attention"] + forward["cross_attention_ffn"], forward["language_model"] + forward["lora"]
+        gated, decoder = (
+            forward["cross_attention"] + forward["cross_attention_ffn"],
+            forward["language_model"] + forward["lora"],
+        )
         total = sum(forward.values())
         if checkpointing:
             total += gated + decoder + forward["attention"]
         reached = self._reached(tunes)
-        total += forward["logits"] + reached["decoder"] * (decoder + 2 * forward["attention"]) + reached["gated"] * gated
+        total += (
+            forward["logits"] + reached["decoder"] * (decoder + 2 * forward["attention"]) + reached["gated"] * gated
+        )
         total += forward["resampler"] + forward["vision"]
         weights = {"language_model": ("language_model", "logits")}
         return total + sum(forward.get(name, 0.0) for part in tunes for name in weights.get(part, (part,)))
 
     def _reached(self, tunes: frozenset[str]) -> dict[str, float]:
-        """The shares of decoder and gated layers that gradients run through: those with something trained in or below them."""
+        """The shares of decoder and gated layers that gradients run through: those with something trained in or below
+        them.
+        """
         if tunes & {"embeddings", "embeddings_new_tokens"}:
             return {"decoder": 1.0, "gated": 1.0}
         if tunes & {"vision", "resampler", "cross_attention", "cross_attention_ffn"}:
-            return {"decoder": 1.0 if tunes & {"lora", "language_model"} else 1 - self.first_gated / self.layers, "gated": 1.0}
+            return {
+                "decoder": 1.0 if tunes & {"lora", "language_model"} else 1 - self.first_gated / self.layers,
+                "gated": 1.0,
+            }
         return {"decoder": 1.0, "gated": 1 - (1 if self.first_gated == 0 else 0) / self.gated}
 
     def kept_numbers(self, batch: Batch, tunes: Iterable[str], checkpointing: bool = False) -> float:
@@ -155,12 +185,16 @@ class Shape:
         if "lora" in tunes:
             plain += 2 * d + self.f + 7 * self.rank
         gated = 6 * d + 2 * self.inner + (keys if batch.images > 1 else 0) + 5
-        folded = [inputs for inputs in (self.inner, self.x_mult * d) if n > inputs]  # linears whose gate is multiplied into the weight
+        folded = [
+            inputs for inputs in (self.inner, self.x_mult * d) if n > inputs
+        ]  # linears whose gate is multiplied into the weight
         if "cross_attention" in tunes:
             gated += d if self.inner in folded else 2 * d
         if "cross_attention_ffn" in tunes:
             gated += ((1 if self.x_mult * d in folded else 2) + self.x_mult) * d
-        images_kept = self._reached(tunes)["gated"] * self.gated * (2 * self.inner * self.latents * images + d * sum(folded))
+        images_kept = (
+            self._reached(tunes)["gated"] * self.gated * (2 * self.inner * self.latents * images + d * sum(folded))
+        )
         if tunes & {"resampler", "vision"}:
             one = ((5 + 2 * self.r_mult) * self.latents + self.patches) * self.width
             one += (2 * self.latents + 2 * (self.patches + self.latents)) * self.r_inner

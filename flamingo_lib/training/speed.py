@@ -27,7 +27,9 @@ def training_speed(model: nn.Module, dataset: WindowDataset, collator: Collator,
     """
     stage, device = dataset.stage, next(model.parameters()).device
     clock = time.process_time if device.type == "cpu" else time.perf_counter
-    optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], stage.learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(
+        [weight for weight in model.parameters() if weight.requires_grad], stage.learning_rate, fused=True
+    )
     model.train()
     start, supervised = 0.0, 0
     for step in range(-1, steps):

@@ -54,13 +54,17 @@ def example_template(processor: FlamingoProcessor) -> ChatTemplate:
     return ChatTemplate(processor.tokenizer, **processor.template.settings() | {"within_turn": False})
 
 
-def stage_dataset(examples: Iterable[Example], processor: FlamingoProcessor, stage: StageConfig, *, seed: int) -> WindowDataset:
+def stage_dataset(
+    examples: Iterable[Example], processor: FlamingoProcessor, stage: StageConfig, *, seed: int
+) -> WindowDataset:
     """Render `examples` and plan their windows; dialogues longer than a window are cut between turns."""
     table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
     return WindowDataset(table, stage, seed=seed)
 
 
-def load_base(name: str | os.PathLike, *, dtype: torch.dtype = torch.float32) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
+def load_base(
+    name: str | os.PathLike, *, dtype: torch.dtype = torch.float32
+) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
     """The model and processor of a folder, or of a checkpoint shipped with the project.
 
     Raises:
@@ -71,7 +75,9 @@ def load_base(name: str | os.PathLike, *, dtype: torch.dtype = torch.float32) ->
     from ..model.processor import FlamingoProcessor
 
     folder = resolve(os.fspath(name), role="the base model")
-    return FlamingoForConditionalGeneration.from_pretrained(folder, dtype=dtype), FlamingoProcessor.from_pretrained(folder)
+    return FlamingoForConditionalGeneration.from_pretrained(folder, dtype=dtype), FlamingoProcessor.from_pretrained(
+        folder
+    )
 
 
 def prepare(model: FlamingoForConditionalGeneration, stage: StageConfig, config: ModelConfig, *, seed: int) -> None:
@@ -180,7 +186,11 @@ def train_stage(
         How it went; the same numbers are in `training.json`.
     """
     bf16 = model_config.dtype == "bfloat16"
-    model, processor = base if isinstance(base, tuple) else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32)
+    model, processor = (
+        base
+        if isinstance(base, tuple)
+        else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32)
+    )
     prepare(model, stage, model_config, seed=seed)
     dataset = stage_dataset(examples, processor, stage, seed=seed)
     cpu = not torch.cuda.is_available() if cpu is None else cpu
@@ -189,7 +199,9 @@ def train_stage(
     work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
     collator = stage_collator(model, processor, dataset, cache_folder=cache_folder, rank=rank, processes=world_size())
     state.wait_for_everyone()
-    result = run_stage(model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, cpu=cpu, **options)
+    result = run_stage(
+        model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, cpu=cpu, **options
+    )
     if rank == 0:
         save_trained(
             model,
@@ -229,7 +241,12 @@ def stage_speed(
 
 
 def save_trained(
-    model: FlamingoForConditionalGeneration, processor: FlamingoProcessor, out: str | os.PathLike, *, lora: bool, result: Mapping[str, Any]
+    model: FlamingoForConditionalGeneration,
+    processor: FlamingoProcessor,
+    out: str | os.PathLike,
+    *,
+    lora: bool,
+    result: Mapping[str, Any],
 ) -> None:
     """Write model, processor, result and (with `lora`) the PEFT adapter to the folder `out`, atomically."""
     with atomic_folder(out) as folder:
@@ -253,7 +270,8 @@ def stage_order(stages: Mapping[str, StageConfig]) -> list[str]:
         if not ready:
             name = min(left)
             raise ConfigError(
-                f"stage {name!r} starts from {left[name].start!r}, which no stage makes", remedy="Use base or the name of a stage."
+                f"stage {name!r} starts from {left[name].start!r}, which no stage makes",
+                remedy="Use base or the name of a stage.",
             )
         order += ready
         for name in ready:
@@ -262,4 +280,8 @@ def stage_order(stages: Mapping[str, StageConfig]) -> list[str]:
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if isinstance(value, (str, int, float, bool, list, tuple, type(None)))}
+    return {
+        key: value
+        for key, value in values.items()
+        if isinstance(value, (str, int, float, bool, list, tuple, type(None)))
+    }

@@ -37,7 +37,9 @@ def segments(row: WindowRow, image_token_id: int | None, context_length: int) ->
     return runs
 
 
-def to_html(rows: Sequence[WindowRow], *, context_length: int, image_token_id: int | None = None, title: str = "Windows") -> str:
+def to_html(
+    rows: Sequence[WindowRow], *, context_length: int, image_token_id: int | None = None, title: str = "Windows"
+) -> str:
     """A figure of `rows`, one strip each, with a legend; a fragment of HTML that needs nothing else.
 
     Args:
@@ -53,7 +55,9 @@ def to_html(rows: Sequence[WindowRow], *, context_length: int, image_token_id: i
             colour = COLOURS[(turn - 1) % len(COLOURS)]
             fill = {"system": SYSTEM, "image": IMAGE, "padding": PADDING}.get(kind, colour)
             opacity = 0.35 if kind == "prompt" else 1
-            label = f"window {line + 1}, {kind}" + (f", sample {turn}" if turn else "") + f": {length} tokens from {begin}"
+            label = (
+                f"window {line + 1}, {kind}" + (f", sample {turn}" if turn else "") + f": {length} tokens from {begin}"
+            )
             marks.append(
                 f'<rect x="{left:.2f}" y="{top}" width="{max(width, 1.5 if kind == "image" else 0):.2f}" height="{HEIGHT}" '
                 f'fill="{fill}" fill-opacity="{opacity}"><title>{html.escape(label)}</title></rect>'

@@ -142,6 +142,8 @@ def _split(example: Example, template: ChatTemplate, max_tokens: int | None) -> 
         turns = example.turns[begin:end]
         count = sum(turn.images for turn in turns)
         if count or not example.images:
-            parts.append(Example(f"{example.id}#{len(parts)}", turns, example.images[first_image : first_image + count]))
+            parts.append(
+                Example(f"{example.id}#{len(parts)}", turns, example.images[first_image : first_image + count])
+            )
         begin, used, first_image = end, 0, first_image + count
     return parts

@@ -65,7 +65,10 @@ def training_arguments(
     micro = min(stage.micro_batch_size, max(stage.batch_size // processes, 1))
     if stage.batch_size % (micro * processes):
         raise ConfigError(
-            f"a batch of {stage.batch_size} windows can't be divided among {processes} processes in micro batches of {micro}",
+            (
+                f"a batch of {stage.batch_size} windows can't be divided among {processes} processes in micro batches "
+                f"of {micro}"
+            ),
             remedy="Let batch_size be a multiple of micro_batch_size times the number of processes.",
         )
     sharding: dict[str, Any] = {}
@@ -168,7 +171,10 @@ class StageTrainer(Trainer):
         os.makedirs(output_dir, exist_ok=True)
         trained = {name for name, weight in self.model.named_parameters() if weight.requires_grad}
         weights = self.model.state_dict() if state_dict is None else state_dict
-        save_file({name: weights[name].detach().contiguous().cpu() for name in sorted(trained)}, os.path.join(output_dir, WEIGHTS))
+        save_file(
+            {name: weights[name].detach().contiguous().cpu() for name in sorted(trained)},
+            os.path.join(output_dir, WEIGHTS),
+        )
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         file = Path(resume_from_checkpoint) / WEIGHTS
@@ -178,7 +184,9 @@ class StageTrainer(Trainer):
         if set(weights) != trained:
             odd = sorted(set(weights) ^ trained)[0]
             raise CheckpointError(
-                f"the checkpoint and the stage train other weights, e.g. {odd}", file=file, remedy="Remove the checkpoints."
+                f"the checkpoint and the stage train other weights, e.g. {odd}",
+                file=file,
+                remedy="Remove the checkpoints.",
             )
         if self.is_fsdp_enabled:
             from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
@@ -200,7 +208,9 @@ class StageProgress(TrainerCallback):
         if state.is_world_process_zero:
             self.progress = Progress(self.label, state.max_steps - state.global_step, "steps").__enter__()
 
-    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: Mapping[str, float] | None = None, **kwargs: Any) -> None:
+    def on_log(
+        self, args: TrainingArguments, state: Any, control: Any, logs: Mapping[str, float] | None = None, **kwargs: Any
+    ) -> None:
         if logs and "loss" in logs:
             if not math.isfinite(logs["loss"]):
                 raise FlamingoError(

@@ -43,15 +43,21 @@ class Visuals:
         dtype: of the tensor.
     """
 
-    def __init__(self, *, form: str, fetch: Callable[[list[str]], Any], shape: Sequence[int], dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, *, form: str, fetch: Callable[[list[str]], Any], shape: Sequence[int], dtype: torch.dtype = torch.float32
+    ) -> None:
         self.form, self.fetch, self.shape, self.dtype = form, fetch, tuple(shape), dtype
 
     def __call__(self, rows: Sequence[Sequence[str]]) -> dict[str, Tensor]:
-        slots = max(1, max(len(files) for files in rows))  # a slot even without images, so that every batch uses every parameter
+        slots = max(
+            1, max(len(files) for files in rows)
+        )  # a slot even without images, so that every batch uses every parameter
         out = torch.zeros(len(rows), slots, *self.shape, dtype=self.dtype)
         files = [file for row in rows for file in row]
         if files:
-            taken = torch.cat([torch.full((len(row),), index * slots) + torch.arange(len(row)) for index, row in enumerate(rows)])
+            taken = torch.cat(
+                [torch.full((len(row),), index * slots) + torch.arange(len(row)) for index, row in enumerate(rows)]
+            )
             out.view(-1, *self.shape)[taken] = torch.as_tensor(self.fetch(files)).to(self.dtype)
         return {self.form: out}
 
@@ -96,7 +102,13 @@ def _cache_of(
     """The cache of this model's `form`, and what computes its entries."""
     modules = [model.vision_encoder] + ([model.perceiver] if form == "latents" else [])
     config = model.config
-    settings = [form, details, config.vision_config, config.patch_tokens, config.resampler_heads if form == "latents" else None]
+    settings = [
+        form,
+        details,
+        config.vision_config,
+        config.patch_tokens,
+        config.resampler_heads if form == "latents" else None,
+    ]
     tower = weights_fingerprint(modules, settings)
     count = config.num_latents if form == "latents" else model.vision_encoder.num_tokens
 

@@ -101,7 +101,9 @@ class WindowPlan:
         )
         cut = self.keep < sizes.tokens[self.samples]
         labels = np.where(
-            cut, np.clip(self.keep - sizes.first_label[self.samples], 0, sizes.labels[self.samples]), sizes.labels[self.samples]
+            cut,
+            np.clip(self.keep - sizes.first_label[self.samples], 0, sizes.labels[self.samples]),
+            sizes.labels[self.samples],
         )
         return PackingReport(
             windows=len(self),

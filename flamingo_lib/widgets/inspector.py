@@ -88,7 +88,13 @@ class Inspector(widgets.VBox):
         self.previous = widgets.Button(description="◀ previous", tooltip="the record before this one")
         self.next = widgets.Button(description="next ▶", tooltip="the record after this one")
         self.position = widgets.IntSlider(
-            value=1, min=1, max=1, description="record", continuous_update=False, readout=False, tooltip="arrow keys turn the pages"
+            value=1,
+            min=1,
+            max=1,
+            description="record",
+            continuous_update=False,
+            readout=False,
+            tooltip="arrow keys turn the pages",
         )
         self.count = widgets.Label()
         self.view = widgets.HTML()
@@ -100,7 +106,9 @@ class Inspector(widgets.VBox):
         super().__init__(
             [
                 widgets.HBox([self.source, self.verdict], layout=widgets.Layout(flex_flow="row wrap")),
-                widgets.HBox([self.previous, self.next, self.position, self.count], layout=widgets.Layout(flex_flow="row wrap")),
+                widgets.HBox(
+                    [self.previous, self.next, self.position, self.count], layout=widgets.Layout(flex_flow="row wrap")
+                ),
                 self.view,
             ]
         )

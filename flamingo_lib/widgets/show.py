@@ -1,4 +1,6 @@
-"""Small pieces of HTML for notebooks: tables, rows of pictures, texts beside one another. Readable on light and dark pages."""
+"""Small pieces of HTML for notebooks: tables, rows of pictures, texts beside one another. Readable on light and dark
+pages.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,11 @@ def _cell(value: Any) -> str:
 
 
 def pictures(
-    images: Sequence[Image], captions: Sequence[str] | None = None, *, boxes: Sequence[Sequence[Box]] | None = None, side: int = 180
+    images: Sequence[Image],
+    captions: Sequence[str] | None = None,
+    *,
+    boxes: Sequence[Sequence[Box]] | None = None,
+    side: int = 180,
 ) -> HTML:
     """Images in a row that wraps, each with a caption under it and its boxes drawn over it; at most `side` pixels wide."""
     captions = captions or [""] * len(images)
@@ -57,7 +63,9 @@ def pictures(
         f"<figcaption style='white-space:pre-wrap'>{escape(text)}</figcaption></figure>"
         for image, text, box in zip(images, captions, drawn, strict=True)
     )
-    return HTML(f"{STYLE}<div class='fl-card' style='display:flex;flex-wrap:wrap;gap:14px;border:0;padding:0'>{figures}</div>")
+    return HTML(
+        f"{STYLE}<div class='fl-card' style='display:flex;flex-wrap:wrap;gap:14px;border:0;padding:0'>{figures}</div>"
+    )
 
 
 def records(rewrites: Sequence[Rewrite], images: SampleImages | None = None) -> HTML:
@@ -72,7 +80,9 @@ def plot(figure: Figure) -> HTML:
     from ..evaluation.figures import to_png
 
     data = base64.b64encode(to_png(figure)).decode()
-    return HTML(f"<img style='max-width:100%;background:#fff;border-radius:6px' alt='figure' src='data:image/png;base64,{data}'>")
+    return HTML(
+        f"<img style='max-width:100%;background:#fff;border-radius:6px' alt='figure' src='data:image/png;base64,{data}'>"
+    )
 
 
 def texts(parts: Mapping[str, str]) -> HTML:

@@ -12,7 +12,12 @@ from typer.testing import CliRunner
 from flamingo_lib.chat.session import ChatSession
 from flamingo_lib.cli import app
 from flamingo_lib.errors import CheckpointError, DataError
-from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration, FlamingoImageProcessor, FlamingoProcessor
+from flamingo_lib.model import (
+    FlamingoConfig,
+    FlamingoForConditionalGeneration,
+    FlamingoImageProcessor,
+    FlamingoProcessor,
+)
 from flamingo_lib.model.folder import load_folder, save_folder
 from flamingo_lib.model.generation import generate_batch
 
@@ -44,7 +49,9 @@ def folder(tokenizer, tmp_path_factory):
         end_of_chunk_token_id=4,
     )
     path = tmp_path_factory.mktemp("model") / "tiny"
-    return save_folder(FlamingoForConditionalGeneration(config), FlamingoProcessor(FlamingoImageProcessor(16), tokenizer), path)
+    return save_folder(
+        FlamingoForConditionalGeneration(config), FlamingoProcessor(FlamingoImageProcessor(16), tokenizer), path
+    )
 
 
 def picture(seed):
@@ -53,7 +60,11 @@ def picture(seed):
 
 def test_every_answer_is_the_batched_models_answer_to_the_whole_chat(folder):
     session = ChatSession.from_folder(folder, max_new_tokens=6)
-    answers = [session.ask("What is this?", [picture(0)]), session.ask("And now?"), session.ask("Red?", [picture(1), picture(2)])]
+    answers = [
+        session.ask("What is this?", [picture(0)]),
+        session.ask("And now?"),
+        session.ask("Red?", [picture(1), picture(2)]),
+    ]
     for turn in range(3):
         chat = [*session.turns[:turn], session.turns[turn]]
         images = [picture(0), picture(1), picture(2)][: sum(t.images for t in chat)]
@@ -109,10 +120,19 @@ def test_command(folder, tmp_path):
     picture(0).save(tmp_path / "a.png")
     expected = ChatSession.from_folder(folder, max_new_tokens=5).ask("What is this?", [picture(0)])
     arguments = ["chat", "--model", str(folder), "--max-new-tokens", "5"]
-    result = CliRunner().invoke(app, [*arguments, "--image", str(tmp_path / "a.png"), "--question", "What is this?", "--json"])
+    result = CliRunner().invoke(
+        app, [*arguments, "--image", str(tmp_path / "a.png"), "--question", "What is this?", "--json"]
+    )
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {"question": "What is this?", "images": [str(tmp_path / "a.png")], "answer": expected}
-    talk = f"/image {tmp_path / 'a.png'}\nWhat is this?\n\n/image /nowhere.png\nAnd this?\nAnd now?\n/new\nHi\n/quit\nnever asked\n"
+    assert json.loads(result.stdout) == {
+        "question": "What is this?",
+        "images": [str(tmp_path / "a.png")],
+        "answer": expected,
+    }
+    talk = (
+        f"/image {tmp_path / 'a.png'}\nWhat is this?\n\n/image /nowhere.png\nAnd this?\nAnd "
+        f"now?\n/new\nHi\n/quit\nnever asked\n"
+    )
     result = CliRunner().invoke(app, [*arguments, "--json"], input=talk)
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert [answer["question"] for answer in answers] == ["What is this?", "And now?", "Hi"]
@@ -143,7 +163,9 @@ def test_folder_with_a_weight_missing_is_refused(folder, tmp_path):
     shutil.copytree(folder, broken)
     weights = load_file(broken / "model.safetensors")
     save_file(
-        {name: weight for name, weight in weights.items() if name != "perceiver.latents"}, broken / "model.safetensors", {"format": "pt"}
+        {name: weight for name, weight in weights.items() if name != "perceiver.latents"},
+        broken / "model.safetensors",
+        {"format": "pt"},
     )
     with pytest.raises(CheckpointError, match="1 missing keys, the first perceiver.latents"):
         load_folder(broken)

@@ -8,7 +8,11 @@ from flamingo_lib.chat import ChatTemplate, ChatTurn
 from flamingo_lib.chat.template import SYSTEM_MESSAGE
 from flamingo_lib.errors import ConfigError, DataError
 
-TURNS = [ChatTurn("What is this?", "It is red.", images=1), ChatTurn("And now?", "2", images=2), ChatTurn("Thanks", "Bye")]
+TURNS = [
+    ChatTurn("What is this?", "It is red.", images=1),
+    ChatTurn("And now?", "2", images=2),
+    ChatTurn("Thanks", "Bye"),
+]
 
 
 def byte_level():
@@ -30,14 +34,19 @@ def llama_like():
     """As LLaMA's sentencepiece: spaces become low lines, and one is put before the first word."""
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
     trainer = trainers.BpeTrainer(
         vocab_size=400,
         special_tokens=["<pad>", "<s>", "</s>", "<image>", "<|endofchunk|>", "<unk>"],
         show_progress=False,
         max_token_length=12,
     )
-    texts = [SYSTEM_MESSAGE, "### Assistant: It is red. The answer is It\n### Human: What is this? And now? 2 Thanks Bye"] * 20
+    texts = [
+        SYSTEM_MESSAGE,
+        "### Assistant: It is red. The answer is It\n### Human: What is this? And now? 2 Thanks Bye",
+    ] * 20
     tokenizer.train_from_iterator(texts, trainer)
     return tokenizer
 
@@ -58,7 +67,9 @@ def any_tokenizer(request, tokenizer):
 
 
 def text_of(template, rendered):
-    """Text between special tokens, with their names; spaces that sentencepiece puts at the beginning of a piece are dropped."""
+    """Text between special tokens, with their names; spaces that sentencepiece puts at the beginning of a piece are
+    dropped.
+    """
     return template.tokenizer.decode(rendered.ids)
 
 
@@ -80,11 +91,14 @@ def test_exact_text_of_the_rewriter(tokenizer):
     turn = ChatTurn("What is it?", "It is red.", draft="red", images=1)
     template = ChatTemplate(tokenizer)
     assert text_of(template, template.render([turn], system=False)) == (
-        "\n### Human: <image><|endofchunk|>What is it?\n### Assistant: (Drafted Response): red\n (Revised Response): It is red.</s>"
+        "\n### Human: <image><|endofchunk|>What is it?\n### Assistant: (Drafted Response): red\n (Revised "
+        "Response): It is red.</s>"
     )
     released = ChatTemplate(tokenizer, rewriter_marker="Assistent")
     assert "\n### Assistent: (Drafted Response)" in text_of(released, released.render([turn]))
-    assert "Assistent" not in text_of(released, released.render([ChatTurn("a", "b")]))  # the chat prompt keeps its spelling
+    assert "Assistent" not in text_of(
+        released, released.render([ChatTurn("a", "b")])
+    )  # the chat prompt keeps its spelling
 
 
 def test_loss_on_responses_and_their_ends_only(any_tokenizer):
@@ -106,7 +120,11 @@ def test_prompt_is_a_prefix_of_the_training_row(any_tokenizer):
             turn = ChatTurn("What is it?", response, images=1, draft=draft)
             prompt = template.render([turn], generation_prompt=True)
             row = template.render([turn])
-            assert row.ids[: len(prompt)] == prompt.ids and not any(row.loss_mask[: len(prompt)]) and all(row.loss_mask[len(prompt) :])
+            assert (
+                row.ids[: len(prompt)] == prompt.ids
+                and not any(row.loss_mask[: len(prompt)])
+                and all(row.loss_mask[len(prompt) :])
+            )
             assert row.attended[: len(prompt)] == prompt.attended and not any(prompt.loss_mask)
             assert prompt == template.render([ChatTurn("What is it?", None, 1, draft)], generation_prompt=True)
 
@@ -161,7 +179,9 @@ def test_unbounded_images_are_the_references_rule(tokenizer):
 
 def test_special_tokens_in_a_users_text_are_text(any_tokenizer):
     template = ChatTemplate(any_tokenizer)
-    rendered = template.render([ChatTurn("a <image> b </s> <|endofchunk|> <s>", "ok </s> <image>", draft="<image>", images=1)])
+    rendered = template.render(
+        [ChatTurn("a <image> b </s> <|endofchunk|> <s>", "ok </s> <image>", draft="<image>", images=1)]
+    )
     special = [token for token in rendered.ids if token < 5]
     assert special == [1, 3, 4, 2]
     assert not any_tokenizer.backend_tokenizer.encode_special_tokens  # the tokenizer is left as it was
@@ -188,4 +208,6 @@ def test_refusals(tokenizer):
     with pytest.raises(ConfigError, match="unknown image position"):
         ChatTemplate(tokenizer, image_position="beside")
     with pytest.raises(ConfigError, match="lacks <image>"):
-        ChatTemplate(PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), bos_token="<s>", eos_token="</s>"))
+        ChatTemplate(
+            PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()), bos_token="<s>", eos_token="</s>")
+        )

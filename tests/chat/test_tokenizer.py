@@ -29,7 +29,10 @@ def test_digits_are_single(tokenizer):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=60) | st.lists(st.sampled_from([*INTERFACE_STRINGS, " ", "\n", "a", "0", "é"]), max_size=8).map("".join))
+@given(
+    st.text(max_size=60)
+    | st.lists(st.sampled_from([*INTERFACE_STRINGS, " ", "\n", "a", "0", "é"]), max_size=8).map("".join)
+)
 def test_decoding_is_exact(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text, add_special_tokens=False)) == text
 

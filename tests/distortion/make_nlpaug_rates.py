@@ -18,10 +18,16 @@ TEXTS = [
     "The image shows a small red circle at the top left and a large blue square in the center of the picture.",
     "Of course! There are three people in the kitchen, and one of them is cooking soup. I hope this helps!",
     "Yes, the man on the left is wearing a green jacket.",
-    "A bus drives along a wet street. Several cars follow it, and a cyclist waits at the traffic light. The sky is grey.",
+    (
+        "A bus drives along a wet street. Several cars follow it, and a cyclist waits at the traffic light. The sky "
+        "is grey."
+    ),
     "The capital of France is Paris, which lies on the river Seine.",
     "No, I cannot see any dogs in this photo. There is only a cat sleeping on the chair near the window.",
-    "In this scene, two children are playing football on a green field while their parents watch from a bench under old trees.",
+    (
+        "In this scene, two children are playing football on a green field while their parents watch from a bench "
+        "under old trees."
+    ),
     "Water boils at one hundred degrees at sea level. Higher up, the pressure falls, and water boils earlier.",
 ]
 
@@ -33,7 +39,9 @@ def operators():
 
     found = {}
     for action in ("insert", "substitute", "swap", "delete"):
-        found[f"characters:{action}"] = nac.RandomCharAug(action=action, aug_word_p=RATES["word_rate"], aug_char_p=RATES["character_rate"])
+        found[f"characters:{action}"] = nac.RandomCharAug(
+            action=action, aug_word_p=RATES["word_rate"], aug_char_p=RATES["character_rate"]
+        )
     for action in ("delete", "swap", "crop"):
         found[f"words:{action}"] = naw.RandomWordAug(action=action, aug_p=RATES["rate"])
     return found
@@ -49,7 +57,10 @@ def main() -> None:
         rates = [edit_rates(text, operator.augment(text)[0]) for text in TEXTS for _ in range(DRAWS)]
         rows[name] = {
             level: {"mean": round(statistics.mean(values), 5), "sd": round(statistics.stdev(values), 5)}
-            for level, values in (("words", [rate.words for rate in rates]), ("characters", [rate.characters for rate in rates]))
+            for level, values in (
+                ("words", [rate.words for rate in rates]),
+                ("characters", [rate.characters for rate in rates]),
+            )
         }
         print(name, rows[name])
     import nlpaug

@@ -15,7 +15,13 @@ from flamingo_lib.scenes.writers import write_scenes
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     path = tmp_path_factory.mktemp("data") / "scenes"
-    sizes = {"polite_scenes": 24, "raw_scenes": 1, "calibration_scenes": 1, "evaluation_scenes": 1, "held_out_scenes": 1}
+    sizes = {
+        "polite_scenes": 24,
+        "raw_scenes": 1,
+        "calibration_scenes": 1,
+        "evaluation_scenes": 1,
+        "held_out_scenes": 1,
+    }
     write_scenes(path, ScenesConfig(**sizes, text_dialogues=20, image_size=72), 0)
     return path
 
@@ -32,12 +38,19 @@ def run(root, out, *more, captions=True):
 def test_pairs_summary_and_page(root, tmp_path):
     result = run(root, tmp_path, "--html", "--json", "--shown", "30")
     assert result.exit_code == 0, result.output
-    pairs = [from_json(Pair, json.loads(line)) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    pairs = [
+        from_json(Pair, json.loads(line))
+        for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len(pairs) == 80 and {pair.way for pair in pairs} == {"llm", "noise", "retrieval"}
     assert {pair.source for pair in pairs} == {"llava-instruct", "ultrachat", "sharegpt"}
     assert all((root / "llava-instruct" / image).is_file() for pair in pairs for image in pair.images)
     summary = json.loads((tmp_path / "summary.json").read_text())
-    assert summary["pairs"] == 80 and sum(summary["parts"].values()) == 80 and json.loads(result.stdout.splitlines()[-1]) == summary
+    assert (
+        summary["pairs"] == 80
+        and sum(summary["parts"].values()) == 80
+        and json.loads(result.stdout.splitlines()[-1]) == summary
+    )
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert page.count("<article") == 30
     image = page.split('<img src="')[1].split('"')[0]
@@ -45,8 +58,26 @@ def test_pairs_summary_and_page(root, tmp_path):
 
 
 def test_without_a_source_the_presets_are_distorted(root, tmp_path):
-    arguments = ["distort", "--preset", "tiny", "--out", str(tmp_path), "--html", "--shown", "5", "--set", "distortion.pairs=40"]
-    arguments += ["--set", "scenes.polite_scenes=12", "--set", "scenes.text_dialogues=12", "--set", "scenes.image_size=72"]
+    arguments = [
+        "distort",
+        "--preset",
+        "tiny",
+        "--out",
+        str(tmp_path),
+        "--html",
+        "--shown",
+        "5",
+        "--set",
+        "distortion.pairs=40",
+    ]
+    arguments += [
+        "--set",
+        "scenes.polite_scenes=12",
+        "--set",
+        "scenes.text_dialogues=12",
+        "--set",
+        "scenes.image_size=72",
+    ]
     assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
     pairs = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(pairs) == 40 and {pair["way"] for pair in pairs} == {"llm", "noise", "retrieval"}
@@ -79,7 +110,15 @@ def test_a_split_and_no_captions(root, tmp_path):
 
 
 def test_a_source_gives_no_more_samples_than_it_is_asked_for(root, tmp_path):
-    arguments = ["distort", "--out", str(tmp_path), "--limit", "9", "--source", f"llava-instruct={root}/llava-instruct:conversation:3"]
+    arguments = [
+        "distort",
+        "--out",
+        str(tmp_path),
+        "--limit",
+        "9",
+        "--source",
+        f"llava-instruct={root}/llava-instruct:conversation:3",
+    ]
     assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
     lines = (tmp_path / "pairs.jsonl").read_text().splitlines()
     assert 1 <= len({tuple(json.loads(line)["images"]) for line in lines}) <= 3

@@ -26,9 +26,17 @@ from flamingo_lib.scenes.questions import QUESTION_TYPES, ask
         ("Where is the red circle?", "You can find the red circle at the top left of the image.", "top left"),
         ("Is it a cat or a dog?", "It is a dog.", "dog"),
         ("Which is larger, a bird or a cat?", "A bird is smaller than a cat.", "cat"),
-        ("What is the man in the image doing?", "The man in the image is riding a horse on the beach.", "riding a horse on the beach"),
+        (
+            "What is the man in the image doing?",
+            "The man in the image is riding a horse on the beach.",
+            "riding a horse on the beach",
+        ),
         ("What is the capital of France?", "The capital of France is Paris. Feel free to ask me more!", "Paris"),
-        ("Why is the man wearing a helmet?", "He wears it because he rides a motorcycle. It is safer.", "because he rides a motorcycle"),
+        (
+            "Why is the man wearing a helmet?",
+            "He wears it because he rides a motorcycle. It is safer.",
+            "because he rides a motorcycle",
+        ),
         ("What is 0 plus 0?", "0 plus 0 is 0.", "0"),
         ("Put the numbers 3, 1 in order.", "The numbers in order are 1, 3.", "1, 3"),
         ("Describe the image.", "The image shows a red bus near a tree. The sky is blue.", "a red bus near a tree"),
@@ -69,7 +77,10 @@ def test_scenes_answers_come_back_exactly():
         scene = draw_scene(3, f"scene-{index}")
         question = ask(scene, generator)
         right[question.type].append(compress(question.text, polite(generator, scene, question)) == question.answer)
-        for name, (instruction, response, curt) in (("text", text_dialogue(generator)), ("reasoning", reasoning(generator, scene))):
+        for name, (instruction, response, curt) in (
+            ("text", text_dialogue(generator)),
+            ("reasoning", reasoning(generator, scene)),
+        ):
             right[name].append(compress(instruction, response) == curt)
     shares = {name: sum(values) / len(values) for name, values in right.items()}
     assert all(shares[name] >= 0.98 for name in QUESTION_TYPES), shares
@@ -77,7 +88,10 @@ def test_scenes_answers_come_back_exactly():
 
 
 def test_courtesy_is_told_from_content():
-    text = "Sure, I am happy to tell you that the bus is red. Thank you for asking! If you have more questions, feel free to ask."
+    text = (
+        "Sure, I am happy to tell you that the bus is red. Thank you for asking! If you have more questions, "
+        "feel free to ask."
+    )
     assert informative_sentences(text) == ["the bus is red."]
     assert informative_sentences("Thank you!") == ["Thank you!"]
     assert strip_lead_in("As you can see, in this picture, there is a dog.") == "a dog."

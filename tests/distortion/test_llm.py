@@ -5,7 +5,15 @@ import pytest
 from flamingo_lib.config import DistortionConfig
 from flamingo_lib.distortion.commands import STYLE_COMMANDS, style_command
 from flamingo_lib.distortion.llm import LlmDistorter, RulesBackend, open_backend
-from flamingo_lib.distortion.prompt import REQUEST, Cleaned, build_messages, clean_completion, plain_prompt, prefill, rejection
+from flamingo_lib.distortion.prompt import (
+    REQUEST,
+    Cleaned,
+    build_messages,
+    clean_completion,
+    plain_prompt,
+    prefill,
+    rejection,
+)
 from flamingo_lib.distortion.segment import split_sentences
 from flamingo_lib.errors import ConfigError
 
@@ -94,7 +102,9 @@ class Scripted:
 
 
 def test_rejected_drafts_are_counted_and_told():
-    distorter = LlmDistorter(Scripted('blue"', '"', "I'm sorry, I cannot help.\"", "never ends", "blue " * 30 + '"'), style_probability=0)
+    distorter = LlmDistorter(
+        Scripted('blue"', '"', "I'm sorry, I cannot help.\"", "never ends", "blue " * 30 + '"'), style_probability=0
+    )
     requests = [distorter.request("What color?", RESPONSE, str(index), 0) for index in range(5)]
     drafts = list(distorter.drafts(requests))
     assert [draft.rejected for draft in drafts] == ["", "empty", "refusal", "unfinished", "longer"]

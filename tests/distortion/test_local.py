@@ -38,7 +38,10 @@ def folder(tmp_path_factory):
 
 
 def requests(distorter, count=7):
-    return [distorter.request("What color is the ring?", RESPONSE.format("x" * (7 * index % 23)), str(index), 1) for index in range(count)]
+    return [
+        distorter.request("What color is the ring?", RESPONSE.format("x" * (7 * index % 23)), str(index), 1)
+        for index in range(count)
+    ]
 
 
 def texts(backend, count=7):

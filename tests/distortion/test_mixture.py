@@ -18,7 +18,11 @@ PLENTY = dict.fromkeys(PAPER_PARTS, 10**6)
 
 def distort(samples, captions=(), pairs=280, seed=0, **settings):
     counts = Counter()
-    found = list(distort_sources(samples, index_descriptions(captions), paper_recipe(pairs / PAPER_PAIRS, **settings), seed, counts=counts))
+    found = list(
+        distort_sources(
+            samples, index_descriptions(captions), paper_recipe(pairs / PAPER_PAIRS, **settings), seed, counts=counts
+        )
+    )
     return found, counts
 
 
@@ -34,7 +38,9 @@ def test_the_papers_proportions():
 
 def test_a_scaled_recipe_gives_each_part_its_share(polite_samples, caption_samples):
     pairs, counts = distort(polite_samples, caption_samples)
-    assert counts["llm_visual"] == 113 and counts["llm_text"] == 76 and counts["noise"] == 77 and counts["retrieval"] == 14
+    assert (
+        counts["llm_visual"] == 113 and counts["llm_text"] == 76 and counts["noise"] == 77 and counts["retrieval"] == 14
+    )
     assert len(pairs) == 280 and len({pair.id for pair in pairs}) == 280
     assert Counter(pair.way for pair in pairs) == {"llm": 189, "noise": 77, "retrieval": 14}
     by_target = {(turn.instruction, turn.response) for sample in polite_samples for turn in sample.turns}
@@ -50,7 +56,9 @@ def test_a_scaled_recipe_gives_each_part_its_share(polite_samples, caption_sampl
 
 
 def test_dialogues_give_one_pair_a_turn(polite_samples):
-    pairs, _ = distort([sample for sample in polite_samples if sample.turns and sample.images], pairs=300, noise=0, llm_text=0)
+    pairs, _ = distort(
+        [sample for sample in polite_samples if sample.turns and sample.images], pairs=300, noise=0, llm_text=0
+    )
     turns = {pair.id.split("/")[-2] for pair in pairs}
     assert turns == {"turn-0", "turn-1"}
     firsts = {pair.id.rsplit("/", 2)[0]: pair for pair in pairs if "/turn-0/" in pair.id}

@@ -42,7 +42,9 @@ def test_each_way_is_compared_with_what_it_imitates(caption_samples):
 
 
 def test_drafts_are_nearer_to_annotations_than_noise_or_polite_answers(polite_samples):
-    """The order that the design predicts: the short version comes near the real thing, noise and politeness give themselves away."""
+    """The order that the design predicts: the short version comes near the real thing, noise and politeness give
+    themselves away.
+    """
     conversations = [sample for sample in polite_samples if "/conversation/" in sample.id]
     pairs = list(distort_sources(conversations, {}, paper_recipe(400 / 255_000, llm_text=0), 0))
     raw = []

@@ -11,7 +11,16 @@ BOXES = (Box("red circle", 0.1, 0.2, 0.3, 0.45678),)
 
 def captioned(image, captions, boxes=(), meta=True):
     raw = captions_and_boxes(captions, boxes)
-    return Sample(f"s/train/{image}", "s", "caption", (image,), "Describe.", raw, boxes, meta={"captions": captions} if meta else {})
+    return Sample(
+        f"s/train/{image}",
+        "s",
+        "caption",
+        (image,),
+        "Describe.",
+        raw,
+        boxes,
+        meta={"captions": captions} if meta else {},
+    )
 
 
 def test_releases_of_coco_share_their_images():
@@ -26,7 +35,9 @@ def test_releases_of_coco_share_their_images():
 
 
 def test_the_draft_is_captions_then_boxes_under_the_preamble():
-    index = index_descriptions([captioned("train2014/COCO_train2014_000000000042.jpg", ("a red circle", "one circle"), BOXES)])
+    index = index_descriptions(
+        [captioned("train2014/COCO_train2014_000000000042.jpg", ("a red circle", "one circle"), BOXES)]
+    )
     assert (
         retrieve("train2017/000000000042.jpg", index)
         == f"a red circle\none circle\n\n{BOX_PREAMBLE}\nred circle: [0.100, 0.200, 0.300, 0.457]"
@@ -37,7 +48,10 @@ def test_the_draft_is_captions_then_boxes_under_the_preamble():
 
 def test_captions_are_read_from_the_draft_and_joined_over_sets():
     index = index_descriptions(
-        [captioned("000000000001.jpg", ("one", "two"), BOXES, meta=False), captioned("000000000001.jpg", ("two", "three"))]
+        [
+            captioned("000000000001.jpg", ("one", "two"), BOXES, meta=False),
+            captioned("000000000001.jpg", ("two", "three")),
+        ]
     )
     assert index["coco:1"] == (("one", "two", "three"), BOXES)
 

@@ -15,7 +15,9 @@ from flamingo_lib.scenes.graph import COLORS, SHAPES, SIZES, draw_scene
 from flamingo_lib.scenes.language import polite
 from flamingo_lib.scenes.questions import ask
 
-TEXT = "The small red ring is at the top left of the image. There are two objects in total. You can see a blue star, too."
+TEXT = (
+    "The small red ring is at the top left of the image. There are two objects in total. You can see a blue star, too."
+)
 
 
 def run(name, text=TEXT, seed=0):
@@ -28,13 +30,17 @@ def spread(name, text=TEXT, seeds=40):
 
 def test_there_are_24_distinct_commands():
     assert len(STYLE_COMMANDS) == 24
-    assert len({command.name for command in STYLE_COMMANDS}) == len({command.promise for command in STYLE_COMMANDS}) == 24
+    assert (
+        len({command.name for command in STYLE_COMMANDS}) == len({command.promise for command in STYLE_COMMANDS}) == 24
+    )
     with pytest.raises(ConfigError, match="no style command"):
         style_command("rude")
 
 
 def test_each_command_does_what_it_promises():
-    assert run("plain") == "the small red ring is at the top left of the image there are two objects in total you can see a blue star too"
+    assert run("plain") == (
+        "the small red ring is at the top left of the image there are two objects in total you can see a blue star too"
+    )
     assert run("upper") == TEXT.upper() and run("lower") == TEXT.lower() and run("shortest") == TEXT
     assert all(text != TEXT and len(text.split()) == len(TEXT.split()) for text in spread("typos"))
     assert any(" a" not in text.lower() or "are at" in text for text in spread("grammar_errors"))
@@ -42,17 +48,28 @@ def test_each_command_does_what_it_promises():
     assert all("red ring" in text and len(text.split()) >= 20 for text in spread("synonyms"))
     assert any(re.search(r"\b(\w+ \w+) \1\b", text) for text in spread("repetition"))
     assert all(sorted(re.findall(r"\w+", text)) == sorted(re.findall(r"\w+", TEXT)) for text in spread("rearranged"))
-    assert all(re.search(r"\b(?:was|were|been|be|saw|seed|seeing|will be|could|cans)\b", text) for text in spread("wrong_tenses"))
+    assert all(
+        re.search(r"\b(?:was|were|been|be|saw|seed|seeing|will be|could|cans)\b", text)
+        for text in spread("wrong_tenses")
+    )
     assert all(len(text) > len(TEXT) for text in spread("verbose"))
     assert run("essentials") == "small, red, ring, top, left, two, blue, star"
     assert run("no_formatting", "# Title\n\n- **one**\n- `two`\n1. three") == "Title one two three"
     assert run("paraphrase") != TEXT
-    assert run("reversed_sentences").startswith("You can see a blue star") and run("reversed_sentences").endswith("of the image.")
+    assert run("reversed_sentences").startswith("You can see a blue star") and run("reversed_sentences").endswith(
+        "of the image."
+    )
     assert "aint" in run("casual", "It is not red.") and "n" in run("casual", "red and blue").split()
     assert "visual composition" in " ".join(spread("overly_complex"))
-    assert all(text.startswith(TEXT[:-1]) and len(text) > len(TEXT) for name in ("ambiguous", "metaphors") for text in spread(name))
+    assert all(
+        text.startswith(TEXT[:-1]) and len(text) > len(TEXT)
+        for name in ("ambiguous", "metaphors")
+        for text in spread(name)
+    )
     assert all(TEXT in text and text != TEXT for text in spread("irrelevant"))
-    assert all(max(text.lower().count(word) for word in ("ring", "two", "star")) == 2 for text in spread("repeated_sentence"))
+    assert all(
+        max(text.lower().count(word) for word in ("ring", "two", "star")) == 2 for text in spread("repeated_sentence")
+    )
     assert len(run("five_words").split()) == 5
     assert sorted(set(re.findall(r"\w+", TEXT)) - set(run("incoherent").split())) == []
 
@@ -80,7 +97,10 @@ def test_drafts_are_short_reproducible_and_half_of_them_raw():
         scene = draw_scene(5, f"scene-{index}")
         question = ask(scene, generator)
         response = polite(generator, scene, question)
-        drafts = [distort_by_rules(question.text, response, draw_command(random.Random(index)), random.Random(index)) for _ in range(2)]
+        drafts = [
+            distort_by_rules(question.text, response, draw_command(random.Random(index)), random.Random(index))
+            for _ in range(2)
+        ]
         assert drafts[0] == drafts[1] and 0 < len(drafts[0]) <= len(response)
         exact += drafts[0] == question.answer
         alike += drafts[0].lower().rstrip(".") == question.answer
@@ -90,7 +110,9 @@ def test_drafts_are_short_reproducible_and_half_of_them_raw():
 
 
 def test_spelling_is_mostly_as_it_is():
-    spellings = [spelled("two", random.Random(seed)) for seed in range(500)] + [spelled("2", random.Random(seed)) for seed in range(500)]
+    spellings = [spelled("two", random.Random(seed)) for seed in range(500)] + [
+        spelled("2", random.Random(seed)) for seed in range(500)
+    ]
     assert set(spellings) == {"two", "Two", "two.", "Two.", "2", "2."}
     assert spellings.count("two") > 400 and spellings.count("2") > 400
 

@@ -20,7 +20,10 @@ from flamingo_lib.distortion.segment import characters, join_tokens, split_keepi
         ),
         ("U.S. law applies. The answer is B. This is why.", ["U.S. law applies.", "The answer is B.", "This is why."]),
         ("1. First step\n2. Second step", ["1. First step", "2. Second step"]),
-        ('He said "stop." Then he left (really!). Fine… Really?', ['He said "stop."', "Then he left (really!).", "Fine…", "Really?"]),
+        (
+            'He said "stop." Then he left (really!). Fine… Really?',
+            ['He said "stop."', "Then he left (really!).", "Fine…", "Really?"],
+        ),
         ("it is red. it is big.", ["it is red.", "it is big."]),
         ("一つ。二つ！三つ", ["一つ。", "二つ！", "三つ"]),
         ("  \n ", []),

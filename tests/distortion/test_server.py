@@ -87,7 +87,9 @@ def serving(behave=None):
 def run(url, count=12, **options):
     backend = ServerBackend(url, "guanaco", **{"backoff": 0.01, "concurrency": 4} | options)
     distorter = LlmDistorter(backend)
-    requests = (distorter.request("What color is the ring?", RESPONSE.format(index), str(index), 0) for index in range(count))
+    requests = (
+        distorter.request("What color is the ring?", RESPONSE.format(index), str(index), 0) for index in range(count)
+    )
     return list(distorter.drafts(requests)), distorter
 
 
@@ -100,7 +102,12 @@ def test_drafts_come_in_order_over_both_endpoints(api, monkeypatch):
     assert 2 <= model.peak <= 4
     assert set(model.paths) == {"/v1/chat/completions" if api == "chat" else "/v1/completions"}
     body = model.bodies[0]
-    assert body["model"] == "guanaco" and body["top_p"] == 0.9 and body["max_tokens"] <= 64 and isinstance(body["seed"], int)
+    assert (
+        body["model"] == "guanaco"
+        and body["top_p"] == 0.9
+        and body["max_tokens"] <= 64
+        and isinstance(body["seed"], int)
+    )
     assert model.headers[0].get("authorization", model.headers[0].get("Authorization")) == "Bearer secret"
     assert len({body["seed"] for body in model.bodies}) == 12
 
@@ -174,7 +181,9 @@ def test_a_consumer_that_stops_leaves_nothing_running():
     with serving(lambda asked, attempt: time.sleep(0.05)) as (_, url):
         backend = ServerBackend(url, "guanaco", concurrency=2)
         distorter = LlmDistorter(backend)
-        drafts = distorter.drafts(distorter.request("What?", RESPONSE.format(index), str(index), 0) for index in range(50))
+        drafts = distorter.drafts(
+            distorter.request("What?", RESPONSE.format(index), str(index), 0) for index in range(50)
+        )
         assert next(drafts).text == "blue 0"
         drafts.close()
         time.sleep(0.1)

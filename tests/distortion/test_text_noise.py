@@ -34,7 +34,9 @@ def ours(name, text, seed):
     rates = REFERENCE["rates"]
     if level == "words":
         return noise_words(text, random.Random(seed), action=action, rate=rates["rate"])
-    return noise_characters(text, random.Random(seed), action=action, word_rate=rates["word_rate"], character_rate=rates["character_rate"])
+    return noise_characters(
+        text, random.Random(seed), action=action, word_rate=rates["word_rate"], character_rate=rates["character_rate"]
+    )
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCE["operators"]))
@@ -102,11 +104,16 @@ def test_character_edits_stay_inside_long_words():
                 assert word in after
             sizes = {"insert": 1, "delete": -1}.get(action, 0)
             assert (len(after) - len(text)) * sizes >= 0 and (sizes or len(after) == len(text))
-    assert noise_characters("a bc def", random.Random(0), action="delete", word_rate=0.3, character_rate=0.3) == "a bc def"
+    assert (
+        noise_characters("a bc def", random.Random(0), action="delete", word_rate=0.3, character_rate=0.3) == "a bc def"
+    )
 
 
 def test_swapped_letters_keep_the_capitals_place():
-    found = {noise_characters("Elephant", random.Random(seed), action="swap", word_rate=0.1, character_rate=0.1) for seed in range(80)}
+    found = {
+        noise_characters("Elephant", random.Random(seed), action="swap", word_rate=0.1, character_rate=0.1)
+        for seed in range(80)
+    }
     assert "Leephant" in found and all(text[0].isupper() and text[1:].islower() for text in found)
 
 
@@ -115,15 +122,25 @@ def test_words_are_deleted_swapped_cropped():
     for seed in range(60):
         deleted = noise_words(text, random.Random(seed), action="delete", rate=0.3)
         assert len(words(deleted)) == 6 - edit_count(8, 0.3) and "," in deleted and not deleted[0].islower()
-        assert sorted(words(noise_words(text, random.Random(seed), action="swap", rate=0.3).lower())) == sorted(words(text.lower()))
+        assert sorted(words(noise_words(text, random.Random(seed), action="swap", rate=0.3).lower())) == sorted(
+            words(text.lower())
+        )
         cropped = noise_words("a b c d e f g h i j", random.Random(seed), action="crop", rate=0.3)
         left = cropped.split()
-        assert len(left) == 7 and "".join(left) in {"abcdefghij".replace("abcdefghij"[start : start + 3], "") for start in range(8)}
+        assert len(left) == 7 and "".join(left) in {
+            "abcdefghij".replace("abcdefghij"[start : start + 3], "") for start in range(8)
+        }
     assert noise_words("word", random.Random(0), action="delete", rate=0.3) == "word"
 
 
 def test_counting():
-    assert [edit_count(size, rate) for size, rate in ((10, 0.3), (10, 0.0), (2, 0.9), (100, 0.3), (1, 1.0))] == [3, 1, 2, 10, 1]
+    assert [edit_count(size, rate) for size, rate in ((10, 0.3), (10, 0.0), (2, 0.9), (100, 0.3), (1, 1.0))] == [
+        3,
+        1,
+        2,
+        10,
+        1,
+    ]
 
 
 PIECES = st.sampled_from(["naïve", "e\u0301tude", "हिन्दी", "👩\u200d👩\u200d👧", "🇫🇷", "no.", "ok! "])
@@ -144,7 +161,9 @@ def test_characters_of_any_script_stay_whole():
     whole = set(characters(text))
     for action in CHARACTER_ACTIONS:
         for seed in range(60):
-            after = noise_characters(text, random.Random(seed), action=action, word_rate=1.0, character_rate=0.3, alphabet="x")
+            after = noise_characters(
+                text, random.Random(seed), action=action, word_rate=1.0, character_rate=0.3, alphabet="x"
+            )
             assert set(characters(after)) <= whole | {"x"}
 
 

@@ -75,8 +75,12 @@ def test_politeness_is_measured_in_sentences_and_by_preference():
 def test_questions_spread_over_types_and_stay_in_their_pool(index):
     inside, outside = (ask_pool(index, name, 32, seed=0) for name in ("held_in", "held_out"))
     for items in (inside, outside):
-        assert {kind: sum(item.question.type == kind for item in items) for kind in QUESTION_TYPES} == dict.fromkeys(QUESTION_TYPES, 4)
-    assert {index.pool(item.image) for item in inside} == {"evaluation"} and {index.pool(item.image) for item in outside} == {"held_out"}
+        assert {kind: sum(item.question.type == kind for item in items) for kind in QUESTION_TYPES} == dict.fromkeys(
+            QUESTION_TYPES, 4
+        )
+    assert {index.pool(item.image) for item in inside} == {"evaluation"} and {
+        index.pool(item.image) for item in outside
+    } == {"held_out"}
     assert all(item.scene == index.scene(item.image) for item in inside)
     assert all(item.question.subject is None or item.question.subject.pair in HELD_OUT_PAIRS for item in outside)
     assert [item.question for item in ask_pool(index, "held_in", 8, seed=0)] == [item.question for item in inside[:8]]
@@ -87,12 +91,19 @@ def test_questions_spread_over_types_and_stay_in_their_pool(index):
 
 def test_rewrites_are_checked_against_their_draft():
     sample = vqa("What color is the ring?", "red")
-    cases = {"Sure! The ring is red.": True, "The ring is green.": False, "The star is red.": False, "Have a nice day!": False}
+    cases = {
+        "Sure! The ring is red.": True,
+        "The ring is green.": False,
+        "The star is red.": False,
+        "Have a nice day!": False,
+    }
     for text, kept in cases.items():
         assert answer_preserved([Rewrite(sample, text)]).value == kept, text
     caption = Sample("c", "mscoco-captions", "caption", ("a.png",), "Describe the image.", "a ring")
     assert answer_preserved([Rewrite(caption, "The ring is red.")]).n == 0
-    wrapped = Sample("x", "vqa-v2", "vqa", ("a.png",), "Answer me.", "red", meta={"question": "What color is the ring?"})
+    wrapped = Sample(
+        "x", "vqa-v2", "vqa", ("a.png",), "Answer me.", "red", meta={"question": "What color is the ring?"}
+    )
     assert question_of(wrapped).type == "color" and question_of(caption) is None
     index = FakeIndex()
     assert rewriter_hallucinated([Rewrite(sample, "The ring is red.")], index).value == 0
@@ -121,7 +132,10 @@ def test_wrong_drafts_contradict_the_image_and_spread_over_types():
 def test_descriptions_are_measured_by_recall_and_false_claims():
     caption = Sample("c", "mscoco-captions", "caption", ("a.png",), "Describe the image.", "a ring")
     rewrites = [
-        Rewrite(caption, "The image shows two objects. There is a small red ring at the top left. There is a large green star."),
+        Rewrite(
+            caption,
+            "The image shows two objects. There is a small red ring at the top left. There is a large green star.",
+        ),
         Rewrite(caption, "There is a red ring. There is a blue cross."),
     ]
     recall, false, count = paragraph_figures(rewrites, FakeIndex())
@@ -130,5 +144,12 @@ def test_descriptions_are_measured_by_recall_and_false_claims():
     assert figures["rewriter.win_rate"] == 1 and figures["rewriter.paragraph_recall"] == 0.75
     assert set(figures) == {
         f"rewriter.{name}"
-        for name in ("win_rate", "answer_preserved", "follows_wrong_draft", "hallucinated", "paragraph_recall", "paragraph_false_claim")
+        for name in (
+            "win_rate",
+            "answer_preserved",
+            "follows_wrong_draft",
+            "hallucinated",
+            "paragraph_recall",
+            "paragraph_false_claim",
+        )
     }

@@ -22,7 +22,10 @@ def answerer(request):
     from flamingo_lib.model.processor import FlamingoProcessor
 
     folder = request.getfixturevalue("tiny").folder
-    model, processor = FlamingoForConditionalGeneration.from_pretrained(folder), FlamingoProcessor.from_pretrained(folder)
+    model, processor = (
+        FlamingoForConditionalGeneration.from_pretrained(folder),
+        FlamingoProcessor.from_pretrained(folder),
+    )
     return Answerer(model, processor, batch_size=8, max_new_tokens=6)
 
 

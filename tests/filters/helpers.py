@@ -5,7 +5,17 @@ import numpy as np
 from flamingo_lib.records import Rewrite, Sample
 
 
-def rewrite(output, raw="red", task="vqa", instruction="What color is it?", id="s/1", source="s", images=("a.png",), flags=(), meta=None):
+def rewrite(
+    output,
+    raw="red",
+    task="vqa",
+    instruction="What color is it?",
+    id="s/1",
+    source="s",
+    images=("a.png",),
+    flags=(),
+    meta=None,
+):
     sample = Sample(id=id, source=source, task=task, images=images, instruction=instruction, raw=raw, meta=meta or {})
     return Rewrite(sample, output, flags)
 

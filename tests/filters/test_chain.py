@@ -24,9 +24,18 @@ def chain(**judges):
 
 
 def test_order_and_routing():
-    answer, caption = chain()([rewrite("It is clearly red."), rewrite("It is true: a cat", raw="a cat", task="caption")])
+    answer, caption = chain()(
+        [rewrite("It is clearly red."), rewrite("It is true: a cat", raw="a cat", task="caption")]
+    )
     assert [verdict.filter for verdict in answer.verdicts] == ["length", "change", "repetition", "preamble", "nli"]
-    assert [verdict.filter for verdict in caption.verdicts] == ["length", "change", "repetition", "preamble", "sts", "clip"]
+    assert [verdict.filter for verdict in caption.verdicts] == [
+        "length",
+        "change",
+        "repetition",
+        "preamble",
+        "sts",
+        "clip",
+    ]
     assert answer.kept and caption.kept
     assert answer.scores["nli_similarity"] == [-1.0, 2.0, 0.0]
     assert caption.scores == {
@@ -48,7 +57,12 @@ def test_a_dropped_record_goes_no_further_but_stays_in_the_stream():
 
 def test_paragraphs_are_edited_and_dropped():
     text = "It is true: a cat.\n\nA dog flies.\n\nAlso true."
-    both, none = chain()([rewrite(text, raw="a cat.", task="caption"), rewrite("It is a cat.\n\nNo a cat.", raw="a cat.", task="caption")])
+    both, none = chain()(
+        [
+            rewrite(text, raw="a cat.", task="caption"),
+            rewrite("It is a cat.\n\nNo a cat.", raw="a cat.", task="caption"),
+        ]
+    )
     assert both.kept and both.output == text and both.final == "It is true: a cat.\n\nAlso true."
     assert both.scores["filtered_paragraphs"] == [[10.0, "A dog flies."]]
     assert both.scores["paragraph_clip_scores"] == [30.0, 30.0]
@@ -137,7 +151,9 @@ def test_a_missing_image_costs_its_record():
         return [PICTURE]
 
     judges = Judges(sts=FakeSts(), nli=FakeNli(), clip=FakeClip())
-    batch = [rewrite("It is true a cat", raw="a cat", task="caption", images=(name,)) for name in ("gone.png", "there.png")]
+    batch = [
+        rewrite("It is true a cat", raw="a cat", task="caption", images=(name,)) for name in ("gone.png", "there.png")
+    ]
     lost, fine = Chain(FiltersConfig(), judges, images)(batch)
     assert fine.kept and not lost.kept and "gone.png" in lost.verdicts[-1].reason
 
@@ -160,18 +176,32 @@ def test_an_empty_funnel_says_why():
     names = FiltersConfig().chain
     assert why_empty(Funnel(names).update(chain()([short, blue, red])).to_dict()) == ""
     lost = why_empty(Funnel(names).update(chain()([short, blue, blue])).to_dict())
-    assert "No record was kept: of 3, the filters dropped nli 2 (66.7 %), length 1 (33.3 %). Look at 'nli' first" in lost
+    assert (
+        "No record was kept: of 3, the filters dropped nli 2 (66.7 %), length 1 (33.3 %). Look at 'nli' first" in lost
+    )
     assert "failures of 'nli'" in why_empty(Funnel(names).update(chain(nli=Broken())([short, blue, red])).to_dict())
     assert "the sources gave none" in why_empty(Funnel(names).to_dict())
 
 
 def test_funnel_counts_and_shows():
-    batch = [rewrite("It is red.", source="vqa"), rewrite("Red", source="vqa"), rewrite("It is blue.", source="vqa", flags=("truncated",))]
+    batch = [
+        rewrite("It is red.", source="vqa"),
+        rewrite("Red", source="vqa"),
+        rewrite("It is blue.", source="vqa", flags=("truncated",)),
+    ]
     batch += [rewrite("It is true: a cat\n\na dog", raw="a cat", task="caption", source="<coco>")]
     funnel = Funnel(FiltersConfig().chain).update(chain()(batch))
     report = funnel.to_dict()
     assert report["total"]["in"] == 4 and report["total"]["kept"] == 2 and report["total"]["edited"] == 1
-    assert report["sources"]["vqa"]["dropped"] == {"length": 2, "change": 0, "repetition": 0, "preamble": 0, "sts": 0, "nli": 0, "clip": 0}
+    assert report["sources"]["vqa"]["dropped"] == {
+        "length": 2,
+        "change": 0,
+        "repetition": 0,
+        "preamble": 0,
+        "sts": 0,
+        "nli": 0,
+        "clip": 0,
+    }
     assert report["total"]["flags"] == {"truncated": 1}
     for row in [report["total"], *report["sources"].values()]:
         assert row["in"] == row["kept"] + sum(row["dropped"].values())

@@ -96,7 +96,14 @@ def judged(index):
 def test_quality_counts_by_hand(index):
     quality = filter_quality(judged(index), index)
     nli = quality["filters"]["nli"]
-    assert (nli["seen"], nli["faulty"], nli["dropped"], nli["precision"], nli["recall"], nli["f1"]) == (5, 2, 2, 1.0, 1.0, 1.0)
+    assert (nli["seen"], nli["faulty"], nli["dropped"], nli["precision"], nli["recall"], nli["f1"]) == (
+        5,
+        2,
+        2,
+        1.0,
+        1.0,
+        1.0,
+    )
     clip = quality["filters"]["clip"]
     assert (clip["seen"], clip["faulty"], clip["dropped"], clip["precision"], clip["recall"]) == (3, 2, 1, 1.0, 0.5)
     assert quality["kept"] == pytest.approx(6 / 9, abs=1e-4) and quality["faithful_kept"] == 1.0
@@ -123,7 +130,10 @@ class Graded:
 
 class GradedClip:
     def __call__(self, images, paragraphs):
-        return [np.array([Graded()(some) for some in [[paragraph] for paragraph in part]]).reshape(-1) for part in paragraphs]
+        return [
+            np.array([Graded()(some) for some in [[paragraph] for paragraph in part]]).reshape(-1)
+            for part in paragraphs
+        ]
 
 
 def test_calibration_keeps_the_target_share(index):
@@ -131,10 +141,18 @@ def test_calibration_keeps_the_target_share(index):
     answers += [answer(f"The circle is blue #{number - 20} no") for number in range(30)]
     captions = [caption(f"A large red circle #{number} ok") for number in range(100)] + [caption("A green ring #-5 no")]
     report = calibrate(
-        answers + captions, index, Judges(sts=Graded(), nli=Graded(), clip=GradedClip()), lambda sample: [PICTURE], target=0.9
+        answers + captions,
+        index,
+        Judges(sts=Graded(), nli=Graded(), clip=GradedClip()),
+        lambda sample: [PICTURE],
+        target=0.9,
     )
     nli, sts, clip = (report["judges"][name] for name in ("nli", "sts", "clip"))
-    assert 0.9 <= nli["faithful_kept"] <= 0.93 and 0.9 <= sts["faithful_kept"] <= 0.92 and clip["threshold"] == sts["threshold"]
+    assert (
+        0.9 <= nli["faithful_kept"] <= 0.93
+        and 0.9 <= sts["faithful_kept"] <= 0.92
+        and clip["threshold"] == sts["threshold"]
+    )
     assert report["settings"]["nli_margin_max"] == -3.0 and nli["faulty_dropped"] == pytest.approx(23 / 30, abs=1e-4)
     assert sts["auc"] == 1.0 and sts["faulty_dropped"] == 1.0 and sts["before"] == 0.4
     kept = list(Chain(FiltersConfig(chain=("nli",), nli_margin_max=-3.0), Judges(nli=Graded()))(answers[:40]))

@@ -33,4 +33,6 @@ def test_a_threshold_of_a_task_that_is_not_judged_is_refused(setting, task):
 
 def test_every_task_that_is_judged_may_have_its_threshold():
     settings = ", ".join(f'"{task}": 0.3' for task in CAPTION_TASKS)
-    assert set(load_preset("tiny", [f"filters.sts_min_by_task={{{settings}}}"]).filters.sts_min_by_task) == CAPTION_TASKS
+    assert (
+        set(load_preset("tiny", [f"filters.sts_min_by_task={{{settings}}}"]).filters.sts_min_by_task) == CAPTION_TASKS
+    )

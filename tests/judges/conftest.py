@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-WORDS = 'a an the is there red blue green circle square star at top left center small large picture of . , " : ? answer to question'.split()
+WORDS = (
+    'a an the is there red blue green circle square star at top left center small large picture of . , " : ? '
+    "answer to question"
+).split()
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +32,9 @@ def clip_folder(tmp_path_factory):
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
         "text_cfg": {"context_length": 12, "vocab_size": len(vocabulary), "width": 32, "heads": 2, "layers": 1},
     }
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": model_cfg, "preprocess_cfg": {"resize_mode": "squash"}}))
+    (folder / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": model_cfg, "preprocess_cfg": {"resize_mode": "squash"}})
+    )
     torch.manual_seed(0)
     model = open_clip.CLIP(
         **{
@@ -38,7 +43,10 @@ def clip_folder(tmp_path_factory):
             "text_cfg": open_clip.CLIPTextCfg(**model_cfg["text_cfg"]),
         }
     )
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, str(folder / "open_clip_model.safetensors"))
+    save_file(
+        {key: value.contiguous() for key, value in model.state_dict().items()},
+        str(folder / "open_clip_model.safetensors"),
+    )
     return folder
 
 
@@ -56,7 +64,12 @@ def make_cross_encoder(folder, labels):
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", model_max_length=64
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_max_length=64,
     ).save_pretrained(folder)
     torch.manual_seed(1)
     config = BertConfig(

@@ -67,9 +67,13 @@ def test_nli_prompt_and_label_order(nli_folder):
     assert nli_text("red", "What color?") == '"red" is the answer to the question: "What color?"'
     tokenizer = AutoTokenizer.from_pretrained(nli_folder)
     model = AutoModelForSequenceClassification.from_pretrained(nli_folder).eval()
-    encoded = tokenizer([nli_text("The circle is red.", "the question?")], [nli_text("blue", "the question?")], return_tensors="pt")
+    encoded = tokenizer(
+        [nli_text("The circle is red.", "the question?")], [nli_text("blue", "the question?")], return_tensors="pt"
+    )
     entailment, neutral, contradiction = model(**encoded).logits[0].tolist()
-    logits = NliJudge(str(nli_folder), device="cpu")(["the question?", "a?"], ["blue", "red"], ["The circle is red.", "red"])
+    logits = NliJudge(str(nli_folder), device="cpu")(
+        ["the question?", "a?"], ["blue", "red"], ["The circle is red.", "red"]
+    )
     assert LABELS == ("contradiction", "entailment", "neutral")
     assert logits.shape == (2, 3)
     assert logits[0] == pytest.approx([contradiction, entailment, neutral], abs=1e-5)
@@ -89,7 +93,9 @@ def test_nli_refuses_a_model_of_other_labels(reward_folder):
 
 
 def test_reward_shape_and_refusal(reward_folder, nli_folder):
-    rewards = RewardJudge(str(reward_folder), device="cpu")(["question", "question", "to"], ["red", "the red circle .", "red"])
+    rewards = RewardJudge(str(reward_folder), device="cpu")(
+        ["question", "question", "to"], ["red", "the red circle .", "red"]
+    )
     assert rewards.shape == (3,) and rewards[0] != rewards[1]
     with pytest.raises(CheckpointError, match="one number"):
         RewardJudge(str(nli_folder))
@@ -98,7 +104,13 @@ def test_reward_shape_and_refusal(reward_folder, nli_folder):
 
 def test_paragraphs_and_sentences():
     assert split_paragraphs("One.\nStill one.\n \n\nTwo.\n\n") == ["One.\nStill one.", "Two."]
-    assert split_sentences('A ring. Is it 0.5 wide? "Yes." Done\nlast') == ["A ring.", "Is it 0.5 wide?", '"Yes."', "Done", "last"]
+    assert split_sentences('A ring. Is it 0.5 wide? "Yes." Done\nlast') == [
+        "A ring.",
+        "Is it 0.5 wide?",
+        '"Yes."',
+        "Done",
+        "last",
+    ]
     assert split_paragraphs("") == split_sentences(" \n") == []
 
 

@@ -21,10 +21,16 @@ WORDS = "the red circle of a large blue star is near two small green rings and o
 def texts():
     """Of 1 to some 70 words, a few of every length."""
     draw = random.Random(0)
-    return [" ".join(draw.choices(WORDS, k=count)) + f" {number}" for number, count in enumerate([1, 4, 5, 6, 7, 13, 14, 15, 30, 70] * 2)]
+    return [
+        " ".join(draw.choices(WORDS, k=count)) + f" {number}"
+        for number, count in enumerate([1, 4, 5, 6, 7, 13, 14, 15, 30, 70] * 2)
+    ]
 
 
-@pytest.fixture(scope="module", params=["tiny", pytest.param("all-MiniLM-L6-v2", marks=pytest.mark.skipif(not has_tiles(), reason="slow"))])
+@pytest.fixture(
+    scope="module",
+    params=["tiny", pytest.param("all-MiniLM-L6-v2", marks=pytest.mark.skipif(not has_tiles(), reason="slow"))],
+)
 def reduced(request, sts_folder):
     return StsJudge(str(sts_folder) if request.param == "tiny" else request.param, device="cpu", precision="bfloat16")
 
@@ -37,7 +43,13 @@ def plain(reduced):
 def test_a_text_has_the_same_bits_alone_in_any_company_and_order(reduced, texts):
     reference = dict(zip(texts, reduced.embed(texts), strict=True))
     draw = random.Random(1)
-    for some in ([texts[0]], [texts[8]], [texts[9]], texts[::-1], *(draw.sample(texts, count) for count in (2, 3, 7, 15))):
+    for some in (
+        [texts[0]],
+        [texts[8]],
+        [texts[9]],
+        texts[::-1],
+        *(draw.sample(texts, count) for count in (2, 3, 7, 15)),
+    ):
         for text, vector in zip(some, reduced.embed(some), strict=True):
             assert np.array_equal(vector, reference[text]), text
     many = [f"{number} red rings" for number in range(200)]  # more than one pass of the same length
@@ -69,7 +81,9 @@ def test_similarities_are_close_to_those_of_plain_encoding(reduced, plain, texts
     expected = plain.model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
     assert np.abs(plain.embed(texts) - expected).max() < 1e-6
     vectors = reduced.embed(texts)
-    assert vectors.dtype == np.float32 and np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-6, "normalised in float32"
+    assert vectors.dtype == np.float32 and np.abs(np.linalg.norm(vectors, axis=1) - 1).max() < 1e-6, (
+        "normalised in float32"
+    )
     difference = np.abs(reduced(texts, texts[::-1]) - (expected * expected[::-1]).sum(1))
     assert 0 < difference.max() < 0.01
 

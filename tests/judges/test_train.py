@@ -75,9 +75,15 @@ def test_nli_figures_by_hand():
     labels, judged = [0, 0, 1, 2], [0, 1, 1, 2]
     examples = [NliExample("q", str(number), "r", label, "same", "color") for number, label in enumerate(labels)]
     figures = quality.nli_quality(lambda *_: np.eye(3)[judged] * 50, examples)
-    assert figures["accuracy"] == 0.75 and figures["contradiction_precision"] == 1.0 and figures["contradiction_recall"] == 0.5
+    assert (
+        figures["accuracy"] == 0.75
+        and figures["contradiction_precision"] == 1.0
+        and figures["contradiction_recall"] == 0.5
+    )
     assert figures["confusion"]["contradiction"] == {"contradiction": 1, "entailment": 1, "neutral": 0}
-    assert figures["failures"] == [{"question": "q", "original": "1", "rewrite": "r", "label": "contradiction", "judged": "entailment"}]
+    assert figures["failures"] == [
+        {"question": "q", "original": "1", "rewrite": "r", "label": "contradiction", "judged": "entailment"}
+    ]
     assert figures["calibration_error"] == pytest.approx(0.25, abs=1e-6)
 
 

@@ -98,7 +98,9 @@ def batch() -> dict[str, torch.Tensor]:
 
 @pytest.fixture
 def watch(monkeypatch):
-    """`watch(place, name, note)`: from now on each call of `place.name` adds `note` of what it is given to the list that this returns."""
+    """`watch(place, name, note)`: from now on each call of `place.name` adds `note` of what it is given to the list
+    that this returns.
+    """
 
     def begin(place, name, note):
         seen, real = [], getattr(place, name)

@@ -72,7 +72,9 @@ class Reference:
             "head_width": r.vision_width // 2,
         }
         towers = [
-            _build_vision_tower(8, CLIPVisionCfg(**self.vision, output_tokens=True, final_ln_after_pool=late), r.quick_gelu).eval()
+            _build_vision_tower(
+                8, CLIPVisionCfg(**self.vision, output_tokens=True, final_ln_after_pool=late), r.quick_gelu
+            ).eval()
             for late in (False, True)
         ]
         torch.nn.init.normal_(towers[0].ln_post.bias, std=0.5)
@@ -92,7 +94,10 @@ class Reference:
             self._norms(f"{name}.attn.norm", d)
             self._attention(f"{name}.attn", d, v, inner)
             self._feed_forward(f"{name}.ff", d)
-            self.weights[f"{name}.attn_gate"], self.weights[f"{name}.ff_gate"] = torch.tensor([0.8]), torch.tensor([-0.6])
+            self.weights[f"{name}.attn_gate"], self.weights[f"{name}.ff_gate"] = (
+                torch.tensor([0.8]),
+                torch.tensor([-0.6]),
+            )
         for weight in self.weights.values():
             weight.requires_grad_()
 
@@ -145,7 +150,9 @@ class Reference:
             for i in range(self.recipe.depth):
                 name = f"perceiver.layers.{i}.0"
                 asking = self._norm(f"{name}.norm_latents", latents)
-                latents = latents + self._ask(name, asking, torch.cat([self._norm(f"{name}.norm_media", media), asking]))
+                latents = latents + self._ask(
+                    name, asking, torch.cat([self._norm(f"{name}.norm_media", media), asking])
+                )
                 latents = latents + self._ff(f"perceiver.layers.{i}.1", latents)
             images.append(self._norm("perceiver.norm", latents))
         return torch.stack(images).view(*tokens.shape[:2], self.recipe.latents, -1)
@@ -168,7 +175,9 @@ class Reference:
                 for x, line, images in zip(args[0], ids.tolist(), latents, strict=True):
                     asking = self._norm(f"{name}.attn.norm", x)
                     seen = [
-                        self._ask(f"{name}.attn", asking[i : i + 1], images[time - 1])[0] if time else torch.zeros_like(x[i])
+                        self._ask(f"{name}.attn", asking[i : i + 1], images[time - 1])[0]
+                        if time
+                        else torch.zeros_like(x[i])
                         for i, time in enumerate(self.times(line))
                     ]
                     x = x + torch.stack(seen) * self.weights[f"{name}.attn_gate"].tanh()
@@ -211,7 +220,9 @@ def layer_name(name: str) -> str:
 
 
 def ids_of(layout: str, generator: torch.Generator) -> list[int]:
-    return [NAMES[letter] if letter in NAMES else int(torch.randint(3, 60, (1,), generator=generator)) for letter in layout]
+    return [
+        NAMES[letter] if letter in NAMES else int(torch.randint(3, 60, (1,), generator=generator)) for letter in layout
+    ]
 
 
 def write_fixture(folder: Path, recipe: Recipe) -> Path:
@@ -223,7 +234,9 @@ def write_fixture(folder: Path, recipe: Recipe) -> Path:
     for row, layout in enumerate(r.rows):
         place = slice(length - len(layout), length) if r.left_padded else slice(0, len(layout))
         ids[row, place], mask[row, place] = torch.tensor(ids_of(layout, generator)), 1
-        labels[row, place] = torch.tensor([-100 if token in (BOS, IMAGE) else token for token in ids[row, place].tolist()])
+        labels[row, place] = torch.tensor(
+            [-100 if token in (BOS, IMAGE) else token for token in ids[row, place].tolist()]
+        )
 
     def pictures(*counts: int) -> Tensor:
         slots = max(1, max(counts)) + r.spare_slots
@@ -232,7 +245,12 @@ def write_fixture(folder: Path, recipe: Recipe) -> Path:
             pixels[row, count:] = 0
         return pixels
 
-    inputs = {"input_ids": ids, "attention_mask": mask, "labels": labels, "vision_x": pictures(*[layout.count("I") for layout in r.rows])}
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "labels": labels,
+        "vision_x": pictures(*[layout.count("I") for layout in r.rows]),
+    }
     for number, layout in enumerate(r.generation_rows):
         inputs[f"gen{number}.input_ids"] = torch.tensor([ids_of(layout, generator)])
         inputs[f"gen{number}.vision_x"] = pictures(layout.count("I"))
@@ -248,7 +266,9 @@ def write_fixture(folder: Path, recipe: Recipe) -> Path:
         loss.backward()
         expected |= {
             f"{prefix}{name}": value
-            for name, value in zip(("vision_tokens", "perceiver_output", "logits"), (tokens, latents, logits), strict=True)
+            for name, value in zip(
+                ("vision_tokens", "perceiver_output", "logits"), (tokens, latents, logits), strict=True
+            )
         }
         expected[f"{prefix}loss"] = loss.reshape(1)
         for name, weight in named.items():
@@ -263,8 +283,20 @@ def write_fixture(folder: Path, recipe: Recipe) -> Path:
             expected[f"{prefix}gen{number}.prompt_logits"] = reference.logits(prompt, latents)
             expected[f"{prefix}gen{number}.output_ids"] = reference.greedy(prompt, latents, 5, end)
     folder.mkdir()
-    gated = {"every_n_layers": r.every, "dim_head": r.dim_head, "heads": r.heads, "ff_mult": r.ff_mult, "only_attend_immediate_media": True}
-    perceiver = {"depth": r.depth, "dim_head": r.dim_head, "heads": r.heads, "num_latents": r.latents, "ff_mult": r.ff_mult}
+    gated = {
+        "every_n_layers": r.every,
+        "dim_head": r.dim_head,
+        "heads": r.heads,
+        "ff_mult": r.ff_mult,
+        "only_attend_immediate_media": True,
+    }
+    perceiver = {
+        "depth": r.depth,
+        "dim_head": r.dim_head,
+        "heads": r.heads,
+        "num_latents": r.latents,
+        "ff_mult": r.ff_mult,
+    }
     config = {
         "language_model": {"class": "LlamaForCausalLM", "attn_implementation": "eager", **reference.text},
         "special_tokens": {"pad": PAD, "bos": BOS, "eos": EOS, "<|endofchunk|>": END_OF_CHUNK, "<image>": IMAGE},

@@ -58,7 +58,9 @@ def test_resampler_positions_tell_patches_apart():
 
 def gated(**changes):
     torch.manual_seed(0)
-    return GatedCrossAttention(**{"dim": 10, "dim_visual": 6, "heads": 2, "dim_head": 4, "ff_mult": 2, "gate_init": 0.5} | changes).eval()
+    return GatedCrossAttention(
+        **{"dim": 10, "dim_visual": 6, "heads": 2, "dim_head": 4, "ff_mult": 2, "gate_init": 0.5} | changes
+    ).eval()
 
 
 def test_gated_layer_formula():
@@ -138,7 +140,9 @@ def test_few_keys_give_the_numbers_of_the_fused_kernel(kind):
     assert "FewKeys" in type(found.grad_fn).__name__
     expected = F.scaled_dot_product_attention(*shaped, mask, is_causal=options["causal"], scale=options["scale"])
     torch.testing.assert_close(found, expected)
-    for mine, theirs in zip(torch.autograd.grad(found, shaped, slope), torch.autograd.grad(expected, shaped, slope), strict=True):
+    for mine, theirs in zip(
+        torch.autograd.grad(found, shaped, slope), torch.autograd.grad(expected, shaped, slope), strict=True
+    ):
         torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
@@ -153,7 +157,9 @@ def test_gradients_of_few_keys_against_differences():
 @pytest.mark.parametrize("kind", ["half", "double", "shared keys", "many keys"])
 def test_the_fused_kernel_is_left_the_rest(kind, monkeypatch):
     asked, real = [], F.scaled_dot_product_attention
-    monkeypatch.setattr(F, "scaled_dot_product_attention", lambda *given, **named: asked.append(given) or real(*given, **named))
+    monkeypatch.setattr(
+        F, "scaled_dot_product_attention", lambda *given, **named: asked.append(given) or real(*given, **named)
+    )
     dtype = {"half": torch.half, "double": torch.double}.get(kind, torch.float32)
     query = torch.randn(1, 4, 3, 8, dtype=dtype)
     keys = torch.randn(1, 2 if kind == "shared keys" else 4, 400 if kind == "many keys" else 3, 8, dtype=dtype)
@@ -162,7 +168,9 @@ def test_the_fused_kernel_is_left_the_rest(kind, monkeypatch):
 
 
 def test_a_norm_in_the_weight_behind_it():
-    """Where the text needs no gradient, the norm's come from that of the weight: the same numbers with one product less."""
+    """Where the text needs no gradient, the norm's come from that of the weight: the same numbers with one product
+    less.
+    """
     torch.manual_seed(0)
     norm, layer, x, slope = nn.LayerNorm(10), Linear(10, 7, bias=False), torch.randn(2, 5, 10), torch.randn(2, 5, 7)
     weights = [norm.weight, norm.bias, layer.weight]

@@ -31,7 +31,9 @@ GATED = "gated_cross_attn_layer"
 
 def trained_state(model, parts):
     """Clones of the weights of some parts, as a training script would keep them."""
-    return {name: weight.detach().clone() for name, weight in model.named_parameters() if part_of(name, EMBEDDING) in parts}
+    return {
+        name: weight.detach().clone() for name, weight in model.named_parameters() if part_of(name, EMBEDDING) in parts
+    }
 
 
 OPEN_PARTS = ("resampler", "cross_attention", "cross_attention_ffn", "embeddings")
@@ -54,7 +56,9 @@ def as_is(state):
 
 def second_name(state):
     def renamed(name):
-        return name.replace("lang_encoder.model.layers.", "lang_encoder.gated_cross_attn_layers.").replace(f".{GATED}.", ".")
+        return name.replace("lang_encoder.model.layers.", "lang_encoder.gated_cross_attn_layers.").replace(
+            f".{GATED}.", "."
+        )
 
     return {renamed(name) if GATED in name else name: weight for name, weight in state.items()}
 
@@ -76,7 +80,9 @@ def test_openflamingo_round_trip(source, target, batch, tmp_path, layout, ending
         save_file({name: weight.clone() for name, weight in state.items()}, path)
     else:
         torch.save({"model_state_dict": state, "epoch": 3, "optimizer": {}} if ending == "nested.pt" else state, path)
-    frozen = {name: weight.clone() for name, weight in target.named_parameters() if part_of(name, EMBEDDING) not in OPEN_PARTS}
+    frozen = {
+        name: weight.clone() for name, weight in target.named_parameters() if part_of(name, EMBEDDING) not in OPEN_PARTS
+    }
     report = load_openflamingo(target, path)
     for name, weight in trained_state(source, OPEN_PARTS).items():
         assert torch.equal(target.get_parameter(name), weight)
@@ -91,7 +97,10 @@ def test_v2_names_of_the_tower_and_v1s_whole_clip(source, target):
     state = trained_state(source, (*OPEN_PARTS, "vision"))
     short = {name.replace("vision_encoder.visual.", "vision_encoder."): weight for name, weight in state.items()}
     assert torch.equal(load_and_get(target, short, "vision_encoder.visual.proj"), state["vision_encoder.visual.proj"])
-    whole = state | {"vision_encoder.text_projection": torch.zeros(2), "vision_encoder.transformer.resblocks.0.ln_1.bias": torch.zeros(2)}
+    whole = state | {
+        "vision_encoder.text_projection": torch.zeros(2),
+        "vision_encoder.transformer.resblocks.0.ln_1.bias": torch.zeros(2),
+    }
     whole["lang_encoder.model.layers.0.decoder_layer.self_attn.rotary_emb.inv_freq"] = torch.zeros(2)
     report = load_openflamingo(target, whole)
     assert len(report.ignored) == 3 and not report.unexpected
@@ -110,7 +119,9 @@ def test_unexpected_names_are_reported(source, target):
 def test_missing_parts_are_refused_and_nothing_is_hidden(source, target):
     state = trained_state(source, OPEN_PARTS)
     del state["perceiver.layers.1.0.to_q.weight"]
-    with pytest.raises(CheckpointError, match=r"1 weights of resampler did not come, the first perceiver.layers.1.0.to_q.weight"):
+    with pytest.raises(
+        CheckpointError, match=r"1 weights of resampler did not come, the first perceiver.layers.1.0.to_q.weight"
+    ):
         load_openflamingo(target, state)
     state = trained_state(source, ("resampler", "cross_attention", "cross_attention_ffn"))
     with pytest.raises(CheckpointError, match="of embeddings did not come"):
@@ -122,7 +133,9 @@ def test_missing_parts_are_refused_and_nothing_is_hidden(source, target):
 
 def test_wrong_shapes_and_contradictions_are_refused(source, target):
     state = trained_state(source, OPEN_PARTS)
-    with pytest.raises(CheckpointError, match=r"perceiver.latents is \(7, 24\), the model's perceiver.latents is \(5, 24\)"):
+    with pytest.raises(
+        CheckpointError, match=r"perceiver.latents is \(7, 24\), the model's perceiver.latents is \(5, 24\)"
+    ):
         load_openflamingo(target, state | {"perceiver.latents": torch.zeros(7, 24)})
     other = {name: weight + 1 for name, weight in second_name(state).items() if "gated_cross_attn_layers" in name}
     with pytest.raises(CheckpointError, match="two names of one weight but differ"):
@@ -137,7 +150,9 @@ class Evil:
 @pytest.mark.parametrize("old_format", [False, True])
 def test_a_pickle_that_wants_to_run_code_is_refused(target, tmp_path, capsys, old_format):
     path = tmp_path / "evil.pt"
-    torch.save({"perceiver.latents": torch.zeros(5, 24), "x": Evil()}, path, _use_new_zipfile_serialization=not old_format)
+    torch.save(
+        {"perceiver.latents": torch.zeros(5, 24), "x": Evil()}, path, _use_new_zipfile_serialization=not old_format
+    )
     with pytest.raises(CheckpointError, match="could run code"):
         load_openflamingo(target, path)
     assert "code ran" not in capsys.readouterr().out
@@ -184,12 +199,18 @@ def peft_2023(state):
 
 def peft_object(state):
     """Taken from the PEFT object around the language model."""
-    return {f"base_model.model.{name.removeprefix('lang_encoder.')}" if "lora" in name else name: weight for name, weight in state.items()}
+    return {
+        f"base_model.model.{name.removeprefix('lang_encoder.')}" if "lora" in name else name: weight
+        for name, weight in state.items()
+    }
 
 
 def peft_saved(state):
     """As PEFT's save_pretrained writes them: without the adapter's name."""
-    return {f"base_model.model.{name.replace('.default.', '.')}" if "lora" in name else name: weight for name, weight in state.items()}
+    return {
+        f"base_model.model.{name.replace('.default.', '.')}" if "lora" in name else name: weight
+        for name, weight in state.items()
+    }
 
 
 @pytest.mark.parametrize("layout", [as_is, peft_2023, peft_object, peft_saved, behind_module])
@@ -303,11 +324,18 @@ def test_full_size_names_and_shapes():
     with torch.device("meta"):
         model = FlamingoForConditionalGeneration(config)
         everything = {name: torch.empty(entry["shape"]) for name, entry in listed["keys"].items()}
-        everything |= {name: torch.empty(listed["legacy_buffers_possible"]["shape"]) for name in listed["legacy_buffers_possible"]["names"]}
+        everything |= {
+            name: torch.empty(listed["legacy_buffers_possible"]["shape"])
+            for name in listed["legacy_buffers_possible"]["names"]
+        }
         lora = {name: torch.empty(shape) for name, shape in listed["lora"]["keys"].items()}
     report = load_openflamingo(model, everything)
     assert not report.initial and not report.unexpected
-    saved = {name: tensor for name, tensor in everything.items() if listed["keys"].get(name, {}).get("in_openflamingo_checkpoint")}
+    saved = {
+        name: tensor
+        for name, tensor in everything.items()
+        if listed["keys"].get(name, {}).get("in_openflamingo_checkpoint")
+    }
     report = load_openflamingo(model, saved)
     kinds = [entry["kind"] for entry in listed["keys"].values()]
     assert len(report.loaded) == kinds.count("trained") + kinds.count("trained_embedding") and not report.unexpected

@@ -61,7 +61,11 @@ class TestProduct:
     def test_equals_a_plain_one_for_any_number_of_rows(self, inputs, outputs):
         weight = drawn(outputs, inputs)
         for rows in (*range(1, 20), 150):
-            x, base, out = drawn(rows, inputs, seed=1), drawn(rows, outputs, seed=2), torch.full((rows, outputs), torch.nan)
+            x, base, out = (
+                drawn(rows, inputs, seed=1),
+                drawn(rows, outputs, seed=2),
+                torch.full((rows, outputs), torch.nan),
+            )
             total = base.float()
             write_product(x.float(), in_blocks(weight.float()), out)
             write_product(x.float(), in_blocks(weight.float()), total, base=total)
@@ -100,7 +104,9 @@ class TestProduct:
         assert len(asked) == 2
 
 
-@pytest.mark.parametrize("out", [torch.empty(2, 32), torch.empty(3, 16), torch.empty(16, 2).t()], ids=["outputs", "rows", "not contiguous"])
+@pytest.mark.parametrize(
+    "out", [torch.empty(2, 32), torch.empty(3, 16), torch.empty(16, 2).t()], ids=["outputs", "rows", "not contiguous"]
+)
 def test_results_need_their_place(out):
     with pytest.raises(ValueError, match="no product of"):
         write_product(torch.zeros(2, 4), in_blocks(torch.zeros(16, 4)), out)
@@ -150,7 +156,9 @@ class TestAttention:
         shaped = [drawn(2, 32, 3, 20, seed=seed).permute(0, 2, 3, 1) for seed in range(3)]
         close(attend(*(x.float() for x in shaped)), F.scaled_dot_product_attention(*shaped))
 
-    @pytest.mark.parametrize(("b", "count", "keys", "e"), [(2, 2, 20, 16), (1, 3, 20, 16), (1, 2, 20, 32), (1, 2, 21, 16)])
+    @pytest.mark.parametrize(
+        ("b", "count", "keys", "e"), [(2, 2, 20, 16), (1, 3, 20, 16), (1, 2, 20, 32), (1, 2, 21, 16)]
+    )
     def test_shapes_that_do_not_belong_together_are_left_to_pytorch(self, b, count, keys, e):
         query, key = torch.empty(1, 4, 20, 16), torch.empty(1, 2, 20, 16)
         assert applies(query, key, key, 1.0)
@@ -160,7 +168,11 @@ class TestAttention:
     @pytest.mark.parametrize("together", [0, 1, 2])
     def test_gradients_lie_together_where_what_they_are_of_does(self, together):
         """Queries, keys and values of one product; keys and values of one, and queries alone; all alone."""
-        pieces = list(torch.randn(2, 20, 8, 16).split([4, 2, 2], dim=2)) if together < 2 else [torch.randn(2, 20, n, 16) for n in (4, 2, 2)]
+        pieces = (
+            list(torch.randn(2, 20, 8, 16).split([4, 2, 2], dim=2))
+            if together < 2
+            else [torch.randn(2, 20, n, 16) for n in (4, 2, 2)]
+        )
         if together == 1:
             pieces[0] = pieces[0].clone()
         query, key, value = (x.transpose(1, 2).detach().requires_grad_() for x in pieces)
@@ -263,7 +275,10 @@ def test_operations_are_counted():
         return counter.get_total_flops()
 
     (x,), weight = single(drawn(40, 64)), drawn(48, 64).float()
-    assert count(lambda: FrozenLinear.apply(x, FrozenWeight(weight), None, None, ()).sum().backward()) == 2 * 2 * 40 * 64 * 48
+    assert (
+        count(lambda: FrozenLinear.apply(x, FrozenWeight(weight), None, None, ()).sum().backward())
+        == 2 * 2 * 40 * 64 * 48
+    )
     shaped = single(*(heads(2, 3, 20, 16, seed) for seed in range(3)))
     for causal, seen in ((False, 400), (True, 210)):
         assert count(lambda causal=causal: attend(*shaped, causal=causal).sum().backward()) == 7 * 2 * 2 * 3 * 16 * seen

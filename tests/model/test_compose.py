@@ -27,7 +27,9 @@ def parts(tmp_path, build_llama):
     backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    backend.train_from_iterator(["hello"], trainers.BpeTrainer(vocab_size=258, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet))
+    backend.train_from_iterator(
+        ["hello"], trainers.BpeTrainer(vocab_size=258, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
+    )
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>")
     torch.manual_seed(0)
     LlamaForCausalLM(build_llama(vocab_size=258, max_position_embeddings=512)).save_pretrained(tmp_path / "lm")
@@ -42,9 +44,16 @@ def test_parts_are_kept_and_tokens_added(parts):
     folder, tower = parts
     plain, _ = read_language_model(folder / "lm")
     language_model, tokenizer = read_language_model(folder / "lm")
-    model, processor = compose(language_model, tokenizer, VISION, vision_weights=folder / "clip.safetensors", **SETTINGS)
+    model, processor = compose(
+        language_model, tokenizer, VISION, vision_weights=folder / "clip.safetensors", **SETTINGS
+    )
     config = model.config
-    assert (config.original_vocab_size, config.end_of_chunk_token_id, config.image_token_id, config.text_config.pad_token_id) == (
+    assert (
+        config.original_vocab_size,
+        config.end_of_chunk_token_id,
+        config.image_token_id,
+        config.text_config.pad_token_id,
+    ) == (
         258,
         258,
         259,
@@ -64,7 +73,10 @@ def test_parts_are_kept_and_tokens_added(parts):
     expected = generate_batch(model, batch, 4)
     loaded, again = load_folder(save_folder(model, processor, folder / "composed"))
     assert (
-        generate_batch(loaded, again([[ChatTurn("hello", images=1)]], [[torch.zeros(20, 20, 3, dtype=torch.uint8).numpy()]]), 4) == expected
+        generate_batch(
+            loaded, again([[ChatTurn("hello", images=1)]], [[torch.zeros(20, 20, 3, dtype=torch.uint8).numpy()]]), 4
+        )
+        == expected
     )
 
 

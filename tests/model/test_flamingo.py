@@ -104,7 +104,9 @@ def test_weighted_loss(model, batch):
     logits = model(**batch).logits
     pairs = [(r, t) for r in range(3) for t in range(1, 12) if labels[r, t] != -100]
     total = sum(-logits[r, t - 1].log_softmax(-1)[labels[r, t]] * weights[r, t] for r, t in pairs)
-    torch.testing.assert_close(model(**batch, labels=labels, label_weights=weights).loss, total / sum(weights[r, t] for r, t in pairs))
+    torch.testing.assert_close(
+        model(**batch, labels=labels, label_weights=weights).loss, total / sum(weights[r, t] for r, t in pairs)
+    )
 
 
 def test_batch_without_a_label_has_no_loss_and_no_nan(model, batch):
@@ -123,7 +125,9 @@ def test_right_padding_changes_no_loss(model, batch):
 
 def test_four_dimensional_mask_goes_through(model, batch):
     causal = torch.ones(12, 12, dtype=torch.bool).tril()[None, None].expand(3, 1, 12, 12)
-    torch.testing.assert_close(model(**batch, attention_mask=causal).logits, model(**batch).logits, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        model(**batch, attention_mask=causal).logits, model(**batch).logits, atol=1e-5, rtol=1e-4
+    )
     apart = causal.clone()
     apart[:, :, 6:, 1:6] = False
     assert not torch.allclose(model(**batch, attention_mask=apart).logits, model(**batch).logits, atol=1e-3)
@@ -180,10 +184,16 @@ def test_two_models_in_two_threads_do_not_mix(build, build_llama, batch):
         (lambda b: {"pixel_values": None}, r"2 <image> tokens but 0 images.*row 0"),
         (lambda b: {"num_images": torch.tensor([2, 2, 0])}, r"1 <image> tokens but 2 images.*row 1"),
         (lambda b: {"attended_image": torch.full((3, 12), 3)}, r"look at image 3 but the row has 2.*row 0"),
-        (lambda b: {"attended_image": torch.tensor([[2] * 6 + [1] * 6] * 3)}, r"token 6 looks back at image 1 after image 2.*row 0"),
+        (
+            lambda b: {"attended_image": torch.tensor([[2] * 6 + [1] * 6] * 3)},
+            r"token 6 looks back at image 1 after image 2.*row 0",
+        ),
         (lambda b: {"input_ids": b["input_ids"][:0]}, "the batch is empty"),
         (lambda b: {"input_ids": b["input_ids"][:, :0]}, "the batch is empty"),
-        (lambda b: {"input_ids": torch.full((3, 200), 7)}, "rows are 200 tokens long, the language model's window is 128"),
+        (
+            lambda b: {"input_ids": torch.full((3, 200), 7)},
+            "rows are 200 tokens long, the language model's window is 128",
+        ),
         (lambda b: {"pixel_values": torch.full((3, 2, 3, 16, 16), 7)}, "pixel values are torch.int64"),
         (lambda b: {"pixel_values": torch.zeros(3, 2, 3, 20, 20)}, r"images are \(3, 20, 20\), not \(3, 16, 16\)"),
         (lambda b: {"pixel_values": torch.zeros(3, 3, 16, 16)}, "pixel_values has 4 dimensions, not 5"),

@@ -47,7 +47,13 @@ class TestPieces:
         torch.testing.assert_close(Normalise.apply(x, 0.3), expected)
 
     def test_linears_side_by_side(self):
-        x, base, down, first, second = double(5, 4), double(5, 9), double(5, 4, seed=2), double(6, 2, seed=3), double(3, 3, seed=4)
+        x, base, down, first, second = (
+            double(5, 4),
+            double(5, 9),
+            double(5, 4, seed=2),
+            double(6, 2, seed=3),
+            double(3, 3, seed=4),
+        )
         weight = double(9, 4, seed=1).detach()
 
         def ours(x, base, down, first, second):
@@ -80,7 +86,11 @@ class TestPieces:
         parts = halves.view(2, 3, -1, e)
         half = torch.cat([-parts[..., e // 2 :], parts[..., : e // 2]], dim=-1)
         rotated = (parts * cos[:, :, None] + half * sin[:, :, None]).transpose(1, 2)
-        expected = rotated[:, :heads], rotated[:, heads : heads + kv_heads], parts.transpose(1, 2)[:, heads + kv_heads :]
+        expected = (
+            rotated[:, :heads],
+            rotated[:, heads : heads + kv_heads],
+            parts.transpose(1, 2)[:, heads + kv_heads :],
+        )
         for found, wanted in zip(ours(halves), expected, strict=True):
             torch.testing.assert_close(found, wanted)
 
@@ -111,7 +121,9 @@ class TestSameNumbers:
             model.zero_grad()
             loss = model(**inputs, labels=labels).loss
             loss.backward()
-            return loss.detach(), {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+            return loss.detach(), {
+                name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
+            }
 
         loss, slopes = step()
         count = len(calls)
@@ -125,7 +137,13 @@ class TestSameNumbers:
     def test_blocked_turns(self, build, batch, monkeypatch, calls):
         model = set_up(build())
         t = batch["input_ids"].shape[1]
-        blocked = torch.ones(t, t, dtype=torch.bool).tril().view(1, 1, t, t).expand(len(batch["input_ids"]), -1, -1, -1).clone()
+        blocked = (
+            torch.ones(t, t, dtype=torch.bool)
+            .tril()
+            .view(1, 1, t, t)
+            .expand(len(batch["input_ids"]), -1, -1, -1)
+            .clone()
+        )
         blocked[:, :, 6:, :5] = False
 
         def work():
@@ -166,7 +184,9 @@ class TestLoraThatDoesNotLearn:
     """It is multiplied in; as soon as it learns, it stands beside the weights again."""
 
     def test_loss_and_gradients_of_the_rest(self, build, batch, monkeypatch):
-        model = set_up(with_lora(build())).double()  # rounded to single, weights that were multiplied differ by more than sums do
+        model = set_up(
+            with_lora(build())
+        ).double()  # rounded to single, weights that were multiplied differ by more than sums do
         batch = batch | {"pixel_values": batch["pixel_values"].double()}
 
         def work():
@@ -235,7 +255,13 @@ class TestOnlyWhereItIsSo:
     def test_autocast_and_foreign_models_are_left_alone(self, build):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             assert not frozen_layers(set_up(build()))
-        common = {"vocab_size": 96, "pad_token_id": 0, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3}
+        common = {
+            "vocab_size": 96,
+            "pad_token_id": 0,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_hidden_layers": 3,
+        }
         common |= {"num_attention_heads": 4, "num_key_value_heads": 2}
         for config in (Qwen2Config(**common), GemmaConfig(**common, head_dim=8)):
             model = set_up(build(config))

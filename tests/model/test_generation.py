@@ -30,7 +30,13 @@ def test_beams_find_what_exhaustive_search_finds(build, build_llama, batch):
     model = build(build_llama(vocab_size=8, initializer_range=0.6), image_token_id=3)
     ids = batch["input_ids"].remainder(4).add(4).masked_fill(batch["input_ids"] == IMAGE, IMAGE)
     found = model.generate(
-        ids, pixel_values=batch["pixel_values"], num_beams=64, max_new_tokens=2, do_sample=False, eos_token_id=None, length_penalty=0.0
+        ids,
+        pixel_values=batch["pixel_values"],
+        num_beams=64,
+        max_new_tokens=2,
+        do_sample=False,
+        eos_token_id=None,
+        length_penalty=0.0,
     )
     for row in range(3):
         every = [torch.cat([ids[row], torch.tensor([a, b])]) for a in range(8) for b in range(8) if IMAGE not in (a, b)]
@@ -42,12 +48,15 @@ def test_beams_find_what_exhaustive_search_finds(build, build_llama, batch):
 def test_beams_with_cache_equal_beams_without(build, batch, rule):
     model = build(media_rule=rule)
     settings = {"num_beams": 3, "max_new_tokens": 6, "do_sample": False, "eos_token_id": None}
-    assert torch.equal(model.generate(**prompt(batch), **settings), model.generate(**prompt(batch), use_cache=False, **settings))
+    assert torch.equal(
+        model.generate(**prompt(batch), **settings), model.generate(**prompt(batch), use_cache=False, **settings)
+    )
 
 
 def test_no_repeated_bigram(model, batch):
     lines = new_tokens(
-        model.generate(**prompt(batch), no_repeat_ngram_size=2, max_new_tokens=24, do_sample=False, eos_token_id=None), batch
+        model.generate(**prompt(batch), no_repeat_ngram_size=2, max_new_tokens=24, do_sample=False, eos_token_id=None),
+        batch,
     )
     for line, ids in zip(lines, batch["input_ids"].tolist(), strict=True):
         pairs = list(zip([*ids, *line], [*ids, *line][1:], strict=False))[len(ids) - 1 :]
@@ -80,7 +89,11 @@ def test_streaming(model, batch):
 
     collector = Collector()
     output = model.generate(
-        batch["input_ids"][:1], pixel_values=batch["pixel_values"][:1], streamer=collector, max_new_tokens=5, do_sample=False
+        batch["input_ids"][:1],
+        pixel_values=batch["pixel_values"][:1],
+        streamer=collector,
+        max_new_tokens=5,
+        do_sample=False,
     )
     assert collector.ended and collector.tokens == output[0].tolist()
 
@@ -89,7 +102,9 @@ def test_sampling_is_seeded(model, batch):
     outputs = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        outputs.append(new_tokens(model.generate(**prompt(batch), max_new_tokens=8, do_sample=True, eos_token_id=None), batch))
+        outputs.append(
+            new_tokens(model.generate(**prompt(batch), max_new_tokens=8, do_sample=True, eos_token_id=None), batch)
+        )
     assert outputs[0] == outputs[1] != outputs[2]
 
 
@@ -97,7 +112,9 @@ def test_images_are_encoded_once_a_generation(model, batch, monkeypatch):
     calls = []
     encode, project = model.encode_images, model.layers[0].gated_cross_attn_layer.attn.keys_values
     monkeypatch.setattr(model, "encode_images", lambda x: calls.append("encode") or encode(x))
-    monkeypatch.setattr(model.layers[0].gated_cross_attn_layer.attn, "keys_values", lambda x: calls.append("keys") or project(x))
+    monkeypatch.setattr(
+        model.layers[0].gated_cross_attn_layer.attn, "keys_values", lambda x: calls.append("keys") or project(x)
+    )
     model.generate(**prompt(batch), max_new_tokens=6, num_beams=2, eos_token_id=None)
     assert calls == ["encode", "keys"]
     generate_batch(model, batch, 6, eos=[])
@@ -129,7 +146,9 @@ def test_lean_rows_are_independent_of_their_batch(build, batch, rule, temperatur
         images = int((alone["input_ids"] == IMAGE).sum())
         if images:
             alone["pixel_values"] = batch["pixel_values"][row : row + 1, :images]
-        assert generate_batch(model, alone, 10, temperature=temperature, generators=generators([row])) == [together[row]]
+        assert generate_batch(model, alone, 10, temperature=temperature, generators=generators([row])) == [
+            together[row]
+        ]
     if not temperature:
         plain = model.generate(**padded, max_new_tokens=10, do_sample=False)
         for line, ids in zip(together, plain[:, 12:].tolist(), strict=True):
@@ -143,14 +162,18 @@ def test_lean_rows_end_one_by_one_and_leave_the_batch(model, batch):
         expected = [line[: line.index(end)] if end in line else line for line in endless]
         assert generate_batch(model, batch, 16, eos=end) == expected
     some = [endless[0][3], endless[1][7]]
-    expected = [line[: min(line.index(t) for t in some if t in line)] if set(some) & set(line) else line for line in endless]
+    expected = [
+        line[: min(line.index(t) for t in some if t in line)] if set(some) & set(line) else line for line in endless
+    ]
     assert generate_batch(model, batch, 16, eos=some) == expected
 
 
 def test_lean_sampling_follows_the_distribution(model, batch):
     """4,000 draws of one token against the model's own probabilities (chi-squared, 60 degrees of freedom at most)."""
     one = {"input_ids": batch["input_ids"][2:].repeat(4000, 1)}
-    drawn = generate_batch(model, one, 1, eos=[], temperature=2.0, generators=[torch_generator(1, row) for row in range(4000)])
+    drawn = generate_batch(
+        model, one, 1, eos=[], temperature=2.0, generators=[torch_generator(1, row) for row in range(4000)]
+    )
     logits = model(input_ids=batch["input_ids"][2:]).logits[0, -1].detach() / 2.0
     logits[IMAGE] = -torch.inf
     expected = logits.softmax(-1) * 4000
@@ -164,13 +187,18 @@ def test_precomputed_latents_and_memory(model, batch):
     expected = generate_batch(model, batch, 6)
     latents = model.resample(model.encode_images(batch["pixel_values"]))
     assert generate_batch(model, {"input_ids": batch["input_ids"], "latents": latents}, 6) == expected
-    assert generate_batch(model, {"input_ids": batch["input_ids"], "visual_memory": model.remember(latents)}, 6) == expected
+    assert (
+        generate_batch(model, {"input_ids": batch["input_ids"], "visual_memory": model.remember(latents)}, 6)
+        == expected
+    )
 
 
 def test_suppressed_tokens(model, batch):
     first = generate_batch(model, batch, 4, eos=[])
     banned = sorted({token for line in first for token in line})
-    assert not set(banned) & {token for line in generate_batch(model, batch, 4, eos=[], suppress=banned) for token in line}
+    assert not set(banned) & {
+        token for line in generate_batch(model, batch, 4, eos=[], suppress=banned) for token in line
+    }
 
 
 @pytest.mark.parametrize(

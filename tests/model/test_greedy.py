@@ -70,13 +70,23 @@ def test_whatever_else_is_asked_goes_the_long_way(build, batch, monkeypatch):
         {"repetition_penalty": 1.3},
         {"return_dict_in_generate": True},
         {"no_repeat_ngram_size": 2},
-        {"streamer": type("Streamer", (), {"put": lambda *_: None, "end": lambda *_: None})(), "input_ids": batch["input_ids"][:1]},
+        {
+            "streamer": type("Streamer", (), {"put": lambda *_: None, "end": lambda *_: None})(),
+            "input_ids": batch["input_ids"][:1],
+        },
     ):
         arguments = batch | GREEDY | more
         arguments["pixel_values"] = arguments["pixel_values"][: len(arguments["input_ids"])]
         assert not both_ways(model, monkeypatch, **arguments)[0]
     other = build(
-        GPTNeoXConfig(vocab_size=96, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, pad_token_id=0)
+        GPTNeoXConfig(
+            vocab_size=96,
+            hidden_size=32,
+            intermediate_size=48,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            pad_token_id=0,
+        )
     )
     assert not both_ways(other, monkeypatch, **batch, **GREEDY)[0]
     calls = []

@@ -12,7 +12,9 @@ from flamingo_lib.model.layers import Conditioning, FlamingoLayer, conditioning_
 V = 96
 COMMON = {"vocab_size": V, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 LANGUAGE_MODELS = {
-    "llama": lambda: LlamaConfig(**COMMON, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4),
+    "llama": lambda: LlamaConfig(
+        **COMMON, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4
+    ),
     "smollm2": lambda: LlamaConfig(
         **COMMON,
         hidden_size=36,
@@ -23,13 +25,29 @@ LANGUAGE_MODELS = {
         tie_word_embeddings=True,
     ),
     "qwen2": lambda: Qwen2Config(
-        **COMMON, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2
+        **COMMON,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
     ),
     "gpt-neox": lambda: GPTNeoXConfig(
-        **COMMON, hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=64
+        **COMMON,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=64,
     ),
     "opt": lambda: OPTConfig(
-        **COMMON, hidden_size=32, ffn_dim=48, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=64, word_embed_proj_dim=32
+        **COMMON,
+        hidden_size=32,
+        ffn_dim=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+        word_embed_proj_dim=32,
     ),
     "mpt": lambda: MptConfig(
         vocab_size=V, d_model=32, n_heads=4, n_layers=3, max_seq_len=64, pad_token_id=0, bos_token_id=1, eos_token_id=2
@@ -76,7 +94,11 @@ def test_language_model(name, build, batch, tmp_path):
     alone = model.generate(batch["input_ids"], pixel_values=pixels, **greedy)
     assert torch.equal(model.generate(batch["input_ids"], pixel_values=pixels, use_cache=False, **greedy), alone)
     mask = nn.functional.pad(torch.ones(3, 12, dtype=torch.long), (2, 0))
-    padded = {"input_ids": nn.functional.pad(batch["input_ids"], (2, 0)), "attention_mask": mask, "pixel_values": pixels}
+    padded = {
+        "input_ids": nn.functional.pad(batch["input_ids"], (2, 0)),
+        "attention_mask": mask,
+        "pixel_values": pixels,
+    }
     assert torch.equal(model.generate(**padded, **greedy)[:, 14:], alone[:, 12:])
     assert generate_batch(model, padded, 6, eos=[]) == alone[:, 12:].tolist()
     assert generate_batch(model, batch, 6, eos=[]) == alone[:, 12:].tolist()

@@ -59,7 +59,9 @@ def test_adapter_is_read_here_and_by_peft(build, lora, batch, tmp_path):
     save_adapter(lora, tmp_path / "adapter")
     expected = lora(**batch).logits
     assert torch.equal(load_adapter(build(), tmp_path / "adapter")(**batch).logits, expected)
-    frozen = PeftModel.from_pretrained(build(), tmp_path / "adapter").eval()  # nothing of it learns, so it is multiplied in
+    frozen = PeftModel.from_pretrained(
+        build(), tmp_path / "adapter"
+    ).eval()  # nothing of it learns, so it is multiplied in
     torch.testing.assert_close(frozen(**batch).logits, expected, atol=1e-5, rtol=1e-5)
 
 
@@ -81,17 +83,23 @@ def test_merged_model_is_plain_and_the_same(lora, batch, tmp_path):
     torch.testing.assert_close(merged(**batch).logits, expected, atol=1e-4, rtol=1e-4)
     assert not lora_state(merged) and merged.config.lora is None
     merged.save_pretrained(tmp_path)
-    torch.testing.assert_close(FlamingoForConditionalGeneration.from_pretrained(tmp_path)(**batch).logits, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        FlamingoForConditionalGeneration.from_pretrained(tmp_path)(**batch).logits, expected, atol=1e-4, rtol=1e-4
+    )
 
 
 def test_adapters_that_do_not_fit(build, lora, tmp_path):
     save_adapter(lora, tmp_path)
     weights = load_file(tmp_path / "adapter_model.safetensors")
     first = min(weights)
-    save_file({name: weight for name, weight in weights.items() if name != first}, tmp_path / "adapter_model.safetensors")
+    save_file(
+        {name: weight for name, weight in weights.items() if name != first}, tmp_path / "adapter_model.safetensors"
+    )
     with pytest.raises(CheckpointError, match="lacks 1 matrices"):
         load_adapter(build(), tmp_path)
-    save_file(weights | {"base_model.model.other.lora_A.weight": torch.zeros(1)}, tmp_path / "adapter_model.safetensors")
+    save_file(
+        weights | {"base_model.model.other.lora_A.weight": torch.zeros(1)}, tmp_path / "adapter_model.safetensors"
+    )
     with pytest.raises(CheckpointError, match="holds the unknown 1 matrices"):
         load_adapter(build(), tmp_path)
     save_file(weights | {first: torch.zeros(2, 2)}, tmp_path / "adapter_model.safetensors")

@@ -4,10 +4,25 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import Cohere2Config, Cohere2ForCausalLM, Gemma2Config, Gemma2ForCausalLM, LlamaForCausalLM, OPTConfig, OPTForCausalLM
+from transformers import (
+    Cohere2Config,
+    Cohere2ForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+)
 
 from flamingo_lib.model import loss as module
-from flamingo_lib.model.loss import drop_right_padding, is_at_hand, label_scales, loss_of_hidden, loss_of_logits, plain_head
+from flamingo_lib.model.loss import (
+    drop_right_padding,
+    is_at_hand,
+    label_scales,
+    loss_of_hidden,
+    loss_of_logits,
+    plain_head,
+)
 
 
 def both_ways(head, hidden, targets, scales):
@@ -99,17 +114,34 @@ def test_padding_on_the_right_needs_no_mask():
     assert drop_right_padding(None) is None
 
 
-SMALL = {"vocab_size": 32, "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "pad_token_id": 0}
+SMALL = {
+    "vocab_size": 32,
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "pad_token_id": 0,
+}
 
 
 def test_plain_heads_are_told_from_others(build_llama):
     assert plain_head(LlamaForCausalLM(build_llama())) is not None
     opt = OPTConfig(
-        vocab_size=32, hidden_size=16, ffn_dim=16, num_hidden_layers=1, num_attention_heads=2, word_embed_proj_dim=16, dropout=0.5
+        vocab_size=32,
+        hidden_size=16,
+        ffn_dim=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        word_embed_proj_dim=16,
+        dropout=0.5,
     )
     assert plain_head(OPTForCausalLM(opt).train()) is not None
-    assert plain_head(Gemma2ForCausalLM(Gemma2Config(**SMALL, head_dim=8, num_key_value_heads=2))) is None  # caps its logits
-    assert plain_head(Cohere2ForCausalLM(Cohere2Config(**SMALL, num_key_value_heads=2, logit_scale=0.5))) is None  # scales them
+    assert (
+        plain_head(Gemma2ForCausalLM(Gemma2Config(**SMALL, head_dim=8, num_key_value_heads=2))) is None
+    )  # caps its logits
+    assert (
+        plain_head(Cohere2ForCausalLM(Cohere2Config(**SMALL, num_key_value_heads=2, logit_scale=0.5))) is None
+    )  # scales them
 
 
 def test_adapted_heads_are_left_to_themselves():
@@ -133,7 +165,9 @@ def test_watching_a_token_moves_no_randomness(build_llama):
 
 def test_capped_logits_keep_their_cap(build, batch):
     """A model whose head is not plain trains on its own logits."""
-    model = build(Gemma2Config(**{**SMALL, "vocab_size": 96, "num_hidden_layers": 2}, head_dim=8, num_key_value_heads=2))
+    model = build(
+        Gemma2Config(**{**SMALL, "vocab_size": 96, "num_hidden_layers": 2}, head_dim=8, num_key_value_heads=2)
+    )
     logits = model(**batch).logits
     expected = F.cross_entropy(logits[:, :-1].flatten(0, 1), batch["input_ids"][:, 1:].flatten())
     torch.testing.assert_close(model(**batch, labels=batch["input_ids"]).loss, expected)

@@ -40,7 +40,11 @@ def copied(tmp_path):
 
 def test_command_fails_where_a_number_is_off(copied):
     runner = CliRunner()
-    expected = {name: value for name, value in load_file(copied / "expected.safetensors").items() if name.startswith("pre_ln_post")}
+    expected = {
+        name: value
+        for name, value in load_file(copied / "expected.safetensors").items()
+        if name.startswith("pre_ln_post")
+    }
     expected["pre_ln_post.loss"] += 1e-3
     expected["pre_ln_post.gen0.output_ids"][0, -1] += 1
     save_file(expected, copied / "expected.safetensors")
@@ -52,14 +56,18 @@ def test_command_fails_where_a_number_is_off(copied):
     assert all(quantity == "loss" or quantity.startswith("gen0.output_ids") for _, quantity in off)
 
 
-@pytest.mark.parametrize(("place", "key", "value"), [("gated_cross_attention", "attend_previous", True), ("vision", "quick_gelu", False)])
+@pytest.mark.parametrize(
+    ("place", "key", "value"), [("gated_cross_attention", "attend_previous", True), ("vision", "quick_gelu", False)]
+)
 def test_wrong_semantics_are_noticed(copied, place, key, value):
     """The same weights under the other rule, and with the other GELU, give other logits."""
     config = json.loads((copied / "config.json").read_text())
     config[place][key] = value
     (copied / "config.json").write_text(json.dumps(config))
     model, inputs = fixture_model(copied), load_file(copied / "inputs.safetensors")
-    logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=inputs["vision_x"][:, :, 0]).logits
+    logits = model(
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], pixel_values=inputs["vision_x"][:, :, 0]
+    ).logits
     assert (logits - load_file(copied / "expected.safetensors")["logits"]).abs().max() > 1e-3
 
 
@@ -68,7 +76,10 @@ def test_fixtures_that_cannot_be_checked(copied):
     save_file(weights | {"perceiver.something": torch.zeros(1)}, copied / "weights.safetensors")
     with pytest.raises(CheckpointError, match="unknown weight perceiver.something"):
         fixture_model(copied)
-    save_file({name: weight for name, weight in weights.items() if name != "perceiver.latents"}, copied / "weights.safetensors")
+    save_file(
+        {name: weight for name, weight in weights.items() if name != "perceiver.latents"},
+        copied / "weights.safetensors",
+    )
     with pytest.raises(CheckpointError, match="1 weights are missing, the first perceiver.latents"):
         fixture_model(copied)
     config = json.loads((copied / "config.json").read_text())

@@ -18,14 +18,20 @@ RECIPES = {
     "every third": Recipe(every=3, layers=7, width=48, vision_width=36, ff_mult=2),
     "v1, every fourth, tied": Recipe("v1", every=4, layers=4, tied=True, dim_head=12),
     "rows without an image": Recipe(rows=["Btttttt", "BIttttttE", "Btt"], generation_rows=["Bttt", "BIttt"]),
-    "v1, rows without an image": Recipe("v1", rows=["Btttttt", "BIttttttE", "BttIt"], generation_rows=["Bttt", "BIttt", "BtttI"]),
+    "v1, rows without an image": Recipe(
+        "v1", rows=["Btttttt", "BIttttttE", "BttIt"], generation_rows=["Bttt", "BIttt", "BtttI"]
+    ),
     "no image at all": Recipe(rows=["Btttttt", "Btt"], generation_rows=["Bttt", "Bt"]),
     "consecutive images": Recipe(rows=["BIIIttE", "BtIItIE"], generation_rows=["BIItt", "BtIIIEt"]),
-    "v1, consecutive images": Recipe("v1", rows=["BIIIttE", "BtIItIE", "IItttI"], generation_rows=["BIItt", "BtIIIEt", "BttII"]),
+    "v1, consecutive images": Recipe(
+        "v1", rows=["BIIIttE", "BtIItIE", "IItttI"], generation_rows=["BIItt", "BtIIIEt", "BttII"]
+    ),
     "left padding": Recipe(rows=["BtIttE", "BIttIttttE"], left_padded=True),
     "v1, left padding": Recipe("v1", rows=["BtIttE", "BIttIttttE", "Bttt"], left_padded=True),
     "spare slots, several frames": Recipe(frames=2, spare_slots=2, image_size=32, patch_size=16),
-    "one long row": Recipe("v1", rows=["BIttttttttttttttttttttttIttttttttttttttttttttttE"], generation_rows=["BIt"], seed=3),
+    "one long row": Recipe(
+        "v1", rows=["BIttttttttttttttttttttttIttttttttttttttttttttttE"], generation_rows=["BIt"], seed=3
+    ),
 }
 
 
@@ -54,14 +60,19 @@ def test_the_reference_notices(tmp_path):
 def test_whatever_a_fixture_leaves_out_is_not_compared(tmp_path):
     folder = write_fixture(tmp_path / "fixture", Recipe())
     inputs, expected = (load_file(folder / f"{name}.safetensors") for name in ("inputs", "expected"))
-    save_file({name: value for name, value in inputs.items() if name not in ("labels", "attention_mask")}, folder / "inputs.safetensors")
+    save_file(
+        {name: value for name, value in inputs.items() if name not in ("labels", "attention_mask")},
+        folder / "inputs.safetensors",
+    )
     kept = {"logits": expected["logits"], "gen0.output_ids": expected["gen0.output_ids"]}
     kept["gen0.output_ids_no_cache"] = expected["gen0.output_ids"].clone()
     save_file(kept, folder / "expected.safetensors")
     rows = check_folder(folder)
     assert {row.quantity for row in rows if row.quantity.startswith("gen1")} == set()
     assert rows[0].quantity == "logits" and len(rows) == 6
-    save_file({name: value for name, value in inputs.items() if not name.startswith("gen")}, folder / "inputs.safetensors")
+    save_file(
+        {name: value for name, value in inputs.items() if not name.startswith("gen")}, folder / "inputs.safetensors"
+    )
     with pytest.raises(DataError, match=r"gen0.input_ids.*missing"):
         check_folder(folder)
     save_file({"loss": expected["loss"]}, folder / "expected.safetensors")

@@ -37,7 +37,12 @@ def batch_of(lengths=LENGTHS, **more):
     ids[1:, 1] = IMAGE  # the first row has no image
     labels = ids.masked_fill((mask == 0) | (torch.rand(mask.shape, generator=draw) < 0.4) | (ids == IMAGE), -100)
     pixels = torch.randn(len(lengths), 1, 3, 16, 16, generator=draw)
-    return {"input_ids": ids.masked_fill(mask == 0, 0), "attention_mask": mask, "pixel_values": pixels, "labels": labels} | more
+    return {
+        "input_ids": ids.masked_fill(mask == 0, 0),
+        "attention_mask": mask,
+        "pixel_values": pixels,
+        "labels": labels,
+    } | more
 
 
 def prepared(build, tunes=("connector",)):

@@ -23,14 +23,21 @@ def rows(batch):
     for row, width in enumerate(widths):
         padded[row, -width - len(PREFIX) :] = torch.tensor([*PREFIX, *ids[row, :width].tolist()])
     mask = (padded != 0).long()
-    return {"input_ids": padded, "attention_mask": mask, "pixel_values": batch["pixel_values"], "num_images": torch.tensor([2, 1, 0])}
+    return {
+        "input_ids": padded,
+        "attention_mask": mask,
+        "pixel_values": batch["pixel_values"],
+        "num_images": torch.tensor([2, 1, 0]),
+    }
 
 
 def text_tokens_read(model, monkeypatch):
     """The lengths of what the language model is given."""
     seen, forward = [], model.lang_encoder.forward
     monkeypatch.setattr(
-        model.lang_encoder, "forward", lambda *args, **kwargs: seen.append(kwargs["input_ids"].shape) or forward(*args, **kwargs)
+        model.lang_encoder,
+        "forward",
+        lambda *args, **kwargs: seen.append(kwargs["input_ids"].shape) or forward(*args, **kwargs),
     )
     return seen
 
@@ -71,7 +78,9 @@ def test_too_short_or_with_an_image_is_no_prefix(model):
 
 
 def test_a_model_that_sees_the_padding_is_left_alone(build):
-    mpt = MptConfig(d_model=32, n_heads=4, n_layers=3, vocab_size=VOCABULARY, max_seq_len=128, attn_config={"alibi": True})
+    mpt = MptConfig(
+        d_model=32, n_heads=4, n_layers=3, vocab_size=VOCABULARY, max_seq_len=128, attn_config={"alibi": True}
+    )
     assert share_prefix(build(mpt), PREFIX) is None
     assert share_prefix(build(llama()), PREFIX) is not None
 

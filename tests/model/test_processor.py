@@ -47,7 +47,9 @@ def test_training_batch_has_labels_where_the_loss_is(processor):
 
 
 def test_interleaved_text(processor):
-    batch = processor(text=["<image>A red circle.<|endofchunk|><image>A", "circle"], images=[[picture(0), picture(1)], []])
+    batch = processor(
+        text=["<image>A red circle.<|endofchunk|><image>A", "circle"], images=[[picture(0), picture(1)], []]
+    )
     assert batch["num_images"].tolist() == [2, 0]
     assert batch["attended_image"][0].max() == 2 and not batch["attended_image"][1].any()
     assert (batch["input_ids"][0] == processor.template.image_token_id).sum() == 2
@@ -74,7 +76,11 @@ def test_picture_forms_agree(tmp_path, processor):
 
 def test_saved_and_loaded_by_every_door(tmp_path, processor, model):
     own = FlamingoProcessor(
-        processor.image_processor, processor.tokenizer, media_rule="following", image_position="after", within_turn=False
+        processor.image_processor,
+        processor.tokenizer,
+        media_rule="following",
+        image_position="after",
+        within_turn=False,
     )
     own.save_pretrained(tmp_path)
     model.save_pretrained(tmp_path)

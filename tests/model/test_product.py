@@ -43,7 +43,10 @@ def test_equals_a_linear(layout, rows, inputs, outputs, with_bias):
     columns = next((c for c in layout[2] if outputs % c == 0), None)
     uneven = (layout[0] is Blocks and columns is None) or (layout[0] is Compiled and outputs % BLOCK)
     assert type(product) is (Transposed if uneven else layout[0])
-    expected, shape = F.linear(x, weight, bias), (rows, outputs) if columns is None else (rows, outputs // columns, columns)
+    expected, shape = (
+        F.linear(x, weight, bias),
+        (rows, outputs) if columns is None else (rows, outputs // columns, columns),
+    )
     found = product(x)
     assert found.shape == shape
     torch.testing.assert_close(found.reshape(rows, -1), expected, rtol=1e-5, atol=1e-5)

@@ -39,7 +39,9 @@ def test_exactly_the_named_parts_train(model, parts, inside):
     add_lora(model, 2, 4)
     rows = set_trainable(model, parts)
     assert trained_names(model) == {name for name, _ in model.named_parameters() if inside(name)}
-    assert sum(row.trained for row in rows) == sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    assert sum(row.trained for row in rows) == sum(
+        weight.numel() for weight in model.parameters() if weight.requires_grad
+    )
 
 
 def test_new_tokens_only(build, batch):
@@ -68,7 +70,11 @@ def test_trained_tower_gets_gradients(model, batch):
 
 def test_table_as_text(model):
     text = format_table(set_trainable(model, ["resampler"]))
-    assert "resampler" in text and text.splitlines()[-1].startswith("all") and f"{sum(w.numel() for w in model.parameters()):,}" in text
+    assert (
+        "resampler" in text
+        and text.splitlines()[-1].startswith("all")
+        and f"{sum(w.numel() for w in model.parameters()):,}" in text
+    )
 
 
 def test_unknown_or_absent_parts(model):

@@ -15,7 +15,9 @@ def gradients(model, batch):
     model.zero_grad()
     loss = model(**batch, labels=batch["input_ids"]).loss
     loss.backward()
-    return loss.detach(), {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    return loss.detach(), {
+        name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
+    }
 
 
 @pytest.mark.parametrize("parts", [["connector"], ["lora"]])
@@ -73,7 +75,9 @@ def test_compiled_forward_is_one_graph_and_the_same(build, build_llama, batch):
         model = build(build_llama(num_hidden_layers=1), resampler_depth=1)
         compiled = torch.compile(model, backend="eager", fullgraph=True)
         with torch.no_grad():
-            torch.testing.assert_close(compiled(**batch, use_cache=False).logits, model(**batch).logits, atol=1e-4, rtol=1e-3)
+            torch.testing.assert_close(
+                compiled(**batch, use_cache=False).logits, model(**batch).logits, atol=1e-4, rtol=1e-3
+            )
     finally:
         logging.disable(logging.NOTSET)
 

@@ -40,7 +40,9 @@ def ragged(lengths, images=2):
 
 @pytest.fixture
 def widths(watch):
-    """How many places each decoder layer was computed for; the first three calls may be the asking whether that is right."""
+    """How many places each decoder layer was computed for; the first three calls may be the asking whether that is
+    right.
+    """
     return watch(FrozenLayer, "__call__", lambda layer, x, *given: x.shape[0] * x.shape[1])
 
 
@@ -48,7 +50,9 @@ def losses(model, batch):
     model.zero_grad()
     loss = model(**batch).loss
     loss.backward()
-    return loss.detach(), {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
+    return loss.detach(), {
+        name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None
+    }
 
 
 def tokens_up_to_the_last_label(batch):

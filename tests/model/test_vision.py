@@ -13,7 +13,14 @@ from transformers import (
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.model.vision import VisionEncoder, open_clip_vision_config
 
-SMALL = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "image_size": 16, "patch_size": 8}
+SMALL = {
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 16,
+    "patch_size": 8,
+}
 TRANSFORMERS = {
     "clip": (CLIPVisionConfig(**SMALL), 4, 24),
     "siglip": (SiglipVisionConfig(**SMALL), 4, 24),
@@ -59,11 +66,16 @@ def test_quick_gelu_is_honoured():
     quick.load_state_dict(plain.state_dict())
     difference = (plain(torch.ones(1, 3, 16, 16)) - quick(torch.ones(1, 3, 16, 16))).abs().max()
     assert 1e-5 < difference < 1
-    assert open_clip_vision_config("ViT-L-14-336-quickgelu")["quick_gelu"] and not open_clip_vision_config("ViT-L-14-336")["quick_gelu"]
+    assert (
+        open_clip_vision_config("ViT-L-14-336-quickgelu")["quick_gelu"]
+        and not open_clip_vision_config("ViT-L-14-336")["quick_gelu"]
+    )
 
 
 def test_open_clip_residual_network():
-    tower = VisionEncoder(config=open_clip_config(layers=[1, 1, 1, 1], width=8, image_size=64, patch_size=None, head_width=8)).eval()
+    tower = VisionEncoder(
+        config=open_clip_config(layers=[1, 1, 1, 1], width=8, image_size=64, patch_size=None, head_width=8)
+    ).eval()
     assert (tower.num_tokens, tower.width) == (4, 256)
     assert tower(torch.randn(1, 3, 64, 64)).shape == (1, 4, 256)
 

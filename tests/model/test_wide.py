@@ -116,7 +116,9 @@ def test_operations_are_counted(products):
 def test_the_processors_it_is_for(monkeypatch, capability, vendor, expected):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(
-        Path, "read_text", lambda *given, **named: f"processor\t: 0\nvendor_id\t: {vendor}\nmodel\t\t: 2\n\nprocessor\t: 1\n"
+        Path,
+        "read_text",
+        lambda *given, **named: f"processor\t: 0\nvendor_id\t: {vendor}\nmodel\t\t: 2\n\nprocessor\t: 1\n",
     )
     assert wide.is_quicker.__wrapped__() == expected
 

@@ -86,7 +86,9 @@ def _marked(cell) -> str:
 
 @pytest.mark.parametrize("path", MAIN, ids=lambda path: path.name)
 def test_links_between_notebooks_lead_somewhere(path):
-    for link in re.findall(r"\]\(([^)#]+)\)", "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")):
+    for link in re.findall(
+        r"\]\(([^)#]+)\)", "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    ):
         if "://" not in link:
             assert (ROOT / link).exists(), link
 

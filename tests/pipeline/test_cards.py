@@ -17,7 +17,13 @@ from flamingo_lib.records import Box, Rewrite, Sample, Verdict
 
 def rewrite(**changes) -> Rewrite:
     sample = Sample(
-        "vqa-v2/train/1", "vqa-v2", "vqa", ("a.png",), "Is <b>it</b> red?", "red & round", boxes=(Box("ring <x>", 0.1, 0.2, 0.3, 0.4),)
+        "vqa-v2/train/1",
+        "vqa-v2",
+        "vqa",
+        ("a.png",),
+        "Is <b>it</b> red?",
+        "red & round",
+        boxes=(Box("ring <x>", 0.1, 0.2, 0.3, 0.4),),
     )
     values = {"sample": sample, "output": "It is red.", "verdicts": (Verdict(True, "length", 3, 2, "long enough"),)}
     return Rewrite(**values | changes)
@@ -61,7 +67,9 @@ def test_words_that_changed_are_marked(raw, output, marked):
     assert marked_difference(raw, output) == marked
 
 
-@pytest.mark.parametrize(("raw", "output"), [("a b\n\nc  d", "A  x\n\ny d e"), (" lead", "trail "), ("one", "one\n\ntwo\n\nthree")])
+@pytest.mark.parametrize(
+    ("raw", "output"), [("a b\n\nc  d", "A  x\n\ny d e"), (" lead", "trail "), ("one", "one\n\ntwo\n\nthree")]
+)
 def test_marking_keeps_every_character(raw, output):
     old, new = marked_difference(raw, output)
     assert (text_of(old), text_of(new)) == (raw, output)
@@ -87,7 +95,9 @@ def test_card_shows_the_record_escaped():
 
 
 def test_card_says_what_dropped_a_record():
-    html = record_card(rewrite(verdicts=(Verdict(True, "length"), Verdict(False, "nli", 1.5, 0.0, "contradicts"))), image)
+    html = record_card(
+        rewrite(verdicts=(Verdict(True, "length"), Verdict(False, "nli", 1.5, 0.0, "contradicts"))), image
+    )
     assert "dropped by nli" in html and "✗ drop" in html and "1.500" in html
 
 

@@ -19,7 +19,8 @@ def library(tmp_path: Path, monkeypatch):
         "storage.py": "import json",
         "room/__init__.py": "from .inner import work",
         "room/inner.py": (
-            '"""Says."""\nfrom ..storage import json\nfrom ..errors import E\ndef work():\n    """Works."""\n    return 1  # one\n'
+            '"""Says."""\nfrom ..storage import json\nfrom ..errors import E\ndef work():\n    """Works."""\n    '
+            "return 1  # one\n"
         ),
         "room/inner.c": "int x = 1;",
         "room/inner.h": "int y = 1;",

@@ -58,7 +58,16 @@ def test_notebooks_were_executed_with_the_runs_parameters(first):
 
 def test_report_shows_every_part(first):
     page = (RUN / "report.html").read_text()
-    for part in ("The funnel", "Kept records", "Windows", "Models", "The alignment tax", "The U", "Answers", "Notebooks"):
+    for part in (
+        "The funnel",
+        "Kept records",
+        "Windows",
+        "Models",
+        "The alignment tax",
+        "The U",
+        "Answers",
+        "Notebooks",
+    ):
         assert f"<h2>{part}</h2>" in page, part
 
 

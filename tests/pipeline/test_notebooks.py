@@ -25,7 +25,9 @@ PARAMETERS = 'run = "tiny-0"\npreset = "tiny"\nseed = 0\nsettings = []'
 
 
 def write(folder: Path, name: str, *sources: str, parameters: str = PARAMETERS) -> Path:
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     notebook.cells = [nbformat.v4.new_code_cell(parameters, id="parameters", metadata={"tags": ["parameters"]})]
     notebook.cells += [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
     folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,9 @@ def write(folder: Path, name: str, *sources: str, parameters: str = PARAMETERS) 
 
 
 def workspace(tmp_path: Path, *overrides: str) -> Workspace:
-    return Workspace(tmp_path / "run", load_preset("tiny", overrides, 3), steps=[Step("nothing", "rest", lambda job: {})])
+    return Workspace(
+        tmp_path / "run", load_preset("tiny", overrides, 3), steps=[Step("nothing", "rest", lambda job: {})]
+    )
 
 
 @pytest.fixture
@@ -70,7 +74,8 @@ def test_a_failing_notebook_is_one_clear_message(tmp_path, quiet):
     )
     place = workspace(tmp_path)
     with pytest.raises(
-        FlamingoError, match=r"00_bad\.ipynb failed in cell \d: the well is dry \(file well\.json\)\. See .*00_bad\.failed\.ipynb"
+        FlamingoError,
+        match=r"00_bad\.ipynb failed in cell \d: the well is dry \(file well\.json\)\. See .*00_bad\.failed\.ipynb",
     ):
         run_notebooks(place, folder=folder, say=lambda line: None)
     assert sorted(path.name for path in (place.folder / "notebooks").iterdir()) == ["00_bad.failed.ipynb"]
@@ -146,7 +151,11 @@ def test_outputs_are_taken_over_and_normalised(tmp_path):
 
 def test_normalise_keeps_tags_and_kernel():
     notebook = nbformat.v4.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "3"}, "widgets": {}, "language_info": {"name": "python"}}
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "3"},
+            "widgets": {},
+            "language_info": {"name": "python"},
+        }
     )
     notebook.cells = [nbformat.v4.new_code_cell("1", metadata={"tags": ["parameters"], "papermill": {}})]
     normalise(notebook)
@@ -188,7 +197,10 @@ def test_a_killed_run_takes_its_kernel_along_and_can_go_on(tmp_path, quiet, kill
     _wait_for(lambda: not _alive(kernel))
     (tmp_path / "hurry").touch()
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 0
-    assert sorted(path.name for path in (tmp_path / "run" / "notebooks").iterdir()) == ["00_slow.ipynb", "manifest.json"]
+    assert sorted(path.name for path in (tmp_path / "run" / "notebooks").iterdir()) == [
+        "00_slow.ipynb",
+        "manifest.json",
+    ]
 
 
 def _alive(pid: int) -> bool:

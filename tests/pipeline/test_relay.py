@@ -25,7 +25,9 @@ def test_progress_of_a_child_is_shown(monkeypatch, capsys):
     monkeypatch.setenv("CI", "1")
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
     with relay.relayed_progress() as environment:
-        done = subprocess.run([sys.executable, "-c", WORK], env=os.environ | environment, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", WORK], env=os.environ | environment, capture_output=True, text=True
+        )
     assert done.returncode == 0 and not done.stderr
     shown = capsys.readouterr().err
     assert "of 4 sheep" in shown and "resting: 2 of 2 naps" in shown

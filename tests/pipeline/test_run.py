@@ -29,7 +29,10 @@ def evaluate(job):
     return {figure.key: 0.5 for figure in FIGURES if not figure.key.startswith("seconds")}
 
 
-STEPS = [Step("scenes", "draw", lambda job: {"scenes.images": 12}), Step("evaluate", "evaluate", evaluate, inputs=("scenes",))]
+STEPS = [
+    Step("scenes", "draw", lambda job: {"scenes.images": 12}),
+    Step("evaluate", "evaluate", evaluate, inputs=("scenes",)),
+]
 
 
 def workspace(folder: Path) -> Workspace:
@@ -81,7 +84,9 @@ def test_bounds_hold_at_their_value():
 
 
 def test_two_steps_may_not_give_one_figure(tmp_path):
-    twice = Workspace(tmp_path, load_preset(), steps=[Step(name, "x", lambda job: {"a.b": 1}) for name in ("one", "two")])
+    twice = Workspace(
+        tmp_path, load_preset(), steps=[Step(name, "x", lambda job: {"a.b": 1}) for name in ("one", "two")]
+    )
     for name in twice.steps:
         twice.step(name)
     with pytest.raises(DataError, match=r"two steps give the figure 'a\.b'"):
@@ -115,7 +120,9 @@ def test_runs_have_names_or_paths(tmp_path):
 def test_wrong_input_is_one_clear_line(tmp_path, arguments, message):
     where = ["--run-dir", str(tmp_path / "run")] if arguments[0] == "pipeline" else []
     done = subprocess.run(
-        [sys.executable, "-c", "from flamingo_lib.cli import main; main()", *arguments, *where], capture_output=True, text=True
+        [sys.executable, "-c", "from flamingo_lib.cli import main; main()", *arguments, *where],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert message in done.stderr and "Traceback" not in done.stderr
@@ -125,7 +132,11 @@ def test_wrong_input_is_one_clear_line(tmp_path, arguments, message):
 
 def test_presets_commands_print_what_can_be_set():
     shown = CliRunner().invoke(app, ["presets", "show", "tiny", "--set", "scenes.raw_scenes=5"])
-    assert shown.exit_code == 0 and "scenes.raw_scenes = 5" in shown.stdout and "stages.stage2.learning_rate = " in shown.stdout
+    assert (
+        shown.exit_code == 0
+        and "scenes.raw_scenes = 5" in shown.stdout
+        and "stages.stage2.learning_rate = " in shown.stdout
+    )
     listed = CliRunner().invoke(app, ["presets", "list", "--json"])
     assert set(json.loads(listed.stdout)) == {"tiny", "small", "paper"}
     as_json = CliRunner().invoke(app, ["presets", "show", "--json"])

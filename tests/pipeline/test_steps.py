@@ -75,7 +75,9 @@ def sections_read(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Attribute):
             base = node.value
-            if (isinstance(base, ast.Attribute) and base.attr == "preset") or (isinstance(base, ast.Name) and base.id == "preset"):
+            if (isinstance(base, ast.Attribute) and base.attr == "preset") or (
+                isinstance(base, ast.Name) and base.id == "preset"
+            ):
                 found.add(node.attr)
     return found - {"seed", "model_dump"}
 
@@ -90,7 +92,9 @@ def test_settings_that_are_read_are_declared(path):
         for part in step.config
     }
     if declared:
-        assert sections_read(path) <= declared | {"judges"} | ({"rewriter", "stages"} if path.stem == "training" else set())
+        assert sections_read(path) <= declared | {"judges"} | (
+            {"rewriter", "stages"} if path.stem == "training" else set()
+        )
 
 
 def test_filtering_counts_the_precision_that_the_machine_chooses(tmp_path, monkeypatch):
@@ -101,7 +105,9 @@ def test_filtering_counts_the_precision_that_the_machine_chooses(tmp_path, monke
 
     (with_tiles, rewrite), (without, rewrite_without) = keys(True), keys(False)
     assert with_tiles != without and rewrite == rewrite_without
-    assert with_tiles == keys(False, "judges.sts_precision=bfloat16")[0] == keys(True, "judges.sts_precision=bfloat16")[0]
+    assert (
+        with_tiles == keys(False, "judges.sts_precision=bfloat16")[0] == keys(True, "judges.sts_precision=bfloat16")[0]
+    )
     assert without == keys(True, "judges.sts_precision=float32")[0]
 
 
@@ -109,7 +115,9 @@ def test_a_step_counts_the_code_of_its_rooms():
     modules = {step.name: closure([step.run.__module__]) for step in build_steps(load_preset("tiny"))}
     assert "flamingo_lib.scenes.render" in modules["scenes"] and "flamingo_lib.model.flamingo" not in modules["scenes"]
     assert "flamingo_lib.sources.formats.questions" in modules["sources"]
-    assert "flamingo_lib.model.cross_attention" in modules["stage1"] and "flamingo_lib.filters.chain" in modules["filter"]
+    assert (
+        "flamingo_lib.model.cross_attention" in modules["stage1"] and "flamingo_lib.filters.chain" in modules["filter"]
+    )
 
 
 def sample(number: int, source: str = "vqa-v2", **changes) -> Sample:

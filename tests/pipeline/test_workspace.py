@@ -39,7 +39,9 @@ class Kitchen:
     def steps(self) -> list[Step]:
         return [
             Step("dough", "knead", self._cook("dough"), config=("scenes",)),
-            Step("bread", "bake", self._cook("bread"), inputs=("dough",), config=("stages.stage1",), assets=self._assets),
+            Step(
+                "bread", "bake", self._cook("bread"), inputs=("dough",), config=("stages.stage1",), assets=self._assets
+            ),
             Step("cake", "stir", self._cook("cake"), inputs=("dough",)),
             Step("meal", "serve", self._cook("meal"), inputs=("bread", "cake")),
         ]
@@ -122,7 +124,9 @@ def test_a_step_runs_with_the_settings_that_it_counts(tmp_path):
     def settle(preset):
         return preset.override("judges.sts_precision=float32")
 
-    step = Step("taste", "taste", lambda job: {"precision": job.preset.judges.sts_precision}, config=("judges",), settle=settle)
+    step = Step(
+        "taste", "taste", lambda job: {"precision": job.preset.judges.sts_precision}, config=("judges",), settle=settle
+    )
     result = Workspace(tmp_path, load_preset(), steps=[step]).step("taste")
     stated = json.loads((result.folder / MANIFEST).read_text())["settings"]["judges"]["sts_precision"]
     assert result.metrics["precision"] == stated == "float32"
@@ -227,7 +231,10 @@ def start(tmp_path: Path, pause: float) -> subprocess.Popen:
     script = tmp_path / "slow.py"
     script.write_text(textwrap.dedent(SLOW))
     return subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path / "run"), str(pause)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, str(script), str(tmp_path / "run"), str(pause)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

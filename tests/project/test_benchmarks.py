@@ -45,7 +45,9 @@ def test_of_causal_attention_only_what_may_be_looked_at(operations):
     given = inputs(QUERIES, QUERIES)
     pairs = QUERIES * (QUERIES + 1) // 2
     of_a_pair = 2 * 2 * WIDTH  # in two products, a multiplication and an addition for each number of a head
-    assert operations(lambda: F.scaled_dot_product_attention(*given, is_causal=True)) == ROWS * HEADS * pairs * of_a_pair
+    assert (
+        operations(lambda: F.scaled_dot_product_attention(*given, is_causal=True)) == ROWS * HEADS * pairs * of_a_pair
+    )
 
 
 def test_threads_are_as_before(operations):

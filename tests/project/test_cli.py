@@ -36,12 +36,20 @@ def test_every_command_has_help(path):
     done = CliRunner().invoke(app, [*path, "--help"])
     assert done.exit_code == 0 and COMMANDS[path].help
     for parameter in COMMANDS[path].params:
-        assert getattr(parameter, "help", None) or parameter.name in ("help",), f"{' '.join(path)}: {parameter.name} needs help"
+        assert getattr(parameter, "help", None) or parameter.name in ("help",), (
+            f"{' '.join(path)}: {parameter.name} needs help"
+        )
 
 
 def test_help_does_not_load_torch():
-    script = "import sys; from flamingo_lib.cli import app; import typer.main; typer.main.get_command(app); print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip() == "False"
+    script = (
+        "import sys; from flamingo_lib.cli import app; import typer.main; typer.main.get_command(app); "
+        "print('torch' in sys.modules)"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+        == "False"
+    )
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["pipeline", "--nonsense"], ["pipeline", "--seed", "many"]])

@@ -60,7 +60,9 @@ def test_readme_links_point_to_files():
 
 
 def test_make_help_lists_every_target():
-    printed = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory", "help"], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run(
+        ["make", "-C", str(ROOT), "--no-print-directory", "help"], capture_output=True, text=True, check=True
+    ).stdout
     assert {"help", "pipeline", "test", "lab", "bench", "lint", "clean"} <= targets()
     for target in targets():
         assert re.search(rf"^{target} ", printed, flags=re.M)
@@ -68,7 +70,19 @@ def test_make_help_lists_every_target():
 
 def test_make_passes_settings_on():
     done = subprocess.run(
-        ["make", "-C", str(ROOT), "-n", "-o", ".venv/.installed", "pipeline", "PRESET=small", "SEED=3", "RUN=try", "SET=a.b=1 c=2"],
+        [
+            "make",
+            "-C",
+            str(ROOT),
+            "-n",
+            "-o",
+            ".venv/.installed",
+            "pipeline",
+            "PRESET=small",
+            "SEED=3",
+            "RUN=try",
+            "SET=a.b=1 c=2",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -82,6 +96,8 @@ def test_ci_exits_as_the_tests_do(tmp_path: Path, code: int):
     fake.write_text(f'#!/bin/sh\necho "ran $@"\nexit {code}\n')
     fake.chmod(fake.stat().st_mode | stat.S_IEXEC)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(["bash", str(ROOT / ".ci" / "run")], capture_output=True, text=True, env=os.environ | {"PATH": path})
+    done = subprocess.run(
+        ["bash", str(ROOT / ".ci" / "run")], capture_output=True, text=True, env=os.environ | {"PATH": path}
+    )
     assert done.returncode == code
     assert "ran --no-print-directory test" in done.stdout

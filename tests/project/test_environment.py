@@ -12,7 +12,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-CONDA_NAMES = {"torch": "pytorch", "open-clip-torch": "open-clip-torch", "matplotlib": "matplotlib-base", "playwright": "playwright-python"}
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "open-clip-torch": "open-clip-torch",
+    "matplotlib": "matplotlib-base",
+    "playwright": "playwright-python",
+}
 """Where conda-forge's name differs from the package index's."""
 CONDA_ONLY = {"python", "make", "pip"}
 
@@ -55,8 +60,14 @@ def test_conda_uses_conda_forge_only():
 
 
 def test_conda_lists_the_same_packages_and_ranges():
-    conda = {re.match(r"[a-z0-9._-]+", entry)[0]: ranges(entry[len(re.match(r"[a-z0-9._-]+", entry)[0]) :]) for entry in CONDA}
-    pip = {name: ranges(str(item.specifier)) for name, item in requirements([e for e in CONDA_PIP if not e.startswith("-e")]).items()}
+    conda = {
+        re.match(r"[a-z0-9._-]+", entry)[0]: ranges(entry[len(re.match(r"[a-z0-9._-]+", entry)[0]) :])
+        for entry in CONDA
+    }
+    pip = {
+        name: ranges(str(item.specifier))
+        for name, item in requirements([e for e in CONDA_PIP if not e.startswith("-e")]).items()
+    }
     wanted = {CONDA_NAMES.get(name, name): ranges(str(item.specifier)) for name, item in WANTED.items()}
     found = {name: bounds for name, bounds in conda.items() if name not in CONDA_ONLY} | pip
     assert found == wanted

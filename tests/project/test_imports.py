@@ -18,7 +18,11 @@ STOREYS = (
     {"pipeline", "serving"},
     {"widgets", "cli"},
 )
-ONE_STOREY = ({"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"}, {"model", "chat"}, {"widgets", "cli"})
+ONE_STOREY = (
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"},
+    {"model", "chat"},
+    {"widgets", "cli"},
+)
 """Rooms of one storey that may read each other."""
 
 

@@ -33,10 +33,17 @@ def rewriter_folder(tmp_path_factory):
     from transformers import LlamaConfig
 
     from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
-    from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration, FlamingoImageProcessor, FlamingoProcessor
+    from flamingo_lib.model import (
+        FlamingoConfig,
+        FlamingoForConditionalGeneration,
+        FlamingoImageProcessor,
+        FlamingoProcessor,
+    )
 
     folder = tmp_path_factory.mktemp("models") / "rewriter"
-    tokenizer = train_tiny_tokenizer(["What color is the red circle at the top left? There is a large blue star."] * 9, 320)
+    tokenizer = train_tiny_tokenizer(
+        ["What color is the red circle at the top left? There is a large blue star."] * 9, 320
+    )
     torch.manual_seed(3)
     llama = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
@@ -67,7 +74,9 @@ def judge_settings(tmp_path_factory):
     from flamingo_lib.judges.tiny_encoder import train_word_pieces
 
     models = tmp_path_factory.mktemp("judges")
-    texts = ['"The red circle is at the top left." is the answer to the question: "What color is the large blue star?"'] * 3
+    texts = [
+        '"The red circle is at the top left." is the answer to the question: "What color is the large blue star?"'
+    ] * 3
     for name, labels in (("nli", LABELS), ("reward", ("reward",))):
         tokenizer = train_word_pieces(texts, lowercase=True, vocab_size=200)
         torch.manual_seed(5)
@@ -83,11 +92,21 @@ def judge_settings(tmp_path_factory):
     vision = {"image_size": 24, "layers": 1, "width": 16, "patch_size": 12, "head_width": 8}
     text = {"context_length": 24, "vocab_size": len(tokenizer), "width": 16, "heads": 2, "layers": 1}
     (clip / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text}, "preprocess_cfg": {"resize_mode": "squash"}})
+        json.dumps(
+            {
+                "model_cfg": {"embed_dim": 8, "vision_cfg": vision, "text_cfg": text},
+                "preprocess_cfg": {"resize_mode": "squash"},
+            }
+        )
     )
     torch.manual_seed(6)
-    model = open_clip.CLIP(embed_dim=8, vision_cfg=open_clip.CLIPVisionCfg(**vision), text_cfg=open_clip.CLIPTextCfg(**text))
-    save_file({key: value.contiguous() for key, value in model.state_dict().items()}, str(clip / "open_clip_model.safetensors"))
+    model = open_clip.CLIP(
+        embed_dim=8, vision_cfg=open_clip.CLIPVisionCfg(**vision), text_cfg=open_clip.CLIPTextCfg(**text)
+    )
+    save_file(
+        {key: value.contiguous() for key, value in model.state_dict().items()},
+        str(clip / "open_clip_model.safetensors"),
+    )
     return [f"judges.{role}={models / role}" for role in ("nli", "reward", "clip")]
 
 

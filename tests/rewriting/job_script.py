@@ -1,8 +1,10 @@
 """A small job with a fake rewriter, run as a process of its own so that it can be killed.
 
-Usage: job_script.py OUT RECORDS SHARD_SIZE WORKERS [option=value ...]; options: sleep (seconds a record), change (a record's
-number whose text differs), model (the rewriter's name), die (a record's number at which the working process kills itself
-once; needs `mark`, a file), full (bytes after which the disk counts as full), fail (a record at which the work raises).
+Usage: job_script.py OUT RECORDS SHARD_SIZE WORKERS [option=value ...]; options: sleep (seconds a record), change (a
+    record's
+number whose text differs), model (the rewriter's name), die (a record's number at which the working process kills
+itself once; needs `mark`, a file), full (bytes after which the disk counts as full), fail (a record at which the work
+raises).
 """
 
 from __future__ import annotations

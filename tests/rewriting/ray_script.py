@@ -1,4 +1,6 @@
-"""The fake job of `job_script`, over a local Ray of two workers. Usage: ray_script.py OUT RECORDS SHARD_SIZE [option=value ...]."""
+"""The fake job of `job_script`, over a local Ray of two workers. Usage: ray_script.py OUT RECORDS SHARD_SIZE
+[option=value ...].
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Marking:
     """A later stage: adds a score."""
 
     def __call__(self):
-        return lambda rewrites: [replace(rewrite, scores={**rewrite.scores, "words": len(rewrite.output.split())}) for rewrite in rewrites]
+        return lambda rewrites: [
+            replace(rewrite, scores={**rewrite.scores, "words": len(rewrite.output.split())}) for rewrite in rewrites
+        ]
 
 
 def main() -> None:
@@ -47,7 +51,12 @@ def main() -> None:
     ray.init(num_cpus=2, log_to_driver=False, logging_level="error", include_dashboard=False)
     stages = [Stage("rewrite", Rewriting(given), workers=2, cpus=0.5), Stage("mark", Marking(), workers=1, cpus=0.25)]
     result = run_ray_job(
-        Samples(records, -1), stages, out, identity={"rewriter": "a"}, shard_size=size, readers=int(given.get("readers", 1))
+        Samples(records, -1),
+        stages,
+        out,
+        identity={"rewriter": "a"},
+        shard_size=size,
+        readers=int(given.get("readers", 1)),
     )
     print(json.dumps({"records": result.records, "shards": result.shards, "found": result.found}))
 

@@ -41,12 +41,26 @@ def sources(root):
 
 
 def build(root, rewriter, out, settings, *more, command="build-pf1m"):
-    return run(command, *sources(root), "--rewriter", rewriter, "--out", out, "--json", *(f"--set={text}" for text in settings), *more)
+    return run(
+        command,
+        *sources(root),
+        "--rewriter",
+        rewriter,
+        "--out",
+        out,
+        "--json",
+        *(f"--set={text}" for text in settings),
+        *more,
+    )
 
 
 def contents(out):
     names = ("pf1m.json", "funnel.json", "README.md", "funnel.html", "job.json", "plan.json")
-    files = [*(out / name for name in names), *sorted((out / "shards").glob("*.jsonl")), *sorted((out / "data").glob("*"))]
+    files = [
+        *(out / name for name in names),
+        *sorted((out / "shards").glob("*.jsonl")),
+        *sorted((out / "data").glob("*")),
+    ]
     return {str(path.relative_to(out)): path.read_bytes() for path in files}
 
 
@@ -79,9 +93,16 @@ def test_what_is_kept_is_in_the_dataset(built):
     kept = [record for record in read_shards(out) if record.kept]
     released, parquet = list(read_pf1m(out / "pf1m.json")), list(read_parquet(out))
     assert [record.id for record in parquet] == [record.sample.id for record in kept]
-    assert [record.output for record in released] == [record.final for record in kept] == [record.output for record in parquet]
+    assert (
+        [record.output for record in released]
+        == [record.final for record in kept]
+        == [record.output for record in parquet]
+    )
     assert [record.to_json() for record in released] == [record.to_json() for record in parquet]
-    assert all(record.reward is not None and (record.nli_similarity is None) != (record.sts_similarity is None) for record in parquet)
+    assert all(
+        record.reward is not None and (record.nli_similarity is None) != (record.sts_similarity is None)
+        for record in parquet
+    )
     card = (out / "README.md").read_text()
     assert f"{len(kept):,} visual instructions" in card and "rewriter" in card
 
@@ -118,10 +139,14 @@ def test_rewriting_alone_leaves_no_verdicts(scenes_root, rewriter_folder, settin
         build(scenes_root, rewriter_folder, tmp_path, settings)
 
 
-def test_a_changed_rewriter_setting_or_image_is_refused(built, scenes_root, rewriter_folder, settings, tmp_path, copy_of):
+def test_a_changed_rewriter_setting_or_image_is_refused(
+    built, scenes_root, rewriter_folder, settings, tmp_path, copy_of
+):
     root, rewriter, out = copy_of(scenes_root, "data"), copy_of(rewriter_folder, "rewriter"), tmp_path / "out"
     build(root, rewriter, out, settings)
-    assert contents(out)["shards/000000.jsonl"] == contents(built[0])["shards/000000.jsonl"], "the folders' places play no part"
+    assert contents(out)["shards/000000.jsonl"] == contents(built[0])["shards/000000.jsonl"], (
+        "the folders' places play no part"
+    )
     with pytest.raises(ConfigError, match=r"filters\.min_words differs .* now 4, then 3"):
         build(root, rewriter, out, [*settings, "filters.min_words=4"])
     with pytest.raises(ConfigError, match="seed differs"):
@@ -182,7 +207,16 @@ def test_calibration_runs_from_the_command_line(scenes_root, rewriter_folder, se
         return made
 
     monkeypatch.setattr(Rewriter, "rewrite", faithful)
-    options = ["--data", scenes_root, "--rewriter", rewriter_folder, "--target=0.9", "--out", tmp_path / "report.json", "--json"]
+    options = [
+        "--data",
+        scenes_root,
+        "--rewriter",
+        rewriter_folder,
+        "--target=0.9",
+        "--out",
+        tmp_path / "report.json",
+        "--json",
+    ]
     report = json.loads(run("calibrate-filters", *options, *(f"--set={text}" for text in settings)).stdout)
     overall = {"sts_min", "nli_margin_max", "clip_score_min"}
     assert overall <= set(report["settings"]) <= overall | {"sts_min_by_task", "clip_score_min_by_task"}
@@ -199,8 +233,14 @@ def test_sources_are_parsed(tmp_path):
     assert parse_source(f"vqa-v2={folder}:val:30") == SourceSpec("vqa-v2", folder, "val", 30)
     assert parse_source(f"vqa-v2={folder}:30") == SourceSpec("vqa-v2", folder, None, 30)
     assert parse_source(f"vqa-v2={folder}/a:b:train:7") == SourceSpec("vqa-v2", f"{folder}/a:b", "train", 7)
-    for text, message in (("vqa-v2", "not a source"), ("no-such=/", "no-such"), ("vqa-v2=/no/such/place", "no such folder"),
-                          (f"vqa-v2={folder}:trian", "no split 'trian'"), (f"vqa-v2={folder}:train:0", "at least 1")):  # fmt: skip
+    for text, message in (
+        ("vqa-v2", "not a source"),
+        ("no-such=/", "no-such"),
+        ("vqa-v2=/no/such/place", "no such folder"),
+        # fmt: skip
+        (f"vqa-v2={folder}:trian", "no split 'trian'"),
+        (f"vqa-v2={folder}:train:0", "at least 1"),
+    ):
         with pytest.raises((ConfigError, DataError), match=message):
             parse_source(text)
 

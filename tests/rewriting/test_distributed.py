@@ -39,14 +39,21 @@ def whole(tmp_path_factory):
 
 
 def files(out):
-    return {path.name: path.read_bytes() for path in [*sorted((out / "shards").glob("*")), out / "job.json", out / "plan.json"]}
+    return {
+        path.name: path.read_bytes()
+        for path in [*sorted((out / "shards").glob("*")), out / "job.json", out / "plan.json"]
+    }
 
 
 def run(*command):
-    """A command that starts a Ray of its own; skips the test where the machine is too busy for Ray's own time limit, twice."""
+    """A command that starts a Ray of its own; skips the test where the machine is too busy for Ray's own time limit,
+    twice.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     for _ in range(2):
-        result = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, env=environment, timeout=280)
+        result = subprocess.run(
+            [sys.executable, *map(str, command)], capture_output=True, text=True, env=environment, timeout=280
+        )
         if "timed out during startup" not in result.stderr:
             assert result.returncode == 0, result.stdout + result.stderr
             return json.loads([line for line in result.stdout.splitlines() if line.startswith("{")][-1])
@@ -61,13 +68,22 @@ def test_the_rest_of_a_job_with_a_worker_killed_midway(whole, tmp_path):
     run_job(Samples(60, -1), lambda: Both({}), tmp_path, identity={"rewriter": "a"}, shard_size=5)
     for number in (0, *range(4, 12)):
         (tmp_path / "shards" / f"{number:06d}.jsonl").unlink()
-    assert ray(tmp_path, readers=2, sleep=0.01, die=23, mark=tmp_path / "mark") == {"records": 60, "shards": 12, "found": 3}
+    assert ray(tmp_path, readers=2, sleep=0.01, die=23, mark=tmp_path / "mark") == {
+        "records": 60,
+        "shards": 12,
+        "found": 3,
+    }
     assert (tmp_path / "mark").exists()
     assert files(tmp_path) == whole
 
 
 def test_a_dataset_built_over_ray_has_the_same_records(scenes_root, rewriter_folder, judge_settings, tmp_path):
-    settings = ["rewriting.batch_size=8", "rewriting.max_new_tokens=12", "rewriting.shard_size=5", "filters.max_repeats=12"]
+    settings = [
+        "rewriting.batch_size=8",
+        "rewriting.max_new_tokens=12",
+        "rewriting.shard_size=5",
+        "filters.max_repeats=12",
+    ]
     settings += ['filters.chain=["change", "repetition", "preamble"]', *judge_settings]
     given = [f"--source=vqa-v2={scenes_root}/vqa-v2:train:12", "--rewriter", rewriter_folder, "--json"]
     given += [f"--set={setting}" for setting in settings]

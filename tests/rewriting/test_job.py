@@ -13,7 +13,14 @@ import pytest
 
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.rewriting.job import run_job
-from flamingo_lib.rewriting.shards import CorruptShard, check_shard, encode_shard, read_shard, read_shards, samples_digest
+from flamingo_lib.rewriting.shards import (
+    CorruptShard,
+    check_shard,
+    encode_shard,
+    read_shard,
+    read_shards,
+    samples_digest,
+)
 
 from .job_script import FakeWork, MakeWork, Samples
 
@@ -22,9 +29,19 @@ ROOT = Path(__file__).parents[2]
 
 
 def start(out, records=60, shard=5, workers=0, **given):
-    command = [sys.executable, str(SCRIPT), str(out), str(records), str(shard), str(workers), *(f"{k}={v}" for k, v in given.items())]
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        str(out),
+        str(records),
+        str(shard),
+        str(workers),
+        *(f"{k}={v}" for k, v in given.items()),
+    ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
 
 
 def finish(process):
@@ -37,7 +54,13 @@ def files(out):
 
 
 def job(out, records=60, shard=5, **given):
-    return run_job(Samples(records, int(given.pop("change", -1))), MakeWork(given), out, identity={"rewriter": "a"}, shard_size=shard)
+    return run_job(
+        Samples(records, int(given.pop("change", -1))),
+        MakeWork(given),
+        out,
+        identity={"rewriter": "a"},
+        shard_size=shard,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +118,9 @@ def test_a_corrupt_shard_is_kept_aside_and_made_again(whole, tmp_path, damage, c
     shard = tmp_path / "shards" / "000002.jsonl"
     content = shard.read_bytes()
     lines = content.split(b"\n")
-    bad = {"cut": content[:-30], "flip": content.replace(b"text 11", b"text 77"), "line": b"\n".join(lines[1:])}.get(damage, damage)
+    bad = {"cut": content[:-30], "flip": content.replace(b"text 11", b"text 77"), "line": b"\n".join(lines[1:])}.get(
+        damage, damage
+    )
     shard.write_bytes(bad)
     with pytest.raises(CorruptShard, match="cut off or was changed"):
         read_shard(shard)
@@ -162,7 +187,9 @@ def test_ctrl_c_keeps_what_is_done(whole, tmp_path):
     code, text = finish(process)
     assert code == 130 and "stopped" in text
     done = files(tmp_path)
-    assert 3 <= len(done) < 12 and all(name.endswith(".jsonl") and whole[name] == content for name, content in done.items())
+    assert 3 <= len(done) < 12 and all(
+        name.endswith(".jsonl") and whole[name] == content for name, content in done.items()
+    )
     assert job(tmp_path).found == len(done)
     assert files(tmp_path) == whole
 

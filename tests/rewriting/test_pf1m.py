@@ -32,7 +32,12 @@ RELEASED_CAPTION = {
 
 def rewrite(**changes):
     sample = Sample("vqa/7", "vqa-v2", "vqa", ("train/1.jpg",), "What color?", "red")
-    scores = {"rouge_score": 1 / 3, "reward": 1.23456789, "nli_similarity": [-1.00004, 2.00006, 0.5], "sts_similarity": None}
+    scores = {
+        "rouge_score": 1 / 3,
+        "reward": 1.23456789,
+        "nli_similarity": [-1.00004, 2.00006, 0.5],
+        "sts_similarity": None,
+    }
     return Rewrite(sample, **{"output": "It is red.", "scores": scores, **changes})
 
 
@@ -103,7 +108,11 @@ def test_the_filters_edit_is_the_output_and_only_several_paragraphs_are_listed()
     scores["filtered_paragraphs"] = [[9.99999, "Gone."]]
     edited = rewrite(scores=scores, output="Stays.\n\nGone.", verdicts=(Verdict(True, "clip", edit="Stays."),))
     two = from_rewrite(edited).to_json()
-    assert two["output"] == "Stays." and two["filtered_paragraphs"] == [[10.0, "Gone."]] and two["paragraph_clip_scores"] == [20.1235]
+    assert (
+        two["output"] == "Stays."
+        and two["filtered_paragraphs"] == [[10.0, "Gone."]]
+        and two["paragraph_clip_scores"] == [20.1235]
+    )
 
 
 @pytest.mark.parametrize(

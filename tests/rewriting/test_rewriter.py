@@ -9,7 +9,12 @@ from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.config import RewritingConfig
 from flamingo_lib.errors import CheckpointError, DataError, MissingAsset
-from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration, FlamingoImageProcessor, FlamingoProcessor
+from flamingo_lib.model import (
+    FlamingoConfig,
+    FlamingoForConditionalGeneration,
+    FlamingoImageProcessor,
+    FlamingoProcessor,
+)
 from flamingo_lib.records import Sample
 from flamingo_lib.rewriting.pictures import Pictures
 from flamingo_lib.rewriting.rewriter import Rewriter, flags_of
@@ -51,7 +56,12 @@ def root(tmp_path_factory):
 def samples():
     made = [
         Sample(
-            f"vqa/{index}", "vqa", "vqa", (f"{index % 3}.png",), f"What color is {'the ' * (index % 4)}circle?", "red " * (index % 5 + 1)
+            f"vqa/{index}",
+            "vqa",
+            "vqa",
+            (f"{index % 3}.png",),
+            f"What color is {'the ' * (index % 4)}circle?",
+            "red " * (index % 5 + 1),
         )
         for index in range(9)
     ]

@@ -54,4 +54,6 @@ def test_wrong_details_are_named(scene):
     elsewhere = "top right" if item.position != "top right" else "bottom left"
     assert check_change(scene, after, f"The {item.name()} moved to the {elsewhere}.").false_claims == ("where it is",)
     assert check_change(scene, after, f"The green cross moved to the {item.position}.").false_claims == ("green cross",)
-    assert check_change(scene, after, f"The {item.name()} has turned green.").false_claims == ("something was recolored",)
+    assert check_change(scene, after, f"The {item.name()} has turned green.").false_claims == (
+        "something was recolored",
+    )

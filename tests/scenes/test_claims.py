@@ -1,4 +1,6 @@
-"""Hand-written texts about one scene (a small red circle top left, a large blue square in the center, a small blue star bottom right)."""
+"""Hand-written texts about one scene (a small red circle top left, a large blue square in the center, a small blue star
+bottom right).
+"""
 
 import pytest
 
@@ -82,7 +84,8 @@ def test_false_texts(scene, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "Hello!", "I would be happy to help.", "Let me know if you have any other questions.", "You are right."]
+    "text",
+    ["", "Hello!", "I would be happy to help.", "Let me know if you have any other questions.", "You are right."],
 )
 def test_manners_claim_nothing(text):
     assert claims(text) == []
@@ -93,7 +96,18 @@ def test_sentences_are_not_split_inside_numbers():
 
 
 @pytest.mark.parametrize(
-    "text", ["###", "the the the", "no no no", "of of a a red", "1 2 3 4", "left right top", "?!.", "a" * 2000, "it it it is is"]
+    "text",
+    [
+        "###",
+        "the the the",
+        "no no no",
+        "of of a a red",
+        "1 2 3 4",
+        "left right top",
+        "?!.",
+        "a" * 2000,
+        "it it it is is",
+    ],
 )
 def test_nonsense_does_not_break_the_reader(scene, text):
     check(scene, text)

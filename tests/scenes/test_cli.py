@@ -6,7 +6,11 @@ from typer.testing import CliRunner
 from flamingo_lib.cli import app
 from flamingo_lib.errors import FlamingoError
 
-FEW = [part for name in ("polite", "raw", "calibration", "evaluation", "held_out") for part in ("--set", f"scenes.{name}_scenes=3")] + [
+FEW = [
+    part
+    for name in ("polite", "raw", "calibration", "evaluation", "held_out")
+    for part in ("--set", f"scenes.{name}_scenes=3")
+] + [
     "--set",
     "scenes.text_dialogues=4",
     "--set",

@@ -14,7 +14,9 @@ def valid(scene: Scene) -> bool:
         and int(item.box().y1 * 3) == int(item.box().y2 * 3) == item.row
         for item in scene.objects
     )
-    apart = len({item.cell for item in scene.objects}) == len({item.pair for item in scene.objects}) == len(scene.objects)
+    apart = (
+        len({item.cell for item in scene.objects}) == len({item.pair for item in scene.objects}) == len(scene.objects)
+    )
     return inside and apart and 1 <= len(scene.objects) <= 4
 
 
@@ -45,7 +47,9 @@ def test_scenes_travel_through_json(scenes):
     assert all(Scene.from_json(scene.to_json()) == scene for scene in scenes[:50])
 
 
-@pytest.mark.parametrize("values", [{}, {"id": "x", "objects": [{"shape": "ring"}], "background": [1, 2, 3], "held_out": False}])
+@pytest.mark.parametrize(
+    "values", [{}, {"id": "x", "objects": [{"shape": "ring"}], "background": [1, 2, 3], "held_out": False}]
+)
 def test_a_broken_scene_is_refused(values):
     with pytest.raises(DataError, match="not a scene"):
         Scene.from_json(values)

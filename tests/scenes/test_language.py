@@ -68,7 +68,11 @@ def test_expressions_single_out_their_object(scenes):
         item = generator.choice(scene.objects)
         text = language.expression(generator, scene, item)
         words = text.split()
-        fitting = [o for o in scene.objects if o.shape in words and (o.color in words or (o.size in words and o.position in text))]
+        fitting = [
+            o
+            for o in scene.objects
+            if o.shape in words and (o.color in words or (o.size in words and o.position in text))
+        ]
         assert item in fitting
 
 

@@ -5,7 +5,15 @@ import pytest
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.scenes.graph import HELD_OUT_PAIRS, Scene
-from flamingo_lib.scenes.questions import QUESTION_TYPES, WORDINGS, answer_question, ask, parse_question, possible_types, wordings
+from flamingo_lib.scenes.questions import (
+    QUESTION_TYPES,
+    WORDINGS,
+    answer_question,
+    ask,
+    parse_question,
+    possible_types,
+    wordings,
+)
 
 
 def asked(scenes, times=8):
@@ -40,14 +48,23 @@ def test_answers_follow_from_the_geometry(scenes):
         if question.type == "side":
             assert question.answer == ("left" if one.cx < other.cx else "right")
         elif question.type == "relation":
-            true = {"left of": one.cx < other.cx, "right of": one.cx > other.cx, "above": one.cy < other.cy, "below": one.cy > other.cy}
+            true = {
+                "left of": one.cx < other.cx,
+                "right of": one.cx > other.cx,
+                "above": one.cy < other.cy,
+                "below": one.cy > other.cy,
+            }
             assert question.answer == ("yes" if true[question.relation] else "no")
         elif question.type == "position":
             column = ("left", "center", "right")[int(one.cx * 3)]
             assert column in question.answer
         elif question.type == "count":
             words = question.text.lower().rstrip("?").split()
-            named = [item for item in scene.objects if item.color in words or any(word.startswith(item.shape) for word in words)]
+            named = [
+                item
+                for item in scene.objects
+                if item.color in words or any(word.startswith(item.shape) for word in words)
+            ]
             everything = not question.target.color and not question.target.shape
             assert int(question.answer) == len(scene.objects if everything else named)
 

@@ -46,10 +46,17 @@ def test_generated_text_is_true(scenes):
             language.full_answer(question),
             language.rationale(generator, scene, question),
         ]
-        texts += [language.answer_sentence(generator, question), "\n".join(language.strip_details(text) for text in texts[:1])]
+        texts += [
+            language.answer_sentence(generator, question),
+            "\n".join(language.strip_details(text) for text in texts[:1]),
+        ]
         for text in texts:
             assert check(scene, text, question).false_claims == (), (question.text, text)
-        plain = [language.paragraph(generator, scene), language.caption(generator, scene), language.reasoning(generator, scene)[1]]
+        plain = [
+            language.paragraph(generator, scene),
+            language.caption(generator, scene),
+            language.reasoning(generator, scene)[1],
+        ]
         plain.append(language.expression(generator, scene, generator.choice(scene.objects)))
         for text in plain:
             assert check(scene, text).false_claims == (), text
@@ -76,7 +83,10 @@ def test_changed_answers_are_found_false_and_not_kept(scenes):
             continue
         text = language.polite(generator, scene, question)
         false += [hallucinated(scene, other, question) for other in changed(generator, scene, text)]
-        lost += [not answer_kept(question, question.answer, other) for other in changed(generator, scene, language.strip_details(text))]
+        lost += [
+            not answer_kept(question, question.answer, other)
+            for other in changed(generator, scene, language.strip_details(text))
+        ]
     assert min(len(false), len(lost)) > 1200
     assert sum(false) / len(false) >= 0.98
     assert sum(lost) / len(lost) >= 0.98
@@ -87,7 +97,13 @@ def test_polite_curt_and_spoiled_answers(scenes):
     for scene in scenes * 3:
         question = ask(scene, generator)
         text = language.polite(generator, scene, question)
-        for said in (text, question.answer, question.answer.capitalize() + ".", text.lower(), language.full_answer(question)):
+        for said in (
+            text,
+            question.answer,
+            question.answer.capitalize() + ".",
+            text.lower(),
+            language.full_answer(question),
+        ):
             assert answer_kept(question, question.answer, said), (question.text, said)
             assert answer_correct(parse_question(question.text), said, scene), (question.text, said)
 
@@ -176,7 +192,13 @@ def test_a_repeated_object_is_named_unless_allowed(scene):
 
 @pytest.mark.parametrize(
     ("text", "polite"),
-    [("The circle is red.", True), ("red", False), ("the circle is red.", False), ("The circle is red", False), ("", False)],
+    [
+        ("The circle is red.", True),
+        ("red", False),
+        ("the circle is red.", False),
+        ("The circle is red", False),
+        ("", False),
+    ],
 )
 def test_polite_sentences(text, polite):
     assert is_polite_sentence(text) is polite

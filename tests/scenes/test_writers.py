@@ -72,7 +72,9 @@ def test_train_files_use_the_raw_pool_and_val_files_the_others(index):
 
 def test_coco_boxes_match_the_scenes_and_ids_have_gaps(world, index):
     root, _ = world
-    captions, instances = (read(root / "mscoco-captions" / "annotations" / f"{kind}_val2014.json") for kind in ("captions", "instances"))
+    captions, instances = (
+        read(root / "mscoco-captions" / "annotations" / f"{kind}_val2014.json") for kind in ("captions", "instances")
+    )
     names = {row["id"]: row["name"] for row in instances["categories"]}
     assert max(names) > len(names) == 48
     files = {row["id"]: row for row in captions["images"]}
@@ -88,7 +90,9 @@ def test_coco_boxes_match_the_scenes_and_ids_have_gaps(world, index):
             assert x <= item.cx * 96 <= x + w and y <= item.cy * 96 <= y + h
             assert 0.2 * w * h < row["area"] <= 1.01 * w * h
             polygon = row["segmentation"][0]
-            assert min(polygon[::2]) == pytest.approx(x, abs=0.07 * w) and max(polygon[1::2]) == pytest.approx(y + h, abs=0.07 * h)
+            assert min(polygon[::2]) == pytest.approx(x, abs=0.07 * w) and max(polygon[1::2]) == pytest.approx(
+                y + h, abs=0.07 * h
+            )
     per_image = Counter(row["image_id"] for row in captions["annotations"])
     assert set(per_image.values()) == {5}
     for row in captions["annotations"]:
@@ -100,7 +104,10 @@ def test_vqa_files_join_by_id_and_tell_the_truth(world, index):
     root, _ = world
     for split in ("train", "val"):
         questions = read(root / "vqa-v2" / f"v2_OpenEnded_mscoco_{split}2014_questions.json")["questions"]
-        annotations = {row["question_id"]: row for row in read(root / "vqa-v2" / f"v2_mscoco_{split}2014_annotations.json")["annotations"]}
+        annotations = {
+            row["question_id"]: row
+            for row in read(root / "vqa-v2" / f"v2_mscoco_{split}2014_annotations.json")["annotations"]
+        }
         assert len(annotations) == len(questions)
         for row in questions:
             annotation = annotations[row["question_id"]]
@@ -172,7 +179,10 @@ def test_gqa_full_answers_and_graphs(world, index):
         for item in objects.values():
             for relation in item["relations"]:
                 other = objects[relation["object"]]
-                text = f"The {item['attributes'][0]} {item['name']} is {relation['name']} the {other['attributes'][0]} {other['name']}."
+                text = (
+                    f"The {item['attributes'][0]} {item['name']} is {relation['name']} the "
+                    f"{other['attributes'][0]} {other['name']}."
+                )
                 assert claims(text) and not hallucinated(scene, text)
 
 
@@ -250,7 +260,9 @@ def test_text_dialogues_have_no_images(world):
 def test_pictures_shared_by_datasets_take_no_extra_space(world):
     root, _ = world
     name = next((root / "vqa-v2" / "train2014").iterdir()).name
-    assert (root / "vqa-v2" / "train2014" / name).stat().st_ino == (root / "mscoco-captions" / "train2014" / name).stat().st_ino
+    assert (root / "vqa-v2" / "train2014" / name).stat().st_ino == (
+        root / "mscoco-captions" / "train2014" / name
+    ).stat().st_ino
 
 
 def test_nothing_is_left_behind_by_a_failure(tmp_path, small_config, monkeypatch):

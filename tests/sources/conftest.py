@@ -41,7 +41,9 @@ def copy_of(tmp_path: Path) -> Callable[[str], Path]:
 def read() -> Read:
     """Read a source: (samples, records put aside), whatever the share of bad ones."""
 
-    def run(name: str, root: Path, split: str | None = None, **options: Any) -> tuple[list[Sample], list[dict[str, str]]]:
+    def run(
+        name: str, root: Path, split: str | None = None, **options: Any
+    ) -> tuple[list[Sample], list[dict[str, str]]]:
         quarantine = Quarantine(max_share=1.0)
         samples = list(load_source(name, root, split, quarantine=quarantine, **options))
         return samples, quarantine.entries

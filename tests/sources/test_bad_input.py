@@ -1,4 +1,6 @@
-"""Each kind of bad input: the record goes to the quarantine with file, record and reason; nothing else is lost; too many stop the run."""
+"""Each kind of bad input: the record goes to the quarantine with file, record and reason; nothing else is lost; too
+many stop the run.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def ids(samples):
 def test_a_missing_file_is_named_with_a_way_out(copy_of, read):
     root = copy_of("vqa-v2")
     (root / "v2_mscoco_train2014_annotations.json").unlink()
-    with pytest.raises(DataError, match=r"annotations file of vqa-v2 \(train\) is missing.*v2_mscoco_train2014.*visualqa.org"):
+    with pytest.raises(
+        DataError, match=r"annotations file of vqa-v2 \(train\) is missing.*v2_mscoco_train2014.*visualqa.org"
+    ):
         read("vqa-v2", root, "train")
     with pytest.raises(DataError, match="questions file of gqa"):
         read("gqa", root)
@@ -55,7 +59,13 @@ def test_truncated_json_gives_all_whole_records(copy_of, read):
     file.write_text(text[: text.rindex("rationales")])
     samples, aside = read("a-okvqa", root, "train")
     assert len(samples) == 1
-    assert aside == [{"file": "aokvqa_v1p0_train.json", "record": "after 0", "reason": "the file is cut off in the middle of a record"}]
+    assert aside == [
+        {
+            "file": "aokvqa_v1p0_train.json",
+            "record": "after 0",
+            "reason": "the file is cut off in the middle of a record",
+        }
+    ]
 
 
 def test_a_truncated_coco_file_keeps_what_is_whole(copy_of, read):
@@ -252,20 +262,31 @@ def test_fields_of_another_kind_than_text_or_list(copy_of, read, edit_json):
 
 def test_a_file_name_that_no_file_can_have(copy_of, read, edit_json):
     root = copy_of("mscoco-captions")
-    edit_json(root / "annotations/captions_train2014.json", lambda content: content["images"][0].update(file_name="a" * 5000))
+    edit_json(
+        root / "annotations/captions_train2014.json", lambda content: content["images"][0].update(file_name="a" * 5000)
+    )
     samples, aside = read("mscoco-captions", root, "train")
-    assert len(samples) == 2 and [entry["record"] for entry in aside] == ["9"] and "the image is missing" in aside[0]["reason"]
+    assert (
+        len(samples) == 2
+        and [entry["record"] for entry in aside] == ["9"]
+        and "the image is missing" in aside[0]["reason"]
+    )
 
 
 def test_text_after_the_end_of_the_json_is_told(copy_of, read):
-    for name, file in (("a-okvqa", "aokvqa_v1p0_train.json"), ("mscoco-captions", "annotations/captions_train2014.json")):
+    for name, file in (
+        ("a-okvqa", "aokvqa_v1p0_train.json"),
+        ("mscoco-captions", "annotations/captions_train2014.json"),
+    ):
         root = copy_of(name)
         before, _ = read(name, root, "train")
         path = root / file
         path.write_bytes(path.read_bytes() * 2)
         samples, aside = read(name, root, "train")
         assert ids(samples) == ids(before)
-        assert [(entry["file"], entry["reason"]) for entry in aside] == [(file, "there is more text after the end of the JSON")]
+        assert [(entry["file"], entry["reason"]) for entry in aside] == [
+            (file, "there is more text after the end of the JSON")
+        ]
 
 
 def test_a_compressed_file_that_is_cut_off_or_none(copy_of, read):
@@ -297,7 +318,11 @@ def test_labels_keep_their_numbers_where_a_line_of_the_label_map_cannot_be_read(
 
 @pytest.mark.parametrize(
     ("name", "file", "section"),
-    [("rsicd", "dataset_rsicd.json", "images"), ("levir-cc", "LevirCCcaptions.json", "images"), ("ocr-vqa", "dataset.json", None)],
+    [
+        ("rsicd", "dataset_rsicd.json", "images"),
+        ("levir-cc", "LevirCCcaptions.json", "images"),
+        ("ocr-vqa", "dataset.json", None),
+    ],
 )
 def test_a_record_without_a_split_is_in_one_split_only(copy_of, read, edit_json, name, file, section):
     root = copy_of(name)
@@ -333,7 +358,9 @@ def test_a_link_that_leaves_the_root(copy_of, read):
 )
 def test_an_impossible_box_goes_and_its_caption_stays(copy_of, read, edit_json, bbox, message):
     root = copy_of("mscoco-captions")
-    edit_json(root / "annotations/instances_train2014.json", lambda content: content["annotations"][0].update(bbox=bbox))
+    edit_json(
+        root / "annotations/instances_train2014.json", lambda content: content["annotations"][0].update(bbox=bbox)
+    )
     samples, aside = read("mscoco-captions", root, "train")
     assert len(samples) == 3 and [len(sample.boxes) for sample in samples] == [1, 2, 2]
     assert [(entry["file"], entry["record"]) for entry in aside] == [("annotations/instances_train2014.json", "900")]
@@ -363,7 +390,9 @@ def test_bad_annotation_files_of_one_image_each(copy_of, read):
     ]
     root = copy_of("dota")
     path = root / "train/labelTxt/P0001.txt"
-    path.write_text(path.read_text().replace("large-vehicle", "large-vehicle", 1).replace("\n", "\nx 1 2 3 4 5 6 7 ship 0\n", 3))
+    path.write_text(
+        path.read_text().replace("large-vehicle", "large-vehicle", 1).replace("\n", "\nx 1 2 3 4 5 6 7 ship 0\n", 3)
+    )
     samples, aside = read("dota", root)
     assert len(samples) == 1 and "not numbers" in aside[0]["reason"]
 
@@ -376,8 +405,16 @@ def test_bad_annotation_files_of_one_image_each(copy_of, read):
             "v2_mscoco_train2014_annotations.json",
             lambda content: content["annotations"][0].update(multiple_choice_answer="", answers=[]),
         ),
-        ("gqa", "train_balanced_questions.json", lambda content: next(iter(content.values())).update(answer=" ", fullAnswer="")),
-        ("clevr", "CLEVR_v1.0/questions/CLEVR_train_questions.json", lambda content: content["questions"][0].update(answer="")),
+        (
+            "gqa",
+            "train_balanced_questions.json",
+            lambda content: next(iter(content.values())).update(answer=" ", fullAnswer=""),
+        ),
+        (
+            "clevr",
+            "CLEVR_v1.0/questions/CLEVR_train_questions.json",
+            lambda content: content["questions"][0].update(answer=""),
+        ),
         ("textvqa", "TextVQA_0.5.1_train.json", lambda content: content["data"][0].update(answers=["", " "])),
         ("spot-the-diff", "data/annotations/train.json", lambda content: content[1].update(sentences=[])),
         (
@@ -389,7 +426,11 @@ def test_bad_annotation_files_of_one_image_each(copy_of, read):
         ("alpaca-gpt4", "data/alpaca_gpt4_data.json", lambda content: content[0].update(output="")),
         ("sharegpt", "sg_90k_part1_html_cleaned.json", lambda content: content[0].update(conversations=[])),
         ("llava-instruct", "detail_23k.json", lambda content: content[0]["conversations"][1].update(value=" ")),
-        ("rsicd", "dataset_rsicd.json", lambda content: [item.update(raw="") for item in content["images"][0]["sentences"]] and None),
+        (
+            "rsicd",
+            "dataset_rsicd.json",
+            lambda content: [item.update(raw="") for item in content["images"][0]["sentences"]] and None,
+        ),
     ],
 )
 def test_an_empty_annotation(copy_of, read, edit_json, name, file, change):
@@ -424,7 +465,12 @@ def test_duplicate_ids_keep_the_first(copy_of, read, edit_json, name, file, sect
     edit_json(root / file, change)
     samples, aside = read(name, root)
     assert ids(samples) == ids(before) and len(samples) == len(before)
-    assert len(aside) == 1 and aside[0]["reason"].startswith("duplicate id") and aside[0]["file"] == file and aside[0]["record"]
+    assert (
+        len(aside) == 1
+        and aside[0]["reason"].startswith("duplicate id")
+        and aside[0]["file"] == file
+        and aside[0]["record"]
+    )
 
 
 def test_ids_that_repeat_by_design_are_numbered(samples_root, read):
@@ -508,7 +554,9 @@ def test_over_the_allowed_share_the_run_stops_and_says_why(copy_of):
 
 
 def test_a_hopeless_source_stops_early(tmp_path):
-    lines = "".join(json.dumps({"id": str(number), "data": ["Q?", "A."] if number < 800 else []}) + "\n" for number in range(5000))
+    lines = "".join(
+        json.dumps({"id": str(number), "data": ["Q?", "A."] if number < 800 else []}) + "\n" for number in range(5000)
+    )
     (tmp_path / "ultrachat_release.json").write_text(lines + "{" * 100)
     count = 0
     with pytest.raises(DataError, match="more than the allowed"):

@@ -10,7 +10,15 @@ import pytest
 from PIL import Image
 
 from flamingo_lib.records import Box
-from flamingo_lib.sources.boxes import BOX_PREAMBLE, BoxError, box_line, captions_and_boxes, counts_text, from_corners, from_size
+from flamingo_lib.sources.boxes import (
+    BOX_PREAMBLE,
+    BoxError,
+    box_line,
+    captions_and_boxes,
+    counts_text,
+    from_corners,
+    from_size,
+)
 from flamingo_lib.sources.marks import COLORS, draw_mark, point_mark, region_mark
 
 
@@ -56,11 +64,17 @@ def test_captions_stand_over_the_boxes_after_a_blank_line():
     text = captions_and_boxes(["a red car", "a car and a dog"], boxes)
     captions, rest = text.split("\n\n")
     assert captions == "a red car\na car and a dog"
-    assert rest.split("\n") == [BOX_PREAMBLE, "red car: [0.123, 0.500, 1.000, 1.000]", "dog: [0.000, 0.000, 0.500, 0.500]"]
+    assert rest.split("\n") == [
+        BOX_PREAMBLE,
+        "red car: [0.123, 0.500, 1.000, 1.000]",
+        "dog: [0.000, 0.000, 0.500, 0.500]",
+    ]
     assert all(re.fullmatch(r"[\w ]+: \[(\d\.\d{3}, ){3}\d\.\d{3}\]", line) for line in rest.split("\n")[1:])
     assert captions_and_boxes(["alone"]) == "alone"
     assert captions_and_boxes([], boxes).startswith(BOX_PREAMBLE)
-    assert BOX_PREAMBLE.startswith("The followings are specific object locations") and BOX_PREAMBLE.endswith("bottom right y.")
+    assert BOX_PREAMBLE.startswith("The followings are specific object locations") and BOX_PREAMBLE.endswith(
+        "bottom right y."
+    )
 
 
 def test_counts():
@@ -108,5 +122,7 @@ def test_marks_are_seeded_and_use_all_kinds_and_colours():
     assert marks == [region_mark((0, 0, 1, 1), seed=0, key=str(number)) for number in range(400)]
     assert {mark["kind"] for mark in marks} == {"box", "circle"} and {mark["color"] for mark in marks} == set(COLORS)
     assert len({(mark["kind"], mark["color"]) for mark in marks}) == 2 * len(COLORS)
-    assert {region_mark((0, 0, 1, 1), seed=0, key=str(number), kinds=("box",))["kind"] for number in range(50)} == {"box"}
+    assert {region_mark((0, 0, 1, 1), seed=0, key=str(number), kinds=("box",))["kind"] for number in range(50)} == {
+        "box"
+    }
     assert {point_mark(0.5, 0.5, seed=1, key=str(number))["color"] for number in range(200)} == set(COLORS)

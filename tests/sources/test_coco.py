@@ -1,4 +1,6 @@
-"""COCO captions in bulk: the fast reader says what a plain loop over the file says, whatever the ids and the captions look like."""
+"""COCO captions in bulk: the fast reader says what a plain loop over the file says, whatever the ids and the captions
+look like.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,16 @@ def expected(content: dict) -> dict:
 @pytest.mark.parametrize("images", [1, 7, 2_500])
 def test_captions_are_those_of_a_plain_loop(tmp_path, read, kind, images):
     draw = random.Random(f"{kind} {images}")
-    listed = [{"id": IDS[kind](number), "file_name": f"{number}.jpg", "width": 9, "height": 9} for number in range(images)]
+    listed = [
+        {"id": IDS[kind](number), "file_name": f"{number}.jpg", "width": 9, "height": 9} for number in range(images)
+    ]
     draw.shuffle(listed)
     content = {"images": listed, "annotations": captions_of(draw, IDS[kind], images)}
     (tmp_path / "annotations").mkdir()
     for ascii_only in (True, False):
-        (tmp_path / "annotations/captions_train2014.json").write_text(json.dumps(content, ensure_ascii=ascii_only), encoding="utf-8")
+        (tmp_path / "annotations/captions_train2014.json").write_text(
+            json.dumps(content, ensure_ascii=ascii_only), encoding="utf-8"
+        )
         samples, aside = read("mscoco-captions", tmp_path, "train", check_images=False)
         wanted = expected(content)
         assert [(sample.meta["image_id"], list(sample.meta["captions"])) for sample in samples] == list(wanted.items())

@@ -26,13 +26,18 @@ def test_list():
     assert all(name in result.output for name in CATALOG) and "223,244" in result.output
     rows = json.loads(run("list", "--json").stdout)
     assert [row["name"] for row in rows] == list(CATALOG)
-    assert all({"task", "format", "files", "splits", "adopted", "licence", "homepage", "citation"} <= set(row) for row in rows)
+    assert all(
+        {"task", "format", "files", "splits", "adopted", "licence", "homepage", "citation"} <= set(row) for row in rows
+    )
 
 
 def test_check_tells_found_missing_counts_and_three_samples(samples_root, copy_of):
     result = run("check", "mscoco-captions", samples_root / "mscoco-captions")
     assert result.exit_code == 0
-    assert "train: 3 samples" in result.output and "found    captions: annotations/captions_train2014.json" in result.output
+    assert (
+        "train: 3 samples" in result.output
+        and "found    captions: annotations/captions_train2014.json" in result.output
+    )
     assert result.output.count("instruction  ") == 3
     root = copy_of("vqa-v2")
     (root / "v2_mscoco_val2014_annotations.json").unlink()
@@ -59,8 +64,13 @@ def test_export_writes_one_line_a_sample(samples_root, tmp_path):
     assert line["images"] == ["train2017/000000000302.jpg"] and line["turns"][0]["response"] == line["raw"]
     run("export", "dior", samples_root / "dior", "--out", out)
     lines = [json.loads(text) for text in out.read_text().splitlines()]
-    assert len(lines) == 3 and all(set(line["boxes"][0]) == {"name", "x1", "y1", "x2", "y2"} and line["n_turns"] == 1 for line in lines)
-    assert json.loads(run("export", "gqa", samples_root / "gqa", "--out", out, "--limit", 2, "--json").stdout)["samples"] == 2
+    assert len(lines) == 3 and all(
+        set(line["boxes"][0]) == {"name", "x1", "y1", "x2", "y2"} and line["n_turns"] == 1 for line in lines
+    )
+    assert (
+        json.loads(run("export", "gqa", samples_root / "gqa", "--out", out, "--limit", 2, "--json").stdout)["samples"]
+        == 2
+    )
 
 
 def test_export_counts_what_it_puts_aside_and_stops_over_the_share(copy_of, tmp_path):
@@ -71,7 +81,9 @@ def test_export_counts_what_it_puts_aside_and_stops_over_the_share(copy_of, tmp_
     assert isinstance(result.exception, DataError) and "more than the allowed 10%" in str(result.exception)
     assert not out.exists()
     result = run("export", "vqa-v2", root, "--out", out, "--max-share", "0.5")
-    assert result.exit_code == 0 and "3 records put aside" in result.output and "3 x the image is missing" in result.output
+    assert (
+        result.exit_code == 0 and "3 records put aside" in result.output and "3 x the image is missing" in result.output
+    )
     assert len((tmp_path / "out" / "quarantine.jsonl").read_text().splitlines()) == 3  # the first run's are gone
     assert len(out.read_text().splitlines()) == 6
 
@@ -97,9 +109,16 @@ def test_the_sheet_escapes_what_data_says_and_draws_boxes(samples_root):
 
 
 def test_html_answers_become_text():
-    assert looks_like_html("<p>Hello</p>") and not looks_like_html("a < b and c > d") and not looks_like_html("Use <br> for a break.")
+    assert (
+        looks_like_html("<p>Hello</p>")
+        and not looks_like_html("a < b and c > d")
+        and not looks_like_html("Use <br> for a break.")
+    )
     assert html_to_text("<p>One&nbsp;&amp; two</p><ul><li>a</li><li><p>b</p></li></ul>") == "One & two\n\n- a\n- b"
-    assert html_to_text("<div>x<button>Copy</button><pre><code>a  = 1\n  b</code></pre></div>") == "x\n\n```\na  = 1\n  b\n```"
+    assert (
+        html_to_text("<div>x<button>Copy</button><pre><code>a  = 1\n  b</code></pre></div>")
+        == "x\n\n```\na  = 1\n  b\n```"
+    )
     assert html_to_text("<table><tr><td>1</td><td>2</td></tr></table>").strip() == "| 1 | 2"
 
 

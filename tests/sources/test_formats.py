@@ -49,7 +49,9 @@ def test_coco_tidies_captions(copy_of, read, edit_json):
 
     def change(content):
         texts = ["  two  spaces ", "two spaces", "a\nline", "Two spaces", ""]
-        for record, text in zip((item for item in content["annotations"] if item["image_id"] == 9), texts, strict=False):
+        for record, text in zip(
+            (item for item in content["annotations"] if item["image_id"] == 9), texts, strict=False
+        ):
             record["caption"] = text
 
     edit_json(root / "annotations/captions_train2014.json", change)
@@ -63,7 +65,9 @@ def test_coco_takes_a_caption_given_twice_once(copy_of, read, edit_json):
 
     def change(content):
         texts = ["a dog", "a cat", "a dog", "A dog", "a cat"]
-        for record, text in zip((item for item in content["annotations"] if item["image_id"] == 9), texts, strict=False):
+        for record, text in zip(
+            (item for item in content["annotations"] if item["image_id"] == 9), texts, strict=False
+        ):
             record["caption"] = text
 
     edit_json(root / "annotations/captions_train2014.json", change)
@@ -84,7 +88,9 @@ def test_coco_2017_files_and_annotations_before_images(copy_of, read, edit_json)
 
 def test_vqa_joins_on_the_question_id(samples_root, read):
     root = samples_root / "vqa-v2"
-    questions = {item["question_id"]: item for item in load(root / "v2_OpenEnded_mscoco_train2014_questions.json")["questions"]}
+    questions = {
+        item["question_id"]: item for item in load(root / "v2_OpenEnded_mscoco_train2014_questions.json")["questions"]
+    }
     answers = {item["question_id"]: item for item in load(root / "v2_mscoco_train2014_annotations.json")["annotations"]}
     samples, _ = read("vqa-v2", root, "train")
     assert len(samples) == len(questions)
@@ -97,7 +103,9 @@ def test_vqa_joins_on_the_question_id(samples_root, read):
 
 
 def test_majority_answers(samples_root, read, copy_of, edit_json):
-    assert {sample.raw for sample in read("textvqa", samples_root / "textvqa")[0]} == {"Nokia"}  # five of ten, in two spellings
+    assert {sample.raw for sample in read("textvqa", samples_root / "textvqa")[0]} == {
+        "Nokia"
+    }  # five of ten, in two spellings
     ok = read("ok-vqa", samples_root / "ok-vqa")[0][0]
     assert ok.raw == "painting" and ok.meta["answers"].count("painting") == 6
     root = copy_of("vqa-v2")
@@ -122,7 +130,9 @@ def test_a_okvqa_joins_answer_and_rationales_and_lists_the_choices(samples_root,
         assert sample.raw.startswith(f"Answer: {right}. ")
         assert all(text.rstrip(".") in sample.raw for text in record["rationales"])
         assert sample.raw.count(record["rationales"][0].rstrip(".")) == 1  # given twice, kept once
-        assert sample.instruction.startswith(record["question"]) and all(choice in sample.instruction for choice in record["choices"])
+        assert sample.instruction.startswith(record["question"]) and all(
+            choice in sample.instruction for choice in record["choices"]
+        )
         assert sample.task == "vqa_rationale" and sample.meta["question"] == record["question"]
     bare = read("a-okvqa", root, "train", choices=False, rationales=1)[0]
     assert all(sample.instruction == sample.meta["question"] for sample in bare)
@@ -140,9 +150,15 @@ def test_vqa_e_and_scienceqa(samples_root, read, copy_of, edit_json):
     problems = load(samples_root / "scienceqa/data/scienceqa/problems.json")
     for pid, sample in science.items():
         problem = problems[pid]
-        assert all(f"({letter}) {choice}" in sample.instruction for letter, choice in zip("ABC", problem["choices"], strict=True))
+        assert all(
+            f"({letter}) {choice}" in sample.instruction
+            for letter, choice in zip("ABC", problem["choices"], strict=True)
+        )
         assert problem["hint"] in sample.instruction and problem["question"] in sample.instruction
-        assert sample.raw == f"Answer: {problem['choices'][problem['answer']]}. {problem['solution'] or problem['lecture']}"
+        assert (
+            sample.raw
+            == f"Answer: {problem['choices'][problem['answer']]}. {problem['solution'] or problem['lecture']}"
+        )
         assert bool(sample.images) == bool(problem["image"])
 
 
@@ -158,7 +174,9 @@ def test_refcocog_marks_the_region_and_the_instruction_names_it(samples_root, re
         assert mark["at"] == pytest.approx([box.x1, box.y1, box.x2, box.y2], abs=1e-4)
         width, height = sizes[sample.meta["image_id"]]
         pixels = [round(value * side) for value, side in zip(mark["at"], (width, height) * 2, strict=True)]
-        assert [pixels[0], pixels[1], pixels[2] - pixels[0], pixels[3] - pixels[1]] in [item["bbox"] for item in instances["annotations"]]
+        assert [pixels[0], pixels[1], pixels[2] - pixels[0], pixels[3] - pixels[1]] in [
+            item["bbox"] for item in instances["annotations"]
+        ]
         assert "\n" in sample.raw  # two expressions, one draft
         drawn = np.asarray(open_images(sample, root)[0]).reshape(-1, 3).astype(int)
         assert (np.abs(drawn - np.array(COLORS[mark["color"]])).max(axis=1) < 8).sum() > 20
@@ -188,7 +206,11 @@ def test_refcocog_in_googles_release(samples_root, tmp_path, read, aligned):
             for a, i in zip(annotations, records, strict=True)
         }
         images = {str(item["id"]): {**item, "image_id": item["id"]} for item in instances["images"]}
-        content = {"annotations": merged, "refexps": {str(item["refexp_id"]): item for item in refexps}, "images": images}
+        content = {
+            "annotations": merged,
+            "refexps": {str(item["refexp_id"]): item for item in refexps},
+            "images": images,
+        }
     else:
         (tmp_path / "annotations").mkdir()
         (tmp_path / "annotations/instances_train2014.json").write_text(json.dumps(instances))
@@ -269,7 +291,10 @@ def test_elevater_template_knowledge_and_few_of_each(samples_root, copy_of, read
     assert "banded" in label and "banded" in rest
     few = read("elevater-dtd", root, "train", per_class=1)[0]
     assert [item.meta["labels"] for item in few] == [["banded"], ["blotchy"]]
-    other = {tuple(item.images for item in read("elevater-dtd", root, "train", per_class=1, seed=seed)[0]) for seed in range(12)}
+    other = {
+        tuple(item.images for item in read("elevater-dtd", root, "train", per_class=1, seed=seed)[0])
+        for seed in range(12)
+    }
     assert len(other) > 1
     assert read("elevater-stanford-cars", samples_root / "elevater-stanford-cars")[0][0].raw.count("Acura") >= 1
     many = copy_of("elevater")
@@ -306,13 +331,19 @@ def test_class_folders(copy_of, read):
         (root / f"{split}.zip").unlink()
     samples, aside = read("elevater", root)
     assert not aside and {sample.meta["split"] for sample in samples} == {"train", "test"}
-    assert {tuple(sample.meta["labels"]) for sample in samples} == {("red circle",), ("blue square",), ("green triangle",)}
+    assert {tuple(sample.meta["labels"]) for sample in samples} == {
+        ("red circle",),
+        ("blue square",),
+        ("green triangle",),
+    }
 
 
 def test_two_image_sources(samples_root, read):
     diff = by_id(read("spot-the-diff", samples_root / "spot-the-diff", "train")[0])
     assert diff["7201"].images == ("resized_images/7201.png", "resized_images/7201_2.png")
-    assert len(diff["7201"].raw.split("\n")) == 3 and len(diff["7202"].raw.split("\n")) == 1  # two records of one pair are merged
+    assert (
+        len(diff["7201"].raw.split("\n")) == 3 and len(diff["7202"].raw.split("\n")) == 1
+    )  # two records of one pair are merged
     edit = read("image-editing-requests", samples_root / "image-editing-requests", "valid")[0][0]
     assert len(edit.images) == 2 and len(edit.raw.split("\n")) == 3
     levir = by_id(read("levir-cc", samples_root / "levir-cc")[0])
@@ -327,7 +358,9 @@ def test_karpathy_captions_are_single_and_not_blank(samples_root, read):
     rsicd = read("rsicd", samples_root / "rsicd")[0]
     assert all(len(sample.raw.split("\n")) == 2 for sample in rsicd)  # five sentences, two different ones
     assert all(len(sample.raw.split("\n")) == 4 for sample in read("rsitmd", samples_root / "rsitmd")[0])
-    assert [len(read("ucm-captions", samples_root / "ucm-captions", split)[0]) for split in ("train", "val", "test")] == [1, 1, 1]
+    assert [
+        len(read("ucm-captions", samples_root / "ucm-captions", split)[0]) for split in ("train", "val", "test")
+    ] == [1, 1, 1]
 
 
 def test_flickr30k_in_karpathys_json(samples_root, tmp_path, read):
@@ -354,7 +387,8 @@ def test_multiple_choice_and_held_out_answers(samples_root, read):
     lettered = ai2d["1.png-1"]
     assert lettered.raw == "B" and lettered.meta["mark"]["kind"] == "letters"
     assert np.any(
-        np.asarray(open_images(lettered, samples_root / "ai2d")[0]) != np.asarray(open_images(ai2d["1.png-0"], samples_root / "ai2d")[0])
+        np.asarray(open_images(lettered, samples_root / "ai2d")[0])
+        != np.asarray(open_images(ai2d["1.png-0"], samples_root / "ai2d")[0])
     )
     vsr = read("vsr", samples_root / "vsr")[0]
     assert [sample.raw for sample in vsr] == ["yes", "no", "yes", "no"]
@@ -363,7 +397,11 @@ def test_multiple_choice_and_held_out_answers(samples_root, read):
     assert {sample.raw for sample in nlvr} == {"True", "False"} and all(len(sample.images) == 2 for sample in nlvr)
     assert nlvr[0].images[0].endswith("17/train-5-0-img0.png")
     grid = by_id(read("grid-3d", samples_root / "grid-3d")[0])
-    assert grid["0"].instruction.startswith("Is there a ") and grid["0"].instruction.endswith("?") and " ?" not in grid["0"].instruction
+    assert (
+        grid["0"].instruction.startswith("Is there a ")
+        and grid["0"].instruction.endswith("?")
+        and " ?" not in grid["0"].instruction
+    )
     assert [sample.raw for sample in read("chartqa", samples_root / "chartqa", "train")[0]] == ["0.57", "2"]
 
 
@@ -391,7 +429,11 @@ def test_oasst_walks_to_the_best_ranked_replies(samples_root, read):
 def test_oasst_flat_messages_give_the_same_trees(samples_root, tmp_path, read):
     import gzip
 
-    lines = gzip.decompress((samples_root / "oasst-1/2023-04-12_oasst_ready.trees.jsonl.gz").read_bytes()).decode().splitlines()
+    lines = (
+        gzip.decompress((samples_root / "oasst-1/2023-04-12_oasst_ready.trees.jsonl.gz").read_bytes())
+        .decode()
+        .splitlines()
+    )
     flat = []
 
     def walk(node, tree):
@@ -406,19 +448,27 @@ def test_oasst_flat_messages_give_the_same_trees(samples_root, tmp_path, read):
     (tmp_path / "2023-04-12_oasst_ready.messages.jsonl.gz").write_bytes(gzip.compress(content.encode()))
     samples, aside = read("oasst-1", tmp_path)
     assert not aside
-    assert [sample.turns for sample in samples] == [sample.turns for sample in read("oasst-1", samples_root / "oasst-1")[0]]
+    assert [sample.turns for sample in samples] == [
+        sample.turns for sample in read("oasst-1", samples_root / "oasst-1")[0]
+    ]
 
 
 def test_instruction_lists_and_pf1m(samples_root, read):
     alpaca = read("alpaca-gpt4", samples_root / "alpaca-gpt4")[0]
     assert alpaca[1].instruction == "Put this in the past tense.\nShe walks home."
     assert len(read("alpaca-gpt4", samples_root / "alpaca-gpt4", "unnatural")[0]) == 1
-    assert {sample.meta["split"] for sample in read("gpteacher", samples_root / "gpteacher")[0]} == {"instruct", "roleplay"}
+    assert {sample.meta["split"] for sample in read("gpteacher", samples_root / "gpteacher")[0]} == {
+        "instruct",
+        "roleplay",
+    }
     caption, question = read("pf-1m", samples_root / "pf-1m")[0]
     released = load(samples_root / "pf-1m/PF-1M.json")
     assert caption.instruction == "Describe the image." and caption.raw == released[0]["output"]
     assert caption.task == "caption" and question.task == "vqa"
-    assert caption.meta["original"] == released[0]["original"] and question.meta["nli_similarity"] == released[1]["nli_similarity"]
+    assert (
+        caption.meta["original"] == released[0]["original"]
+        and question.meta["nli_similarity"] == released[1]["nli_similarity"]
+    )
     assert len(caption.boxes) == 2 and question.images == ("mscoco_2017/train2017/000000000101.jpg",)
     assert question.instruction == "Which paint was used?\nblue, red, or green?"
 

@@ -104,7 +104,12 @@ def test_missing_empty_enormous_and_other_files(tmp_path: Path):
     (tmp_path / "empty.jpg").touch()
     (tmp_path / "page.jpg").write_text("<html>404</html>")
     (tmp_path / "large.png").write_bytes(bomb_png(3000, 2000))
-    cases = {"nowhere.jpg": "missing", "empty.jpg": "zero bytes", "page.jpg": "not an image", "large.png": "enormous: 3000 x 2000"}
+    cases = {
+        "nowhere.jpg": "missing",
+        "empty.jpg": "zero bytes",
+        "page.jpg": "not an image",
+        "large.png": "enormous: 3000 x 2000",
+    }
     for name, message in cases.items():
         for work in (open_image, probe):
             with pytest.raises(ImageError, match=message):
@@ -150,7 +155,11 @@ def test_zip_members(tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         archive.write(tmp_path / "a.png", "some folder/a.png")
         archive.writestr("empty.png", b"")
-    assert open_image(tmp_path, "set.zip@some folder/a.png").size == probe(tmp_path, "set.zip@some folder/a.png") == (40, 20)
+    assert (
+        open_image(tmp_path, "set.zip@some folder/a.png").size
+        == probe(tmp_path, "set.zip@some folder/a.png")
+        == (40, 20)
+    )
     for place, message in (
         ("set.zip@b.png", "missing from its archive"),
         ("set.zip@empty.png", "zero bytes"),

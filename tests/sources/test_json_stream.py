@@ -1,4 +1,6 @@
-"""Streaming JSON: the same values as `json.load`, whatever the size of the buffer; damaged files give up only what is damaged."""
+"""Streaming JSON: the same values as `json.load`, whatever the size of the buffer; damaged files give up only what is
+damaged.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,16 @@ from flamingo_lib.sources.json_lines import read_json_lines, read_lines
 from flamingo_lib.sources.json_stream import read_blocks, read_items
 
 scalars = (
-    st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12)
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**12), 10**12)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4), max_leaves=6
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=6,
 )
 records = st.lists(st.dictionaries(st.sampled_from(["a", "b", "id"]), values, max_size=3) | scalars, max_size=8)
 many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -49,7 +57,9 @@ def test_an_object_gives_its_items_by_key(tmp_path: Path, monkeypatch, content, 
 def test_only_the_wanted_sections_come_out(tmp_path: Path, monkeypatch, first, second, skipped, chunk):
     monkeypatch.setattr(json_stream, "CHUNK", chunk)
     path = tmp_path / "sections.json"
-    path.write_text(json.dumps({"info": skipped, "images": first, "more": {"x": skipped}, "annotations": second}), encoding="utf-8")
+    path.write_text(
+        json.dumps({"info": skipped, "images": first, "more": {"x": skipped}, "annotations": second}), encoding="utf-8"
+    )
     found = list(read_items(path, {"images", "annotations"}))
     assert [value for section, _, value in found if section == "images"] == first
     assert [value for section, _, value in found if section == "annotations"] == second
@@ -77,9 +87,13 @@ class Captioned(msgspec.Struct):
     caption: str
 
 
-@pytest.mark.parametrize("odd", [None, {"caption": "x"}, {"image_id": "7", "caption": "x"}, {"image_id": 7, "caption": None}, 7])
+@pytest.mark.parametrize(
+    "odd", [None, {"caption": "x"}, {"image_id": "7", "caption": "x"}, {"image_id": 7, "caption": None}, 7]
+)
 def test_records_of_a_kind_hold_what_is_wanted_and_others_come_whole(tmp_path: Path, odd):
-    content = [{"image_id": number, "id": [number], "caption": f"{{{number}}}, {{", "score": 0.5} for number in range(300)]
+    content = [
+        {"image_id": number, "id": [number], "caption": f"{{{number}}}, {{", "score": 0.5} for number in range(300)
+    ]
     content[150:150] = [] if odd is None else [odd]
     path = tmp_path / "kinds.json"
     plain = [{"z": number} for number in range(300)]
@@ -93,11 +107,14 @@ def test_records_of_a_kind_hold_what_is_wanted_and_others_come_whole(tmp_path: P
         if isinstance(record, Captioned):
             record = {**original, "image_id": record.image_id, "caption": record.caption}
         assert record == original
-    assert odd is not None or sum(isinstance(record, Captioned) for record in typed) == 298  # not the first and the last
+    assert (
+        odd is not None or sum(isinstance(record, Captioned) for record in typed) == 298
+    )  # not the first and the last
 
 
 @pytest.mark.parametrize(
-    "content", [[{"a": number, "b": [1, 2]} for number in range(6)], {str(number): {"a": number} for number in range(6)}]
+    "content",
+    [[{"a": number, "b": [1, 2]} for number in range(6)], {str(number): {"a": number} for number in range(6)}],
 )
 def test_every_cut_keeps_all_whole_records(tmp_path: Path, monkeypatch, content):
     monkeypatch.setattr(json_stream, "CHUNK", 16)
@@ -107,7 +124,10 @@ def test_every_cut_keeps_all_whole_records(tmp_path: Path, monkeypatch, content)
     for length in range(1, len(text)):
         path.write_text(text[:length])
         reasons: list[str] = []
-        found = [(key, value) for _, key, value in read_items(path, None, lambda record, reason, into=reasons: into.append(reason))]
+        found = [
+            (key, value)
+            for _, key, value in read_items(path, None, lambda record, reason, into=reasons: into.append(reason))
+        ]
         assert found == whole[: len(found)]
         assert len(reasons) == 1 and "cut off" in reasons[0]
         ended = text[:length].count("}") if isinstance(content, list) else text[1:length].count("}")
@@ -148,7 +168,8 @@ def test_byte_order_mark_control_characters_and_gzip(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "zero bytes"), (b"<html>", "not a JSON list"), (b"  \n ", "not a JSON list"), (b"12", "not a JSON list")]
+    ("content", "message"),
+    [(b"", "zero bytes"), (b"<html>", "not a JSON list"), (b"  \n ", "not a JSON list"), (b"12", "not a JSON list")],
 )
 def test_what_is_no_annotation_file_at_all_is_an_error(tmp_path: Path, content, message):
     path = tmp_path / "no.json"
@@ -175,7 +196,10 @@ def test_lines(tmp_path: Path):
     assert reports == [("line 3", "not UTF-8")]
     path.write_text('{"a": 1}\n{"a": \n{"a": 3}\n')
     reports.clear()
-    assert [value for _, _, value in read_json_lines(path, lambda *report: reports.append(report))] == [{"a": 1}, {"a": 3}]
+    assert [value for _, _, value in read_json_lines(path, lambda *report: reports.append(report))] == [
+        {"a": 1},
+        {"a": 3},
+    ]
     assert reports[0][0] == "line 2"
     path.write_text('[{"a": 1},\n {"a": 2}]')
     assert [value for _, _, value in read_json_lines(path)] == [{"a": 1}, {"a": 2}]

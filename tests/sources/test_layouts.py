@@ -1,4 +1,6 @@
-"""Copies laid out a little off the official way: deeper folders, shared folders, other names of label maps, several versions of one set."""
+"""Copies laid out a little off the official way: deeper folders, shared folders, other names of label maps, several
+versions of one set.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,12 @@ def test_annotations_and_images_in_folders_of_their_own(samples_root, read, tmp_
 def test_dota_labels_of_all_splits_in_one_folder(tmp_path, read):
     for split, name in (("train", "P0000"), ("val", "P0001")):
         picture(tmp_path / f"{split}/images/{name}.png")
-        text(tmp_path / f"labelTxt/{name}.txt", "imagesource:GoogleEarth", "gsd:null", "2 3 40 3 40 30 2 30 small-vehicle 0")
+        text(
+            tmp_path / f"labelTxt/{name}.txt",
+            "imagesource:GoogleEarth",
+            "gsd:null",
+            "2 3 40 3 40 30 2 30 small-vehicle 0",
+        )
     assert [sample.images for sample in read("dota", tmp_path, "train")[0]] == [("train/images/P0000.png",)]
     assert [sample.images for sample in read("dota", tmp_path, "val")[0]] == [("val/images/P0001.png",)]
 
@@ -92,7 +99,9 @@ def test_the_label_map_is_the_one_that_the_registry_names(tmp_path, read, name):
     samples, aside = read(name, tmp_path, "train")
     assert aside == [] and [sample.meta["labels"] for sample in samples] == [["blotchy"], ["banded"]]
     shutil.move(tmp_path / "vision_datasets.json", tmp_path / "classification/dtd_20211007/vision_datasets.json")
-    samples, aside = read(name, tmp_path / "classification/dtd_20211007", "train")  # the registry's paths begin above this root
+    samples, aside = read(
+        name, tmp_path / "classification/dtd_20211007", "train"
+    )  # the registry's paths begin above this root
     assert aside == [] and [sample.meta["labels"] for sample in samples] == [["blotchy"], ["banded"]]
 
 
@@ -133,7 +142,10 @@ def test_of_a_set_in_several_versions_one_is_read(tmp_path, read):
 def test_a_few_bad_records_stop_no_small_file_and_bad_ones_alone_do(tmp_path):
     def write(good: int, bad: int) -> None:
         talks = [["Q?", "A."]] * good + [[]] * bad
-        text(tmp_path / "ultrachat_release.json", *(json.dumps({"id": str(place), "data": talk}) for place, talk in enumerate(talks)))
+        text(
+            tmp_path / "ultrachat_release.json",
+            *(json.dumps({"id": str(place), "data": talk}) for place, talk in enumerate(talks)),
+        )
 
     for good, bad in ((3, 3), (3, 1)):
         write(good, bad)

@@ -8,7 +8,18 @@ from hypothesis import strategies as st
 
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.sources import CATALOG
-from flamingo_lib.sources.mixture import MIXTURES, RAW, REWRITTEN, STAGE_1, STAGE_2, STAGE_3, TEXT_ONLY, Mixture, Part, find_mixture
+from flamingo_lib.sources.mixture import (
+    MIXTURES,
+    RAW,
+    REWRITTEN,
+    STAGE_1,
+    STAGE_2,
+    STAGE_3,
+    TEXT_ONLY,
+    Mixture,
+    Part,
+    find_mixture,
+)
 
 
 def test_ratio_and_root():
@@ -23,7 +34,11 @@ def test_ratio_and_root():
 def test_limits_shares_and_what_they_leave_to_others():
     parts = (Part("a", 1, limit=5), Part("b", 1, share=0.5), Part("c", 2))
     assert Mixture("m", parts, "ratio", total=100).plan({"a": 100, "b": 40, "c": 1000}) == {"a": 5, "b": 20, "c": 75}
-    assert Mixture("m", parts, "ratio", total=100).plan({"a": 3, "b": 4, "c": 5}) == {"a": 3, "b": 2, "c": 5}  # fewer than asked for
+    assert Mixture("m", parts, "ratio", total=100).plan({"a": 3, "b": 4, "c": 5}) == {
+        "a": 3,
+        "b": 2,
+        "c": 5,
+    }  # fewer than asked for
     assert Mixture("m", parts, "all").plan({"a": 9, "b": 9}) == {"a": 5, "b": 4, "c": 0}
     assert Mixture("m", parts, "all", total=6).plan({"a": 9, "b": 10, "c": 0}) == {"a": 3, "b": 3, "c": 0}
     assert Mixture("m", parts, "sqrt").plan({}) == {"a": 0, "b": 0, "c": 0}
@@ -31,12 +46,16 @@ def test_limits_shares_and_what_they_leave_to_others():
 
 @settings(max_examples=150, deadline=None)
 @given(
-    parts=st.lists(st.tuples(st.floats(0, 5), st.integers(0, 60), st.none() | st.integers(0, 40)), min_size=1, max_size=6),
+    parts=st.lists(
+        st.tuples(st.floats(0, 5), st.integers(0, 60), st.none() | st.integers(0, 40)), min_size=1, max_size=6
+    ),
     rule=st.sampled_from(["all", "ratio", "sqrt"]),
     total=st.integers(0, 200),
 )
 def test_a_plan_is_exact_and_never_exceeds_what_there_is(parts, rule, total):
-    mixture = Mixture("m", tuple(Part(str(place), weight, limit=limit) for place, (weight, _, limit) in enumerate(parts)), rule)
+    mixture = Mixture(
+        "m", tuple(Part(str(place), weight, limit=limit) for place, (weight, _, limit) in enumerate(parts)), rule
+    )
     sizes = {str(place): size for place, (_, size, _) in enumerate(parts)}
     room = {str(place): size if limit is None else min(size, limit) for place, (_, size, limit) in enumerate(parts)}
     usable = sum(room[source] for source in room if rule == "all" or parts[int(source)][0] > 0)

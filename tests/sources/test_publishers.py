@@ -56,7 +56,13 @@ def test_fer_2013_in_one_csv_and_in_two(tmp_path, read):
     samples, _ = read("elevater-fer-2013", tmp_path, "val")
     assert np.array_equal(np.asarray(open_images(samples[0], tmp_path)[0])[..., 0], pixels[2].reshape(48, 48))
     other = tmp_path / "kaggle"
-    text(other / "train.csv", "emotion,pixels", f"5,{' '.join(map(str, pixels[0]))}", "2,1 2 3", f"1,{' '.join(map(str, pixels[1]))}")
+    text(
+        other / "train.csv",
+        "emotion,pixels",
+        f"5,{' '.join(map(str, pixels[0]))}",
+        "2,1 2 3",
+        f"1,{' '.join(map(str, pixels[1]))}",
+    )
     samples, aside = read("elevater-fer-2013", other, "train")
     assert labels_of(samples) == ["surprised", "disgusted"] and "48 x 48" in aside[0]["reason"]
 
@@ -113,7 +119,9 @@ def test_voc_2007(tmp_path, read):
 
 def test_pets_gtsrb_dtd_aircraft_food(tmp_path, read):
     pets = tmp_path / "pets"
-    text(pets / "annotations/trainval.txt", "#Image CLASS-ID SPECIES", "Abyssinian_100 1 1 1", "american_bulldog_7 2 2 1")
+    text(
+        pets / "annotations/trainval.txt", "#Image CLASS-ID SPECIES", "Abyssinian_100 1 1 1", "american_bulldog_7 2 2 1"
+    )
     for stem in ("Abyssinian_100", "american_bulldog_7"):
         picture(pets / f"images/{stem}.jpg")
     check(read, "elevater-oxford-pets", pets, "train", ["abyssinian", "american bulldog"])
@@ -176,7 +184,9 @@ def test_flowers_and_cars_in_matlab_files(tmp_path, read):
     flowers = tmp_path / "flowers"
     flowers.mkdir()
     io.savemat(flowers / "imagelabels.mat", {"labels": np.array([[77, 1, 102]], np.uint8)})
-    io.savemat(flowers / "setid.mat", {"trnid": np.array([[3, 1]]), "valid": np.array([[2]]), "tstid": np.array([[1, 2, 3]])})
+    io.savemat(
+        flowers / "setid.mat", {"trnid": np.array([[3, 1]]), "valid": np.array([[2]]), "tstid": np.array([[1, 2, 3]])}
+    )
     for number in (1, 2, 3):
         picture(flowers / f"jpg/image_{number:05d}.jpg")
     check(read, "elevater-oxford-flowers", flowers, "train", ["blackberry lily", "passion flower"])

@@ -1,4 +1,6 @@
-"""Every reader on its sample in the official format: what comes out, that it is the same every time, that its pictures open."""
+"""Every reader on its sample in the official format: what comes out, that it is the same every time, that its pictures
+open.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +43,21 @@ def test_every_sample_reads_whole(name, samples_root, read):
     for sample in samples:
         assert sample.id.startswith(f"{name}/{sample.meta['split']}/") and sample.source == name
         assert sample.instruction == sample.instruction.strip() != "" and sample.raw == sample.raw.strip() != ""
-        assert "{" not in sample.instruction and "<image>" not in sample.instruction + sample.raw and "<img_path>" not in sample.instruction
+        assert (
+            "{" not in sample.instruction
+            and "<image>" not in sample.instruction + sample.raw
+            and "<img_path>" not in sample.instruction
+        )
         assert all(image.mode == "RGB" and min(image.size) > 0 for image in open_images(sample, root))
         assert all(not Path(image).is_absolute() and ".." not in image for image in sample.images)
         for box in sample.boxes:
             assert 0 <= box.x1 < box.x2 <= 1 and 0 <= box.y1 < box.y2 <= 1
         if sample.turns:
-            assert len(sample.turns) > 1 and sample.turns[0].instruction == sample.instruction and sample.turns[0].response == sample.raw
+            assert (
+                len(sample.turns) > 1
+                and sample.turns[0].instruction == sample.instruction
+                and sample.turns[0].response == sample.raw
+            )
         again = from_json(Record, json.loads(json.dumps(to_json(sample))))
         assert to_json(again) == to_json(sample)
         line = export_line(sample)
@@ -81,7 +91,9 @@ def test_the_root_may_be_one_folder_too_high(samples_root, read, tmp_path, name)
     assert all(open_images(sample, tmp_path) for sample in samples)
 
 
-@pytest.mark.parametrize(("name", "inner"), [("clevr", "CLEVR_v1.0"), ("spot-the-diff", "data"), ("dota", "."), ("vqa-v2", ".")])
+@pytest.mark.parametrize(
+    ("name", "inner"), [("clevr", "CLEVR_v1.0"), ("spot-the-diff", "data"), ("dota", "."), ("vqa-v2", ".")]
+)
 def test_leading_folders_may_be_left_off(name, inner, copy_of, read):
     root = copy_of(name)
     if name == "spot-the-diff":

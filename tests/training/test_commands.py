@@ -22,15 +22,31 @@ def invoke(*arguments):
 def chats(tiny, folder):
     lines = []
     for example in tiny.examples[:12] + tiny.texts[:4]:
-        turns = [{"instruction": turn.instruction, "response": turn.response, "images": turn.images} for turn in example.turns]
-        lines.append(json.dumps({"id": example.id, "turns": turns, "images": [file.rsplit("/", 1)[1] for file in example.images]}))
+        turns = [
+            {"instruction": turn.instruction, "response": turn.response, "images": turn.images}
+            for turn in example.turns
+        ]
+        lines.append(
+            json.dumps(
+                {"id": example.id, "turns": turns, "images": [file.rsplit("/", 1)[1] for file in example.images]}
+            )
+        )
     file = folder / "chats.jsonl"
     file.write_text("\n".join(lines) + "\n")
     return file
 
 
 def test_a_stage_is_trained_on_ones_own_chats(tiny, tmp_path):
-    arguments = ["train", "stage1", "--data", chats(tiny, tmp_path), "--images", tiny.folder.parent, "--base", tiny.folder]
+    arguments = [
+        "train",
+        "stage1",
+        "--data",
+        chats(tiny, tmp_path),
+        "--images",
+        tiny.folder.parent,
+        "--base",
+        tiny.folder,
+    ]
     settings = [f"--set=stages.stage1.{setting}" for setting in ("max_steps=2", "batch_size=4", "micro_batch_size=4")]
     figures = json.loads(invoke(*arguments, "--out", tmp_path / "model", *settings, "--json"))
     assert figures["stage1"]["steps"] == 2 and (tmp_path / "model/model.safetensors").is_file()
@@ -74,7 +90,16 @@ def test_the_paper_is_planned_on_eight_gpus():
 
 
 def test_packing_is_compared_on_ones_own_chats(tiny, tmp_path):
-    arguments = ["windows", "stage1", "--data", chats(tiny, tmp_path), "--images", tiny.folder.parent, "--base", tiny.folder]
+    arguments = [
+        "windows",
+        "stage1",
+        "--data",
+        chats(tiny, tmp_path),
+        "--images",
+        tiny.folder.parent,
+        "--base",
+        tiny.folder,
+    ]
     arguments += ["--context", 256, "--context", 400, "--set", "stages.stage1.batch_size=2"]
     figures = json.loads(invoke(*arguments, "--json", "--steps", 1, "--html", tmp_path / "windows.html"))
     assert list(figures) == ["256", "400"] and list(figures["256"]) == ["none", "random_fill", "best_fit"]

@@ -7,7 +7,13 @@ import torch
 from flamingo_lib.config import StageConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.comparison import compare_strategies, packing_metrics, strategy_html, strategy_strips, strategy_table
+from flamingo_lib.training.comparison import (
+    compare_strategies,
+    packing_metrics,
+    strategy_html,
+    strategy_strips,
+    strategy_table,
+)
 from flamingo_lib.training.dataset import WindowDataset, WindowRow
 from flamingo_lib.training.strips import segments, to_html
 from flamingo_lib.training.table import Example, build_table
@@ -47,15 +53,23 @@ def test_a_window_is_one_conversation_in_which_turns_see_their_own_images():
     dataset = WindowDataset(build_table(three(), TEMPLATE), stage(max_steps=1), seed=0)
     row = dataset[0]
     assert text(row.ids).startswith("S:[") and text(row.ids).count("S:") == 1
-    assert sorted(text(row.ids)[2:].replace("$[", "$|[").split("|")) == sorted(["[hi>hello$", "[@what>cat$", "[@@two?>same$", "[sure>yes$"])
-    assert text(row.ids[row.labelled]) == "".join(part.split(">")[1] for part in text(row.ids).replace("$", "$|").split("|") if part)
+    assert sorted(text(row.ids)[2:].replace("$[", "$|[").split("|")) == sorted(
+        ["[hi>hello$", "[@what>cat$", "[@@two?>same$", "[sure>yes$"]
+    )
+    assert text(row.ids[row.labelled]) == "".join(
+        part.split(">")[1] for part in text(row.ids).replace("$", "$|").split("|") if part
+    )
     for position, character in enumerate(text(row.ids)):
         if character == "@":  # the k-th image of the window is looked at from its own token on
             assert row.attended[position] == text(row.ids[: position + 1]).count("@")
     for turn in range(1, 4):
         inside = row.turn == turn
         seen = set(row.attended[inside].tolist()) - {0}
-        own = {i + 1 for i, file in enumerate(row.images) if file[0] == text(row.ids[inside])[-2:-1].replace("o", "a").replace("t", "b")}
+        own = {
+            i + 1
+            for i, file in enumerate(row.images)
+            if file[0] == text(row.ids[inside])[-2:-1].replace("o", "a").replace("t", "b")
+        }
         assert seen == own or text(row.ids[inside]).endswith("yes$")
     assert sorted(row.images) == ["b.png", "c1.png", "c2.png"]
 
@@ -81,7 +95,9 @@ def test_epochs_follow_one_another_and_an_index_always_gives_the_same_row():
 
 def test_batches_after_the_first_epoch_are_grouped_too():
     examples = [example(str(i), ("q" * (i % 40 + 1), "r")) for i in range(403)]
-    dataset = WindowDataset(build_table(examples, TEMPLATE), stage(epochs=2, batch_size=8, context_length=45, packing="best_fit"), seed=1)
+    dataset = WindowDataset(
+        build_table(examples, TEMPLATE), stage(epochs=2, batch_size=8, context_length=45, packing="best_fit"), seed=1
+    )
     lengths = np.array([len(dataset[i]) for i in range(len(dataset))]).reshape(-1, 8)
     straddling = len(dataset.plan(0)) // 8
     spread = np.delete(np.ptp(lengths, axis=1), [straddling])
@@ -91,7 +107,10 @@ def test_batches_after_the_first_epoch_are_grouped_too():
 def test_a_long_dialogue_is_cut_between_turns():
     turns = [("one", "1"), ("two", "2"), ("three", "3")]
     parts = build_table([example("d", *turns)], TEMPLATE, max_tokens=14)
-    assert [text(parts.part(i, 99)[0])[: parts.sizes.tokens[i]] for i in range(len(parts))] == ["[one>1$[two>2$", "[three>3$"]
+    assert [text(parts.part(i, 99)[0])[: parts.sizes.tokens[i]] for i in range(len(parts))] == [
+        "[one>1$[two>2$",
+        "[three>3$",
+    ]
     assert parts.names == ("d#0", "d#1")
     seen = build_table([example("v", ("one", "1", 1), ("two", "2"), images=("v.png",))], TEMPLATE, max_tokens=9)
     assert seen.names == ("v#0",) and seen.images == (("v.png",),)
@@ -149,7 +168,9 @@ def test_strategies_are_compared_on_the_same_mixture():
     reports = compare_strategies(table, settings, seed=0)
     figures = packing_metrics(reports)
     assert figures["packing.fill.none"] < 0.4 < 0.9 < figures["packing.fill.multi_turn"]
-    assert reports["none"].windows == 60 and reports["best_fit"].cut_responses == 0 < reports["random_fill"].cut_responses
+    assert (
+        reports["none"].windows == 60 and reports["best_fit"].cut_responses == 0 < reports["random_fill"].cut_responses
+    )
     rows = strategy_table({64: reports})
     assert len(rows) == 4 and {len(row) for row in rows} == {9} and rows[1][:2] == ("64", "none")
     rates = {(64, name): 1000.0 * number for number, name in enumerate(reports, start=1)}

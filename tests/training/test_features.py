@@ -53,7 +53,9 @@ def test_every_batch_has_the_same_size(tmp_path):
         sizes.append(len(paths))
         return encode(paths)
 
-    FeatureCache(tmp_path / "cache", tower="t", shape=SHAPE).fill(images(tmp_path / "images", 7), counting, batch_size=3)
+    FeatureCache(tmp_path / "cache", tower="t", shape=SHAPE).fill(
+        images(tmp_path / "images", 7), counting, batch_size=3
+    )
     assert sizes == [3, 3, 3]
 
 

@@ -36,7 +36,14 @@ rows = st.lists(
 def test_best_fit_keeps_every_sample_whole_once_and_within_bounds(rows, seed, batch):
     sizes = sizes_of(rows)
     fits = [i for i, (tokens, images, _) in enumerate(rows) if tokens <= 45 - 5 and images <= 2]
-    arguments = {"strategy": "best_fit", "context_length": 45, "max_images": 2, "header": 5, "seed": seed, "batch_size": batch}
+    arguments = {
+        "strategy": "best_fit",
+        "context_length": 45,
+        "max_images": 2,
+        "header": 5,
+        "seed": seed,
+        "batch_size": batch,
+    }
     if not fits:
         with pytest.raises(DataError, match="none of"):
             plan_windows(sizes, **arguments)
@@ -74,7 +81,9 @@ def test_random_fill_cuts_only_the_last_sample_of_a_window(rows, seed):
 
 
 def test_none_puts_one_sample_in_each_window_and_counts_cuts():
-    plan = plan_windows(sizes_of([(10, 0, 2), (50, 1, 2)]), strategy="none", context_length=25, max_images=1, header=5, seed=0)
+    plan = plan_windows(
+        sizes_of([(10, 0, 2), (50, 1, 2)]), strategy="none", context_length=25, max_images=1, header=5, seed=0
+    )
     assert sorted(zip(plan.samples.tolist(), plan.keep.tolist(), strict=True)) == [(0, 10), (1, 20)]
     report = plan.report(sizes_of([(10, 0, 2), (50, 1, 2)]))
     assert (report.windows, report.cut_responses, report.images_a_window) == (2, 1, 0.5)

@@ -21,9 +21,21 @@ ROWS, TOKENS, IMAGES = 2, 96, 2
 
 MODELS = {
     "tiny": (
-        {"vocab_size": 512, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 4, "num_attention_heads": 4},
+        {
+            "vocab_size": 512,
+            "hidden_size": 64,
+            "intermediate_size": 160,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+        },
         {"image_size": 72, "patch_size": 24, "width": 32, "layers": 2, "head_width": 16},
-        {"num_latents": 9, "resampler_depth": 2, "resampler_heads": 4, "resampler_dim_head": 8, "cross_attention_every": 1},
+        {
+            "num_latents": 9,
+            "resampler_depth": 2,
+            "resampler_heads": 4,
+            "resampler_dim_head": 8,
+            "cross_attention_every": 1,
+        },
     ),
     "small": (  # two layers as wide as SmolLM2-135M's, with grouped queries and tied embeddings
         {
@@ -36,7 +48,13 @@ MODELS = {
             "tie_word_embeddings": True,
         },
         {"image_size": 64, "patch_size": 16, "width": 96, "layers": 2, "head_width": 32},
-        {"num_latents": 16, "resampler_depth": 1, "resampler_heads": 4, "resampler_dim_head": 16, "cross_attention_every": 2},
+        {
+            "num_latents": 16,
+            "resampler_depth": 1,
+            "resampler_heads": 4,
+            "resampler_dim_head": 16,
+            "cross_attention_every": 2,
+        },
     ),
 }
 
@@ -58,7 +76,9 @@ def build(name, rank):
 
 
 def measure(model, tunes):
-    """Numbers that autograd keeps, trained weights, operations forward, and forward and backward; half of the batch is labelled."""
+    """Numbers that autograd keeps, trained weights, operations forward, and forward and backward; half of the batch is
+    labelled.
+    """
     set_trainable(model, tunes)
     trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     model.train()

@@ -114,7 +114,14 @@ def test_attention_loss_is_minus_log_of_the_attention_there():
     mentions = torch.tensor([[0, 3, 7], [1, 4, 2]])
     expected = 0.0
     for layer in (1, 2):
-        expected += sum(-math.log(weights[layer][row, head, token, cell]) for row, token, cell in mentions.tolist() for head in (0, 1)) / 4
+        expected += (
+            sum(
+                -math.log(weights[layer][row, head, token, cell])
+                for row, token, cell in mentions.tolist()
+                for head in (0, 1)
+            )
+            / 4
+        )
     assert attention_loss(weights, mentions).item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -138,7 +145,9 @@ def test_contrastive_loss_ignores_sentences_that_are_true_elsewhere(scenes):
     row = logits[0].clone()
     row[5] = float("-inf")
     expected = base + (-row.log_softmax(0)[0] + logits[0].log_softmax(0)[0]) / 8
-    assert contrastive_loss(images, sentences, blocked, torch.tensor(5.0)).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert contrastive_loss(images, sentences, blocked, torch.tensor(5.0)).item() == pytest.approx(
+        expected.item(), rel=1e-5
+    )
 
 
 def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):

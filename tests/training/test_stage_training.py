@@ -119,7 +119,9 @@ def test_a_run_killed_twice_ends_with_the_same_bits(whole, tmp_path):
     assert set(whole) == set(resumed)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     changed = {name for name in whole if not torch.equal(whole[name], fresh[name])}
-    assert {name for name in changed if "perceiver" not in name and "gated_cross" not in name} == {n for n in whole if "q_proj" in n}
+    assert {name for name in changed if "perceiver" not in name and "gated_cross" not in name} == {
+        n for n in whole if "q_proj" in n
+    }
     assert json.loads((tmp_path / "resumed.json").read_text())["resumed_from"] == 6
     assert not (tmp_path / "work").exists()
 
@@ -133,7 +135,11 @@ def test_checkpoints_of_another_run_are_not_resumed(tmp_path, monkeypatch):
         patch.setattr(tiny_stage, "tiny_model", lambda dropout: with_another_embedding(base(dropout)))
         assert tiny_stage.train(tmp_path / "base")[1].resumed_from == 0
     with monkeypatch.context() as patch:
-        patch.setattr(tiny_stage, "tiny_table", lambda: replace(table(), images=tuple(("1.png",) * len(files) for files in table().images)))
+        patch.setattr(
+            tiny_stage,
+            "tiny_table",
+            lambda: replace(table(), images=tuple(("1.png",) * len(files) for files in table().images)),
+        )
         assert tiny_stage.train(tmp_path / "data")[1].resumed_from == 0
     other = tiny_stage.STAGE.model_copy(update={"learning_rate": 2e-3, "max_steps": 3})
     _, result = tiny_stage.train(tmp_path / "work", stage=other)
@@ -150,7 +156,11 @@ def test_two_processes_follow_the_curve_of_one(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(PROGRAM.parents[2]), "OMP_NUM_THREADS": "1"}
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, str(PROGRAM), str(tmp_path), "ddp", "fsdp"], env=environment, capture_output=True, text=True, timeout=2 * PATIENCE
+        [*launcher, str(PROGRAM), str(tmp_path), "ddp", "fsdp"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=2 * PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     model, result = tiny_stage.train(tmp_path / "work", dropout=0.0)
@@ -162,14 +172,18 @@ def test_two_processes_follow_the_curve_of_one(tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(tiny_stage, "fetch", lambda files: np.full((len(files), 4, tiny_stage.WIDTH), np.nan, np.float32))
+    monkeypatch.setattr(
+        tiny_stage, "fetch", lambda files: np.full((len(files), 4, tiny_stage.WIDTH), np.nan, np.float32)
+    )
     with pytest.raises(FlamingoError, match=r"the loss is nan at step 1"):
         tiny_stage.train(tmp_path / "work")
 
 
 def test_settings_that_cannot_be_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="can't be divided"):
-        training_arguments(tiny_stage.STAGE.model_copy(update={"batch_size": 9}), tmp_path, steps=1, seed=0, save_every=None)
+        training_arguments(
+            tiny_stage.STAGE.model_copy(update={"batch_size": 9}), tmp_path, steps=1, seed=0, save_every=None
+        )
 
 
 def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
@@ -179,7 +193,9 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
     arguments = training_arguments(tiny_stage.STAGE, tmp_path / "t", steps=1, seed=0, save_every=None, cpu=True)
     trainer = StageTrainer(label="x", model=model, args=arguments, train_dataset=[])
     trainer._save(str(tmp_path / "t"))
-    assert set(load_file(tmp_path / "t" / WEIGHTS)) == {name for name, weight in model.named_parameters() if weight.requires_grad}
+    assert set(load_file(tmp_path / "t" / WEIGHTS)) == {
+        name for name, weight in model.named_parameters() if weight.requires_grad
+    }
     model.perceiver.requires_grad_(False)
     with pytest.raises(CheckpointError, match="train other weights"):
         trainer._load_from_checkpoint(str(tmp_path / "t"))

@@ -16,7 +16,9 @@ from flamingo_lib.training.table import Example
 from flamingo_lib.training.visuals import make_visuals, visual_form
 
 CONFIG = ModelConfig(lora_rank=4, lora_alpha=8)
-STAGE = StageConfig(context_length=200, max_images=3, max_steps=4, batch_size=4, micro_batch_size=4, learning_rate=1e-2, warmup_steps=1)
+STAGE = StageConfig(
+    context_length=200, max_images=3, max_steps=4, batch_size=4, micro_batch_size=4, learning_rate=1e-2, warmup_steps=1
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,9 +40,17 @@ def test_the_u_trains_what_each_stage_tunes(tiny, tmp_path):
     train_stage(tmp_path / "2", STAGE, examples, tmp_path / "3", **arguments)
 
     moved, new = changed(tiny.folder, tmp_path / "1")
-    assert not {name for name in moved if ".lora_" not in name} and new and all(".lora_" in name or "base_layer" in name for name in new)
+    assert (
+        not {name for name in moved if ".lora_" not in name}
+        and new
+        and all(".lora_" in name or "base_layer" in name for name in new)
+    )
     moved, new = changed(tmp_path / "1", tmp_path / "2")
-    assert not new and moved and all(name.startswith("perceiver.") or "gated_cross_attn_layer.att" in name for name in moved)
+    assert (
+        not new
+        and moved
+        and all(name.startswith("perceiver.") or "gated_cross_attn_layer.att" in name for name in moved)
+    )
     moved, new = changed(tmp_path / "2", tmp_path / "3")
     assert not new and moved and all(".lora_" in name for name in moved)
 
@@ -50,7 +60,9 @@ def test_the_u_trains_what_each_stage_tunes(tiny, tmp_path):
     adapter = load_file(tmp_path / "1" / ADAPTER / "adapter_model.safetensors")
     whole = load_file(tmp_path / "1" / "model.safetensors")
     name = next(iter(adapter))
-    assert torch.equal(adapter[name], whole[name.removeprefix("base_model.model.").replace(".weight", ".default.weight")])
+    assert torch.equal(
+        adapter[name], whole[name.removeprefix("base_model.model.").replace(".weight", ".default.weight")]
+    )
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) and not (tmp_path / "1.work").exists()
     assert not list(tmp_path.glob(".*.part"))
 
@@ -76,7 +88,10 @@ def test_cached_features_train_as_pixels_do(tiny, tmp_path):
 
 
 def test_the_form_of_visual_inputs_follows_what_trains(tiny, tmp_path):
-    assert visual_form(("lora",)) == "latents" and visual_form(("connector",)) == visual_form(("resampler", "lora")) == "vision_tokens"
+    assert (
+        visual_form(("lora",)) == "latents"
+        and visual_form(("connector",)) == visual_form(("resampler", "lora")) == "vision_tokens"
+    )
     assert visual_form(("vision", "resampler")) == visual_form(("lora",), augmented=True) == "pixel_values"
     model, processor = load_base(tiny.folder)
     arguments = {"tunes": ("lora",), "cache_folder": tmp_path, "details": processor.image_processor.size}
@@ -96,9 +111,15 @@ def test_the_form_of_visual_inputs_follows_what_trains(tiny, tmp_path):
 def test_nothing_is_kept_where_the_tower_trains_or_images_are_augmented(tiny, tmp_path):
     model, processor = load_base(tiny.folder)
     read = processor.image_processor.pixels
-    for options in ({"tunes": ("lora",), "augmented": True}, {"tunes": ("resampler", "vision")}, {"tunes": ("vision",)}):
+    for options in (
+        {"tunes": ("lora",), "augmented": True},
+        {"tunes": ("resampler", "vision")},
+        {"tunes": ("vision",)},
+    ):
         visuals = make_visuals(model, read, tiny.images[:3], cache_folder=tmp_path / "cache", **options)
-        assert visuals.form == "pixel_values" and torch.equal(visuals([tiny.images[:2]])["pixel_values"][0], read(tiny.images[:2]))
+        assert visuals.form == "pixel_values" and torch.equal(
+            visuals([tiny.images[:2]])["pixel_values"][0], read(tiny.images[:2])
+        )
     unfrozen = STAGE.model_copy(update={"tunes": ("resampler", "cross_attention", "vision"), "max_steps": 2})
     arguments = {"seed": 0, "model_config": CONFIG, "cache_folder": tmp_path / "cache", "save_every": None}
     train_stage(tiny.folder, unfrozen, tiny.examples, tmp_path / "out", **arguments)
@@ -116,13 +137,20 @@ def test_another_tower_size_or_picture_is_computed_anew(tiny, tmp_path):
 
     def look(files, **options):
         seen.clear()
-        arguments = {"tunes": ("resampler",), "cache_folder": tmp_path / "cache", "details": {"size": 72}, "batch_size": 1}
+        arguments = {
+            "tunes": ("resampler",),
+            "cache_folder": tmp_path / "cache",
+            "details": {"size": 72},
+            "batch_size": 1,
+        }
         return make_visuals(model, read, files, **arguments | options)([files])["vision_tokens"][0], len(seen)
 
     file = tmp_path / "picture.png"
     shutil.copy(tiny.images[0], file)
     first, computed = look([str(file)])
-    assert computed == 1 and look([str(file)])[1] == look([tiny.images[0]])[1] == 0  # the same content under another name
+    assert (
+        computed == 1 and look([str(file)])[1] == look([tiny.images[0]])[1] == 0
+    )  # the same content under another name
     shutil.copy(tiny.images[1], file)
     second, computed = look([str(file)])
     assert computed == 1 and not torch.equal(first, second)
@@ -148,7 +176,9 @@ def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
 
 def test_isolated_turns_train(tiny, tmp_path):
     stage = STAGE.model_copy(update={"isolate_turns": True, "attend_within_turn": False, "image_size": 24})
-    result = train_stage(tiny.folder, stage, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None)
+    result = train_stage(
+        tiny.folder, stage, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None
+    )
     assert result.loss > 0
 
 
@@ -167,7 +197,10 @@ def test_isolated_turns_do_not_see_each_other(tiny):
 
 
 def test_stages_are_ordered_by_where_they_start():
-    stages = {name: STAGE.model_copy(update={"start": start}) for name, start in (("c", "b"), ("b", "a"), ("a", "base"), ("raw", "a"))}
+    stages = {
+        name: STAGE.model_copy(update={"start": start})
+        for name, start in (("c", "b"), ("b", "a"), ("a", "base"), ("raw", "a"))
+    }
     order = stage_order(stages)
     assert order[0] == "a" and order.index("b") < order.index("c") and set(order) == set(stages)
     with pytest.raises(ConfigError, match="no stage makes"):
@@ -176,4 +209,11 @@ def test_stages_are_ordered_by_where_they_start():
 
 def test_a_stage_that_trains_nothing_is_refused(tiny, tmp_path):
     with pytest.raises(ConfigError):
-        train_stage(tiny.folder, STAGE.model_copy(update={"tunes": ()}), tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG)
+        train_stage(
+            tiny.folder,
+            STAGE.model_copy(update={"tunes": ()}),
+            tiny.examples,
+            tmp_path / "out",
+            seed=0,
+            model_config=CONFIG,
+        )

@@ -65,7 +65,12 @@ def test_the_paper_comes_with_a_config_for_eight_gpus():
 def test_what_is_not_code_is_packaged_too():
     root = Path(load_preset.__globals__["__file__"]).parents[2]
     patterns = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    packaged = {file for package, globs in patterns.items() for glob in globs for file in (root / package.replace(".", "/")).glob(glob)}
+    packaged = {
+        file
+        for package, globs in patterns.items()
+        for glob in globs
+        for file in (root / package.replace(".", "/")).glob(glob)
+    }
     code = (".py", ".pyc", ".c", ".h", ".so", ".pyd")  # what is compiled is built, not copied
     others = {path for path in (root / "flamingo_lib").rglob("*") if path.is_file() and path.suffix not in code}
     assert {path.name for path in packaged} == {path.name for path in others} == {"paper_fsdp.yaml"}

@@ -29,7 +29,14 @@ from flamingo_lib.training.visuals import Visuals
 
 WIDTH = 32
 STAGE = StageConfig(
-    context_length=48, max_images=2, max_steps=10, batch_size=8, micro_batch_size=2, warmup_steps=2, learning_rate=1e-2, packing="best_fit"
+    context_length=48,
+    max_images=2,
+    max_steps=10,
+    batch_size=8,
+    micro_batch_size=2,
+    warmup_steps=2,
+    learning_rate=1e-2,
+    packing="best_fit",
 )
 
 
@@ -78,11 +85,21 @@ def tiny_table(count: int = 120) -> TokenTable:
         if index % 3:
             ids[begin], attended[begin:end] = 5, 1
         images.append((f"{index}.png",) if index % 3 else ())
-    return TokenTable(ids, labelled, attended, offsets, tuple(images), tuple(f"r{i}" for i in range(count)), np.array([1, 8], np.int32))
+    return TokenTable(
+        ids,
+        labelled,
+        attended,
+        offsets,
+        tuple(images),
+        tuple(f"r{i}" for i in range(count)),
+        np.array([1, 8], np.int32),
+    )
 
 
 def fetch(files):
-    return np.stack([np.random.default_rng(int(name.split(".")[0])).standard_normal((4, WIDTH), dtype=np.float32) for name in files])
+    return np.stack(
+        [np.random.default_rng(int(name.split(".")[0])).standard_normal((4, WIDTH), dtype=np.float32) for name in files]
+    )
 
 
 class Killing(WindowDataset):
@@ -102,12 +119,26 @@ def train(work_dir, *, kill_at=-1, fsdp=False, dropout=0.1, stage=STAGE, save_ev
     dataset = Killing(tiny_table(), stage, seed=3)
     dataset.kill_at = kill_at
     collator = Collator(pad_token_id=0, visuals=Visuals(form="vision_tokens", fetch=fetch, shape=(4, WIDTH)))
-    result = run_stage(model, stage, dataset, work_dir, seed=7, collator=collator, save_every=save_every, log_every=1, fsdp=fsdp, cpu=True)
+    result = run_stage(
+        model,
+        stage,
+        dataset,
+        work_dir,
+        seed=7,
+        collator=collator,
+        save_every=save_every,
+        log_every=1,
+        fsdp=fsdp,
+        cpu=True,
+    )
     return model, result
 
 
 def write(folder, name, model, result):
-    save_file({key: weight.contiguous() for key, weight in model.state_dict().items()}, str(Path(folder) / f"{name}.safetensors"))
+    save_file(
+        {key: weight.contiguous() for key, weight in model.state_dict().items()},
+        str(Path(folder) / f"{name}.safetensors"),
+    )
     (Path(folder) / f"{name}.json").write_text(json.dumps(result.to_json()))
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 
 FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
@@ -44,13 +46,18 @@ READY = """() => {
 def lab(tmp_path_factory):
     """A JupyterLab of its own, with a notebook that shows an inspector; gives its address."""
     root = tmp_path_factory.mktemp("lab")
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     notebook.cells = [nbformat.v4.new_code_cell(CELL)]
     nbformat.write(notebook, root / "inspector.ipynb")
     settings = root / "settings"
     for name, values in (
         ("notebook-extension/tracker", '{"autoStartDefaultKernel": true}'),
-        ("apputils-extension/notification", '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}'),
+        (
+            "apputils-extension/notification",
+            '{"fetchNews": "false", "checkForUpdates": false, "doNotDisturbMode": true}',
+        ),
     ):
         path = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
@@ -61,13 +68,31 @@ def lab(tmp_path_factory):
     token = secrets.token_hex(16)
     folders = {
         name: str(root / name.lower())
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+        for name in (
+            "JUPYTER_CONFIG_DIR",
+            "JUPYTER_DATA_DIR",
+            "JUPYTERLAB_WORKSPACES_DIR",
+            "JUPYTER_RUNTIME_DIR",
+            "IPYTHONDIR",
+        )
     }
-    options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
-    options += [f"--ServerApp.root_dir={root}", "--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+    ]
+    options += [
+        f"--ServerApp.root_dir={root}",
+        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.extension_manager=readonly",
+    ]
     environment = os.environ | folders | {"JUPYTERLAB_SETTINGS_DIR": str(settings), "JUPYTER_TOKEN": token}
     with open(root / "lab.log", "w") as log:
-        server = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, root / "lab.log")
         yield f"http://127.0.0.1:{port}/lab/tree/inspector.ipynb?token={token}"

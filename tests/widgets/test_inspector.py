@@ -11,7 +11,9 @@ from flamingo_lib.widgets.inspector import Inspector, choose, to_html, verdict_o
 
 def record(number: int, source: str = "vqa-v2", *verdicts: Verdict) -> Rewrite:
     return Rewrite(
-        Sample(f"{source}/{number}", source, "vqa", ("a.png",), f"question {number}", "raw"), f"answer {number}", verdicts=verdicts
+        Sample(f"{source}/{number}", source, "vqa", ("a.png",), f"question {number}", "raw"),
+        f"answer {number}",
+        verdicts=verdicts,
     )
 
 

@@ -31,6 +31,10 @@ def test_records_texts_and_plots_are_self_contained():
     from flamingo_lib.evaluation.figures import curve_plot
 
     rewrite = Rewrite(Sample("s/1", "s", "vqa", (), "ask", "raw"), "output")
-    for html in (records([rewrite]).data, texts({"a<": "line\nline"}).data, plot(curve_plot({"loss": [(1, 2.0), (2, 1.0)]})).data):
+    for html in (
+        records([rewrite]).data,
+        texts({"a<": "line\nline"}).data,
+        plot(curve_plot({"loss": [(1, 2.0), (2, 1.0)]})).data,
+    ):
         assert not re.search(r"(src|href)=['\"]https?:", html)
     assert "a&lt;" in texts({"a<": "x"}).data

@@ -68,18 +68,39 @@ def textcaps(root: Path) -> None:
                 continue
             for text in texts:
                 words = text.lower().split()
-                data.append({**base, "caption_id": len(data), "caption_str": text, "caption_tokens": words, "reference_strs": texts})
+                data.append(
+                    {
+                        **base,
+                        "caption_id": len(data),
+                        "caption_str": text,
+                        "caption_tokens": words,
+                        "reference_strs": texts,
+                    }
+                )
         write_json(
-            root / f"TextCaps_0.1_{split}.json", {"dataset_type": split, "dataset_name": "textcaps", "dataset_version": "0.1", "data": data}
+            root / f"TextCaps_0.1_{split}.json",
+            {"dataset_type": split, "dataset_name": "textcaps", "dataset_version": "0.1", "data": data},
         )
 
 
 def image2paragraph(root: Path) -> None:
     records = []
-    for folder, number, split in (("VG_100K", 2356347, "train"), ("VG_100K_2", 2317429, "val"), ("VG_100K", 2414610, "test")):
+    for folder, number, split in (
+        ("VG_100K", 2356347, "train"),
+        ("VG_100K_2", 2317429, "val"),
+        ("VG_100K", 2414610, "test"),
+    ):
         placed = drawn(root / f"{folder}/{number}.jpg", f"im2p{number}")
-        text = f"a {placed[0].name} is on the left.  The {placed[1].name} is on the right. Both stand on a pale ground. "
-        records.append({"url": f"https://cs.stanford.edu/people/rak248/{folder}/{number}.jpg", "image_id": number, "paragraph": text})
+        text = (
+            f"a {placed[0].name} is on the left.  The {placed[1].name} is on the right. Both stand on a pale ground. "
+        )
+        records.append(
+            {
+                "url": f"https://cs.stanford.edu/people/rak248/{folder}/{number}.jpg",
+                "image_id": number,
+                "paragraph": text,
+            }
+        )
         write_json(root / f"{split}_split.json", [number])
     write_json(root / "paragraphs_v1.json", records)
 
@@ -96,7 +117,9 @@ def cc3m(root: Path) -> None:
 
 def rsicd(root: Path) -> None:
     images = []
-    for number, (name, split) in enumerate((("airport_1.jpg", "train"), ("beach_7.jpg", "val"), ("bridge_12.jpg", "test"))):
+    for number, (name, split) in enumerate(
+        (("airport_1.jpg", "train"), ("beach_7.jpg", "val"), ("bridge_12.jpg", "test"))
+    ):
         placed = drawn(root / f"RSICD_images/{name}", name, width=64, height=64)
         texts = _five(placed)
         images.append(_karpathy(name, split, [*texts[:2], texts[0], texts[0], texts[1]], number))

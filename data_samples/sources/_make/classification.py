@@ -17,9 +17,19 @@ SETS: dict[str, tuple[str, str, tuple[str, str], tuple[str, ...]]] = {
     "eurosat": ("eurosat_clip", "eurosat_clip_20210930", ("annual crop land", "forest"), ("train", "val", "test")),
     "mnist": ("mnist", "mnist_20211008", ("0", "1"), ("train", "test")),
     "voc-2007": ("voc-2007-classification", "voc2007_20211007", ("aeroplane", "bicycle"), ("train", "val", "test")),
-    "oxford-pets": ("oxford-iiit-pets", "oxford_iiit_pets_20211007", ("abyssinian", "american bulldog"), ("train", "test")),
+    "oxford-pets": (
+        "oxford-iiit-pets",
+        "oxford_iiit_pets_20211007",
+        ("abyssinian", "american bulldog"),
+        ("train", "test"),
+    ),
     "gtsrb": ("gtsrb", "gtsrb_20210923", ("red and white circle 20 kph speed limit", "stop"), ("train", "val", "test")),
-    "resisc-45": ("resisc45_clip", "resisc45_clip_20210924", ("airplane", "basketball court"), ("train", "val", "test")),
+    "resisc-45": (
+        "resisc45_clip",
+        "resisc45_clip_20210924",
+        ("airplane", "basketball court"),
+        ("train", "val", "test"),
+    ),
     "dtd": ("dtd", "dtd_20211007", ("banded", "blotchy"), ("train", "val", "test")),
     "cifar-100": ("cifar-100", "cifar100_20200721", ("apple", "aquarium fish"), ("train", "test")),
     "fgvc-aircraft": (
@@ -30,8 +40,18 @@ SETS: dict[str, tuple[str, str, tuple[str, str], tuple[str, ...]]] = {
     ),
     "food-101": ("food-101", "food_101_20211007", ("apple pie", "baby back ribs"), ("train", "test")),
     "caltech-101": ("caltech-101", "caltech_101_20211007", ("accordion", "off-center face"), ("train", "test")),
-    "oxford-flowers": ("oxford-flower-102", "oxford_flower_102_20211007", ("pink primrose", "sweet pea"), ("train", "val", "test")),
-    "stanford-cars": ("stanford-cars", "stanford_cars_20211007", ("Acura TL Sedan 2012", "Audi A5 Coupe 2012"), ("train", "test")),
+    "oxford-flowers": (
+        "oxford-flower-102",
+        "oxford_flower_102_20211007",
+        ("pink primrose", "sweet pea"),
+        ("train", "val", "test"),
+    ),
+    "stanford-cars": (
+        "stanford-cars",
+        "stanford_cars_20211007",
+        ("Acura TL Sedan 2012", "Audi A5 Coupe 2012"),
+        ("train", "test"),
+    ),
 }
 
 
@@ -83,13 +103,17 @@ def packaged(name: str, root: Path) -> None:
     wiki = [
         {
             "classname": kind,
-            "def_wiki": f"In these samples {kind} is the name of class number {label}." if name != "stanford-cars" else "",
+            "def_wiki": f"In these samples {kind} is the name of class number {label}."
+            if name != "stanford-cars"
+            else "",
             "path_wn": ["thing", "entity"] if label == 0 else "",
             "def_wn": f"a made-up meaning of {kind}" if label == 0 else "",
         }
         for label, kind in enumerate(classes)
     ]
-    gpt = [{"classname": kind, "gpt3": [f" Sentence {number} about {kind}." for number in range(1, 6)]} for kind in classes]
+    gpt = [
+        {"classname": kind, "gpt3": [f" Sentence {number} about {kind}." for number in range(1, 6)]} for kind in classes
+    ]
     write_json(knowledge / f"external/{registry}_knowledge.tsv", wiki)
     write_json(knowledge / f"gpt3/GPT3_{registry}.tsv", gpt)
 

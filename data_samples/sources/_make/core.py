@@ -70,7 +70,10 @@ def mscoco_captions(root: Path) -> None:
         instances.append(_instance(900_000_000_001, numbers[0], placed[0], crowd=1))
         head = {"info": INFO, "images": images, "licenses": LICENSES}
         write_json(root / f"annotations/captions_{split}2014.json", {**head, "annotations": captions})
-        write_json(root / f"annotations/instances_{split}2014.json", {**head, "annotations": instances, "categories": _categories()})
+        write_json(
+            root / f"annotations/instances_{split}2014.json",
+            {**head, "annotations": instances, "categories": _categories()},
+        )
 
 
 def refcocog(root: Path) -> None:
@@ -84,7 +87,8 @@ def refcocog(root: Path) -> None:
             texts = [f"the {thing.name}", f"a {thing.color} shape on the {'left' if which == 0 else 'right'}"]
             reference = place * 2 + which
             sentences = [
-                {"tokens": text.split(), "raw": text, "sent_id": reference * 2 + at, "sent": text} for at, text in enumerate(texts)
+                {"tokens": text.split(), "raw": text, "sent_id": reference * 2 + at, "sent": text}
+                for at, text in enumerate(texts)
             ]
             refs.append(
                 {
@@ -109,7 +113,9 @@ def refcocog(root: Path) -> None:
 
 def _answers(first: str, second: str = "") -> list[dict]:
     texts = [first] * 7 + [second or first] * 3
-    return [{"answer": text, "answer_confidence": "yes", "answer_id": place} for place, text in enumerate(texts, start=1)]
+    return [
+        {"answer": text, "answer_confidence": "yes", "answer_id": place} for place, text in enumerate(texts, start=1)
+    ]
 
 
 def vqa_v2(root: Path) -> None:
@@ -134,9 +140,17 @@ def vqa_v2(root: Path) -> None:
                         "question_id": number * 1000 + place,
                     }
                 )
-        head = {"info": INFO, "task_type": "Open-Ended", "data_type": "mscoco", "license": LICENSES[0], "data_subtype": f"{split}2014"}
+        head = {
+            "info": INFO,
+            "task_type": "Open-Ended",
+            "data_type": "mscoco",
+            "license": LICENSES[0],
+            "data_subtype": f"{split}2014",
+        }
         write_json(root / f"v2_OpenEnded_mscoco_{split}2014_questions.json", {**head, "questions": questions})
-        write_json(root / f"v2_mscoco_{split}2014_annotations.json", {**head, "annotations": list(reversed(annotations))})
+        write_json(
+            root / f"v2_mscoco_{split}2014_annotations.json", {**head, "annotations": list(reversed(annotations))}
+        )
 
 
 def a_okvqa(root: Path) -> None:
@@ -195,7 +209,12 @@ def clevr(root: Path) -> None:
                         "question_family_index": 2,
                     }
                 )
-        info = {"split": split, "license": "Creative Commons Attribution (CC BY 4.0)", "version": "1.0", "date": "2/14/2017"}
+        info = {
+            "split": split,
+            "license": "Creative Commons Attribution (CC BY 4.0)",
+            "version": "1.0",
+            "date": "2/14/2017",
+        }
         write_json(root / f"questions/CLEVR_{split}_questions.json", {"info": info, "questions": questions})
 
 
@@ -243,7 +262,10 @@ def vsr(root: Path) -> None:
     write_lines(root / "data/splits/random/train.jsonl", records[:2])
     write_lines(root / "data/splits/random/dev.jsonl", records[2:3])
     write_lines(root / "data/splits/random/test.jsonl", records[3:])
-    zero = [{key: value for key, value in record.items() if key != "reference_frame"} | {"subj": "a", "obj": "b"} for record in records]
+    zero = [
+        {key: value for key, value in record.items() if key != "reference_frame"} | {"subj": "a", "obj": "b"}
+        for record in records
+    ]
     write_lines(root / "data/splits/zeroshot/test.jsonl", zero)
 
 
@@ -252,10 +274,18 @@ def spot_the_diff(root: Path) -> None:
         records = []
         for name in names:
             placed = drawn(root / f"resized_images/{name}.png", f"diff{name}", width=64, height=64)
-            moved = Thing(placed[1].color, "circle" if placed[1].shape != "circle" else "square", placed[1].x, placed[1].y, placed[1].side)
+            moved = Thing(
+                placed[1].color,
+                "circle" if placed[1].shape != "circle" else "square",
+                placed[1].x,
+                placed[1].y,
+                placed[1].side,
+            )
             save(picture([placed[0], moved], 64, 64), root / f"resized_images/{name}_2.png")
             records.append({"img_id": name, "sentences": [f"the {placed[1].name} became a {moved.name}"]})
-        records.append({"img_id": names[0], "sentences": ["one shape on the right is another now", "nothing else is different "]})
+        records.append(
+            {"img_id": names[0], "sentences": ["one shape on the right is another now", "nothing else is different "]}
+        )
         write_json(root / f"data/annotations/{split}.json", records)
 
 
@@ -280,11 +310,19 @@ def llava_instruct(root: Path) -> None:
             talk = [
                 (
                     f"<image>\nWhy might someone confuse the {first.shape} with the {second.shape}?",
-                    f"The two shapes stand close to each other. However, the {first.shape} is {first.color}, so they can be told apart.",
+                    (
+                        f"The two shapes stand close to each other. However, the {first.shape} is {first.color}, so "
+                        f"they can be told apart."
+                    ),
                 )
             ]
-        conversations = [{"from": role, "value": text} for turn in talk for role, text in zip(("human", "gpt"), turn, strict=True)]
-        write_json(root / f"{file}.json", [{"id": f"{number:012d}", "image": f"{number:012d}.jpg", "conversations": conversations}])
+        conversations = [
+            {"from": role, "value": text} for turn in talk for role, text in zip(("human", "gpt"), turn, strict=True)
+        ]
+        write_json(
+            root / f"{file}.json",
+            [{"id": f"{number:012d}", "image": f"{number:012d}.jpg", "conversations": conversations}],
+        )
 
 
 def ultrachat(root: Path) -> None:
@@ -327,7 +365,10 @@ def sharegpt(root: Path) -> None:
         },
         {
             "id": "QWJhYvA_0",
-            "conversations": [{"from": "human", "value": "Say hello."}, {"from": "gpt", "value": "Hello! How can I help you?"}],
+            "conversations": [
+                {"from": "human", "value": "Say hello."},
+                {"from": "gpt", "value": "Hello! How can I help you?"},
+            ],
         },
     ]
     write_json(root / "sg_90k_part1_html_cleaned.json", records)

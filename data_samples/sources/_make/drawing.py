@@ -8,7 +8,13 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-COLORS = {"red": (214, 50, 45), "green": (46, 150, 70), "blue": (50, 90, 205), "yellow": (236, 196, 40), "purple": (140, 70, 180)}
+COLORS = {
+    "red": (214, 50, 45),
+    "green": (46, 150, 70),
+    "blue": (50, 90, 205),
+    "yellow": (236, 196, 40),
+    "purple": (140, 70, 180),
+}
 SHAPES = ("circle", "square", "triangle")
 
 
@@ -48,7 +54,9 @@ def things(key: str, count: int = 2, width: int = 96, height: int = 72) -> list[
     return placed
 
 
-def picture(placed: list[Thing], width: int = 96, height: int = 72, ground: tuple[int, int, int] = (238, 236, 230)) -> Image.Image:
+def picture(
+    placed: list[Thing], width: int = 96, height: int = 72, ground: tuple[int, int, int] = (238, 236, 230)
+) -> Image.Image:
     """The picture of `placed` shapes."""
     image = Image.new("RGB", (width, height), ground)
     draw = ImageDraw.Draw(image)

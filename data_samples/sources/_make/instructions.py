@@ -16,7 +16,9 @@ PREAMBLE = (
 )
 
 
-def _node(name: str, parent: str | None, role: str, text: str, rank: int | None, replies: list[dict], lang: str = "en") -> dict:
+def _node(
+    name: str, parent: str | None, role: str, text: str, rank: int | None, replies: list[dict], lang: str = "en"
+) -> dict:
     return {
         "message_id": name,
         "parent_id": parent,
@@ -47,7 +49,13 @@ def oasst_1(root: Path) -> None:
         ],
     )  # fmt: skip
     german = _node(
-        "b1", None, "prompter", "Wie heißt du?", None, [_node("b2", "b1", "assistant", "Ich bin ein Assistent.", 0, [], "de")], "de"
+        "b1",
+        None,
+        "prompter",
+        "Wie heißt du?",
+        None,
+        [_node("b2", "b1", "assistant", "Ich bin ein Assistent.", 0, [], "de")],
+        "de",
     )
     open_end = _node("c1", None, "prompter", "Is anyone there?", None, [])
     records = [
@@ -64,7 +72,11 @@ def alpaca_gpt4(root: Path) -> None:
     write_json(
         root / "data/alpaca_gpt4_data.json",
         [
-            {"instruction": "Name three fruits.", "input": "", "output": "Three fruits are the apple, the pear, and the plum."},
+            {
+                "instruction": "Name three fruits.",
+                "input": "",
+                "output": "Three fruits are the apple, the pear, and the plum.",
+            },
             {
                 "instruction": "Put this in the past tense.",
                 "input": "She walks home.",
@@ -85,7 +97,13 @@ def gpteacher(root: Path) -> None:
     )
     write_json(
         root / "Roleplay/roleplay-simple-deduped-roleplay-instruct.json",
-        [{"instruction": "Speak as a gardener.", "input": "", "response": "Good morning! The roses want water before the sun is high."}],
+        [
+            {
+                "instruction": "Speak as a gardener.",
+                "input": "",
+                "response": "Good morning! The roses want water before the sun is high.",
+            }
+        ],
     )
 
 
@@ -122,7 +140,9 @@ def pf_1m(root: Path) -> None:
             "filtered_paragraphs": [[16.0191, "There is also a dog in the background."]],
             "paragraph_clip_scores": [23.2587],
             "sts_similarity": 0.6137,
-            "original": f"A {a.name} and a {b.name}.\na {a.name} next to a {b.name}\n\n{PREAMBLE}\n" + "\n".join(lines) + "\n",
+            "original": f"A {a.name} and a {b.name}.\na {a.name} next to a {b.name}\n\n{PREAMBLE}\n"
+            + "\n".join(lines)
+            + "\n",
             "reward": 4.571,
         },
         {

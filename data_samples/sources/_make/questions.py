@@ -16,7 +16,10 @@ def image_editing_requests(root: Path) -> None:
         placed = drawn(root / f"images/{name}_a.jpg", name)
         save(picture(placed[:1]), root / f"images/{name}_b.jpg")
         texts = [f"Remove the {placed[1].name} ", f"take away teh {placed[1].shape}", "crop out the right one"][:count]
-        write_json(root / f"{split}.json", [{"img0": f"{name}_a.jpg", "img1": f"{name}_b.jpg", "sents": texts, "uid": f"{name}_0"}])
+        write_json(
+            root / f"{split}.json",
+            [{"img0": f"{name}_a.jpg", "img1": f"{name}_b.jpg", "sents": texts, "uid": f"{name}_0"}],
+        )
 
 
 def levir_cc(root: Path) -> None:
@@ -91,7 +94,13 @@ def scienceqa(root: Path) -> None:
     write_json(root / "problems.json", problems)
     write_json(
         root / "pid_splits.json",
-        {**splits, "trainval": splits["train"] + splits["val"], "minitrain": ["1"], "minival": ["15"], "minitest": ["31"]},
+        {
+            **splits,
+            "trainval": splits["train"] + splits["val"],
+            "minitrain": ["1"],
+            "minival": ["15"],
+            "minitest": ["31"],
+        },
     )
 
 
@@ -144,10 +153,19 @@ def pointqa(root: Path) -> None:
     for number, folder in ((2317521, "VG_100K"), (2405722, "VG_100K_2"), (2388203, "VG_100K")):
         placed = drawn(root / f"{folder}/{number}.jpg", f"point{number}")
         objects = [
-            {"names": [thing.shape], "attributes": [thing.color], "x": thing.x, "y": thing.y, "w": thing.side, "h": thing.side}
+            {
+                "names": [thing.shape],
+                "attributes": [thing.color],
+                "x": thing.x,
+                "y": thing.y,
+                "w": thing.side,
+                "h": thing.side,
+            }
             for thing in placed
         ]
-        points = [{"x": thing.x + thing.side // 2, "y": thing.y + thing.side // 2, "ans": thing.color} for thing in placed]
+        points = [
+            {"x": thing.x + thing.side // 2, "y": thing.y + thing.side // 2, "ans": thing.color} for thing in placed
+        ]
         local[str(number)] = [
             {
                 "id": number,
@@ -183,7 +201,12 @@ def ok_vqa(root: Path) -> None:
     placed = drawn(root / f"val2014/COCO_val2014_{number:012d}.jpg", f"coco{number}")
     texts = ["painting"] * 4 + ["paintings", "paint", "drawing", "painting", "art", "painting"]
     answers = [
-        {"answer_id": place, "raw_answer": text, "answer_confidence": "yes", "answer": text.removesuffix("ing").removesuffix("ings")}
+        {
+            "answer_id": place,
+            "raw_answer": text,
+            "answer_confidence": "yes",
+            "answer": text.removesuffix("ing").removesuffix("ings"),
+        }
         for place, text in enumerate(texts, start=1)
     ]
     question = {"image_id": number, "question": f"Which craft made the {placed[0].shape}?", "question_id": 425}
@@ -196,7 +219,9 @@ def ok_vqa(root: Path) -> None:
         "confidence": 5,
     }
     head = {"info": INFO, "license": LICENSES[0], "data_type": "mscoco", "data_subtype": "val2014"}
-    write_json(root / "OpenEnded_mscoco_val2014_questions.json", {**head, "task_type": "Open-Ended", "questions": [question]})
+    write_json(
+        root / "OpenEnded_mscoco_val2014_questions.json", {**head, "task_type": "Open-Ended", "questions": [question]}
+    )
     write_json(root / "mscoco_val2014_annotations.json", {**head, "annotations": [annotation]})
 
 
@@ -214,7 +239,9 @@ def grid_3d(root: Path) -> None:
             }
         )
         words = ["what", "is", "the", "color", "of", "the", placed[1].shape, "?"]
-        records.append({"img_idx": index, "question": words, "answer": placed[1].color, "task": "Orientation Prediction"})
+        records.append(
+            {"img_idx": index, "question": words, "answer": placed[1].color, "task": "Orientation Prediction"}
+        )
     write_json(root / "questions.json", records)
     for split, positions in (("train", [0, 3]), ("val", [1]), ("test", [2])):
         write_json(root / f"{split}_idxs.json", positions)
@@ -252,14 +279,20 @@ def iconqa(root: Path) -> None:
     head = {"ques_type": "choose_txt", "grade": "grade1", "label": "S2"}
     write_json(
         base / "choose_txt/41/data.json",
-        {"question": "Which shape is on the left?", "choices": [placed[1].shape + "s", placed[0].shape], "answer": 1, **head},
+        {
+            "question": "Which shape is on the left?",
+            "choices": [placed[1].shape + "s", placed[0].shape],
+            "answer": 1,
+            **head,
+        },
     )
     drawn(base / "choose_img/52/image.png", "icon52")
     for place in range(3):
         drawn(base / f"choose_img/52/choice_{place}.png", f"icon52{place}", 1, 48, 48)
     names = [f"choice_{place}.png" for place in range(3)]
     write_json(
-        base / "choose_img/52/data.json", {"question": "Which one fits?", "choices": names, "answer": 2, **head, "ques_type": "choose_img"}
+        base / "choose_img/52/data.json",
+        {"question": "Which one fits?", "choices": names, "answer": 2, **head, "ques_type": "choose_img"},
     )
     drawn(base / "fill_in_blank/63/image.png", "icon63", 3)
     write_json(
@@ -272,7 +305,9 @@ def chartqa(root: Path) -> None:
     root = root / "ChartQA Dataset"
     for split, name in (("train", "two_col_101"), ("val", "two_col_102"), ("test", "multi_col_1")):
         placed = drawn(root / f"{split}/png/{name}.png", name)
-        human = [{"imgname": f"{name}.png", "query": f"What is the value of the {placed[0].color} bar?", "label": "0.57"}]
+        human = [
+            {"imgname": f"{name}.png", "query": f"What is the value of the {placed[0].color} bar?", "label": "0.57"}
+        ]
         machine = [{"imgname": f"{name}.png", "query": "How many bars are there?", "label": "2"}]
         write_json(root / f"{split}/{split}_human.json", human)
         write_json(root / f"{split}/{split}_augmented.json", machine)
@@ -297,12 +332,18 @@ def ai2d(root: Path) -> None:
             },
         }
         text = {
-            f"T{place}": {"id": f"T{place}", "rectangle": [thing.xyxy[:2], thing.xyxy[2:]], "replacementText": letter, "value": thing.shape}
+            f"T{place}": {
+                "id": f"T{place}",
+                "rectangle": [thing.xyxy[:2], thing.xyxy[2:]],
+                "replacementText": letter,
+                "value": thing.shape,
+            }
             for place, (letter, thing) in enumerate(zip("AB", placed, strict=True))
         }
         write_json(root / f"questions/{number}.png.json", {"imageName": f"{number}.png", "questions": questions})
         write_json(
-            root / f"annotations/{number}.png.json", {"text": text, "blobs": {}, "arrows": {}, "arrowHeads": {}, "relationships": {}}
+            root / f"annotations/{number}.png.json",
+            {"text": text, "blobs": {}, "arrows": {}, "arrowHeads": {}, "relationships": {}},
         )
         if held:
             write_text(root.parent / "ai2d_test_ids.csv", f"{number}\n")

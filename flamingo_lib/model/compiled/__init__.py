@@ -1,1 +1,3 @@
-"""Pieces in C for processors with vectors of 256 bits, there if a C compiler was at installation, where PyTorch's own take longer."""
+"""Pieces in C for processors with vectors of 256 bits, there if a C compiler was at installation, where PyTorch's own
+take longer.
+"""

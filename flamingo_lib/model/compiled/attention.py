@@ -49,8 +49,8 @@ def applies(query: Tensor, key: Tensor, value: Tensor, scale: float) -> bool:
 def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> tuple[Tensor, Tensor]:
     """(b, heads, t, e), and twice (b, kv_heads, l, e), float32.
 
-    Returns the result, (b, heads, t, e) as it lies when a token's heads are side by side, and the logarithms of the sums of exponentials,
-    (b, heads, t), which the backward pass asks for.
+    Returns the result, (b, heads, t, e) as it lies when a token's heads are side by side, and the logarithms of the
+    sums of exponentials, (b, heads, t), which the backward pass asks for.
     """
     out, logs = _new(query), query.new_empty(query.shape[:3])
     _call({"query": query, "key": key, "value": value, "out": out}, logs, causal, scale, gradients=False)
@@ -60,11 +60,15 @@ def attention(query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: fl
 def attention_backward(
     slope: Tensor, query: Tensor, key: Tensor, value: Tensor, logs: Tensor, causal: bool, scale: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradient of the result to those of query, key and value, which lie together where key and value, or all three, do."""
+    """The gradient of the result to those of query, key and value, which lie together where key and value, or all
+    three, do.
+    """
     given = {"query": query, "key": key, "value": value, "slope": slope}
     alone = 0 if lie_together((query, key, value), 1) else 1 if lie_together((key, value), 1) else 3
     found = *map(_new, (query, key, value)[:alone]), *_new_together((query, key, value)[alone:])
-    _call(given | dict(zip(("to_query", "to_key", "to_value"), found, strict=True)), logs, causal, scale, gradients=True)
+    _call(
+        given | dict(zip(("to_query", "to_key", "to_value"), found, strict=True)), logs, causal, scale, gradients=True
+    )
     return found
 
 
@@ -104,13 +108,17 @@ def _call(heads: dict[str, Tensor], logs: Tensor, causal: bool, scale: float, gr
 
 _heads = "Tensor query, Tensor key, Tensor value"
 OPERATIONS.define(f"attention({_heads}, bool causal, float scale) -> (Tensor, Tensor)")
-OPERATIONS.define(f"attention_backward(Tensor slope, {_heads}, Tensor logs, bool causal, float scale) -> (Tensor, Tensor, Tensor)")
+OPERATIONS.define(
+    f"attention_backward(Tensor slope, {_heads}, Tensor logs, bool causal, float scale) -> (Tensor, Tensor, Tensor)"
+)
 OPERATIONS.impl("attention", attention, "CPU")
 OPERATIONS.impl("attention_backward", attention_backward, "CPU")
 
 
 def operations(query: Size, key: Size, causal: bool) -> int:
-    """Floating point operations of a product of all queries and keys, (b, heads, t, e) and (b, kv_heads, l, e), where they are seen."""
+    """Floating point operations of a product of all queries and keys, (b, heads, t, e) and (b, kv_heads, l, e), where
+    they are seen.
+    """
     (b, heads, t, e), keys = query, key[2]
     return 2 * b * heads * e * (sum(min(place + 1, keys) for place in range(t)) if causal else t * keys)
 
@@ -121,5 +129,7 @@ def _count(query: Size, key: Size, value: Size, causal: bool, *others: Any, **na
 
 
 @register_flop_formula(torch.ops.flamingo_lib.attention_backward)
-def _count_backward(slope: Size, query: Size, key: Size, value: Size, logs: Size, causal: bool, *others: Any, **named: Any) -> int:
+def _count_backward(
+    slope: Size, query: Size, key: Size, value: Size, logs: Size, causal: bool, *others: Any, **named: Any
+) -> int:
     return 5 * operations(query, key, causal)  # as the scores are made anew

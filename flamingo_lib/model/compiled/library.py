@@ -50,5 +50,7 @@ def library() -> ctypes.CDLL | None:
             except (OSError, AttributeError) as error:
                 _log.warning("%s can't be used, so that this processor is slower: %s", path.name, error)
                 return None
-    _log.info("the pieces in C aren't built; with a C compiler, installing the package once more makes this processor faster")
+    _log.info(
+        "the pieces in C aren't built; with a C compiler, installing the package once more makes this processor faster"
+    )
     return None

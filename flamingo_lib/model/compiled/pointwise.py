@@ -13,7 +13,13 @@ LANES = 8
 
 def applies(x: Tensor) -> bool:
     """Whether what is here is to be used for x (n, d), or gate and up side by side (n, 2 f), which is then contiguous."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and x.shape[1] % (2 * LANES) == 0 and x.is_contiguous() and is_at_hand()
+    return (
+        x.device.type == "cpu"
+        and x.dtype == torch.float32
+        and x.shape[1] % (2 * LANES) == 0
+        and x.is_contiguous()
+        and is_at_hand()
+    )
 
 
 def swiglu(both: Tensor) -> Tensor:
@@ -48,7 +54,9 @@ def normalise(x: Tensor, eps: float) -> tuple[Tensor, Tensor]:
 def normalise_backward(slope: Tensor, x: Tensor, scales: Tensor) -> Tensor:
     """The gradient of the result to that of x, (n, d) both."""
     slope, result = slope.contiguous(), torch.empty_like(x)
-    library().flamingo_normalise_backward(slope.data_ptr(), x.data_ptr(), scales.data_ptr(), result.data_ptr(), *x.shape)
+    library().flamingo_normalise_backward(
+        slope.data_ptr(), x.data_ptr(), scales.data_ptr(), result.data_ptr(), *x.shape
+    )
     return result
 
 

@@ -25,12 +25,18 @@ def in_blocks(weight: Tensor, columns: int = BLOCK) -> Tensor:
 
 
 def write_product(x: Tensor, blocks: Tensor, out: Tensor, base: Tensor | None = None) -> None:
-    """Write the product of x (b, i) and a weight `in_blocks`, plus `base`, to `out`, both (b, n), contiguous and possibly the same."""
+    """Write the product of x (b, i) and a weight `in_blocks`, plus `base`, to `out`, both (b, n), contiguous and
+    possibly the same.
+    """
     (rows, inputs), count = x.shape, len(blocks)
     places = (out,) if base is None else (out, base)
-    fits = blocks.shape[1:] == (inputs, BLOCK) and all(place.shape == (rows, count * BLOCK) and place.is_contiguous() for place in places)
+    fits = blocks.shape[1:] == (inputs, BLOCK) and all(
+        place.shape == (rows, count * BLOCK) and place.is_contiguous() for place in places
+    )
     if not fits or any(tensor.dtype != torch.float32 for tensor in (x, blocks, *places)):
-        raise ValueError(f"no product of {x.dtype} {tuple(x.shape)} and {tuple(blocks.shape)} into {out.dtype} {tuple(out.shape)}")
+        raise ValueError(
+            f"no product of {x.dtype} {tuple(x.shape)} and {tuple(blocks.shape)} into {out.dtype} {tuple(out.shape)}"
+        )
     x = x.contiguous()
     library().flamingo_product(
         x.data_ptr(), blocks.data_ptr(), None if base is None else base.data_ptr(), out.data_ptr(), rows, inputs, count

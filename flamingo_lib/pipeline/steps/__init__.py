@@ -1,4 +1,6 @@
-"""The pipeline's rows, in order. Each kind of step has a module of its own, so that its key counts just the code it uses."""
+"""The pipeline's rows, in order. Each kind of step has a module of its own, so that its key counts just the code it
+uses.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +33,20 @@ def build_steps(preset: Preset) -> list[Step]:
     for name, stage in preset.stages.items():
         if stage.start not in ("base", *stages):
             remedy = f"Set stages.{name}.start to base or to a stage before it: {', '.join(stages) or 'there is none'}."
-            raise ConfigError(f"stage {name!r} starts from {stage.start!r}, which does not come before it", remedy=remedy)
-        stages[name] = training_step(name, stage, preset, title=TITLES.get(name, f"train {name}"), config=f"stages.{name}")
+            raise ConfigError(
+                f"stage {name!r} starts from {stage.start!r}, which does not come before it", remedy=remedy
+            )
+        stages[name] = training_step(
+            name, stage, preset, title=TITLES.get(name, f"train {name}"), config=f"stages.{name}"
+        )
     rewriter = training_step("rewriter", preset.rewriter, preset, title="train the rewriter", config="rewriter")
     early, start = [], preset.rewriter.start
     while start != "base":
         if start not in stages:
-            raise ConfigError(f"the rewriter starts from {start!r}, which is no stage", remedy="Set rewriter.start to base or to a stage.")
+            raise ConfigError(
+                f"the rewriter starts from {start!r}, which is no stage",
+                remedy="Set rewriter.start to base or to a stage.",
+            )
         early.insert(0, stages.pop(start))
         start = preset.stages[start].start
     later = [packing_step(preset), *stages.values(), evaluation_step(preset)]

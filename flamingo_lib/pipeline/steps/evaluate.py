@@ -68,7 +68,9 @@ def _examined(name: str, job: Job, examination: Examination, reward: Any) -> Sta
     if not done.exists():
         config = job.preset.evaluation
         model = job.preset.model.base if name == BASE else job.inputs[name] / MODEL
-        answerer = Answerer(*load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE)
+        answerer = Answerer(
+            *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE
+        )
         write_json(done, examine(name, answerer, examination, reward).to_json(), indent=None)
     return StageFigures.from_json(read_json(done))
 

@@ -21,8 +21,8 @@ SHOWN = 8
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released), ``funnel.json``,
-    ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
+    """Write ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released),
+    ``funnel.json``, ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
     """
     from ...filters.chain import Chain
     from ...filters.funnel import Funnel, funnel_html
@@ -48,7 +48,8 @@ def run(job: Job) -> dict[str, Any]:
         job,
         judged,
         images,
-        {"the_funnel": funnel_html(funnel)} | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
+        {"the_funnel": funnel_html(funnel)}
+        | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
     )
     total = funnel["total"]
     metrics = {"pf1m.records": total["kept"], "pf1m.kept": total["kept"] / max(1, total["in"])}

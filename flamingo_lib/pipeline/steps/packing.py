@@ -31,16 +31,22 @@ def packing_step(preset: Preset) -> Step:
 
         stage = job.preset.stages[STAGE]
         _, processor = load_base(job.preset.model.base)
-        table = build_table(mixture_examples(stage.mixture, job), example_template(processor), max_tokens=stage.context_length - 64)
+        table = build_table(
+            mixture_examples(stage.mixture, job), example_template(processor), max_tokens=stage.context_length - 64
+        )
         contexts = dict.fromkeys((stage.context_length, *LENGTHS))
-        reports = {length: compare_strategies(table, stage, seed=job.seed, context_length=length) for length in contexts}
+        reports = {
+            length: compare_strategies(table, stage, seed=job.seed, context_length=length) for length in contexts
+        }
         own = reports[stage.context_length]
         write_json(job.folder / "packing.json", {name: asdict(report) for name, report in own.items()})
         image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
         strips = strategy_strips(table, stage, seed=job.seed, image_token_id=image, windows=SHOWN)
         (job.folder / "report").mkdir()
         (job.folder / "report" / "1_windows.html").write_text(strips, encoding="utf-8")
-        (job.folder / "report" / "2_windows_by_context_length.html").write_text(strategy_html(reports), encoding="utf-8")
+        (job.folder / "report" / "2_windows_by_context_length.html").write_text(
+            strategy_html(reports), encoding="utf-8"
+        )
         return packing_metrics(own, stage.packing)
 
     stage = preset.stages[STAGE]

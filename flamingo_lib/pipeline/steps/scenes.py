@@ -24,7 +24,9 @@ def run(job: Job) -> dict[str, Any]:
         root = data_root(job.folder, job.preset)
         if not root.is_dir():
             raise MissingAsset(
-                "the folder of datasets is missing", file=root, remedy="Set sources.root to a folder with one subfolder a dataset."
+                "the folder of datasets is missing",
+                file=root,
+                remedy="Set sources.root to a folder with one subfolder a dataset.",
             )
         return {"scenes.pictures": 0}
     from ...scenes.writers import write_scenes

@@ -24,7 +24,9 @@ def run(job: Job) -> dict[str, Any]:
     counts: dict[str, int] = {}
 
     def read(name: str) -> Iterator[Sample]:
-        for sample in load_source(name, root / name, split=_split(name), limit=config.limit, seed=job.seed, quarantine=quarantine):
+        for sample in load_source(
+            name, root / name, split=_split(name), limit=config.limit, seed=job.seed, quarantine=quarantine
+        ):
             counts[name] = counts.get(name, 0) + 1
             yield sample
 
@@ -33,7 +35,10 @@ def run(job: Job) -> dict[str, Any]:
     captions = (
         sample
         for folder in config.captions
-        for sample in islice(load_source("mscoco-captions", root / folder, split="train", seed=job.seed, check_images=False), config.limit)
+        for sample in islice(
+            load_source("mscoco-captions", root / folder, split="train", seed=job.seed, check_images=False),
+            config.limit,
+        )
     )
     write_records(job.folder / CAPTIONS, captions)
     write_json(job.folder / "counts.json", {"samples": counts, "quarantined": dict(quarantine.counts())})

@@ -66,7 +66,8 @@ class Album:
         """`count` scenes of the pool `name`, from its scene number `start` on."""
         if start + count > IDS_PER_POOL:
             raise FlamingoError(
-                f"the pool {name} is too large: {start + count:,} scenes", remedy=f"At most {IDS_PER_POOL:,} can be numbered."
+                f"the pool {name} is too large: {start + count:,} scenes",
+                remedy=f"At most {IDS_PER_POOL:,} can be numbered.",
             )
         base = (POOLS.index(name) + 1) * IDS_PER_POOL
         held_out = name == "held_out"
@@ -80,7 +81,9 @@ class Album:
         return generator(self.seed, source, key)
 
     def add(self, entry: Entry, source: str, path: str, scene: Scene | None = None) -> str:
-        """Put the picture of `entry` (or of another `scene` made from it) at `path` inside `source`'s folder; returns `path`."""
+        """Put the picture of `entry` (or of another `scene` made from it) at `path` inside `source`'s folder; returns
+        `path`.
+        """
         shown = scene or entry.scene
         target = self.root / source / path
         target.parent.mkdir(parents=True, exist_ok=True)

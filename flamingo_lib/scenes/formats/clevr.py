@@ -76,7 +76,10 @@ def scene_record(scene: Scene, split: str, index: int, file_name: str, size: int
         for item in scene.objects
     ]
     relationships = {
-        name: [[other for other, b in enumerate(scene.objects) if b is not a and holds(relation, b, a)] for a in scene.objects]
+        name: [
+            [other for other, b in enumerate(scene.objects) if b is not a and holds(relation, b, a)]
+            for a in scene.objects
+        ]
         for name, relation in SIDES.items()
     }
     head = {"split": split, "image_index": index, "image_filename": file_name, "directions": DIRECTIONS}

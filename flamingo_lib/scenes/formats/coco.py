@@ -18,7 +18,9 @@ CATEGORY_IDS = {pair: index + 1 + index // 5 for index, pair in enumerate(PAIRS)
 
 def categories() -> list[dict[str, Any]]:
     """COCO's list of categories: ``"red circle"`` under the supercategory ``"circle"``."""
-    return [{"supercategory": shape, "id": CATEGORY_IDS[shape, color], "name": f"{color} {shape}"} for shape, color in PAIRS]
+    return [
+        {"supercategory": shape, "id": CATEGORY_IDS[shape, color], "name": f"{color} {shape}"} for shape, color in PAIRS
+    ]
 
 
 def outline(item: SceneObject) -> list[tuple[float, float]]:
@@ -35,7 +37,20 @@ def outline(item: SceneObject) -> list[tuple[float, float]]:
         points = [(reach * math.cos(angle), reach * math.sin(angle)) for reach, angle in arms]
     else:
         a, b = 0.33 * r, 0.95 * r
-        points = [(-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a), (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a)]
+        points = [
+            (-a, -b),
+            (a, -b),
+            (a, -a),
+            (b, -a),
+            (b, a),
+            (a, a),
+            (a, b),
+            (-a, b),
+            (-a, a),
+            (-b, a),
+            (-b, -a),
+            (-a, -a),
+        ]
     return [(item.cx + x, item.cy + y) for x, y in points]
 
 
@@ -99,7 +114,13 @@ def captions(album: Album, entries: list[Entry]) -> list[dict[str, Any]]:
     for entry in entries:
         generator = album.random("captions", entry.image_id)
         for index in range(CAPTIONS):
-            rows.append({"image_id": entry.image_id, "id": entry.image_id * 10 + index, "caption": caption(generator, entry.scene)})
+            rows.append(
+                {
+                    "image_id": entry.image_id,
+                    "id": entry.image_id * 10 + index,
+                    "caption": caption(generator, entry.scene),
+                }
+            )
     return rows
 
 
@@ -108,7 +129,9 @@ def write_annotations(album: Album, source: str, entries: list[Entry], split: st
     head = {"info": INFO, "licenses": LICENSES, "images": images(entries, split, album.image_size, bare=year == 2017)}
     album.write(source, f"annotations/captions_{split}{year}.json", {**head, "annotations": captions(album, entries)})
     rows = instances(entries, album.image_size)
-    album.write(source, f"annotations/instances_{split}{year}.json", {**head, "annotations": rows, "categories": categories()})
+    album.write(
+        source, f"annotations/instances_{split}{year}.json", {**head, "annotations": rows, "categories": categories()}
+    )
 
 
 def write_coco(album: Album, entries: list[Entry], split: str) -> int:
@@ -120,7 +143,9 @@ def write_coco(album: Album, entries: list[Entry], split: str) -> int:
 
 
 def write_refcocog(album: Album, train: list[Entry], val: list[Entry]) -> dict[str, int]:
-    """RefCOCOg (Google): one region an image, one to three expressions each. All pictures are in train2014, as they are there."""
+    """RefCOCOg (Google): one region an image, one to three expressions each. All pictures are in train2014, as they are
+    there.
+    """
     counts = {}
     for split, entries in (("train", train), ("val", val)):
         annotations, expressions = [], []
@@ -134,16 +159,23 @@ def write_refcocog(album: Album, train: list[Entry], val: list[Entry]) -> dict[s
                 ids.append(entry.image_id * 10 + len(ids))
                 expressions.append({"refexp_id": ids[-1], "raw": text, "tokens": text.split()})
             candidates = [
-                {"bounding_box": [round(value) for value in box_xywh(other, album.image_size)], "predicted_object_name": other.name()}
+                {
+                    "bounding_box": [round(value) for value in box_xywh(other, album.image_size)],
+                    "predicted_object_name": other.name(),
+                }
                 for other in entry.scene.objects
             ]
             row = {"annotation_id": annotation_id(entry, index), "image_id": entry.image_id, "refexp_ids": ids}
             annotations.append({**row, "region_candidates": candidates})
             album.add(entry, "refcocog", f"train2014/{entry.coco('train')}")
-        album.write("refcocog", f"google_refexp_{split}_201511.json", {"annotations": annotations, "refexps": expressions})
+        album.write(
+            "refcocog", f"google_refexp_{split}_201511.json", {"annotations": annotations, "refexps": expressions}
+        )
         counts[split] = len(annotations)
     entries = [*train, *val]
     head = {"info": INFO, "licenses": LICENSES, "images": images(entries, "train", album.image_size)}
     rows = instances(entries, album.image_size)
-    album.write("refcocog", "annotations/instances_train2014.json", {**head, "annotations": rows, "categories": categories()})
+    album.write(
+        "refcocog", "annotations/instances_train2014.json", {**head, "annotations": rows, "categories": categories()}
+    )
     return counts

@@ -19,7 +19,9 @@ DETAIL_EVERY, REASONING_EVERY = (4, 5), (2, 5)
 """Shares of pictures that get a detailed description, or a reasoning question; each picture gets a conversation."""
 
 TYPE_WEIGHTS = {"side": 2.2, "relation": 1.8, "count": 1.6, "size": 1.5, "position": 1.4}
-"""How often a conversation asks each type of question, against 1 of the others: what takes longest to learn is asked most."""
+"""How often a conversation asks each type of question, against 1 of the others: what takes longest to learn is asked
+most.
+"""
 
 CHOICES_SHARE = 0.4
 CHOICE_WORDINGS = ("Is it {}?", "Choose one: {}.", "Pick from {}.", "Choose from these: {}.", "{}?")
@@ -96,7 +98,11 @@ def write_text_dialogues(album: Album, count: int) -> dict[str, int]:
         if number % 2 == 0:
             chats.append({"id": str(number), "data": [text for turn in turns for text in turn]})
         else:
-            messages = [{"from": speaker, "value": text} for turn in turns for speaker, text in zip(("human", "gpt"), turn, strict=True)]
+            messages = [
+                {"from": speaker, "value": text}
+                for turn in turns
+                for speaker, text in zip(("human", "gpt"), turn, strict=True)
+            ]
             shared.append({"id": f"{generator.getrandbits(35):07x}_0", "conversations": messages})
     album.write("ultrachat", ULTRACHAT_FILE, chats, lines=True)
     album.write("sharegpt", SHAREGPT_FILE, shared)

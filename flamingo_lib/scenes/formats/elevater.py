@@ -1,4 +1,6 @@
-"""A classification set in ELEVATER's packaging: zipped pictures, index files, a label map, and knowledge about the classes."""
+"""A classification set in ELEVATER's packaging: zipped pictures, index files, a label map, and knowledge about the
+classes.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,12 @@ LOOKS = {
 def single_object(album: Album, entries: list[Entry]) -> list[Entry]:
     """Scenes of one object each, in the pools and with the numbers of `entries`."""
     return [
-        Entry(draw_scene(album.seed, f"{entry.scene.id}/single", entry.scene.held_out, count=1), entry.pool, entry.number, entry.image_id)
+        Entry(
+            draw_scene(album.seed, f"{entry.scene.id}/single", entry.scene.held_out, count=1),
+            entry.pool,
+            entry.number,
+            entry.image_id,
+        )
         for entry in entries
     ]
 
@@ -69,6 +76,8 @@ def write_elevater(album: Album, train: list[Entry], val: list[Entry]) -> dict[s
         for shape in SHAPES
     ]
     album.write("elevater", f"resources/knowledge/external/{NAME}_knowledge.tsv", wiki)
-    texts = [{"classname": shape, "gpt3": [f" {text}" for text in (DEFINITIONS[shape], *LOOKS[shape])]} for shape in SHAPES]
+    texts = [
+        {"classname": shape, "gpt3": [f" {text}" for text in (DEFINITIONS[shape], *LOOKS[shape])]} for shape in SHAPES
+    ]
     album.write("elevater", f"resources/knowledge/gpt3/GPT3_{NAME}.tsv", texts)
     return counts

@@ -39,7 +39,9 @@ def question_record(question: Question, image_id: str) -> dict[str, Any]:
         "isBalanced": True,
         "groups": {"global": None, "local": f"{question.type}-{question.target.text().replace(' ', '_')}"},
         "answer": question.answer,
-        "semanticStr": "->".join(f"{step['operation']}: {step['argument']} {step['dependencies']}" for step in semantic),
+        "semanticStr": "->".join(
+            f"{step['operation']}: {step['argument']} {step['dependencies']}" for step in semantic
+        ),
         "annotations": {"answer": {}, "question": {}, "fullAnswer": {}},
         "types": {
             "detailed": question.type,

@@ -1,4 +1,6 @@
-"""VQA-v2 (questions and annotations apart, ten answers each), A-OKVQA (choices and reasons), VSR (statements, true or false)."""
+"""VQA-v2 (questions and annotations apart, ten answers each), A-OKVQA (choices and reasons), VSR (statements, true or
+false).
+"""
 
 from __future__ import annotations
 

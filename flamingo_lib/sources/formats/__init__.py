@@ -6,7 +6,20 @@ from collections.abc import Callable, Iterator
 
 from ...records import Sample
 from ..reading import Reading
-from . import captions, changes, choices, classification, coco, detection, dialogues, instructions, points, questions, regions, statements
+from . import (
+    captions,
+    changes,
+    choices,
+    classification,
+    coco,
+    detection,
+    dialogues,
+    instructions,
+    points,
+    questions,
+    regions,
+    statements,
+)
 
 READERS: dict[str, Callable[[Reading], Iterator[Sample]]] = {
     "coco-captions": coco.coco_captions,

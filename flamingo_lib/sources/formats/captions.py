@@ -10,7 +10,9 @@ from ..boxes import captions_and_boxes
 from ..reading import BadRecord, Reading, text_of
 
 
-def _sample(reading: Reading, key: str | int, image: str, captions: list[str], boxes: tuple[Box, ...] = (), **meta: Any) -> Sample:
+def _sample(
+    reading: Reading, key: str | int, image: str, captions: list[str], boxes: tuple[Box, ...] = (), **meta: Any
+) -> Sample:
     captions = list(dict.fromkeys(captions))
     if "" in captions:
         captions.remove("")
@@ -102,7 +104,9 @@ def paragraphs(reading: Reading) -> Iterator[Sample]:
 
 
 def caption_urls(reading: Reading) -> Iterator[Sample]:
-    """Lines ``caption<TAB>address`` (Conceptual Captions); images are the user's downloads, named by line number or address."""
+    """Lines ``caption<TAB>address`` (Conceptual Captions); images are the user's downloads, named by line number or
+    address.
+    """
     file = reading.file("pairs")
     for number, line in reading.lines(file):
         with reading.keep(file, f"line {number}"):

@@ -14,7 +14,9 @@ from .questions import majority
 
 
 def with_choices(reading: Reading, key: str | int, question: str, choices: Sequence[str]) -> str:
-    """The question with its choices: in a row where there are few short ones, else lettered. ``choices=False`` leaves them out."""
+    """The question with its choices: in a row where there are few short ones, else lettered. ``choices=False`` leaves
+    them out.
+    """
     if not choices or not reading.options.get("choices", True):
         return question
     letters_already = all(len(choice) == 1 for choice in choices)
@@ -37,7 +39,9 @@ def a_okvqa(reading: Reading) -> Iterator[Sample]:
             answer = _choice(choices, index) if index is not None else majority(direct)
             if not answer:
                 raise BadRecord("empty annotation (the makers publish no answers of the test split)")
-            reasons = distinct(sentence(" ".join(text.split())) for text in record.get("rationales") or [] if text.strip())
+            reasons = distinct(
+                sentence(" ".join(text.split())) for text in record.get("rationales") or [] if text.strip()
+            )
             reasons = reasons[: reading.options.get("rationales")]
             yield reading.sample(
                 number,
@@ -63,9 +67,13 @@ def science_qa(reading: Reading) -> Iterator[Sample]:
     file, split_file = reading.file("problems"), reading.files("splits")
     wanted: set[str] | None = None
     if split_file:
-        wanted = {str(pid) for section, _, pid in reading.items(split_file[0], {reading.split}) if section == reading.split}
+        wanted = {
+            str(pid) for section, _, pid in reading.items(split_file[0], {reading.split}) if section == reading.split
+        }
     for _, key, record in reading.items(file):
-        if isinstance(record, dict) and (str(key) not in wanted if wanted is not None else record.get("split") != reading.split):
+        if isinstance(record, dict) and (
+            str(key) not in wanted if wanted is not None else record.get("split") != reading.split
+        ):
             continue
         with reading.keep(file, key):
             question, hint = text_of(record, "question"), text_of(record, "hint") if record.get("hint") else ""
@@ -111,7 +119,13 @@ def icon_qa(reading: Reading) -> Iterator[Sample]:
                 answer = _choice(choices, int(record["answer"]))
                 asked = with_choices(reading, key, question, choices)
             yield reading.sample(
-                key, images=images, instruction=asked, raw=answer, question=question, choices=choices, kind=folder.split("/")[-2]
+                key,
+                images=images,
+                instruction=asked,
+                raw=answer,
+                question=question,
+                choices=choices,
+                kind=folder.split("/")[-2],
             )
 
 
@@ -130,7 +144,9 @@ def _label_mark(reading: Reading, file: str, image: str) -> dict[str, Any] | Non
 
 
 def ai2d(reading: Reading) -> Iterator[Sample]:
-    """AI2D: one question file a diagram, the question being the key. Questions about letters get the letters painted on."""
+    """AI2D: one question file a diagram, the question being the key. Questions about letters get the letters painted
+    on.
+    """
     files = reading.files("questions") or [reading.file("questions")]
     listing = reading.files("test_ids")
     held = {line.strip().strip('"').removesuffix(".png") for _, line in reading.lines(listing[0])} if listing else None

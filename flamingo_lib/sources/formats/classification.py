@@ -1,4 +1,6 @@
-"""Readers of image classification sets: ELEVATER's packaging, its COCO variant, the publishers' own layouts, plain class folders."""
+"""Readers of image classification sets: ELEVATER's packaging, its COCO variant, the publishers' own layouts, plain
+class folders.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def _join(*parts: str) -> str:
 
 
 def _labels(reading: Reading, index: str) -> dict[int, str]:
-    """Label -> class name: by the registry's label map, else by the one beside the index, else in the knowledge file's order."""
+    """Label -> class name: by the registry's label map, else by the one beside the index, else in the knowledge file's
+    order.
+    """
     folder = _folder(index)
     if (registered := label_map(reading, index)) is not None:
         return _lines_of(reading, registered)
@@ -47,7 +51,9 @@ def _labels(reading: Reading, index: str) -> dict[int, str]:
             return _lines_of(reading, path)
     known = list(_knowledge(reading))
     if not known:
-        raise DataError("the class names are missing: no labels.txt, labelmap.txt or knowledge file", file=reading.root / folder)
+        raise DataError(
+            "the class names are missing: no labels.txt, labelmap.txt or knowledge file", file=reading.root / folder
+        )
     return dict(enumerate(known))
 
 
@@ -70,7 +76,9 @@ def _archive_member(reading: Reading, folder: str, place: str) -> str:
 
 
 def _is_index(reading: Reading, file: str) -> bool:
-    """True if one of the first lines names an image; publishers' own lists may have an index's name (``annotations/test.txt``)."""
+    """True if one of the first lines names an image; publishers' own lists may have an index's name
+    (``annotations/test.txt``).
+    """
     if file.endswith(".json"):
         return True
     with open(resolve(reading.root, file), encoding="utf-8", errors="replace") as lines:
@@ -112,7 +120,9 @@ def _coco(reading: Reading, file: str) -> Iterator[Labelled]:
                 labels.setdefault(record["image_id"], []).append(record["category_id"])
             else:
                 names[record["id"]] = record["name"]
-    archives = sorted((reading.root / folder).glob("*.zip")) if any("@" not in place for place in images.values()) else []
+    archives = (
+        sorted((reading.root / folder).glob("*.zip")) if any("@" not in place for place in images.values()) else []
+    )
     for number, place in images.items():
         with reading.keep(file, f"image {number}"):
             if number not in labels:
@@ -134,7 +144,10 @@ def _class_folders(reading: Reading) -> Iterator[Labelled]:
                 yield PurePosixPath(picture.relative_to(reading.root)).as_posix(), (folder.name.replace("_", " "),)
     if not found:
         raise DataError(
-            f"neither an index, nor the publisher's layout, nor class folders of {reading.row.name} ({reading.split}) were found",
+            (
+                f"neither an index, nor the publisher's layout, nor class folders of {reading.row.name} "
+                f"({reading.split}) were found"
+            ),
             file=reading.root,
             remedy=f"Expected one of: {', '.join(reading.row.files['index'])}",
         )
@@ -186,8 +199,18 @@ def elevater(reading: Reading) -> Iterator[Sample]:
                 raise BadRecord("a class without a name")
             several = [article(name) for name in names]
             phrase = several[0] if len(several) == 1 else ", ".join(several[:-1]) + " and " + several[-1]
-            draft = sentence(wording(reading.options.get("label_pool", "label"), seed=reading.seed, key=path, name=names[0], phrase=phrase))
+            draft = sentence(
+                wording(
+                    reading.options.get("label_pool", "label"),
+                    seed=reading.seed,
+                    key=path,
+                    name=names[0],
+                    phrase=phrase,
+                )
+            )
             about = knowledge.get(labels[0]) or knowledge.get(names[0]) or []
             if about:
                 draft += " " + sentence(about[derive_seed(reading.seed, "knowledge", path) % len(about)])
-            yield reading.sample(path, images=(path,), instruction=reading.wording("classification", path), raw=draft, labels=names)
+            yield reading.sample(
+                path, images=(path,), instruction=reading.wording("classification", path), raw=draft, labels=names
+            )

@@ -56,8 +56,8 @@ class _Captions:
     Attributes:
         images: the image id of each caption; a list if some are not whole numbers of 64 bits.
         texts: the captions, without outer white space.
-        untidy: ids of images with a caption that is empty or has other inner white space than single spaces; `by_image` adds those
-            with one that is given twice.
+        untidy: ids of images with a caption that is empty or has other inner white space than single spaces; `by_image`
+            adds those with one that is given twice.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,10 @@ class _Captions:
             if type(records[0]) is CaptionRecord:
                 images, texts = [record.image_id for record in records], [record.caption.strip() for record in records]
             else:
-                images, texts = [record["image_id"] for record in records], [record["caption"].strip() for record in records]
+                images, texts = (
+                    [record["image_id"] for record in records],
+                    [record["caption"].strip() for record in records],
+                )
                 hash(tuple(images))
         except RECORD_ERRORS:
             images, texts = [], []
@@ -113,7 +116,9 @@ class _Captions:
         return self._gathered(order, begins, ends - begins), unasked
 
     def _find_repeated(self, numbers: np.ndarray) -> None:
-        """Count images with a caption that is given twice among the untidy ones; a chance match of hashes costs no more than a look."""
+        """Count images with a caption that is given twice among the untidy ones; a chance match of hashes costs no more
+        than a look.
+        """
         marks = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.int64)
         marks ^= numbers * ODD
         ordered = np.sort(marks)
@@ -124,20 +129,25 @@ class _Captions:
     def _gathered(self, order: np.ndarray, begins: np.ndarray, counts: np.ndarray) -> Iterator[list[str]]:
         """For each image the texts at ``order[begin : begin + count]``.
 
-        They lie all over the memory, and waiting for them takes most of the time: it is shortest for many images at once.
+        They lie all over the memory, and waiting for them takes most of the time: it is shortest for many images at
+            once.
         """
         column = np.array(self.texts, dtype=object)
         for start in range(0, len(begins), AT_ONCE):
             shares = counts[start : start + AT_ONCE]
             ends = np.cumsum(shares)
-            places = order[np.repeat(begins[start : start + AT_ONCE] - (ends - shares), shares) + np.arange(int(ends[-1]))]
+            places = order[
+                np.repeat(begins[start : start + AT_ONCE] - (ends - shares), shares) + np.arange(int(ends[-1]))
+            ]
             texts = column[places].tolist()
             for end, share in zip(ends.tolist(), shares.tolist(), strict=True):
                 yield texts[end - share : end]
 
 
 def _sorted_stably(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`numbers` in order, and where each stood; equals keep their order. A key that tells equals apart leaves it to the fastest sort."""
+    """`numbers` in order, and where each stood; equals keep their order. A key that tells equals apart leaves it to the
+    fastest sort.
+    """
     bits = len(numbers).bit_length()
     if len(numbers) and -(1 << 62 - bits) < int(numbers.min()) and int(numbers.max()) < 1 << 62 - bits:
         keys = numbers << bits
@@ -200,7 +210,9 @@ def coco_boxes(reading: Reading, file: str, images: dict[int, SizedRecord]) -> d
             continue
         with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
             if record["image_id"] in images and not record.get("iscrowd"):
-                found.setdefault(record["image_id"], []).append((record["category_id"], tuple(record["bbox"]), record["id"]))
+                found.setdefault(record["image_id"], []).append(
+                    (record["category_id"], tuple(record["bbox"]), record["id"])
+                )
     boxes: dict[int, list[Box]] = {}
     for image, entries in found.items():
         size = images[image].width, images[image].height

@@ -24,7 +24,9 @@ def _sample(reading: Reading, key: str, image: str, boxes: Sequence[Box]) -> Sam
     if not boxes:
         raise BadRecord("empty annotation: no object")
     limit = reading.options.get("max_boxes", MAX_BOXES)
-    largest = sorted(range(len(boxes)), key=lambda at: -(boxes[at].x2 - boxes[at].x1) * (boxes[at].y2 - boxes[at].y1))[:limit]
+    largest = sorted(range(len(boxes)), key=lambda at: -(boxes[at].x2 - boxes[at].x1) * (boxes[at].y2 - boxes[at].y1))[
+        :limit
+    ]
     return reading.sample(
         key,
         images=(image,),
@@ -53,7 +55,9 @@ def _corners(item: ElementTree.Element) -> tuple[float, float, float, float]:
 
 
 def voc_objects(reading: Reading) -> Iterator[Sample]:
-    """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids. A box that cannot be makes the counts wrong, so the image is put aside."""
+    """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids. A box that cannot be makes the counts wrong, so the
+    image is put aside.
+    """
     listing = reading.files("ids")
     if listing:
         empty = (reading.root / listing[0]).stat().st_size == 0  # a split without images
@@ -76,7 +80,10 @@ def voc_objects(reading: Reading) -> Iterator[Sample]:
                 raise BadRecord(f"not valid XML: {error}") from None
             image = reading.image(id=name)
             width, height = float(_text(tree, "size/width")), float(_text(tree, "size/height"))
-            boxes = [from_corners(class_name(_text(item, "name")), _corners(item), width, height) for item in tree.iter("object")]
+            boxes = [
+                from_corners(class_name(_text(item, "name")), _corners(item), width, height)
+                for item in tree.iter("object")
+            ]
             yield _sample(reading, name, image, boxes)
 
 
@@ -87,7 +94,9 @@ def _of_split(reading: Reading, base: str, name: str) -> bool:
 
 
 def dota(reading: Reading) -> Iterator[Sample]:
-    """DOTA: four corners and a class a line; the horizontal box around them is used. The labels may lie in one folder for all splits."""
+    """DOTA: four corners and a class a line; the horizontal box around them is used. The labels may lie in one folder
+    for all splits.
+    """
     files = reading.files("labels") or [reading.file("labels")]
     base = files[0].partition("labelTxt")[0] if f"{reading.split}/" not in files[0] else None
     for file in files:
@@ -107,5 +116,7 @@ def dota(reading: Reading) -> Iterator[Sample]:
                 except ValueError:
                     raise BadRecord(f"malformed: corners that are not numbers in line {number}") from None
                 xs, ys = values[0::2], values[1::2]
-                boxes.append(from_corners(class_name(parts[8]), (min(xs), min(ys), max(xs), max(ys)), width, height, clip=True))
+                boxes.append(
+                    from_corners(class_name(parts[8]), (min(xs), min(ys), max(xs), max(ys)), width, height, clip=True)
+                )
             yield _sample(reading, name, image, boxes)

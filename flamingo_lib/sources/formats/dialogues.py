@@ -1,4 +1,6 @@
-"""Readers of instructions and dialogues whose responses are polite already: the sources of distortion, and the text-only sets."""
+"""Readers of instructions and dialogues whose responses are polite already: the sources of distortion, and the
+text-only sets.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _image_mark = re.compile(r"\s*<image>\s*")
 
 
 def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
-    """Exchanges of (role, text) messages: what comes before the first human turn and a last unanswered one are left out."""
+    """Exchanges of (role, text) messages: what comes before the first human turn and a last unanswered one are left
+    out.
+    """
     turns: list[Turn] = []
     question: str | None = None
     for role, text in messages:
@@ -35,12 +39,21 @@ def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
     return tuple(turns)
 
 
-def as_sample(reading: Reading, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any) -> Sample:
-    """A sample of `turns`: the first is its instruction and response, all of them stand in `turns` if there are several."""
+def as_sample(
+    reading: Reading, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any
+) -> Sample:
+    """A sample of `turns`: the first is its instruction and response, all of them stand in `turns` if there are
+    several.
+    """
     if not turns:
         raise BadRecord("empty annotation: no exchange of a question and an answer")
     return reading.sample(
-        key, images=images, instruction=turns[0].instruction, raw=turns[0].response, turns=turns if len(turns) > 1 else (), **meta
+        key,
+        images=images,
+        instruction=turns[0].instruction,
+        raw=turns[0].response,
+        turns=turns if len(turns) > 1 else (),
+        **meta,
     )
 
 
@@ -65,7 +78,11 @@ def ultrachat(reading: Reading) -> Iterator[Sample]:
                 if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                     raise BadRecord("the field data is not a list of texts")
                 roles = ("human", "assistant")
-                yield as_sample(reading, record.get("id", key), pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]))
+                yield as_sample(
+                    reading,
+                    record.get("id", key),
+                    pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]),
+                )
 
 
 def sharegpt(reading: Reading) -> Iterator[Sample]:

@@ -18,7 +18,9 @@ def _rank(node: dict[str, Any]) -> tuple[bool, int]:
 
 
 def best_path(prompt: dict[str, Any]) -> list[tuple[str, str]]:
-    """(role, text) messages from the root down, always to the best-ranked reply (rank 0 is best), deleted ones left out."""
+    """(role, text) messages from the root down, always to the best-ranked reply (rank 0 is best), deleted ones left
+    out.
+    """
     messages, node = [], prompt
     while node is not None:
         messages.append((node["role"], node["text"]))
@@ -32,7 +34,17 @@ def _trees_of_messages(reading: Reading, file: str) -> Iterator[tuple[str, dict[
     nodes: dict[str, dict[str, Any]] = {}
     for _, key, record in reading.items(file, lines=True):
         with reading.keep(file, f"line {key}"):
-            kept = ("message_id", "parent_id", "message_tree_id", "tree_state", "role", "text", "lang", "rank", "deleted")
+            kept = (
+                "message_id",
+                "parent_id",
+                "message_tree_id",
+                "tree_state",
+                "role",
+                "text",
+                "lang",
+                "rank",
+                "deleted",
+            )
             node = {name: record.get(name) for name in kept} | {"replies": []}
             nodes[record["message_id"]] = node
     for name, node in nodes.items():
@@ -79,7 +91,9 @@ def instruction_list(reading: Reading) -> Iterator[Sample]:
                 if answer is None:
                     raise BadRecord("a field is missing: output or response")
                 name = file.rpartition("/")[2].rpartition(".")[0] if len(files) > 1 else ""
-                yield reading.sample(f"{name}-{key}" if name else key, instruction="\n".join(part for part in given if part), raw=answer)
+                yield reading.sample(
+                    f"{name}-{key}" if name else key, instruction="\n".join(part for part in given if part), raw=answer
+                )
 
 
 _image_mark = re.compile(r"<img_path>(.*?)<img_path>", re.DOTALL)
@@ -100,7 +114,9 @@ def pf1m(reading: Reading) -> Iterator[Sample]:
                 raise BadRecord("malformed: an <img_path> mark without its partner")
             original = record["original"]
             block = original.partition(BOX_PREAMBLE)[2]
-            boxes = [Box(match[1], *(float(value) for value in match.groups()[1:])) for match in _box_line.finditer(block)]
+            boxes = [
+                Box(match[1], *(float(value) for value in match.groups()[1:])) for match in _box_line.finditer(block)
+            ]
             task = "vqa" if "nli_similarity" in record else "caption" if "sts_similarity" in record else "instruction"
             yield reading.sample(
                 key,

@@ -1,7 +1,8 @@
-"""The publishers' own layouts of the ELEVATER sets: each function lists (picture, class names) or None if its files aren't there.
+"""The publishers' own layouts of the ELEVATER sets: each function lists (picture, class names) or None if its files
+aren't there.
 
-The role ``original`` of a row names the files that show that this layout is there. Pictures inside pickles, IDX and CSV files are
-named ``container@number`` (`containers`).
+The role ``original`` of a row names the files that show that this layout is there. Pictures inside pickles, IDX and CSV
+files are named ``container@number`` (`containers`).
 """
 
 from __future__ import annotations

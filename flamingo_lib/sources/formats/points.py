@@ -17,7 +17,9 @@ def _image(reading: Reading, image_id: str) -> str:
     return reading.image(look=True, id=image_id)
 
 
-def _point(reading: Reading, key: str, image: str, question: str, answer: Any, point: dict[str, Any], **meta: Any) -> Sample:
+def _point(
+    reading: Reading, key: str, image: str, question: str, answer: Any, point: dict[str, Any], **meta: Any
+) -> Sample:
     width, height = reading.size(image)
     x, y = float(point["x"]) / width, float(point["y"]) / height
     if not (0 <= x <= 1 and 0 <= y <= 1):
@@ -36,7 +38,9 @@ def _point(reading: Reading, key: str, image: str, question: str, answer: Any, p
 
 
 def point_qa(reading: Reading) -> Iterator[Sample]:
-    """PointQA-Local (one sample a point) and PointQA-LookTwice (how many more of this are there), both keyed by image id."""
+    """PointQA-Local (one sample a point) and PointQA-LookTwice (how many more of this are there), both keyed by image
+    id.
+    """
     any_found = False
     for kind in KINDS:
         files, listing = reading.files(kind), reading.files(f"{kind}_ids")
@@ -63,15 +67,29 @@ def _local(reading: Reading, file: str, image_id: str, place: int, record: dict[
         points = list(record["points"])
     for which, point in enumerate(points):
         with reading.keep(file, f"{key}-{which}"):
-            yield _point(reading, f"{key}-{which}", _image(reading, image_id), record["question"], point["ans"], point, kind="local")
+            yield _point(
+                reading,
+                f"{key}-{which}",
+                _image(reading, image_id),
+                record["question"],
+                point["ans"],
+                point,
+                kind="local",
+            )
 
 
 def _look_twice(reading: Reading, file: str, image_id: str, place: int, record: dict[str, Any]) -> Iterator[Sample]:
     key = f"looktwice-{image_id}-{place}"  # the field `id` repeats the image's
     with reading.keep(file, key):
         fields = {name.lower(): value for name, value in record.items()}
-        asked = [fields[name] for name in ("general_question", "super_question", "obj_question", "pt_question") if fields.get(name)]
+        asked = [
+            fields[name]
+            for name in ("general_question", "super_question", "obj_question", "pt_question")
+            if fields.get(name)
+        ]
         if not asked:
             raise BadRecord("a field is missing: general_question")
         question = asked[derive_seed(reading.seed, "question", key) % len(asked)]
-        yield _point(reading, key, _image(reading, image_id), question, fields["ans"], fields["point"], kind="looktwice")
+        yield _point(
+            reading, key, _image(reading, image_id), question, fields["ans"], fields["point"], kind="looktwice"
+        )

@@ -12,7 +12,10 @@ from ..reading import BadRecord, Reading, sentence, text_of
 
 def majority(answers: Iterable[Any]) -> str:
     """The most frequent answer, case and outer spaces aside; of equals, the first given. Empty if there is none."""
-    texts = [str(answer.get("raw_answer") or answer.get("answer") or "") if isinstance(answer, dict) else str(answer) for answer in answers]
+    texts = [
+        str(answer.get("raw_answer") or answer.get("answer") or "") if isinstance(answer, dict) else str(answer)
+        for answer in answers
+    ]
     counts = Counter(text.strip().lower() for text in texts if text.strip())
     if not counts:
         return ""
@@ -80,7 +83,9 @@ def clevr(reading: Reading) -> Iterator[Sample]:
 
 
 def gqa(reading: Reading) -> Iterator[Sample]:
-    """GQA: one object keyed by question id, or a folder of such files; the short answer, or with ``full_answer=True`` the sentence."""
+    """GQA: one object keyed by question id, or a folder of such files; the short answer, or with ``full_answer=True``
+    the sentence.
+    """
     files = reading.files("questions") or [reading.file("questions")]
     field = "fullAnswer" if reading.options.get("full_answer") else "answer"
     for file in files:
@@ -133,7 +138,9 @@ def ocr_vqa(reading: Reading) -> Iterator[Sample]:
             pairs = list(zip(questions, answers, strict=True))
         for place, (question, answer) in enumerate(pairs):
             with reading.keep(file, f"{key}-{place}"):
-                yield reading.sample(f"{key}-{place}", images=(image,), instruction=question, raw=str(answer), question=question)
+                yield reading.sample(
+                    f"{key}-{place}", images=(image,), instruction=question, raw=str(answer), question=question
+                )
 
 
 def vqa_e(reading: Reading) -> Iterator[Sample]:

@@ -14,7 +14,9 @@ from ..marks import REGION_KINDS, region_mark
 from ..reading import BadRecord, Reading
 
 
-def _instances(reading: Reading, wanted: dict[Any, Any] | None = None) -> tuple[dict[int, tuple], dict[int, tuple], dict[int, str]]:
+def _instances(
+    reading: Reading, wanted: dict[Any, Any] | None = None
+) -> tuple[dict[int, tuple], dict[int, tuple], dict[int, str]]:
     """(images, annotations, category names) of the COCO instances file, annotations only where `wanted` has their id."""
     file = reading.file("instances")
     images: dict[int, tuple[str, float, float]] = {}
@@ -32,12 +34,20 @@ def _instances(reading: Reading, wanted: dict[Any, Any] | None = None) -> tuple[
 
 
 def _region(
-    reading: Reading, key: Any, image: tuple[str, float, float], image_id: Any, bbox: Iterable[float], name: str, texts: Iterable[str]
+    reading: Reading,
+    key: Any,
+    image: tuple[str, float, float],
+    image_id: Any,
+    bbox: Iterable[float],
+    name: str,
+    texts: Iterable[str],
 ) -> Sample:
     file_name, width, height = image
     box = from_size(name, tuple(bbox), width, height)
     kinds = reading.options.get("marks", REGION_KINDS)
-    mark = region_mark((box.x1, box.y1, box.x2, box.y2), seed=reading.seed, key=f"{reading.row.name}/{key}", kinds=kinds)
+    mark = region_mark(
+        (box.x1, box.y1, box.x2, box.y2), seed=reading.seed, key=f"{reading.row.name}/{key}", kinds=kinds
+    )
     expressions = list(dict.fromkeys(" ".join(text.split()) for text in texts))
     return reading.sample(
         key,
@@ -51,7 +61,9 @@ def _region(
 
 
 def _google(reading: Reading, file: str) -> Iterator[Sample]:
-    """The Google release: lists in the raw file, objects keyed by id in the aligned one; boxes from COCO where they aren't merged in."""
+    """The Google release: lists in the raw file, objects keyed by id in the aligned one; boxes from COCO where they
+    aren't merged in.
+    """
     annotations: dict[Any, dict] = {}
     expressions: dict[Any, str] = {}
     sizes: dict[Any, tuple[str, float, float]] = {}
@@ -85,11 +97,15 @@ def _google(reading: Reading, file: str) -> Iterator[Sample]:
                 raise BadRecord("a region whose box is not in the instances file")
             texts = [expressions[item] if item in expressions else expressions[str(item)] for item in value["ids"]]
             image = sizes[value["image"]]
-            yield _region(reading, number, image, value["image"], value["bbox"], names.get(value["category"], "region"), texts)
+            yield _region(
+                reading, number, image, value["image"], value["bbox"], names.get(value["category"], "region"), texts
+            )
 
 
 def refcocog(reading: Reading) -> Iterator[Sample]:
-    """RefCOCOg in the refer toolbox's release (pickled references) or in Google's (JSON); all expressions of a region in one draft."""
+    """RefCOCOg in the refer toolbox's release (pickled references) or in Google's (JSON); all expressions of a region
+    in one draft.
+    """
     google = reading.files("google")
     found = reading.files("refs")
     if not found and google:
@@ -106,4 +122,6 @@ def refcocog(reading: Reading) -> Iterator[Sample]:
         with reading.keep(file, ref.get("ref_id", place) if isinstance(ref, dict) else place):
             image_id, bbox, category = annotations[ref["ann_id"]]
             texts = [item.get("raw") or item["sent"] for item in ref["sentences"]]
-            yield _region(reading, ref["ref_id"], images[image_id], image_id, bbox, names.get(category, "region"), texts)
+            yield _region(
+                reading, ref["ref_id"], images[image_id], image_id, bbox, names.get(category, "region"), texts
+            )

@@ -14,8 +14,9 @@ SPLITS = ("train", "val", "test")
 def label_map(reading: Reading, index: str) -> str | None:
     """The file, relative to the root, that the registry names as the label map of the set to which `index` belongs.
 
-    The registry's paths begin at the folder of all sets, which may lie above the root or below it: an entry is that of `index` if
-    its own path of an index is the end of the whole path of `index`. None without a registry, such an entry or such a file.
+    The registry's paths begin at the folder of all sets, which may lie above the root or below it: an entry is that of
+    `index` if its own path of an index is the end of the whole path of `index`. None without a registry, such an entry
+    or such a file.
     """
     whole = (reading.root.resolve() / index).as_posix()
     for file in reading.files("registry"):

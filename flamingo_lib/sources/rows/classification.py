@@ -31,7 +31,9 @@ def elevater_row(
     index: tuple[str, ...] = ("{split}.txt",),
     notes: str = "",
 ) -> SourceRow:
-    """A row of the suite. `registry` is the toolkit's name of the set, `layout` and `original` the publisher's own files."""
+    """A row of the suite. `registry` is the toolkit's name of the set, `layout` and `original` the publisher's own
+    files.
+    """
     return SourceRow(
         name=f"elevater-{name}",
         title=title,

@@ -19,7 +19,12 @@ ROWS = (
             "80k": {"file": "llava_instruct_80k"},
         },
         secondary=("all", "80k"),
-        images=("images/|coco/|train2017/|{image}", "train2014/COCO_train2014_{image}", "images/COCO_train2014_{image}", "val2017/{image}"),
+        images=(
+            "images/|coco/|train2017/|{image}",
+            "train2014/COCO_train2014_{image}",
+            "images/COCO_train2014_{image}",
+            "val2017/{image}",
+        ),
         licence="CC BY 4.0; OpenAI's terms of use apply",
         homepage="https://huggingface.co/datasets/liuhaotian/LLaVA-Instruct-150K",
         citation="Liu et al., Visual Instruction Tuning, NeurIPS 2023",
@@ -58,8 +63,17 @@ ROWS = (
         task="instruction",
         format="oasst",
         files={
-            "trees": ("*_oasst_ready.trees.jsonl.gz", "*_oasst_ready.trees.jsonl", "*_oasst_all.trees.jsonl*", "*.trees.jsonl*"),
-            "messages": ("*_oasst_ready.messages.jsonl.gz", "*_oasst_ready.messages.jsonl", "*_oasst_all.messages.jsonl*"),
+            "trees": (
+                "*_oasst_ready.trees.jsonl.gz",
+                "*_oasst_ready.trees.jsonl",
+                "*_oasst_all.trees.jsonl*",
+                "*.trees.jsonl*",
+            ),
+            "messages": (
+                "*_oasst_ready.messages.jsonl.gz",
+                "*_oasst_ready.messages.jsonl",
+                "*_oasst_all.messages.jsonl*",
+            ),
         },
         optional=("trees", "messages"),
         splits=plain("train"),

@@ -15,7 +15,12 @@ ROWS = (
         files={"questions": ("aokvqa_v1p0_{split}.json", "annotations/aokvqa_v1p0_{split}.json")},
         splits=plain("train", "val", "test"),
         unlabelled=("test",),
-        images=("images/|coco/|{split}2017/|{id:012d}.jpg", "train2017/{id:012d}.jpg", "val2017/{id:012d}.jpg", "images/{id:012d}.jpg"),
+        images=(
+            "images/|coco/|{split}2017/|{id:012d}.jpg",
+            "train2017/{id:012d}.jpg",
+            "val2017/{id:012d}.jpg",
+            "images/{id:012d}.jpg",
+        ),
         adopted=14_868,
         licence="Apache-2.0 (repository)",
         homepage="https://github.com/allenai/aokvqa",
