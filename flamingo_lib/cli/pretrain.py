@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         import torch
 
         from ..presets import load_preset
-        from ..training.pretrain_run import pretrain_base
+        from ..pretraining.run import pretrain_base
 
         if threads:
             torch.set_num_threads(threads)

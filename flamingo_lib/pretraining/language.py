@@ -31,7 +31,7 @@ from ..progress import Progress
 from ..scenes.graph import Scene, draw_scene
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from ..seeding import derive_seed, generator
-from .pretrain_documents import Row
+from .data import Row
 
 SUPERVISED_LAYERS = (1, 2)
 """Gated layers whose first two heads are told where to look."""

@@ -12,13 +12,13 @@ from flamingo_lib.chat.template import ASSISTANT, END_OF_CHUNK, HUMAN, IMAGE
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.model.loss import IGNORED
 from flamingo_lib.presets import load_preset
+from flamingo_lib.pretraining import run as pretrain_run
+from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
+from flamingo_lib.pretraining.data import Row, grounded_row, text_row
+from flamingo_lib.pretraining.language import RowEncoder, attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.vision import cell_labels
 from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator
-from flamingo_lib.training import pretrain_run
-from flamingo_lib.training.pretrain import RowEncoder, attention_loss, pretraining_scenes
-from flamingo_lib.training.pretrain_clip import batch_statements, contradict, contrastive_loss, state
-from flamingo_lib.training.pretrain_documents import Row, grounded_row, text_row
-from flamingo_lib.training.pretrain_vision import cell_labels
 
 TAG = IMAGE + END_OF_CHUNK
 

@@ -25,7 +25,10 @@ from ..scenes.phrases import CHANGE_INSTRUCTIONS
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
 from ..storage import atomic_folder, fingerprint, write_json
-from .pretrain import (
+from .card import write_card, write_clip_card
+from .clip import pretrain_clip
+from .data import Row, grounded_row, text_row
+from .language import (
     RowEncoder,
     exact_answers,
     examination,
@@ -34,10 +37,7 @@ from .pretrain import (
     tiny_config,
     train_language,
 )
-from .pretrain_card import write_card, write_clip_card
-from .pretrain_clip import pretrain_clip
-from .pretrain_documents import Row, grounded_row, text_row
-from .pretrain_vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
+from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 IMAGE_TAG = IMAGE + END_OF_CHUNK
