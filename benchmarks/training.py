@@ -36,15 +36,15 @@ from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.language import conversation, paragraph, polite, text_dialogue
 from flamingo_lib.scenes.questions import ask
 from flamingo_lib.scenes.render import render
-from flamingo_lib.training.table import Example
+from flamingo_lib.training.packing_tokenized import Example
 
 CONTEXT = 1024
 
 PLAN_MILLION = """
 import sys, time
 import numpy as np
-from flamingo_lib.training.packing import plan_windows
-from flamingo_lib.training.windows import Sizes
+from flamingo_lib.training.packing_strategies import plan_windows
+from flamingo_lib.training.packing_plan import Sizes
 count, draw = int(sys.argv[1]), np.random.default_rng(0)
 kind = draw.random(count)
 means = np.where(kind < 0.64, 5.4, np.where(kind < 0.87, 5.0, 4.0))  # log of tokens: texts, visual dialogues, rewrites
@@ -114,8 +114,8 @@ def speed(stage: StageConfig, examples: list[Example], steps: int, *, pad_to: in
     Args:
         pad_to: see `Collator`.
     """
+    from flamingo_lib.training.packing_tokenized import build_table
     from flamingo_lib.training.stages import example_template, stage_speed
-    from flamingo_lib.training.table import build_table
 
     model, processor = base()
     table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
@@ -144,9 +144,9 @@ def fill(packing: str) -> Any:
     """How full the first epoch's windows are."""
 
     def measure(quick: bool) -> float:
-        from flamingo_lib.training.comparison import compare_strategies
+        from flamingo_lib.training.packing_report import compare_strategies
+        from flamingo_lib.training.packing_tokenized import build_table
         from flamingo_lib.training.stages import example_template
-        from flamingo_lib.training.table import build_table
 
         table = build_table(stage1_mixture(4000 if quick else 20_000), example_template(base()[1]))
         stage = StageConfig(context_length=CONTEXT, max_images=10, batch_size=16)
@@ -216,7 +216,7 @@ def small_base() -> Any:
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
     from flamingo_lib.model.images import FlamingoImageProcessor
     from flamingo_lib.model.processor import FlamingoProcessor
-    from flamingo_lib.training.planning import known_config
+    from flamingo_lib.training.resource_plan import known_config
 
     _, processor = base()
     torch.manual_seed(0)
@@ -229,8 +229,8 @@ def small_base() -> Any:
 
 def stage2_cached_vs_uncached_small(quick: bool) -> float:
     """The same of the small preset's stage 2, two windows a step."""
+    from flamingo_lib.training.packing_tokenized import build_table
     from flamingo_lib.training.stages import example_template, stage_speed
-    from flamingo_lib.training.table import build_table
 
     preset, rates = load_preset("small"), []
     stage = preset.stages["stage2"].model_copy(update={"batch_size": 2, "micro_batch_size": 2})

@@ -111,7 +111,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Estimate memory a GPU, steps and hours of the preset's stages; nothing is run."""
         from ..presets import load_preset
-        from ..training.planning import plan_stage, plan_table
+        from ..training.resource_plan import plan_stage, plan_table
 
         chosen = load_preset(preset, settings or ())
         rows = {"rewriter": chosen.rewriter, **chosen.stages}

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .dataset import WindowRow
+from .packing_dataset import WindowRow
 
 IGNORED = -100
 """The label of a token without supervision."""

@@ -21,10 +21,10 @@ from ..errors import ConfigError
 from ..seeding import derive_seed
 from ..storage import fingerprint, read_json, write_json
 from .collate import Collator
-from .dataset import WindowDataset
-from .features import weights_fingerprint
+from .feature_cache import weights_fingerprint
+from .packing_dataset import WindowDataset
+from .packing_plan import PackingReport
 from .trainer import StageTrainer, checkpoints, training_arguments
-from .windows import PackingReport
 
 IDENTITY = "run.json"
 """Beside the checkpoints: what they were trained on, so that those of another run are not resumed."""

@@ -25,16 +25,16 @@ from ..model.trainable import set_trainable
 from ..seeding import derive_seed
 from ..storage import atomic_folder, write_json
 from .collate import Collator
-from .dataset import WindowDataset
+from .packing_dataset import WindowDataset
+from .packing_tokenized import Example, TokenTable, build_table
 from .run import StageResult, run_stage, world_size
-from .table import Example, TokenTable, build_table
-from .visuals import make_visuals
+from .visual_inputs import make_visuals
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate
     from ..model.flamingo import FlamingoForConditionalGeneration
     from ..model.processor import FlamingoProcessor
-    from .speed import Speed
+    from .throughput import Speed
 
 RESULT = "training.json"
 """Beside the trained model: how its training went."""
@@ -230,7 +230,7 @@ def stage_speed(
         cache_folder: as in `train_stage`; filling the cache isn't timed.
         pad_to: see `Collator`; shapes are fixed then, and padding is computed with.
     """
-    from .speed import training_speed
+    from .throughput import training_speed
 
     model, processor = base
     prepare(model, stage, config, seed=seed)

@@ -14,7 +14,7 @@ from flamingo_lib.training.assemble import SMOLLM2, assemble, gguf_file, load_la
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.run import run_stage
 from flamingo_lib.training.stages import load_base, prepare, stage_dataset, stage_order, train_stage
-from flamingo_lib.training.visuals import make_visuals
+from flamingo_lib.training.visual_inputs import make_visuals
 
 TOWER = {
     "embed_dim": 16,

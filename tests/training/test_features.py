@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from flamingo_lib.errors import CheckpointError, DataError
-from flamingo_lib.training.features import KEY_BYTES, FeatureCache, weights_fingerprint
+from flamingo_lib.training.feature_cache import KEY_BYTES, FeatureCache, weights_fingerprint
 
 SHAPE = (3, 4)
 

@@ -14,8 +14,8 @@ from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
 from flamingo_lib.model.lora import add_lora
 from flamingo_lib.model.trainable import set_trainable, trainable_table
 from flamingo_lib.presets import load_preset
-from flamingo_lib.training.planning import count_windows, known_config, plan_stage, plan_table
-from flamingo_lib.training.shape import Batch, Shape
+from flamingo_lib.training.model_cost import Batch, Shape
+from flamingo_lib.training.resource_plan import count_windows, known_config, plan_stage, plan_table
 
 ROWS, TOKENS, IMAGES = 2, 96, 2
 

@@ -22,10 +22,10 @@ from flamingo_lib.config import StageConfig
 from flamingo_lib.model.config import FlamingoConfig
 from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.dataset import WindowDataset
+from flamingo_lib.training.packing_dataset import WindowDataset
+from flamingo_lib.training.packing_tokenized import TokenTable
 from flamingo_lib.training.run import run_stage
-from flamingo_lib.training.table import TokenTable
-from flamingo_lib.training.visuals import Visuals
+from flamingo_lib.training.visual_inputs import Visuals
 
 WIDTH = 32
 STAGE = StageConfig(

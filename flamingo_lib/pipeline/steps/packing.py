@@ -25,9 +25,9 @@ def packing_step(preset: Preset) -> Step:
 
         from ...chat.template import IMAGE
         from ...storage import write_json
-        from ...training.comparison import compare_strategies, packing_metrics, strategy_html, strategy_strips
+        from ...training.packing_report import compare_strategies, packing_metrics, strategy_html, strategy_strips
+        from ...training.packing_tokenized import build_table
         from ...training.stages import example_template, load_base
-        from ...training.table import build_table
 
         stage = job.preset.stages[STAGE]
         _, processor = load_base(job.preset.model.base)

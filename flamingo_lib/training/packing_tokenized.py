@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from .windows import Sizes
+from .packing_plan import Sizes
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate, ChatTurn

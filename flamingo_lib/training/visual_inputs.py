@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..model.trainable import GROUPS
-from .features import FeatureCache, weights_fingerprint
+from .feature_cache import FeatureCache, weights_fingerprint
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration

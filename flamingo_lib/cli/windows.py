@@ -58,11 +58,11 @@ def register(app: typer.Typer) -> None:
         from ..chat.template import IMAGE
         from ..pages import write_page
         from ..presets import load_preset
-        from ..training.comparison import compare_strategies, strategy_html, strategy_strips, strategy_table
         from ..training.examples import read_examples
-        from ..training.packing import STRATEGIES
+        from ..training.packing_report import compare_strategies, strategy_html, strategy_strips, strategy_table
+        from ..training.packing_strategies import STRATEGIES
+        from ..training.packing_tokenized import build_table
         from ..training.stages import example_template, load_base, stage_speed
-        from ..training.table import build_table
         from .train import stage_row
 
         chosen = load_preset(preset, settings or (), seed)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .collate import IGNORED, Collator
-from .dataset import WindowDataset
+from .packing_dataset import WindowDataset
 
 
 @dataclass(frozen=True)

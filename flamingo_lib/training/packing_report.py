@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ..config import StageConfig
-from .dataset import WindowDataset
-from .packing import STRATEGIES, plan_windows
-from .strips import to_html
-from .table import TokenTable
-from .windows import PackingReport
+from .packing_dataset import WindowDataset
+from .packing_plan import PackingReport
+from .packing_plot import to_html
+from .packing_strategies import STRATEGIES, plan_windows
+from .packing_tokenized import TokenTable
 
 Reports = Mapping[int, Mapping[str, PackingReport]]
 """Context length -> strategy -> report."""

@@ -15,9 +15,9 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from ..config import StageConfig
-from .packing import plan_windows
-from .table import TokenTable
-from .windows import WindowPlan
+from .packing_plan import WindowPlan
+from .packing_strategies import plan_windows
+from .packing_tokenized import TokenTable
 
 
 @dataclass(frozen=True)

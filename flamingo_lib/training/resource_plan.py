@@ -11,7 +11,7 @@ from ..config import ModelConfig, StageConfig
 from ..errors import ConfigError, MissingAsset
 from ..model.config import FlamingoConfig
 from ..model.loss import PIECE
-from .shape import Batch, Shape
+from .model_cost import Batch, Shape
 
 GIGA = 1 << 30
 

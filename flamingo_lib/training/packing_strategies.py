@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import ConfigError, DataError
 from ..seeding import numpy_generator
-from .windows import Sizes, WindowPlan
+from .packing_plan import Sizes, WindowPlan
 
 STRATEGIES = ("none", "random_fill", "best_fit")
 
