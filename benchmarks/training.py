@@ -36,15 +36,15 @@ from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.language import conversation, paragraph, polite, text_dialogue
 from flamingo_lib.scenes.questions import ask
 from flamingo_lib.scenes.render import render
-from flamingo_lib.training.packing_tokenized import Example
+from flamingo_lib.training.packing.tokenized import Example
 
 CONTEXT = 1024
 
 PLAN_MILLION = """
 import sys, time
 import numpy as np
-from flamingo_lib.training.packing_strategies import plan_windows
-from flamingo_lib.training.packing_plan import Sizes
+from flamingo_lib.training.packing.strategies import plan_windows
+from flamingo_lib.training.packing.plan import Sizes
 count, draw = int(sys.argv[1]), np.random.default_rng(0)
 kind = draw.random(count)
 means = np.where(kind < 0.64, 5.4, np.where(kind < 0.87, 5.0, 4.0))  # log of tokens: texts, visual dialogues, rewrites
@@ -114,7 +114,7 @@ def speed(stage: StageConfig, examples: list[Example], steps: int, *, pad_to: in
     Args:
         pad_to: see `Collator`.
     """
-    from flamingo_lib.training.packing_tokenized import build_table
+    from flamingo_lib.training.packing.tokenized import build_table
     from flamingo_lib.training.stages import example_template, stage_speed
 
     model, processor = base()
@@ -144,8 +144,8 @@ def fill(packing: str) -> Any:
     """How full the first epoch's windows are."""
 
     def measure(quick: bool) -> float:
-        from flamingo_lib.training.packing_report import compare_strategies
-        from flamingo_lib.training.packing_tokenized import build_table
+        from flamingo_lib.training.packing.report import compare_strategies
+        from flamingo_lib.training.packing.tokenized import build_table
         from flamingo_lib.training.stages import example_template
 
         table = build_table(stage1_mixture(4000 if quick else 20_000), example_template(base()[1]))
@@ -229,7 +229,7 @@ def small_base() -> Any:
 
 def stage2_cached_vs_uncached_small(quick: bool) -> float:
     """The same of the small preset's stage 2, two windows a step."""
-    from flamingo_lib.training.packing_tokenized import build_table
+    from flamingo_lib.training.packing.tokenized import build_table
     from flamingo_lib.training.stages import example_template, stage_speed
 
     preset, rates = load_preset("small"), []

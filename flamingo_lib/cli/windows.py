@@ -59,9 +59,9 @@ def register(app: typer.Typer) -> None:
         from ..pages import write_page
         from ..presets import load_preset
         from ..training.examples import read_examples
-        from ..training.packing_report import compare_strategies, strategy_html, strategy_strips, strategy_table
-        from ..training.packing_strategies import STRATEGIES
-        from ..training.packing_tokenized import build_table
+        from ..training.packing.report import compare_strategies, strategy_html, strategy_strips, strategy_table
+        from ..training.packing.strategies import STRATEGIES
+        from ..training.packing.tokenized import build_table
         from ..training.stages import example_template, load_base, stage_speed
         from .train import stage_row
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .packing_dataset import WindowRow
+from .packing.dataset import WindowRow
 
 IGNORED = -100
 """The label of a token without supervision."""

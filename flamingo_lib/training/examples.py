@@ -17,7 +17,7 @@ from ..scenes.lexicon import NUMBERS
 from ..scenes.questions import parse_question
 from ..seeding import generator
 from ..storage import read_jsonl
-from .packing_tokenized import Example
+from .packing.tokenized import Example
 
 CANDIDATES = 48
 """How many pairs are looked at for a mismatched image."""

@@ -22,8 +22,8 @@ from ..seeding import derive_seed
 from ..storage import fingerprint, read_json, write_json
 from .collate import Collator
 from .feature_cache import weights_fingerprint
-from .packing_dataset import WindowDataset
-from .packing_plan import PackingReport
+from .packing.dataset import WindowDataset
+from .packing.plan import PackingReport
 from .trainer import StageTrainer, checkpoints, training_arguments
 
 IDENTITY = "run.json"

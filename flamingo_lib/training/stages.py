@@ -25,8 +25,8 @@ from ..model.trainable import set_trainable
 from ..seeding import derive_seed
 from ..storage import atomic_folder, write_json
 from .collate import Collator
-from .packing_dataset import WindowDataset
-from .packing_tokenized import Example, TokenTable, build_table
+from .packing.dataset import WindowDataset
+from .packing.tokenized import Example, TokenTable, build_table
 from .run import StageResult, run_stage, world_size
 from .visual_inputs import make_visuals
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from .collate import IGNORED, Collator
-from .packing_dataset import WindowDataset
+from .packing.dataset import WindowDataset
 
 
 @dataclass(frozen=True)

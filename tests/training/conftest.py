@@ -22,7 +22,7 @@ def tiny(tmp_path_factory):
     from flamingo_lib.scenes.questions import ask
     from flamingo_lib.scenes.render import render
     from flamingo_lib.seeding import generator
-    from flamingo_lib.training.packing_tokenized import Example
+    from flamingo_lib.training.packing.tokenized import Example
 
     root = tmp_path_factory.mktemp("tiny")
     examples, images, texts = [], [], []

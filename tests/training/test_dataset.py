@@ -7,16 +7,16 @@ import torch
 from flamingo_lib.config import StageConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.packing_dataset import WindowDataset, WindowRow
-from flamingo_lib.training.packing_plot import segments, to_html
-from flamingo_lib.training.packing_report import (
+from flamingo_lib.training.packing.dataset import WindowDataset, WindowRow
+from flamingo_lib.training.packing.plot import segments, to_html
+from flamingo_lib.training.packing.report import (
     compare_strategies,
     packing_metrics,
     strategy_html,
     strategy_strips,
     strategy_table,
 )
-from flamingo_lib.training.packing_tokenized import Example, build_table
+from flamingo_lib.training.packing.tokenized import Example, build_table
 from tests.training.fakes import CharTemplate, Turn, text
 
 TEMPLATE = CharTemplate()

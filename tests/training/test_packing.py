@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flamingo_lib.errors import ConfigError, DataError
-from flamingo_lib.training.packing_plan import Sizes
-from flamingo_lib.training.packing_strategies import STRATEGIES, group_by_length, plan_windows
+from flamingo_lib.training.packing.plan import Sizes
+from flamingo_lib.training.packing.strategies import STRATEGIES, group_by_length, plan_windows
 
 
 def sizes_of(rows):

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from flamingo_lib.errors import CheckpointError, ConfigError, FlamingoError
-from flamingo_lib.training.packing_dataset import WindowDataset
+from flamingo_lib.training.packing.dataset import WindowDataset
 from flamingo_lib.training.trainer import checkpoints, training_arguments
 from tests.training import tiny_stage
 

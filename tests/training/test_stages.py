@@ -11,7 +11,7 @@ from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import ModelConfig, StageConfig
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.packing_tokenized import Example
+from flamingo_lib.training.packing.tokenized import Example
 from flamingo_lib.training.stages import ADAPTER, RESULT, load_base, stage_dataset, stage_order, train_stage
 from flamingo_lib.training.visual_inputs import make_visuals, visual_form
 

@@ -22,8 +22,8 @@ from flamingo_lib.config import StageConfig
 from flamingo_lib.model.config import FlamingoConfig
 from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.packing_dataset import WindowDataset
-from flamingo_lib.training.packing_tokenized import TokenTable
+from flamingo_lib.training.packing.dataset import WindowDataset
+from flamingo_lib.training.packing.tokenized import TokenTable
 from flamingo_lib.training.run import run_stage
 from flamingo_lib.training.visual_inputs import Visuals
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...errors import DataError
 from ...records import Sample
 from ...training.examples import image_files
-from ...training.packing_tokenized import Example
+from ...training.packing.tokenized import Example
 
 
 class PlainImages:

@@ -10,7 +10,7 @@ from ...errors import ConfigError
 from ...records import Pair, Rewrite, Sample
 from ...seeding import generator
 from ...training.examples import pair_examples, rewrite_example, sample_example
-from ...training.packing_tokenized import Example
+from ...training.packing.tokenized import Example
 from ..step import Job
 from .distort import PAIRS
 from .images import PlainImages

@@ -25,8 +25,8 @@ def packing_step(preset: Preset) -> Step:
 
         from ...chat.template import IMAGE
         from ...storage import write_json
-        from ...training.packing_report import compare_strategies, packing_metrics, strategy_html, strategy_strips
-        from ...training.packing_tokenized import build_table
+        from ...training.packing.report import compare_strategies, packing_metrics, strategy_html, strategy_strips
+        from ...training.packing.tokenized import build_table
         from ...training.stages import example_template, load_base
 
         stage = job.preset.stages[STAGE]

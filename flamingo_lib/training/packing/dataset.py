@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 from torch.utils.data import Dataset
 
-from ..config import StageConfig
-from .packing_plan import WindowPlan
-from .packing_strategies import plan_windows
-from .packing_tokenized import TokenTable
+from ...config import StageConfig
+from .plan import WindowPlan
+from .strategies import plan_windows
+from .tokenized import TokenTable
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import ConfigError, DataError
-from ..seeding import numpy_generator
-from .packing_plan import Sizes, WindowPlan
+from ...errors import ConfigError, DataError
+from ...seeding import numpy_generator
+from .plan import Sizes, WindowPlan
 
 STRATEGIES = ("none", "random_fill", "best_fit")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from ..config import StageConfig
-from .packing_dataset import WindowDataset
-from .packing_plan import PackingReport
-from .packing_plot import to_html
-from .packing_strategies import STRATEGIES, plan_windows
-from .packing_tokenized import TokenTable
+from ...config import StageConfig
+from .dataset import WindowDataset
+from .plan import PackingReport
+from .plot import to_html
+from .strategies import STRATEGIES, plan_windows
+from .tokenized import TokenTable
 
 Reports = Mapping[int, Mapping[str, PackingReport]]
 """Context length -> strategy -> report."""

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from itertools import groupby
 
-from .packing_dataset import WindowRow
+from .dataset import WindowRow
 
 COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#bab0ac")
 """One colour a sample, in rotation: pale where the instruction stands, full where tokens are supervised."""

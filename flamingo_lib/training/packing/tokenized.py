@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import DataError
-from .packing_plan import Sizes
+from ...errors import DataError
+from .plan import Sizes
 
 if TYPE_CHECKING:
-    from ..chat.template import ChatTemplate, ChatTurn
+    from ...chat.template import ChatTemplate, ChatTurn
 
 
 @dataclass(frozen=True)
