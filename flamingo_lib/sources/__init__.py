@@ -6,7 +6,7 @@ sample's pictures with its marks drawn on.
 
 from __future__ import annotations
 
-from .catalog import CATALOG, find_row
+from .catalog_index import CATALOG, find_row
 from .images import MAX_PIXELS, ImageError, open_image, open_images, open_marked
 from .loading import load_source, splits_found
 from .row import SourceRow

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import DataError
 from ..records import Sample, to_json
 from ..storage import Quarantine
-from .catalog import find_row
+from .catalog_index import find_row
 from .loading import load_source, splits_found
 from .places import Locator, variants
 

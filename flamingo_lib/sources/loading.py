@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import DataError
 from ..records import Sample
 from ..storage import Quarantine
-from .catalog import find_row
+from .catalog_index import find_row
 from .formats import READERS
 from .places import Locator
 from .reading import Reading
