@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..sources.catalog_index import CATALOG
+from ..sources.catalog import CATALOG
 from ..storage import atomic_write
 from .pf1m import OPTIONAL, OWN, REQUIRED, Pf1mRecord, parse_record
 

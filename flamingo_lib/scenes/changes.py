@@ -12,7 +12,7 @@ from .claims import split_sentences
 from .graph import Change, Scene
 from .lexicon import Reference, article, capital
 from .phrases import CLOSERS, TEXT_OPENERS, maybe
-from .reading import Item, read, tokens
+from .text_parser import Item, read, tokens
 
 
 def find_change(before: Scene, after: Scene) -> Change | None:

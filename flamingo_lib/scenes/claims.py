@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from .lexicon import OPPOSITE, Reference
 from .questions import Question
-from .reading import Item, read
+from .text_parser import Item, read
 
 
 @dataclass(frozen=True, slots=True)

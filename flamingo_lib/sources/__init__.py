@@ -6,10 +6,10 @@ sample's pictures with its marks drawn on.
 
 from __future__ import annotations
 
-from .catalog_index import CATALOG, find_row
+from .catalog import CATALOG, find_row
+from .catalog.spec import SourceRow
 from .images import MAX_PIXELS, ImageError, open_image, open_images, open_marked
 from .loading import load_source, splits_found
-from .row import SourceRow
 
 __all__ = [
     "CATALOG",

@@ -10,9 +10,9 @@ from typing import Any
 from ..errors import DataError
 from ..records import Sample, to_json
 from ..storage import Quarantine
-from .catalog_index import find_row
+from .catalog import find_row
 from .loading import load_source, splits_found
-from .places import Locator, variants
+from .locator import Locator, variants
 
 SHOWN = 3
 """Samples kept of a check."""

@@ -10,11 +10,11 @@ from typing import Any
 from ..errors import DataError
 from ..records import Sample
 from ..storage import Quarantine
-from .catalog_index import find_row
+from .catalog import find_row
+from .catalog.spec import SourceRow
 from .formats import READERS
-from .places import Locator
-from .reading import Reading
-from .row import SourceRow
+from .locator import Locator
+from .reader import Reading
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 from ..errors import ConfigError
 from ..seeding import generator
-from .catalog_index import CATALOG
+from .catalog import CATALOG
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ...records import Sample
-from ..reading import Reading
+from ..reader import Reading
 from . import (
     captions,
     changes,

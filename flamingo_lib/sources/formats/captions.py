@@ -7,7 +7,7 @@ from typing import Any
 
 from ...records import Box, Sample
 from ..boxes import captions_and_boxes
-from ..reading import BadRecord, Reading, text_of
+from ..reader import BadRecord, Reading, text_of
 
 
 def _sample(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...records import Sample
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 
 
 def _draft(sentences: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from ...records import Sample
 from ..images import resolve
 from ..prompts import LETTERS, lettered, listed
-from ..reading import BadRecord, Reading, distinct, sentence, text_of
+from ..reader import BadRecord, Reading, distinct, sentence, text_of
 from .questions import majority
 
 

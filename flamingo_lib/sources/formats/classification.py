@@ -14,7 +14,7 @@ from ...records import Sample
 from ...seeding import derive_seed
 from ..images import resolve
 from ..prompts import wording
-from ..reading import BadRecord, Reading, sentence
+from ..reader import BadRecord, Reading, sentence
 from .originals import list_original
 from .registry import label_map
 

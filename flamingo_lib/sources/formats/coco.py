@@ -13,7 +13,7 @@ from msgspec import Struct
 from ...records import Box, Sample
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
-from ..reading import RECORD_ERRORS, BadRecord, Reading
+from ..reader import RECORD_ERRORS, BadRecord, Reading
 
 
 class ImageRecord(Struct, gc=False):

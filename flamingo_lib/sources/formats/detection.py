@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from ...records import Box, Sample
 from ..boxes import captions_and_boxes, counts_text, from_corners
 from ..images import resolve
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 
 MAX_BOXES = 40
 """Boxes in a draft; of more, the largest. The counts and `Sample.boxes` hold all."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...records import Sample, Turn
 from ..html_text import html_to_text, looks_like_html
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 
 HUMAN = frozenset({"human", "user", "prompter"})
 ASSISTANT = frozenset({"gpt", "chatgpt", "assistant", "bing", "bard"})

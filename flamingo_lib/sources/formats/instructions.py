@@ -8,7 +8,7 @@ from typing import Any
 
 from ...records import Box, Sample
 from ..boxes import BOX_PREAMBLE
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 from .dialogues import as_sample, pair_up
 
 

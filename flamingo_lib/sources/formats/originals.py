@@ -19,7 +19,7 @@ from ...errors import DataError, MissingAsset
 from ...storage import read_json
 from ..containers import fer_rows, idx_array, load_pickle
 from ..images import resolve
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 from .class_names import CIFAR_10, FER_2013, FLOWERS_102, GTSRB
 
 Labelled = tuple[str, tuple[str, ...]]

@@ -8,7 +8,7 @@ from typing import Any
 from ...records import Sample
 from ...seeding import derive_seed
 from ..marks import point_mark
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 
 KINDS = ("local", "looktwice")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...records import Sample
-from ..reading import BadRecord, Reading, sentence, text_of
+from ..reader import BadRecord, Reading, sentence, text_of
 
 
 def majority(answers: Iterable[Any]) -> str:

@@ -11,7 +11,7 @@ from ..boxes import from_size
 from ..containers import load_pickle
 from ..images import resolve
 from ..marks import REGION_KINDS, region_mark
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 
 
 def _instances(

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..images import leaves
-from ..reading import BadRecord, Reading
+from ..reader import BadRecord, Reading
 
 SPLITS = ("train", "val", "test")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...records import Sample
-from ..reading import BadRecord, Reading, sentence, text_of
+from ..reader import BadRecord, Reading, sentence, text_of
 
 
 def vsr(reading: Reading) -> Iterator[Sample]:

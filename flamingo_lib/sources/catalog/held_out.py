@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..row import SourceRow, plain
+from .spec import SourceRow, plain
 
 ROWS = (
     SourceRow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..row import NOTHING, SourceRow, plain
+from .spec import NOTHING, SourceRow, plain
 
 TOOLKIT = "https://github.com/Computer-Vision-in-the-Wild/Elevater_Toolkit_IC"
 SUITE = "Li et al., ELEVATER: A Benchmark and Toolkit for Evaluating Language-Augmented Visual Models, NeurIPS 2022"

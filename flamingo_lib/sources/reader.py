@@ -15,10 +15,10 @@ from ..errors import DataError
 from ..records import Box, Sample, Turn
 from ..storage import Quarantine
 from . import json_lines, json_stream
+from .catalog.spec import SourceRow
 from .images import leaves, probe
-from .places import BadRecord, Locator, fill_known, filler, variants
+from .locator import BadRecord, Locator, fill_known, filler, variants
 from .prompts import wordings
-from .row import SourceRow
 
 SIZES_KEPT = 65_536
 """Image sizes remembered in a pass, so that the many questions about one image look at its file once."""

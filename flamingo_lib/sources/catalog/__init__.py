@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from ..errors import DataError
-from .row import SourceRow
-from .rows import captions, changes, classification, detection, held_out, instructions, questions
+from ...errors import DataError
+from . import captions, changes, classification, detection, held_out, instructions
+from . import vqa as questions
+from .spec import SourceRow
 
 CATALOG: dict[str, SourceRow] = {
     row.name: row

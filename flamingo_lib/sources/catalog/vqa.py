@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..row import SourceRow, plain
+from .spec import SourceRow, plain
 
 COCO_2014 = ("images/|mscoco/|{split}2014/|COCO_{split}2014_{id:012d}.jpg", "images/COCO_{split}2014_{id:012d}.jpg")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..row import SourceRow, plain
+from .spec import SourceRow, plain
 
 RET_3 = {"adopted": 13_551, "group": "RET-3"}
 

@@ -1,1 +1,0 @@
-"""The catalogue's rows, by kind of dataset."""
