@@ -77,9 +77,9 @@ def _data_of(run: str, preset) -> Path:
 
 def _named(models: list[str], preset, data: Path, seed: int, curt: bool, out: Path | None) -> dict[str, float]:
     """Figures of each model under its name; the page, if one is wanted."""
-    from ..evaluation.answering import Answerer
+    from ..evaluation.chat_generator import Answerer
+    from ..evaluation.model_metrics import examine, make_examination
     from ..evaluation.report import stage_sections, write_page
-    from ..evaluation.stages import examine, make_examination
     from ..judges.panel import load_judges
     from ..scenes.index import TruthIndex
     from ..training.stages import load_base

@@ -84,7 +84,7 @@ def calibrate_filters(
     measured
     on the evaluation pool: precision and recall of every filter, and each fault before and after.
     """
-    from ..filters.quality import percent
+    from ..filters.filter_metrics import percent
     from ..pipeline.calibration import calibrate_filters as run
     from ..pipeline.pf1m_work import best_device
     from ..presets import load_preset
@@ -122,7 +122,7 @@ def calibrate_filters(
 
 def quality_text(quality: dict[str, Any]) -> str:
     """The figures of `filter_quality` as a table of text."""
-    from ..filters.quality import percent
+    from ..filters.filter_metrics import percent
 
     lines = [
         f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}{'precision':>11}{'recall':>9}{'F1':>9}"

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Print every setting of a preset as key = value; each key can be given to --set."""
         from ..presets import load_preset
-        from ..presets.settings import rows
+        from ..presets.overrides import rows
 
         preset = load_preset(name, settings or ())
         if as_json:

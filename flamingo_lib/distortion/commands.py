@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import ConfigError
-from . import operations
+from . import style_operations as operations
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ import random
 import re
 
 from . import lexicon
-from .asking import Ask, understand
-from .courtesy import as_fragment, informative_sentences
+from .politeness_phrases import as_fragment, informative_sentences
+from .question_type import Ask, understand
 from .segment import stem, words
 
 _TYPED = {

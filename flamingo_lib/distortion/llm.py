@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..seeding import derive_seed, generator
 from .commands import StyleCommand, draw_command
 from .prompt import Cleaned, rejection
-from .rules import distort_by_rules
+from .rule_backend import distort_by_rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..scenes.truth import answer_correct, hallucinated
+from ..scenes.ground_truth import answer_correct, hallucinated
 from .questions import Asked
 
 

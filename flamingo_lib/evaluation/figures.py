@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stages import StageFigures
+from .model_metrics import StageFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

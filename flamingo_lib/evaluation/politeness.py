@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from ..judges.reward import win_rate
-from ..scenes.truth import is_polite_sentence
+from ..scenes.ground_truth import is_polite_sentence
 
 Reward = Callable[[Sequence[str], Sequence[str]], np.ndarray]
 """Instructions and responses to rewards (n,), as `judges.reward.RewardJudge` gives."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pages
 from .figures import matrix_plot, reward_plot, tax_plot, to_png, type_plot, u_plot
+from .model_metrics import Examination, StageFigures
 from .politeness import win_matrix
-from .stages import Examination, StageFigures
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

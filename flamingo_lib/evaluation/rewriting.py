@@ -15,8 +15,8 @@ import numpy as np
 
 from ..records import VQA_TASKS, Rewrite, Sample
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES
+from ..scenes.ground_truth import answer_kept, check, paragraph_recall
 from ..scenes.index import TruthIndex
-from ..scenes.truth import answer_kept, check, paragraph_recall
 from ..seeding import generator
 from .accuracy import Share, share
 from .politeness import Reward, preferred_share

@@ -14,13 +14,13 @@ import numpy as np
 from ..config import FiltersConfig
 from ..errors import DataError
 from ..judges.panel import Judges
-from ..judges.segments import split_paragraphs
+from ..judges.text import split_paragraphs
 from ..records import CAPTION_TASKS, VQA_TASKS, Rewrite
 from ..scenes.index import TruthIndex
 from .chain import careful
+from .ground_truth import truth_of
 from .paragraphs import ParagraphFilter, SampleImages
 from .semantic import NliFilter, StsFilter
-from .truth import truth_of
 from .verdict import has_failed
 
 MIN_RECORDS = 20

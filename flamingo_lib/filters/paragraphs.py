@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from ..judges.segments import split_paragraphs
+from ..judges.text import split_paragraphs
 from ..records import CAPTION_TASKS, Rewrite, Sample
 from .semantic import NOTHING
 from .verdict import Outcome, dropped, failed, finite, number, passed

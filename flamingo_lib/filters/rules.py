@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..judges.faults import leaks, most_repeated
+from ..judges.degenerate_text import leaks, most_repeated
 from ..judges.rouge import rouge_l
 from ..records import Rewrite
 from .verdict import Outcome, dropped, number, passed

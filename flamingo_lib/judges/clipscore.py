@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import CheckpointError, MissingAsset
 from .assets import checkpoints_folder, hub_folder, local_folder
-from .segments import split_paragraphs, split_sentences
+from .text import split_paragraphs, split_sentences
 
 if TYPE_CHECKING:
     import torch

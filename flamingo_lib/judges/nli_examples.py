@@ -13,11 +13,11 @@ from random import Random
 
 from ..scenes.answers import at
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Scene, draw_scene
+from ..scenes.ground_truth import stated_answer
 from ..scenes.language import answer_sentence, details, full_answer, rationale, reasoning, sentences
 from ..scenes.lexicon import NUMBERS, OPPOSITE, RELATIONS, Reference, capital, reference
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
-from ..scenes.truth import stated_answer
 from ..seeding import derive_seed, generator
 from .nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from .nli_wording import roughen, with_choices

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import CheckpointError
 from .assets import quiet_loading, resolve
-from .fixed_shapes import fixed_batches
+from .batching import fixed_batches
 from .precision import settle_precision
 
 

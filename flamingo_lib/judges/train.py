@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..seeding import derive_seed, generator
 from ..storage import atomic_folder, write_json
-from . import quality
+from . import judge_metrics as quality
 from .assets import quiet_loading
 from .nli import LABELS, NliJudge, nli_text
 from .nli_examples import NliExample, nli_examples

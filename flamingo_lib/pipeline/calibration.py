@@ -13,7 +13,7 @@ from ..config import Preset
 from ..errors import DataError
 from ..filters.calibrate import calibrate
 from ..filters.chain import Chain
-from ..filters.quality import filter_quality
+from ..filters.filter_metrics import filter_quality
 from ..judges.panel import Judges, load_judges
 from ..progress import Progress
 from ..records import Rewrite, Sample

@@ -33,7 +33,7 @@ def notebook_paths(folder: Path | None = None) -> list[Path]:
 
 def parameters(workspace: Workspace) -> dict[str, Any]:
     """The values that make a notebook work in `workspace`."""
-    from ..presets.settings import changes
+    from ..presets.overrides import changes
 
     preset = workspace.preset
     return {"run": str(workspace.folder), "preset": preset.name, "seed": preset.seed, "settings": changes(preset)}

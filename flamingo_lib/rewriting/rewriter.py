@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..config import RewritingConfig
 from ..errors import CheckpointError, DataError
-from ..judges.faults import leaks, most_repeated
+from ..judges.degenerate_text import leaks, most_repeated
 from ..records import Rewrite, Sample
 from ..seeding import torch_generator
 from .pictures import picture_key

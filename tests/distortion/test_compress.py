@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from flamingo_lib.distortion.asking import understand
 from flamingo_lib.distortion.compress import compress, content_words, details, headline
-from flamingo_lib.distortion.courtesy import informative_sentences, strip_lead_in
+from flamingo_lib.distortion.politeness_phrases import informative_sentences, strip_lead_in
+from flamingo_lib.distortion.question_type import understand
 from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.language import polite, reasoning, text_dialogue
 from flamingo_lib.scenes.questions import QUESTION_TYPES, ask

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flamingo_lib.distortion.commands import STYLE_COMMANDS, draw_command, style_command
 from flamingo_lib.distortion.compress import compress
-from flamingo_lib.distortion.rules import distort_by_rules, spelled
+from flamingo_lib.distortion.rule_backend import distort_by_rules, spelled
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.scenes.graph import COLORS, SHAPES, SIZES, draw_scene
 from flamingo_lib.scenes.language import polite

@@ -7,10 +7,10 @@ import torch
 from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import EvaluationConfig
 from flamingo_lib.errors import DataError
-from flamingo_lib.evaluation.answering import Answerer
+from flamingo_lib.evaluation.chat_generator import Answerer
 from flamingo_lib.evaluation.figures import curve_plot, to_png
+from flamingo_lib.evaluation.model_metrics import StageFigures, examine, make_examination
 from flamingo_lib.evaluation.report import stage_sections, table, write_page
-from flamingo_lib.evaluation.stages import StageFigures, examine, make_examination
 
 CONFIG = EvaluationConfig(questions=16, held_out_questions=8, texts=4, batch_size=8, max_new_tokens=6)
 

@@ -10,8 +10,8 @@ from flamingo_lib.config import FiltersConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.filters.calibrate import calibrate
 from flamingo_lib.filters.chain import Chain
-from flamingo_lib.filters.quality import filter_quality, quality_html
-from flamingo_lib.filters.truth import FAULTS, truth_of
+from flamingo_lib.filters.filter_metrics import filter_quality, quality_html
+from flamingo_lib.filters.ground_truth import FAULTS, truth_of
 from flamingo_lib.judges.panel import Judges
 from flamingo_lib.records import Rewrite, Sample
 from flamingo_lib.scenes.graph import Scene, SceneObject

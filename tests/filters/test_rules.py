@@ -3,7 +3,7 @@
 import pytest
 
 from flamingo_lib.filters.rules import ChangeFilter, LengthFilter, PreambleFilter, RepetitionFilter
-from flamingo_lib.judges.faults import leaks, most_repeated
+from flamingo_lib.judges.degenerate_text import leaks, most_repeated
 
 from .helpers import rewrite
 

@@ -7,8 +7,8 @@ import numpy as np
 from flamingo_lib.judges.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from flamingo_lib.judges.nli_examples import ANSWERS, KINDS, nli_example, nli_examples
 from flamingo_lib.judges.reward_examples import WORSE, reward_example, reward_examples, roughen
+from flamingo_lib.scenes.ground_truth import answer_kept, stated_answer
 from flamingo_lib.scenes.questions import QUESTION_TYPES, parse_question
-from flamingo_lib.scenes.truth import answer_kept, stated_answer
 from flamingo_lib.seeding import generator
 
 NLI = nli_examples(3, "train", 600)

@@ -8,7 +8,7 @@ import pytest
 from flamingo_lib.config import JudgesConfig
 from flamingo_lib.errors import ConfigError, FlamingoError
 from flamingo_lib.judges import precision
-from flamingo_lib.judges.fixed_shapes import TOKENS, fixed_batches
+from flamingo_lib.judges.batching import TOKENS, fixed_batches
 from flamingo_lib.judges.panel import load_judges
 from flamingo_lib.judges.precision import has_tiles, settle_precision
 from flamingo_lib.judges.sts import StsJudge

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from flamingo_lib.judges import quality
+from flamingo_lib.judges import judge_metrics as quality
 from flamingo_lib.judges.losses import MatchingHead
 from flamingo_lib.judges.nli import NliJudge, nli_text
 from flamingo_lib.judges.nli_examples import NliExample, nli_examples

@@ -2,9 +2,9 @@ import random
 import re
 
 from flamingo_lib.scenes import language
+from flamingo_lib.scenes.ground_truth import is_polite_sentence
 from flamingo_lib.scenes.phrases import CLOSERS, OPENERS
 from flamingo_lib.scenes.questions import ask
-from flamingo_lib.scenes.truth import is_polite_sentence
 
 
 def draws(scenes, count):

@@ -7,9 +7,7 @@ import pytest
 from flamingo_lib.errors import DataError
 from flamingo_lib.scenes import language
 from flamingo_lib.scenes.graph import COLORS, POSITIONS, SHAPES, SIZES
-from flamingo_lib.scenes.lexicon import NUMBERS
-from flamingo_lib.scenes.questions import ask, parse_question, possible_types
-from flamingo_lib.scenes.truth import (
+from flamingo_lib.scenes.ground_truth import (
     TruthIndex,
     answer_correct,
     answer_kept,
@@ -19,6 +17,8 @@ from flamingo_lib.scenes.truth import (
     paragraph_recall,
     stated_answer,
 )
+from flamingo_lib.scenes.lexicon import NUMBERS
+from flamingo_lib.scenes.questions import ask, parse_question, possible_types
 
 WORD = re.compile(r"\b(" + "|".join([*sorted(POSITIONS, key=len, reverse=True), *COLORS, *SHAPES, *SIZES]) + r")\b")
 AMOUNT = re.compile(r"\b(one|two|three|four)(?= objects?\b)")

@@ -10,8 +10,8 @@ from PIL import Image
 from flamingo_lib.errors import FlamingoError
 from flamingo_lib.scenes.changes import check_change
 from flamingo_lib.scenes.graph import HELD_OUT_PAIRS
+from flamingo_lib.scenes.ground_truth import TruthIndex, answer_correct, check, claims, hallucinated
 from flamingo_lib.scenes.questions import parse_question
-from flamingo_lib.scenes.truth import TruthIndex, answer_correct, check, claims, hallucinated
 from flamingo_lib.scenes.writers import HELD_OUT_SOURCES, POLITE_SOURCES, RAW_SOURCES, write_scenes
 
 

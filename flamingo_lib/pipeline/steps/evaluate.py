@@ -18,7 +18,7 @@ from .scenes import data_root
 from .training import MODEL, base_files
 
 if TYPE_CHECKING:
-    from ...evaluation.stages import Examination, StageFigures
+    from ...evaluation.model_metrics import Examination, StageFigures
 
 BASE = "base"
 
@@ -42,7 +42,7 @@ def evaluation_step(preset: Preset) -> Step:
 
 def run(job: Job) -> dict[str, Any]:
     """Write ``models.json`` (answers and figures of each model) and fragments for the report."""
-    from ...evaluation.stages import make_examination
+    from ...evaluation.model_metrics import make_examination
     from ...judges.panel import load_judges
     from ...scenes.index import TruthIndex
 
@@ -60,8 +60,8 @@ def run(job: Job) -> dict[str, Any]:
 
 def _examined(name: str, job: Job, examination: Examination, reward: Any) -> StageFigures:
     """The figures of one model; those that a killed run has finished are read."""
-    from ...evaluation.answering import Answerer
-    from ...evaluation.stages import StageFigures, examine
+    from ...evaluation.chat_generator import Answerer
+    from ...evaluation.model_metrics import StageFigures, examine
     from ...training.stages import load_base
 
     done = job.scratch / f"{name}.json"

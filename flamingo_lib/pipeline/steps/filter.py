@@ -25,8 +25,8 @@ def run(job: Job) -> dict[str, Any]:
     ``funnel.json``, ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
     """
     from ...filters.chain import Chain
+    from ...filters.filter_metrics import filter_quality, quality_html
     from ...filters.funnel import Funnel, funnel_html
-    from ...filters.quality import filter_quality, quality_html
     from ...judges.panel import load_judges
     from ...progress import track
     from ...rewriting.pf1m import from_rewrite, write_pf1m

@@ -13,7 +13,7 @@ import numpy as np
 from ..config import EvaluationConfig
 from ..scenes.index import TruthIndex
 from .accuracy import Share, chat_accuracy, exact_accuracy, hallucination
-from .answering import Answerer
+from .chat_generator import Answerer
 from .politeness import Reward, polite_share
 from .questions import Asked, ask_pool, ask_texts
 

@@ -10,9 +10,9 @@ from ..errors import DataError
 from ..records import CAPTION_TASKS, VQA_TASKS, Sample
 from ..scenes.changes import check_change
 from ..scenes.graph import Scene
+from ..scenes.ground_truth import answer_kept, check, claims
 from ..scenes.index import TruthIndex
 from ..scenes.questions import Question, parse_question
-from ..scenes.truth import answer_kept, check, claims
 from ..sources.boxes import BOX_PREAMBLE
 
 FAULTS = ("answer changed", "hallucinated", "off topic", "unchanged", "repeated", "leaked")

@@ -11,7 +11,7 @@ import random
 from . import lexicon
 from .commands import StyleCommand
 from .compress import compress, details
-from .courtesy import as_fragment, informative_sentences, strip_lead_in
+from .politeness_phrases import as_fragment, informative_sentences, strip_lead_in
 
 CURT_PROBABILITY = 0.9
 """Of a draft without a command to be the curt answer alone."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..records import VQA_TASKS, Rewrite
 from ..scenes.index import TruthIndex
-from .truth import FAULTS, Truth, truth_of
+from .ground_truth import FAULTS, Truth, truth_of
 
 AIMS_AT = {
     "change": "unchanged",
