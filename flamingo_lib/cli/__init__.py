@@ -23,7 +23,7 @@ COMMANDS = (
     "pretrain",
     "assemble",
     "train",
-    "train_windows",
+    "windows",
     "evaluate",
     "presets",
     "chat",
