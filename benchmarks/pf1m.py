@@ -33,11 +33,11 @@ import sys, time
 from pathlib import Path
 from flamingo_lib.config import FiltersConfig
 from flamingo_lib.filters.chain import RULES, Chain
-from flamingo_lib.pipeline.pf1m_sources import ImageSizes, SourceSpec, SourceStream
+from flamingo_lib.pf1m.sources import ImageSizes, SourceSpec, SourceStream
 from flamingo_lib.records import Rewrite
-from flamingo_lib.rewriting.dataset import write_parquet
+from flamingo_lib.pf1m.parquet import write_parquet
 from flamingo_lib.rewriting.job import run_job
-from flamingo_lib.rewriting.pf1m import from_rewrite, write_through
+from flamingo_lib.pf1m.record import from_rewrite, write_through
 from flamingo_lib.rewriting.shards import read_shards
 
 root, count = Path(sys.argv[1]), int(sys.argv[2])

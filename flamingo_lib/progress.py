@@ -1,7 +1,7 @@
 """Progress of long work: a bar on a terminal and in Jupyter, a line every few seconds elsewhere (CI, papermill).
 
 A process whose output nobody sees writes its progress into a file instead, named by the environment variable
-`STATUS_FILE`; the process that started it reads that file and shows it (`flamingo_lib.pipeline.relay`).
+`STATUS_FILE`; the process that started it reads that file and shows it (`flamingo_lib.pipeline.progress_relay`).
 """
 
 from __future__ import annotations

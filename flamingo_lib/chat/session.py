@@ -11,8 +11,8 @@ import torch
 
 from ..errors import DataError
 from ..seeding import torch_generator
-from .explain import explain, to_html
 from .template import ChatTurn, Rendered
+from .token_view import explain, to_html
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration

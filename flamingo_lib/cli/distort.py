@@ -65,7 +65,7 @@ def distort(
     from ..distortion.mixture import distort_sources
     from ..distortion.realism import annotations_by_way, realism
     from ..distortion.retrieval import index_descriptions
-    from ..pipeline.pf1m_sources import parse_source
+    from ..pf1m.sources import parse_source
     from ..presets import load_preset
     from ..progress import Progress
     from ..records import to_json
@@ -155,7 +155,7 @@ def _preset_sources(chosen, out: Path) -> list[str]:
 def _to_distort(text: str):
     """The source that `text` gives, if something can be made of it here; else `ConfigError`."""
     from ..errors import ConfigError
-    from ..pipeline.pf1m_sources import parse_source
+    from ..pf1m.sources import parse_source
 
     source = parse_source(text)
     if source.task not in DISTORTED:

@@ -51,8 +51,8 @@ def register(app: typer.Typer) -> None:
                 raise ConfigError(
                     "--data and --out go with named models", remedy="Name models, or see the run's report.html."
                 )
-            from ..pipeline.machine import runs_folder
-            from ..pipeline.workspace import Workspace
+            from ..pipeline.environment import runs_folder
+            from ..pipeline.run_folder import Workspace
 
             figures = dict(Workspace(runs_folder(name), chosen).step("evaluate").metrics)
         else:
@@ -68,9 +68,9 @@ def register(app: typer.Typer) -> None:
 
 def _data_of(run: str, preset) -> Path:
     """The data root of a run."""
-    from ..pipeline.machine import runs_folder
+    from ..pipeline.environment import runs_folder
+    from ..pipeline.run_folder import Workspace
     from ..pipeline.steps.scenes import data_root
-    from ..pipeline.workspace import Workspace
 
     return data_root(Workspace(runs_folder(run), preset).step("scenes").folder, preset)
 

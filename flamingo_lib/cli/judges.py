@@ -85,8 +85,8 @@ def calibrate_filters(
     on the evaluation pool: precision and recall of every filter, and each fault before and after.
     """
     from ..filters.filter_metrics import percent
+    from ..pf1m.worker import best_device
     from ..pipeline.calibration import calibrate_filters as run
-    from ..pipeline.pf1m_work import best_device
     from ..presets import load_preset
     from ..rewriting.pictures import Pictures
     from ..rewriting.rewriter import Rewriter

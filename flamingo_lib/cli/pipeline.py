@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
         """
         from ..pipeline.metrics import as_table
         from ..pipeline.run import run_pipeline
-        from ..pipeline.workspace import Workspace
+        from ..pipeline.run_folder import Workspace
 
         def say(line: str) -> None:
             print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
@@ -67,8 +67,8 @@ def register(app: typer.Typer) -> None:
         run_dir: RunDir = None,
     ) -> None:
         """Take the outputs of a run over into notebooks/, without times, paths and machine-specific remains."""
-        from ..pipeline.machine import runs_folder
-        from ..pipeline.outputs import take_over
+        from ..pipeline.environment import runs_folder
+        from ..pipeline.notebook_outputs import take_over
 
         for path in take_over(runs_folder(run_dir.absolute() if run_dir else run or "tiny-0") / "notebooks"):
             print(path)

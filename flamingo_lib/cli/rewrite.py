@@ -86,7 +86,7 @@ def build_pf1m(
     every record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
     """
     from ..filters.funnel import funnel_table, why_empty
-    from ..pipeline.pf1m import export_pf1m
+    from ..pf1m.build import export_pf1m
 
     result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=True)
     funnel = export_pf1m(out, chosen, title=title)
@@ -115,7 +115,7 @@ def explain(
     """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and
     threshold.
     """
-    from ..pipeline.explain import find_record, record_pictures, record_text
+    from ..pipeline.find_record import find_record, record_pictures, record_text
     from ..records import to_json
 
     record = find_record(folder, record_id)
@@ -129,8 +129,8 @@ def explain(
 
 def _run(source, rewriter, out, preset, seed, settings, workers, ray, *, filtering):
     """The job's result and the preset; Ctrl-C keeps what is done and says how to go on."""
-    from ..pipeline.pf1m import rewrite_sources
-    from ..pipeline.pf1m_sources import parse_source
+    from ..pf1m.build import rewrite_sources
+    from ..pf1m.sources import parse_source
     from ..presets import load_preset
 
     chosen = load_preset(preset, settings or (), seed)

@@ -153,9 +153,9 @@ def stage_row(preset: Preset, name: str, *others: str) -> StageConfig:
 
 def _in_a_run(preset, stage: str, run: str) -> dict[str, dict]:
     """Train stages of a run by its steps; an ablation becomes a stage of the run."""
-    from ..pipeline.machine import runs_folder
+    from ..pipeline.environment import runs_folder
+    from ..pipeline.run_folder import Workspace
     from ..pipeline.steps.training import MODEL
-    from ..pipeline.workspace import Workspace
 
     if stage in preset.ablations:
         preset = preset.model_copy(update={"stages": {**preset.stages, stage: preset.ablations[stage]}})

@@ -101,10 +101,10 @@ def register(app: typer.Typer) -> None:
 
 def _of_a_run(preset, mixture: str, run: str) -> list:
     """The examples of a mixture of a run."""
-    from ..pipeline.machine import runs_folder
+    from ..pipeline.environment import runs_folder
+    from ..pipeline.run_folder import CACHE, SCRATCH, Workspace
     from ..pipeline.step import Job
     from ..pipeline.steps.mixtures import mixture_examples, mixture_inputs
-    from ..pipeline.workspace import CACHE, SCRATCH, Workspace
 
     workspace = Workspace(runs_folder(run), preset)
     inputs = {name: workspace.step(name).folder for name in mixture_inputs(mixture)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from .run_folder import Result, Workspace
 from .step import Job, Step
-from .workspace import Result, Workspace
 
 __all__ = ["Job", "Result", "Step", "Workspace"]

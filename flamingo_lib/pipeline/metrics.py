@@ -9,8 +9,8 @@ from typing import Any
 
 from ..errors import DataError
 from ..storage import read_json, write_json
-from .machine import commit, versions
-from .workspace import Workspace
+from .environment import commit, versions
+from .run_folder import Workspace
 
 STAGES = ("base", "stage1", "stage2", "stage3", "raw")
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..code_hash import library_fingerprint
 from ..errors import ConfigError, DataError, FlamingoError, MissingAsset
 from ..storage import fingerprint, read_json, write_json
-from .code import library_fingerprint
-from .machine import project_root
-from .relay import relayed_progress
-from .workspace import Workspace
+from .environment import project_root
+from .progress_relay import relayed_progress
+from .run_folder import Workspace
 
 PARAMETERS = ("run", "preset", "seed", "settings")
 """The names that every notebook's parameters cell assigns."""

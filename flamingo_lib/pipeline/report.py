@@ -10,7 +10,7 @@ from typing import Any
 from ..pages import write_page
 from .cards import STYLE
 from .metrics import FIGURES, rounded
-from .workspace import Workspace
+from .run_folder import Workspace
 
 PAGE_STYLE = """
 table.fl code{font-size:13px}.wide{overflow-x:auto}

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import FlamingoError
 from .metrics import write_metrics
 from .notebooks import run_notebooks
-from .workspace import Workspace
+from .run_folder import Workspace
 
 FREE_BYTES = 500 << 20
 """Space a run wants before it begins."""

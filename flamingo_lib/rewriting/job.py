@@ -21,10 +21,10 @@ from ..errors import ConfigError, DataError
 from ..progress import Progress
 from ..records import Rewrite, Sample
 from ..storage import read_json, write_json
-from .identity import refuse_differences
+from .executors.local import Done, Task, WorkerPool, do_shard
+from .job_config import refuse_differences
 from .lock import only_job
 from .shards import FOLDER, CorruptShard, check_shard, samples_digest, shard_path, write_shard
-from .workers import Done, Task, WorkerPool, do_shard
 
 JOB, PLAN = "job.json", "plan.json"
 VERSION = 1

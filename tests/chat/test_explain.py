@@ -1,7 +1,7 @@
 """What the eye is shown of a rendered chat."""
 
 from flamingo_lib.chat import ChatTemplate, ChatTurn
-from flamingo_lib.chat.explain import explain, to_html
+from flamingo_lib.chat.token_view import explain, to_html
 
 
 def test_rows_and_html(tokenizer):

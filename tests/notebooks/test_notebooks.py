@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from flamingo_lib.pipeline.notebook_outputs import unnormalised
 from flamingo_lib.pipeline.notebooks import PARAMETERS, notebook_paths
-from flamingo_lib.pipeline.outputs import unnormalised
 
 ROOT = Path(__file__).parents[2] / "notebooks"
 MAIN = notebook_paths(ROOT)

@@ -15,10 +15,10 @@ import nbformat
 import pytest
 
 from flamingo_lib.errors import ConfigError, FlamingoError, MissingAsset
+from flamingo_lib.pipeline.notebook_outputs import normalise, take_over, unnormalised
 from flamingo_lib.pipeline.notebooks import notebook_paths, parameters, run_notebooks
-from flamingo_lib.pipeline.outputs import normalise, take_over, unnormalised
+from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import Step
-from flamingo_lib.pipeline.workspace import Workspace
 from flamingo_lib.presets import load_preset
 
 PARAMETERS = 'run = "tiny-0"\npreset = "tiny"\nseed = 0\nsettings = []'
@@ -167,7 +167,7 @@ SCRIPT = """
     from pathlib import Path
     from flamingo_lib.pipeline.notebooks import run_notebooks
     from flamingo_lib.pipeline.step import Step
-    from flamingo_lib.pipeline.workspace import Workspace
+    from flamingo_lib.pipeline.run_folder import Workspace
     from flamingo_lib.presets import load_preset
 
     place = Workspace(sys.argv[1], load_preset(), steps=[Step("nothing", "rest", lambda job: {})])

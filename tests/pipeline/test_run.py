@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from flamingo_lib.cli import app
 from flamingo_lib.errors import DataError, FlamingoError
 from flamingo_lib.pipeline import run as run_module
-from flamingo_lib.pipeline.machine import commit, project_root, runs_folder, versions
+from flamingo_lib.pipeline.environment import commit, project_root, runs_folder, versions
 from flamingo_lib.pipeline.metrics import FIGURES, as_table, collect
 from flamingo_lib.pipeline.run import run_pipeline
+from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import Step
-from flamingo_lib.pipeline.workspace import Workspace
 from flamingo_lib.presets import load_preset
 
 

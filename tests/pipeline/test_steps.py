@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from flamingo_lib.code_hash import closure
 from flamingo_lib.errors import ConfigError, DataError, MissingAsset
-from flamingo_lib.pipeline.code import closure
+from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import settings, table
 from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
-from flamingo_lib.pipeline.steps.images import PlainImages
+from flamingo_lib.pipeline.steps.materialized_images import PlainImages
 from flamingo_lib.pipeline.steps.mixtures import chosen_raw
 from flamingo_lib.pipeline.steps.records import read_records
-from flamingo_lib.pipeline.workspace import Workspace
 from flamingo_lib.presets import NAMES, load_preset
 from flamingo_lib.records import Pair, Sample
 

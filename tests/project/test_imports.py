@@ -10,16 +10,19 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"},
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
-    {"filters", "rewriting", "training", "evaluation"},
+    {"filters", "rewriting"},
+    {"pf1m"},
+    {"training", "evaluation"},
+    {"pretraining"},
     {"pipeline", "serving"},
     {"widgets", "cli"},
 )
 ONE_STOREY = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"},
     {"model", "chat"},
     {"widgets", "cli"},
 )

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from job_script import MakeWork, Samples, options
 
-from flamingo_lib.rewriting.distributed import Stage, run_ray_job
+from flamingo_lib.rewriting.executors.ray import Stage, run_ray_job
 
 
 class Rewriting:

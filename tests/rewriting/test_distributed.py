@@ -11,7 +11,7 @@ import pytest
 
 from flamingo_lib.errors import MissingAsset
 from flamingo_lib.records import to_json
-from flamingo_lib.rewriting.distributed import run_ray_job
+from flamingo_lib.rewriting.executors.ray import run_ray_job
 from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.shards import read_shards
 

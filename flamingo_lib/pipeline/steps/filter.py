@@ -28,8 +28,8 @@ def run(job: Job) -> dict[str, Any]:
     from ...filters.filter_metrics import filter_quality, quality_html
     from ...filters.funnel import Funnel, funnel_html
     from ...judges.panel import load_judges
+    from ...pf1m.record import from_rewrite, write_pf1m
     from ...progress import track
-    from ...rewriting.pf1m import from_rewrite, write_pf1m
     from ...rewriting.pictures import Pictures
     from ...scenes.index import GRAPHS, TruthIndex
 

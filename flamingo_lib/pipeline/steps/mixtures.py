@@ -13,7 +13,7 @@ from ...training.examples import pair_examples, rewrite_example, sample_example
 from ...training.packing.tokenized import Example
 from ..step import Job
 from .distort import PAIRS
-from .images import PlainImages
+from .materialized_images import PlainImages
 from .records import read_records
 from .scenes import data_root
 from .sources import POLITE, RAW

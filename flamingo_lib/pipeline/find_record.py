@@ -8,11 +8,11 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import DataError
+from ..pf1m.build import PLACES
 from ..records import Rewrite, from_json
 from ..rewriting.pictures import Pictures
 from ..rewriting.shards import FOLDER
 from ..storage import read_json
-from .pf1m import PLACES
 
 RESULTS = "rewrites.jsonl"
 

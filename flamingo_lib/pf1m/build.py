@@ -16,14 +16,14 @@ from ..filters.funnel import Funnel, funnel_html, funnel_markdown
 from ..judges.assets import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import settle_precision
-from ..rewriting.dataset import dataset_card, write_parquet
-from ..rewriting.distributed import LOCAL, run_ray_job
+from ..rewriting.executors.ray import LOCAL, run_ray_job
 from ..rewriting.job import JOB, JobResult, run_job
-from ..rewriting.pf1m import from_rewrite, write_through
 from ..rewriting.shards import read_shards
 from ..storage import atomic_write, fingerprint_files, read_json, write_json
-from .pf1m_sources import ImageSizes, SourceSpec, SourceStream, source_roots
-from .pf1m_work import MakeWork, best_device, cluster_stages, needed_judges
+from .parquet import dataset_card, write_parquet
+from .record import from_rewrite, write_through
+from .sources import ImageSizes, SourceSpec, SourceStream, source_roots
+from .worker import MakeWork, best_device, cluster_stages, needed_judges
 
 RELEASED, FUNNEL, CARD, QUARANTINE, PLACES = "pf1m.json", "funnel.json", "README.md", "quarantine.jsonl", "sources.json"
 WEIGHTS = {".json", ".safetensors", ".txt", ".model"}

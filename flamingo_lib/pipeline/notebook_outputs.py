@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import MissingAsset
 from ..storage import atomic_write
-from .machine import project_root
+from .environment import project_root
 from .notebooks import notebook_paths
 
 WIDGET = "application/vnd.jupyter.widget-view+json"

@@ -17,11 +17,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError, FlamingoError, MissingAsset
-from ..records import Rewrite, Sample, from_json, to_json
-from .job import JobResult, OpenJob, open_job
-from .shards import encode_shard
-from .workers import Done
+from ...errors import DataError, FlamingoError, MissingAsset
+from ...records import Rewrite, Sample, from_json, to_json
+from ..job import JobResult, OpenJob, open_job
+from ..shards import encode_shard
+from .local import Done
 
 LOCAL = "local"
 """The address that starts a cluster on this machine."""

@@ -14,8 +14,8 @@ from importlib.util import resolve_name
 from pathlib import Path
 
 PACKAGE = __name__.split(".")[0]
-ROOT = Path(__file__).resolve().parents[1]
-NEUTRAL = ("cli", "config", "errors", "pages", "pipeline.code", "pipeline.step", "presets", "progress", "widgets")
+ROOT = Path(__file__).resolve().parent
+NEUTRAL = ("cli", "config", "errors", "pages", "code_hash", "pipeline.step", "presets", "progress", "widgets")
 """Modules, with everything under them, that shape no result."""
 TABLES = ("pipeline", "pipeline.steps")
 """Packages that only list what stands under them."""

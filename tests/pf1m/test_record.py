@@ -5,9 +5,9 @@ import json
 import pytest
 
 from flamingo_lib.errors import DataError
+from flamingo_lib.pf1m.parquet import dataset_card, read_parquet, write_parquet
+from flamingo_lib.pf1m.record import Pf1mRecord, from_rewrite, parse_record, read_pf1m, write_pf1m
 from flamingo_lib.records import Rewrite, Sample, Verdict
-from flamingo_lib.rewriting.dataset import dataset_card, read_parquet, write_parquet
-from flamingo_lib.rewriting.pf1m import Pf1mRecord, from_rewrite, parse_record, read_pf1m, write_pf1m
 from flamingo_lib.sources import load_source
 
 RELEASED_QUESTION = {
@@ -81,7 +81,7 @@ def test_parquet_there_and_back_also_through_datasets(tmp_path):
 
 
 def test_parquet_in_several_files(tmp_path, monkeypatch):
-    from flamingo_lib.rewriting import dataset
+    from flamingo_lib.pf1m import parquet as dataset
 
     monkeypatch.setattr(dataset, "ROWS_A_FILE", 4)
     monkeypatch.setattr(dataset, "ROWS_IN_MEMORY", 3)

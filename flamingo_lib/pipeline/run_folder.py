@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..code_hash import code_fingerprint
 from ..config import Preset
 from ..errors import DataError, FlamingoError
 from ..presets import load_preset
 from ..storage import atomic_folder, fingerprint, fingerprint_files, read_json, write_json
-from .code import code_fingerprint
-from .machine import runs_folder, versions
+from .environment import runs_folder, versions
 from .step import Job, Step, table
 
 FORMAT = 1

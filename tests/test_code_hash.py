@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_lib.pipeline import code
+from flamingo_lib import code_hash as code
 
 
 @pytest.fixture
@@ -75,5 +75,5 @@ def test_library_fingerprint_sees_every_module(library):
 
 
 def test_real_library_is_read():
-    assert "flamingo_lib.storage" in code.closure(["flamingo_lib.pipeline.workspace"])
+    assert "flamingo_lib.storage" in code.closure(["flamingo_lib.pipeline.run_folder"])
     assert code.code_fingerprint(["tests.elsewhere"]) == code.code_fingerprint([])

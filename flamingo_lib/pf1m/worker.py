@@ -9,7 +9,7 @@ from ..config import FiltersConfig, Preset
 from ..filters.chain import NEEDS, Chain
 from ..judges.panel import load_judges
 from ..records import Rewrite, Sample
-from ..rewriting.distributed import Stage
+from ..rewriting.executors.ray import Stage
 from ..rewriting.pictures import Pictures
 from ..rewriting.rewriter import Rewriter
 

@@ -16,9 +16,9 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
-from ..errors import DataError, FlamingoError
-from ..records import Sample, from_json, to_json
-from .shards import encode_shard
+from ...errors import DataError, FlamingoError
+from ...records import Sample, from_json, to_json
+from ..shards import encode_shard
 
 MAX_DEATHS = 3
 """How often workers may die on one shard before the job gives up."""

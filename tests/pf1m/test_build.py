@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
 from flamingo_lib.errors import ConfigError, DataError, MissingAsset
-from flamingo_lib.pipeline.pf1m_sources import SourceSpec, parse_source
-from flamingo_lib.rewriting.dataset import read_parquet
-from flamingo_lib.rewriting.pf1m import read_pf1m
+from flamingo_lib.pf1m.parquet import read_parquet
+from flamingo_lib.pf1m.record import read_pf1m
+from flamingo_lib.pf1m.sources import SourceSpec, parse_source
 from flamingo_lib.rewriting.shards import read_shards
 from flamingo_lib.sources import load_source
 

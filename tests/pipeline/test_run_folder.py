@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from flamingo_lib.errors import DataError, FlamingoError
+from flamingo_lib.pipeline.run_folder import FORMAT, MANIFEST, Workspace
 from flamingo_lib.pipeline.step import Step, table
-from flamingo_lib.pipeline.workspace import FORMAT, MANIFEST, Workspace
 from flamingo_lib.presets import load_preset
 
 
@@ -209,7 +209,7 @@ def test_steps_read_only_what_comes_before(kitchen):
 SLOW = """
     import sys, time
     from flamingo_lib.pipeline.step import Step
-    from flamingo_lib.pipeline.workspace import Workspace
+    from flamingo_lib.pipeline.run_folder import Workspace
     from flamingo_lib.presets import load_preset
 
     def count(job):
@@ -259,7 +259,7 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path, monkeypatch):
     process = start(tmp_path, 0.2)
     try:
         process.stdout.readline()
-        monkeypatch.setattr("flamingo_lib.pipeline.workspace.LOCK_SECONDS", 0.2)
+        monkeypatch.setattr("flamingo_lib.pipeline.run_folder.LOCK_SECONDS", 0.2)
         begun = time.monotonic()
         with pytest.raises(FlamingoError, match="another process is working"):
             Workspace(tmp_path / "run", load_preset(), steps=[Step("other", "x", lambda job: {})]).step("other")

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from flamingo_lib import progress
-from flamingo_lib.pipeline import relay
+from flamingo_lib.pipeline import progress_relay as relay
 
 WORK = """
 from flamingo_lib.progress import Progress, track

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import DataError
 from ..sources.catalog import CATALOG
 from ..storage import atomic_write
-from .pf1m import OPTIONAL, OWN, REQUIRED, Pf1mRecord, parse_record
+from .record import OPTIONAL, OWN, REQUIRED, Pf1mRecord, parse_record
 
 DATA = "data"
 ROWS_IN_MEMORY = 10_000

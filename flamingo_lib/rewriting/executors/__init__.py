@@ -1,0 +1,1 @@
+"""What runs a rewriting job: processes of this machine, or Ray."""
