@@ -77,8 +77,8 @@ def _data_of(run: str, preset) -> Path:
 
 def _named(models: list[str], preset, data: Path, seed: int, curt: bool, out: Path | None) -> dict[str, float]:
     """Figures of each model under its name; the page, if one is wanted."""
-    from ..evaluation.chat_generator import Answerer
-    from ..evaluation.model_metrics import examine, make_examination
+    from ..evaluation.chat_generator import ChatGenerator
+    from ..evaluation.model_metrics import examine, make_eval_set
     from ..evaluation.report import stage_sections, write_page
     from ..judges.panel import load_judges
     from ..scenes.index import TruthIndex
@@ -86,16 +86,16 @@ def _named(models: list[str], preset, data: Path, seed: int, curt: bool, out: Pa
 
     reward = load_judges(preset.judges, only=["reward"]).reward
     config = preset.evaluation
-    examination = make_examination(TruthIndex(data), config, seed=seed)
+    eval_set = make_eval_set(TruthIndex(data), config, seed=seed)
     examined = {}
     for model in models:
-        answerer = Answerer(
+        answerer = ChatGenerator(
             *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt
         )
         name = _name(model, examined)
-        examined[name] = examine(name, answerer, examination, reward)
+        examined[name] = examine(name, answerer, eval_set, reward)
     if out is not None:
-        write_page(out, stage_sections(examined, examination), notes=f"{config.questions} questions, seed {seed}.")
+        write_page(out, stage_sections(examined, eval_set), notes=f"{config.questions} questions, seed {seed}.")
     figures: dict[str, float] = {}
     for item in examined.values():
         figures |= item.metrics()

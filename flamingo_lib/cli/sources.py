@@ -24,7 +24,7 @@ def _row_values(row: Any) -> dict[str, Any]:
         "format": row.format,
         "files": {role: [place.replace("|", "") for place in places] for role, places in row.files.items()},
         "splits": list(row.splits),
-        "adopted": row.adopted,
+        "adopted": row.paper_samples,
         "group": row.group or None,
         "licence": row.licence,
         "homepage": row.homepage,
@@ -188,7 +188,7 @@ def register(app: typer.Typer) -> None:
         aside = quarantine or out.parent / "quarantine.jsonl"
         aside.unlink(missing_ok=True)
         kept = Quarantine(aside, max_share=find_row(name).max_share if max_share is None else max_share)
-        strict = {} if max_share is None else {"spared": 0}
+        strict = {} if max_share is None else {"min_failures": 0}
         stream = load_source(name, root, split, limit=limit, seed=seed, quarantine=kept, check_images=images, **strict)
         count = write_jsonl(out, (export_line(sample) for sample in track(stream, f"reading {name}", unit="samples")))
         if as_json:

@@ -12,7 +12,7 @@ import re
 
 from . import lexicon
 from .politeness_phrases import as_fragment, informative_sentences
-from .question_type import Ask, understand
+from .question_type import QuestionType, classify_question
 from .segment import stem, words
 
 _TYPED = {
@@ -43,7 +43,7 @@ def _is_content(word: str) -> bool:
     return word.lower().replace("’", "'") not in lexicon.STOPWORDS
 
 
-def _by_relevance(sentences: list[str], ask: Ask) -> list[str]:
+def _by_relevance(sentences: list[str], ask: QuestionType) -> list[str]:
     """Conclusions ("..., so one is left") first, then the sentences that speak most of what the instruction speaks of."""
     content = ask.stems - lexicon.FRAME_STEMS - _STOP_STEMS
     if ask.kind == "other":
@@ -52,7 +52,7 @@ def _by_relevance(sentences: list[str], ask: Ask) -> list[str]:
     return conclusions + sorted(sentences, key=lambda sentence: -len(content.intersection(map(stem, words(sentence)))))
 
 
-def _yes_or_no(sentences: list[str], ask: Ask) -> str:
+def _yes_or_no(sentences: list[str], ask: QuestionType) -> str:
     for sentence in sentences:
         match = _SAYS_YES_OR_NO.match(sentence)
         if match:
@@ -60,7 +60,7 @@ def _yes_or_no(sentences: list[str], ask: Ask) -> str:
     return "no" if _NO.search(_by_relevance(sentences, ask)[0]) else "yes"
 
 
-def _chosen(sentences: list[str], ask: Ask) -> str | None:
+def _chosen(sentences: list[str], ask: QuestionType) -> str | None:
     """Which alternative is said; of two in a comparison, the one it speaks for."""
     for sentence in sentences:
         parts = [stem(word) for word in words(sentence)]
@@ -77,7 +77,7 @@ def _chosen(sentences: list[str], ask: Ask) -> str | None:
     return None
 
 
-def _number(parts: list[str], ask: Ask) -> str | None:
+def _number(parts: list[str], ask: QuestionType) -> str | None:
     """The number said right before a word of the question, else the first number, else 1 for "a"; as digits."""
     first = None
     for index, word in enumerate(parts):
@@ -96,7 +96,7 @@ def _number(parts: list[str], ask: Ask) -> str | None:
     return first
 
 
-def _typed(parts: list[str], ask: Ask) -> str | None:
+def _typed(parts: list[str], ask: QuestionType) -> str | None:
     """The run of words of the asked kind nearest to a word of the question, unless the question says it itself."""
     vocabulary = _TYPED[ask.kind]
     runs: list[list[int]] = []
@@ -214,7 +214,7 @@ def compress(instruction: str, response: str, generator: random.Random | None = 
     sentences = informative_sentences(response)
     if not sentences:
         return ""
-    ask = understand(instruction)
+    ask = classify_question(instruction)
     if ask.kind == "yesno":
         return _yes_or_no(sentences, ask)
     if ask.kind == "choice" and (found := _chosen(sentences, ask)):
@@ -242,7 +242,7 @@ def compress(instruction: str, response: str, generator: random.Random | None = 
 
 def details(instruction: str, response: str) -> list[str]:
     """What every sentence adds to the instruction, a few words each, in order."""
-    known = understand(instruction).stems
+    known = classify_question(instruction).stems
     found = []
     for sentence in informative_sentences(response):
         parts = words(sentence)

@@ -73,7 +73,7 @@ _ALTERNATIVES = re.compile(
 _LEADING = re.compile(r"^(?:the|an?|is it|to the|on the) ")
 
 
-class Ask(NamedTuple):
+class QuestionType(NamedTuple):
     """What an instruction asks for.
 
     Attributes:
@@ -88,7 +88,7 @@ class Ask(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def understand(instruction: str) -> Ask:
+def classify_question(instruction: str) -> QuestionType:
     """Read `instruction`; what fits no pattern is of kind ``"other"``."""
     stems = frozenset(stem(word) for word in words(instruction))
     question = instruction.strip().lower().replace("’", "'")
@@ -102,13 +102,13 @@ def understand(instruction: str) -> Ask:
         if match and not re.search(r"\bor (?:not|no)\b", question):
             alternatives = _aligned(match.group(1), match.group(2))
             if all(words(alternative) for alternative in alternatives):
-                return Ask("choice", stems, alternatives)
+                return QuestionType("choice", stems, alternatives)
     if asks_whether:
-        return Ask("yesno", stems)
+        return QuestionType("yesno", stems)
     for kind, pattern in _KINDS:
         if pattern.search(question):
-            return Ask(kind, stems)
-    return Ask("other", stems)
+            return QuestionType(kind, stems)
+    return QuestionType("other", stems)
 
 
 def _aligned(one: str, two: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..scenes.ground_truth import answer_correct, hallucinated
-from .questions import Asked
+from .questions import EvalQuestion
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,19 @@ def normalized(answer: str) -> str:
     return " ".join(answer.lower().split()).removesuffix(".")
 
 
-def exact_accuracy(asked: Sequence[Asked], answers: Sequence[str]) -> Share:
+def exact_accuracy(asked: Sequence[EvalQuestion], answers: Sequence[str]) -> Share:
     """Answers that are the curt answer and nothing else, by question type."""
     hits = [normalized(answer) == item.question.answer for item, answer in zip(asked, answers, strict=True)]
     return share(hits, [item.question.type for item in asked])
 
 
-def chat_accuracy(asked: Sequence[Asked], answers: Sequence[str]) -> Share:
+def chat_accuracy(asked: Sequence[EvalQuestion], answers: Sequence[str]) -> Share:
     """Answers, curt or polite, that state the true answer about the right subject, by question type."""
     hits = [answer_correct(item.question, answer, item.scene) for item, answer in zip(asked, answers, strict=True)]
     return share(hits, [item.question.type for item in asked])
 
 
-def hallucination(asked: Sequence[Asked], answers: Sequence[str]) -> Share:
+def hallucination(asked: Sequence[EvalQuestion], answers: Sequence[str]) -> Share:
     """Answers that make a claim which the scene does not bear out, by question type; a wrong answer in a sentence is
     one.
     """

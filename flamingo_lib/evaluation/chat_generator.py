@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 IMAGES_AT_ONCE = 128
 
 
-class Answerer:
+class ChatGenerator:
     """Greedy answers of one model. An answer depends on its chat alone, not on the others.
 
     Args:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .model_metrics import StageFigures
+from .model_metrics import ModelMetrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def tax_plot(polite: StageFigures, raw: StageFigures, before: StageFigures) -> Figure:
+def tax_plot(polite: ModelMetrics, raw: ModelMetrics, before: ModelMetrics) -> Figure:
     """The alignment tax: what stage 2 does to politeness and accuracy, on rewritten and on raw annotations."""
     figure, (left, right) = new_figure(7.2, 3.0, 2)
     names = ["before\nstage 2", "on rewritten\n(PF)", "on raw\nannotations"]
@@ -55,7 +55,7 @@ def tax_plot(polite: StageFigures, raw: StageFigures, before: StageFigures) -> F
     return figure
 
 
-def u_plot(models: Sequence[StageFigures]) -> Figure:
+def u_plot(models: Sequence[ModelMetrics]) -> Figure:
     """The U of the stages: accuracy held-in and held-out, and politeness, with the median reward beside them."""
     figure, (left, right) = new_figure(7.6, 3.0, 2)
     names, places = [model.name for model in models], np.arange(len(models))

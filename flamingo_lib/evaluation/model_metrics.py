@@ -13,13 +13,13 @@ import numpy as np
 from ..config import EvaluationConfig
 from ..scenes.index import TruthIndex
 from .accuracy import Share, chat_accuracy, exact_accuracy, hallucination
-from .chat_generator import Answerer
+from .chat_generator import ChatGenerator
 from .politeness import Reward, polite_share
-from .questions import Asked, ask_pool, ask_texts
+from .questions import EvalQuestion, ask_pool, ask_texts
 
 
 @dataclass(frozen=True)
-class Examination:
+class EvalSet:
     """The questions that every model of a run is asked: the same scenes, the same words.
 
     Attributes:
@@ -28,13 +28,13 @@ class Examination:
         texts: instructions without an image.
     """
 
-    held_in: tuple[Asked, ...]
-    held_out: tuple[Asked, ...]
+    held_in: tuple[EvalQuestion, ...]
+    held_out: tuple[EvalQuestion, ...]
     texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class StageFigures:
+class ModelMetrics:
     """What one model answered, measured.
 
     Attributes:
@@ -101,7 +101,7 @@ class StageFigures:
         return plain
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> StageFigures:
+    def from_json(cls, values: Mapping[str, Any]) -> ModelMetrics:
         """The inverse of `to_json`."""
         read: dict[str, Any] = {}
         for name, value in values.items():
@@ -115,35 +115,35 @@ class StageFigures:
         return cls(**read)
 
 
-def make_examination(index: TruthIndex, config: EvaluationConfig, *, seed: int) -> Examination:
+def make_eval_set(index: TruthIndex, config: EvaluationConfig, *, seed: int) -> EvalSet:
     """The questions of one run; `seed` and the data root decide them."""
-    return Examination(
+    return EvalSet(
         tuple(ask_pool(index, "held_in", config.questions, seed=seed)),
         tuple(ask_pool(index, "held_out", config.held_out_questions, seed=seed)),
         tuple(instruction for instruction, _ in ask_texts(config.texts, seed=seed)),
     )
 
 
-def examine(name: str, answerer: Answerer, examination: Examination, reward: Reward) -> StageFigures:
-    """Ask a model everything in `examination` and measure its answers."""
+def examine(name: str, answerer: ChatGenerator, eval_set: EvalSet, reward: Reward) -> ModelMetrics:
+    """Ask a model everything in `eval_set` and measure its answers."""
 
-    def ask(asked: Sequence[Asked], words: str) -> list[str]:
+    def ask(asked: Sequence[EvalQuestion], words: str) -> list[str]:
         return answerer.ask(
             [item.question.text for item in asked], [[item.image] for item in asked], description=f"{name}: {words}"
         )
 
-    inside, outside = ask(examination.held_in, "known pairs"), ask(examination.held_out, "unseen pairs")
-    texts = answerer.ask(examination.texts, [[] for _ in examination.texts], description=f"{name}: texts")
-    return StageFigures(
+    inside, outside = ask(eval_set.held_in, "known pairs"), ask(eval_set.held_out, "unseen pairs")
+    texts = answerer.ask(eval_set.texts, [[] for _ in eval_set.texts], description=f"{name}: texts")
+    return ModelMetrics(
         name=name,
-        held_in=chat_accuracy(examination.held_in, inside),
-        held_out=chat_accuracy(examination.held_out, outside),
-        exact_held_in=exact_accuracy(examination.held_in, inside),
-        exact_held_out=exact_accuracy(examination.held_out, outside),
-        hallucinated=hallucination(examination.held_in, inside),
+        held_in=chat_accuracy(eval_set.held_in, inside),
+        held_out=chat_accuracy(eval_set.held_out, outside),
+        exact_held_in=exact_accuracy(eval_set.held_in, inside),
+        exact_held_out=exact_accuracy(eval_set.held_out, outside),
+        hallucinated=hallucination(eval_set.held_in, inside),
         polite=polite_share([*inside, *outside]),
-        rewards=reward([item.question.text for item in examination.held_in], inside),
-        text_rewards=reward(examination.texts, texts) if texts else np.zeros(0, np.float32),
+        rewards=reward([item.question.text for item in eval_set.held_in], inside),
+        text_rewards=reward(eval_set.texts, texts) if texts else np.zeros(0, np.float32),
         text_polite=polite_share(texts),
         answers=tuple(inside),
         text_answers=tuple(texts),

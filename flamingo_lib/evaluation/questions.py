@@ -20,7 +20,7 @@ POOLS = {"held_in": "evaluation", "held_out": "held_out"}
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvalQuestion:
     """A question about a scene, with its image file and the true answer in `question.answer`."""
 
     scene: Scene
@@ -42,7 +42,7 @@ def pool_images(index: TruthIndex, pool: str) -> list[tuple[Scene, str]]:
 
 def ask_pool(
     index: TruthIndex, share: str, count: int, *, seed: int, types: Sequence[str] = QUESTION_TYPES
-) -> list[Asked]:
+) -> list[EvalQuestion]:
     """`count` questions on the scenes of a share ("held_in" or "held_out"), evenly spread over types and scenes.
 
     Raises:
@@ -53,13 +53,13 @@ def ask_pool(
         raise DataError(
             f"no scenes of the pool {POOLS[share]!r}", file=index.folder, remedy="Write the Scenes data root again."
         )
-    asked: list[Asked] = []
+    asked: list[EvalQuestion] = []
     for number in range(count):
         kind = types[number % len(types)]
         random = generator(seed, "evaluation", share, number)
         able = [item for item in scenes if kind in possible_types(item[0])]
         scene, image = random.choice(able)
-        asked.append(Asked(scene, image, ask(scene, random, kind)))
+        asked.append(EvalQuestion(scene, image, ask(scene, random, kind)))
     return asked
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pages
 from .figures import matrix_plot, reward_plot, tax_plot, to_png, type_plot, u_plot
-from .model_metrics import Examination, StageFigures
+from .model_metrics import EvalSet, ModelMetrics
 from .politeness import win_matrix
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def picture(figure: Figure, caption: str = "") -> str:
     return f"<figure class='plot'><img alt='{words}' src='data:image/png;base64,{data}'><figcaption>{words}</figcaption></figure>"
 
 
-def stage_table(models: Sequence[StageFigures]) -> str:
+def stage_table(models: Sequence[ModelMetrics]) -> str:
     """One row a model."""
     head = (
         "model",
@@ -76,11 +76,11 @@ def stage_table(models: Sequence[StageFigures]) -> str:
     return table(head, rows)
 
 
-def answer_cards(examination: Examination, models: Sequence[StageFigures], count: int = 12) -> str:
+def answer_cards(eval_set: EvalSet, models: Sequence[ModelMetrics], count: int = 12) -> str:
     """Questions with their picture, the truth, and what each model answers; spread over the question types."""
     cards = []
-    for place in range(min(count, len(examination.held_in))):
-        item = examination.held_in[place]
+    for place in range(min(count, len(eval_set.held_in))):
+        item = eval_set.held_in[place]
         data = base64.b64encode(Path(item.image).read_bytes()).decode()
         kind = "jpeg" if item.image.endswith((".jpg", ".jpeg")) else "png"
         answers = "".join(f"<p><b>{escape(model.name)}</b> {escape(model.answers[place])}</p>" for model in models)
@@ -91,12 +91,12 @@ def answer_cards(examination: Examination, models: Sequence[StageFigures], count
     return f"<div class='answers'>{''.join(cards)}</div>"
 
 
-def stage_sections(models: Mapping[str, StageFigures], examination: Examination | None = None) -> dict[str, str]:
+def stage_sections(models: Mapping[str, ModelMetrics], eval_set: EvalSet | None = None) -> dict[str, str]:
     """The evaluation's parts by title, as HTML fragments that need `STYLE` only for their looks.
 
     Args:
         models: by stage name, in order; the tax needs ``stage1``, ``stage2`` and ``raw``.
-        examination: for the pictures beside the answers; left out, no answers are shown.
+        eval_set: for the pictures beside the answers; left out, no answers are shown.
     """
     shown = list(models.values())
     sections = {"Models": stage_table(shown)}
@@ -115,8 +115,8 @@ def stage_sections(models: Mapping[str, StageFigures], examination: Examination 
         )
     by_type = {model.name: model.held_in.by_group for model in shown}
     sections["Right answers by question type"] = picture(type_plot(by_type, "right answers, known pairs"))
-    if examination is not None:
-        sections["Answers"] = answer_cards(examination, shown)
+    if eval_set is not None:
+        sections["Answers"] = answer_cards(eval_set, shown)
     return sections
 
 

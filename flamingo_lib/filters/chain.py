@@ -101,7 +101,7 @@ class Chain:
         found: list[list[Outcome]] = [[] for _ in judged]
         for filter in self.filters:
             if filter.name not in RULES:  # rules neither edit nor read what was said before
-                _settle(judged, found)
+                _record_outcomes(judged, found)
             seen = (
                 alive
                 if filter.tasks is None
@@ -117,7 +117,7 @@ class Chain:
                     lost.add(index)
             if lost:
                 alive = [index for index in alive if index not in lost]
-        _settle(judged, found)
+        _record_outcomes(judged, found)
         return self._with_rewards(judged) if self.reward is not None else judged
 
     def _count_failures(self, name: str, outcomes: list[Outcome], rewrites: list[Rewrite]) -> None:
@@ -144,7 +144,7 @@ class Chain:
         return judged
 
 
-def _settle(judged: list[Rewrite], found: list[list[Outcome]]) -> None:
+def _record_outcomes(judged: list[Rewrite], found: list[list[Outcome]]) -> None:
     """Write what was found into the records."""
     for index, outcomes in enumerate(found):
         if outcomes:

@@ -18,7 +18,7 @@ def has_tiles() -> bool:
     return bool(capabilities.get("amx_tile") and capabilities.get("amx_bf16"))
 
 
-def settle_precision(wanted: str, device: str) -> str:
+def resolve_precision(wanted: str, device: str) -> str:
     """``"float32"`` or ``"bfloat16"``: what `wanted` means on a device.
 
     ``"auto"`` is bfloat16 on processors with tiles for it and float32 everywhere else, GPUs included, whose large

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import CheckpointError
 from .assets import quiet_loading, resolve
 from .batching import fixed_batches
-from .precision import settle_precision
+from .precision import resolve_precision
 
 
 def find_sts(name: str, *, download: bool = False) -> Path:
@@ -37,7 +37,7 @@ class StsJudge:
         batch_size: texts in one forward pass in float32; in bfloat16 it follows from their lengths.
         download: fetch the model from the hub if it is not on this machine.
         precision: ``"float32"``, ``"bfloat16"`` (the transformer; pooling and normalisation stay in float32), or
-            ``"auto"``, see `settle_precision`.
+            ``"auto"``, see `resolve_precision`.
 
     Attributes:
         precision: the one in use, never ``"auto"``.
@@ -57,7 +57,7 @@ class StsJudge:
         download: bool = False,
         precision: str = "auto",
     ) -> None:
-        settle_precision(precision, "cpu")  # a wrong one is refused before anything is loaded
+        resolve_precision(precision, "cpu")  # a wrong one is refused before anything is loaded
         from sentence_transformers import SentenceTransformer
 
         self.name = name
@@ -72,7 +72,7 @@ class StsJudge:
                 file=folder,
                 remedy="Copy the whole folder of a sentence-transformers model.",
             ) from error
-        self.precision = settle_precision(precision, self.model.device.type)
+        self.precision = resolve_precision(precision, self.model.device.type)
         if self.precision == "bfloat16":
             self.model[0].bfloat16()
             self.model[0].register_forward_hook(_widen)

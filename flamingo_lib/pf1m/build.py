@@ -15,7 +15,7 @@ from ..config import Preset
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
 from ..judges.assets import local_folder, resolve
 from ..judges.panel import find_judges
-from ..judges.precision import settle_precision
+from ..judges.precision import resolve_precision
 from ..rewriting.executors.ray import LOCAL, run_ray_job
 from ..rewriting.job import JOB, JobResult, run_job
 from ..rewriting.shards import read_shards
@@ -45,7 +45,7 @@ def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, 
     }
     if filtering:
         identity["filters"] = preset.filters.model_dump(mode="json")
-        identity["judges.sts_precision"] = settle_precision(preset.judges.sts_precision, best_device())
+        identity["judges.sts_precision"] = resolve_precision(preset.judges.sts_precision, best_device())
         identity["judges"] = {role: _judge_identity(role, preset) for role in ("sts", "nli", "reward", "clip")}
     return identity
 

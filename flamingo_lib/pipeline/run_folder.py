@@ -154,7 +154,9 @@ class Workspace:
         started, clock = datetime.now(UTC), time.monotonic()
         with atomic_folder(self.folder / step.name) as folder, self._io_errors(step):
             scratch.mkdir(parents=True, exist_ok=True)
-            metrics = dict(step.run(Job(folder, scratch, self.folder / CACHE, inputs, step.settled(self.preset))) or {})
+            metrics = dict(
+                step.run(Job(folder, scratch, self.folder / CACHE, inputs, step.resolved(self.preset))) or {}
+            )
             seconds = round(time.monotonic() - clock, 3)
             write_json(
                 folder / MANIFEST,

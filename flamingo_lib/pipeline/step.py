@@ -47,8 +47,8 @@ class Step:
         inputs: names of the steps whose results it reads.
         config: the settings it reads, as dotted paths into the preset (``"scenes"``, ``"stages.stage1"``).
         assets: files outside the run that it reads, such as shipped weights.
-        settle: gives the preset with each setting that leaves a choice to the machine replaced by what is chosen on
-            this one; the step is run with it, and its result counts as made from it.
+        resolve_auto: replaces `auto` settings of the preset by this machine's values; the step runs with them, and its result
+            counts as made from them.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Step:
     inputs: tuple[str, ...] = ()
     config: tuple[str, ...] = ()
     assets: Callable[[Preset], Sequence[Path]] | None = None
-    settle: Callable[[Preset], Preset] | None = None
+    resolve_auto: Callable[[Preset], Preset] | None = None
 
-    def settled(self, preset: Preset) -> Preset:
+    def resolved(self, preset: Preset) -> Preset:
         """The preset that the step is run with."""
-        return self.settle(preset) if self.settle else preset
+        return self.resolve_auto(preset) if self.resolve_auto else preset
 
     def settings(self, preset: Preset) -> dict[str, Any]:
         """The settings it reads, by their path, as it is run with them."""
-        preset = self.settled(preset)
+        preset = self.resolved(preset)
         return {path: settings(preset, path) for path in self.config}
 
 

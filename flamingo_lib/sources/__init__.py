@@ -7,7 +7,7 @@ sample's pictures with its marks drawn on.
 from __future__ import annotations
 
 from .catalog import CATALOG, find_row
-from .catalog.spec import SourceRow
+from .catalog.spec import DatasetSpec
 from .images import MAX_PIXELS, ImageError, open_image, open_images, open_marked
 from .loading import load_source, splits_found
 
@@ -15,7 +15,7 @@ __all__ = [
     "CATALOG",
     "MAX_PIXELS",
     "ImageError",
-    "SourceRow",
+    "DatasetSpec",
     "find_row",
     "load_source",
     "open_image",

@@ -42,7 +42,7 @@ MAX_GUESSES = 3
 
 
 def open_bytes(path: str | PathLike) -> IO[bytes]:
-    """Open for reading, through gzip where the name ends in ``.gz``; a missing or empty file is a `DataError`."""
+    """Open for reader, through gzip where the name ends in ``.gz``; a missing or empty file is a `DataError`."""
     path = Path(path)
     try:
         if path.stat().st_size == 0:

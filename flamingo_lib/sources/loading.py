@@ -11,30 +11,30 @@ from ..errors import DataError
 from ..records import Sample
 from ..storage import Quarantine
 from .catalog import find_row
-from .catalog.spec import SourceRow
+from .catalog.spec import DatasetSpec
 from .formats import READERS
 from .locator import Locator
-from .reader import Reading
+from .reader import Reader
 
 log = logging.getLogger(__name__)
 
-SPARED = 3
-"""So many bad records never stop a run if they are at most half of all: in a small file they would be a large share."""
+MIN_FAILURES = 3
+"""Fewer bad records than this never stop a run, unless they are more than half: a few are a large share of a small file."""
 
 FIRST_CHECK = 1_000
 """Records after which the share of bad ones is checked for the first time; later at every doubling and at the end."""
 
 
-def splits_found(row: SourceRow, locator: Locator) -> list[str]:
+def splits_found(row: DatasetSpec, locator: Locator) -> list[str]:
     """The splits of `row` of which at least one file is there; files that all splits share count if there are no
     others.
     """
-    tells = (
-        row.tells
+    markers = (
+        row.split_markers
         or [role for role, places in row.files.items() if any("{" in place for place in places)]
         or list(row.files)
     )
-    own = [row.files[role] for role in tells]
+    own = [row.files[role] for role in markers]
     return [
         split
         for split, values in row.splits.items()
@@ -42,15 +42,14 @@ def splits_found(row: SourceRow, locator: Locator) -> list[str]:
     ]
 
 
-def _default_splits(row: SourceRow, locator: Locator) -> list[str]:
+def _default_splits(row: DatasetSpec, locator: Locator) -> list[str]:
     found = splits_found(row, locator)
-    chosen = [split for split in found if split not in row.unlabelled and split not in row.secondary]
-    for (
-        split
-    ) in row.splits:  # of a split in several versions, such as degrees of deduplication, the first that is there
-        versions = [other for other in found if other in row.secondary and other.startswith(f"{split}-")]
+    chosen = [split for split in found if split not in row.unlabelled and split not in row.overlapping_splits]
+    # of a split in several versions, such as degrees of deduplication, the first that is there
+    for split in row.splits:
+        versions = [other for other in found if other in row.overlapping_splits and other.startswith(f"{split}-")]
         chosen += versions[:1] if split not in found else []
-    chosen = chosen or [split for split in found if split in row.secondary][:1] or found
+    chosen = chosen or [split for split in found if split in row.overlapping_splits][:1] or found
     # nothing found: plain class folders, or the reader of the first split says which file is missing
     return chosen or [split for split in row.splits if (locator.root / split).is_dir()] or list(row.splits)[:1]
 
@@ -64,7 +63,7 @@ def load_source(
     quarantine: Quarantine | None = None,
     *,
     check_images: bool = True,
-    spared: int = SPARED,
+    min_failures: int = MIN_FAILURES,
     **options: Any,
 ) -> Iterator[Sample]:
     """Stream the samples of the dataset `name` that lies under `root` in its makers' layout.
@@ -78,7 +77,7 @@ def load_source(
         seed: for wordings, marks and choices; the same seed gives the same samples.
         quarantine: where bad records go; without one they are counted, and the count is logged at the end.
         check_images: make sure that every image is there and can be used. False takes the official paths unseen.
-        spared: so many bad records stop nothing as long as they are at most half of all, whatever the allowed share.
+        min_failures: so many bad records stop nothing as long as they are at most half of all, whatever the allowed share.
         options: settings of the row's reader, on top of ``row.options``.
 
     Raises:
@@ -96,12 +95,21 @@ def load_source(
         splits = [known]
     own = quarantine if quarantine is not None else Quarantine(max_share=row.max_share)
     return _stream(
-        row, locator, splits, limit, seed, own, check_images, {**row.options, **options}, quarantine is None, spared
+        row,
+        locator,
+        splits,
+        limit,
+        seed,
+        own,
+        check_images,
+        {**row.options, **options},
+        quarantine is None,
+        min_failures,
     )
 
 
 def _stream(
-    row: SourceRow,
+    row: DatasetSpec,
     locator: Locator,
     splits: list[str],
     limit: int | None,
@@ -110,34 +118,34 @@ def _stream(
     check_images: bool,
     options: dict[str, Any],
     announce: bool,
-    spared: int,
+    min_failures: int,
 ) -> Iterator[Sample]:
     seen: set[int] = set()
     given, bad, total, next_check = 0, 0, 0, FIRST_CHECK
     for split in splits if limit is None or limit > 0 else ():
-        reading = Reading(
+        reader = Reader(
             row, locator, split, seed=seed, quarantine=quarantine, check_images=check_images, options=options, seen=seen
         )
-        for sample in READERS[row.format](reading):
+        for sample in READERS[row.format](reader):
             yield sample
             given += 1
             if limit is not None and given >= limit:
                 break
-            if total + reading.total >= next_check:
+            if total + reader.total >= next_check:
                 next_check *= 2
-                _check(quarantine, bad + reading.bad, total + reading.total, spared)
-        bad, total = bad + reading.bad, total + reading.total
+                _check(quarantine, bad + reader.bad, total + reader.total, min_failures)
+        bad, total = bad + reader.bad, total + reader.total
         if limit is not None and given >= limit:
             break
     if announce and bad:
         reasons = ", ".join(f"{count} {reason}" for reason, count in quarantine.counts().most_common(5))
         log.warning("%s: %d of %d records cannot be used (%s)", row.name, bad, total, reasons)
-    _check(quarantine, bad, total, spared if given else 0)
+    _check(quarantine, bad, total, min_failures if given else 0)
 
 
-def _check(quarantine: Quarantine, bad: int, total: int, spared: int) -> None:
+def _check(quarantine: Quarantine, bad: int, total: int, min_failures: int) -> None:
     """Stop if this stream's share of bad records is over what `quarantine` allows."""
-    if bad <= spared and 2 * bad <= total:
+    if bad <= min_failures and 2 * bad <= total:
         return
     if bad and bad > quarantine.max_share * max(total, bad):
         first = quarantine.entries[-bad] if bad <= len(quarantine.entries) else quarantine.entries[0]

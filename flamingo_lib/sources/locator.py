@@ -15,7 +15,7 @@ from ..errors import DataError
 
 
 class BadRecord(Exception):
-    """A record that cannot be used; the text says why. It never leaves a `Reading`."""
+    """A record that cannot be used; the text says why. It never leaves a `Reader`."""
 
 
 def variants(place: str) -> list[str]:

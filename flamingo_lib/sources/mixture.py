@@ -130,7 +130,7 @@ def _fill(weights: Mapping[str, float], room: Mapping[str, int], total: int) -> 
 TEXT_ONLY = ("ultrachat", "sharegpt", "oasst-1", "alpaca-gpt4", "gpteacher", "instruction-wild")
 """The text-only instruction sets of stages 1 and 3."""
 
-RAW_NAMES = tuple(name for name, row in CATALOG.items() if row.adopted is not None)
+RAW_NAMES = tuple(name for name, row in CATALOG.items() if row.paper_samples is not None)
 """The datasets whose annotations are rewritten: 37, with RET-3 as its three members."""
 
 
@@ -144,7 +144,7 @@ def _adopted_parts(factor: float) -> tuple[Part, ...]:
     for name in RAW_NAMES:
         row = CATALOG[name]
         members = _group_size(row.group) if row.group else 1
-        parts.append(Part(name, limit=-(-round(row.adopted * factor) // members)))
+        parts.append(Part(name, limit=-(-round(row.paper_samples * factor) // members)))
     return tuple(parts)
 
 

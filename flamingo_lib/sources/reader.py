@@ -1,6 +1,6 @@
 """One pass over one split of one dataset: finds files and images, builds samples, puts bad records aside.
 
-A format reader is a function from a `Reading` to samples. It wraps the work on each record in ``with reading.keep(file,
+A format reader is a function from a `Reader` to samples. It wraps the work on each record in ``with reader.keep(file,
 key)``: whatever is wrong with that record is written to the quarantine with a reason, and the reader goes on with the
 next.
 """
@@ -15,7 +15,7 @@ from ..errors import DataError
 from ..records import Box, Sample, Turn
 from ..storage import Quarantine
 from . import json_lines, json_stream
-from .catalog.spec import SourceRow
+from .catalog.spec import DatasetSpec
 from .images import leaves, probe
 from .locator import BadRecord, Locator, fill_known, filler, variants
 from .prompts import wordings
@@ -26,14 +26,6 @@ SIZES_KEPT = 65_536
 
 RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError)
 """What work on one record may raise if the record is at fault."""
-
-
-class _Draft:
-    """A `Sample` that can still be written: filled in and then declared one, it takes a quarter of what its own
-    constructor does.
-    """
-
-    __slots__ = Sample.__slots__
 
 
 def reason_of(error: BaseException) -> str:
@@ -47,7 +39,7 @@ def reason_of(error: BaseException) -> str:
     return f"malformed: {error}"
 
 
-class Reading:
+class Reader:
     """The state of one pass.
 
     Attributes:
@@ -61,7 +53,7 @@ class Reading:
 
     def __init__(
         self,
-        row: SourceRow,
+        row: DatasetSpec,
         locator: Locator,
         split: str,
         *,
@@ -147,13 +139,13 @@ class Reading:
         self.bad += 1
         self.quarantine.add(file=file, record=record, reason=reason)
 
-    def keep(self, file: str, key: str | int) -> Reading:
+    def keep(self, file: str, key: str | int) -> Reader:
         """A context for the work on record `key` of `file`: an error inside puts the record aside and goes no further."""
         self._file, self._key = file, str(key)
         self.total += 1
         return self
 
-    def __enter__(self) -> Reading:
+    def __enter__(self) -> Reader:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
@@ -237,18 +229,17 @@ class Reading:
         self._seen.add(hash(name))
         if len(self._seen) == known:
             name = self._unique(name)
-        sample: Any = _Draft()
-        sample.id = name
-        sample.source = self.row.name
-        sample.task = task or self.row.task
-        sample.images = tuple(images)
-        sample.instruction = instruction
-        sample.raw = raw
-        sample.boxes = tuple(boxes)
-        sample.turns = tuple(turns)
-        sample.meta = MappingProxyType(meta)
-        sample.__class__ = Sample
-        return sample
+        return Sample(
+            id=name,
+            source=self.row.name,
+            task=task or self.row.task,
+            images=tuple(images),
+            instruction=instruction,
+            raw=raw,
+            boxes=tuple(boxes),
+            turns=tuple(turns),
+            meta=MappingProxyType(meta),
+        )
 
     def _unique(self, name: str) -> str:
         """A name for a second record of one id, where the makers' ids repeat."""

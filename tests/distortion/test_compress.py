@@ -6,7 +6,7 @@ import pytest
 
 from flamingo_lib.distortion.compress import compress, content_words, details, headline
 from flamingo_lib.distortion.politeness_phrases import informative_sentences, strip_lead_in
-from flamingo_lib.distortion.question_type import understand
+from flamingo_lib.distortion.question_type import classify_question
 from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.language import polite, reasoning, text_dialogue
 from flamingo_lib.scenes.questions import QUESTION_TYPES, ask
@@ -66,7 +66,7 @@ def test_curt_answers(instruction, response, curt):
     ],
 )
 def test_what_is_asked(instruction, kind):
-    assert understand(instruction).kind == kind
+    assert classify_question(instruction).kind == kind
 
 
 def test_scenes_answers_come_back_exactly():

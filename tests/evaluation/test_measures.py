@@ -5,7 +5,7 @@ import pytest
 
 from flamingo_lib.evaluation.accuracy import chat_accuracy, exact_accuracy, hallucination, share
 from flamingo_lib.evaluation.politeness import polite_share, preferred_share, win_matrix
-from flamingo_lib.evaluation.questions import Asked, ask_pool, ask_texts, pool_images, question_of
+from flamingo_lib.evaluation.questions import EvalQuestion, ask_pool, ask_texts, pool_images, question_of
 from flamingo_lib.evaluation.rewriting import (
     answer_preserved,
     follows_wrong_draft,
@@ -26,7 +26,7 @@ SCENE = Scene("s", (RING, STAR))
 
 
 def asked(kind, seed=0):
-    return Asked(SCENE, "s.png", ask(SCENE, generator(seed, "t"), kind))
+    return EvalQuestion(SCENE, "s.png", ask(SCENE, generator(seed, "t"), kind))
 
 
 class FakeIndex:
@@ -60,7 +60,9 @@ def test_exact_and_read_answers_differ_where_they_should():
     assert exact_accuracy(items, sentences).value == 0
     assert chat_accuracy(items, curt).value == chat_accuracy(items, sentences).value == 1
     assert hallucination(items, sentences).value == 0
-    item = Asked(SCENE, "s.png", next(q for seed in range(50) if (q := asked("color", seed).question).answer == "red"))
+    item = EvalQuestion(
+        SCENE, "s.png", next(q for seed in range(50) if (q := asked("color", seed).question).answer == "red")
+    )
     assert chat_accuracy([item], ["The ring is green."]).value == 0 == exact_accuracy([item], ["green"]).value
     assert hallucination([item], ["The ring is green."]).value == 1
 

@@ -7,9 +7,9 @@ import torch
 from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import EvaluationConfig
 from flamingo_lib.errors import DataError
-from flamingo_lib.evaluation.chat_generator import Answerer
+from flamingo_lib.evaluation.chat_generator import ChatGenerator
 from flamingo_lib.evaluation.figures import curve_plot, to_png
-from flamingo_lib.evaluation.model_metrics import StageFigures, examine, make_examination
+from flamingo_lib.evaluation.model_metrics import ModelMetrics, examine, make_eval_set
 from flamingo_lib.evaluation.report import stage_sections, table, write_page
 
 CONFIG = EvaluationConfig(questions=16, held_out_questions=8, texts=4, batch_size=8, max_new_tokens=6)
@@ -26,7 +26,7 @@ def answerer(request):
         FlamingoForConditionalGeneration.from_pretrained(folder),
         FlamingoProcessor.from_pretrained(folder),
     )
-    return Answerer(model, processor, batch_size=8, max_new_tokens=6)
+    return ChatGenerator(model, processor, batch_size=8, max_new_tokens=6)
 
 
 def length_reward(instructions, responses):
@@ -54,18 +54,18 @@ def test_cached_latents_are_what_the_model_makes_of_the_pixels(answerer, tiny):
 
 
 def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
-    examination = make_examination(index, CONFIG, seed=0)
-    assert (len(examination.held_in), len(examination.held_out), len(examination.texts)) == (16, 8, 4)
-    models = {name: examine(name, answerer, examination, length_reward) for name in ("base", "stage1")}
+    eval_set = make_eval_set(index, CONFIG, seed=0)
+    assert (len(eval_set.held_in), len(eval_set.held_out), len(eval_set.texts)) == (16, 8, 4)
+    models = {name: examine(name, answerer, eval_set, length_reward) for name in ("base", "stage1")}
     for name in ("stage2", "raw"):
-        models[name] = StageFigures.from_json(models["stage1"].to_json() | {"name": name})
+        models[name] = ModelMetrics.from_json(models["stage1"].to_json() | {"name": name})
     figures = models["stage1"]
-    again = StageFigures.from_json(figures.to_json())
+    again = ModelMetrics.from_json(figures.to_json())
     assert again.metrics() == figures.metrics() and again.answers == figures.answers
     keys = {f"stages.stage1.{name}" for name in ("held_in_accuracy", "held_out_accuracy", "reward", "polite")}
     assert keys <= figures.metrics().keys() and all(isinstance(value, float) for value in figures.metrics().values())
     assert {"base.held_in_accuracy", "base.held_out_accuracy"} <= models["base"].base_metrics().keys()
-    sections = stage_sections(models, examination)
+    sections = stage_sections(models, eval_set)
     assert list(sections)[:3] == ["Models", "The alignment tax", "The U"]
     page = write_page(tmp_path / "page.html", sections, notes="<tiny>").read_text()
     assert page.count("data:image/") == 5 + 12 and "&lt;tiny&gt;" in page

@@ -10,7 +10,7 @@ from flamingo_lib.errors import ConfigError, FlamingoError
 from flamingo_lib.judges import precision
 from flamingo_lib.judges.batching import TOKENS, fixed_batches
 from flamingo_lib.judges.panel import load_judges
-from flamingo_lib.judges.precision import has_tiles, settle_precision
+from flamingo_lib.judges.precision import has_tiles, resolve_precision
 from flamingo_lib.judges.sts import StsJudge
 from flamingo_lib.presets import load_preset
 
@@ -113,11 +113,11 @@ def test_a_shape_follows_from_the_length_alone():
 
 
 def test_auto_follows_processor_and_device(monkeypatch):
-    for tiles, settled in ((True, "bfloat16"), (False, "float32")):
+    for tiles, resolved in ((True, "bfloat16"), (False, "float32")):
         monkeypatch.setattr(precision, "has_tiles", lambda tiles=tiles: tiles)
-        assert settle_precision("auto", "cpu") == settled
-        assert settle_precision("auto", "cuda:0") == "float32"
-        assert settle_precision("float32", "cpu") == "float32" and settle_precision("bfloat16", "cuda") == "bfloat16"
+        assert resolve_precision("auto", "cpu") == resolved
+        assert resolve_precision("auto", "cuda:0") == "float32"
+        assert resolve_precision("float32", "cpu") == "float32" and resolve_precision("bfloat16", "cuda") == "bfloat16"
 
 
 def test_tiles_need_both_the_unit_and_the_numbers(monkeypatch):
@@ -142,4 +142,4 @@ def test_another_precision_is_refused():
 
 def test_the_setting_reaches_the_judge():
     assert load_judges(JudgesConfig(sts_precision="float32"), ["sts"]).sts.precision == "float32"
-    assert load_judges(JudgesConfig(), ["sts"]).sts.precision == settle_precision("auto", "cpu")
+    assert load_judges(JudgesConfig(), ["sts"]).sts.precision == resolve_precision("auto", "cpu")

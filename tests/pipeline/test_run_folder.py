@@ -121,11 +121,15 @@ def test_the_manifest_says_what_from_what_and_how_long(kitchen, tmp_path):
 
 
 def test_a_step_runs_with_the_settings_that_it_counts(tmp_path):
-    def settle(preset):
+    def resolve_auto(preset):
         return preset.override("judges.sts_precision=float32")
 
     step = Step(
-        "taste", "taste", lambda job: {"precision": job.preset.judges.sts_precision}, config=("judges",), settle=settle
+        "taste",
+        "taste",
+        lambda job: {"precision": job.preset.judges.sts_precision},
+        config=("judges",),
+        resolve_auto=resolve_auto,
     )
     result = Workspace(tmp_path, load_preset(), steps=[step]).step("taste")
     stated = json.loads((result.folder / MANIFEST).read_text())["settings"]["judges"]["sts_precision"]

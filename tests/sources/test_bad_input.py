@@ -544,7 +544,7 @@ def test_over_the_allowed_share_the_run_stops_and_says_why(copy_of):
     (root / JPEG).unlink()
     stops = r"3 of \d+ records cannot be used, more than the allowed 10%; the first: the image is missing: .*000025.jpg"
     with pytest.raises(DataError, match=stops):
-        list(load_source("vqa-v2", root, spared=2))
+        list(load_source("vqa-v2", root, min_failures=2))
     assert len(list(load_source("vqa-v2", root))) == 6  # three alone, in so small a file, stop nothing
     assert len(list(load_source("vqa-v2", root, quarantine=Quarantine(max_share=0.5)))) == 6
     shared = Quarantine(max_share=0.5)  # what other sources put aside before does not count against this one

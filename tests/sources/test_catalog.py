@@ -22,10 +22,10 @@ PAPER = (  # section 3: the group's or the set's adopted samples
 
 
 def test_the_paper_counts_thirty_seven_datasets_and_these_samples():
-    adopted = {row.group or row.name: row.adopted for row in CATALOG.values() if row.adopted is not None}
+    adopted = {row.group or row.name: row.paper_samples for row in CATALOG.values() if row.paper_samples is not None}
     assert adopted == dict(PAPER)
     assert sum(adopted.values()) == 975_782
-    rows = [row for row in CATALOG.values() if row.adopted is not None]
+    rows = [row for row in CATALOG.values() if row.paper_samples is not None]
     ret = [row for row in rows if row.group == "RET-3"]
     assert len(rows) - len(ret) + 1 == 37
     assert Counter(row.group for row in rows if row.group) == {"RET-3": 3, "ELEVATER-IC": 15}
@@ -35,7 +35,7 @@ def test_the_other_sets_are_there():
     polite = {"llava-instruct", "ultrachat", "sharegpt"}
     text_only = {"oasst-1", "alpaca-gpt4", "gpteacher", "instruction-wild"}
     held_out = {"ok-vqa", "vsr", "grid-3d", "nlvr2", "iconqa", "chartqa", "ai2d"}
-    others = {name for name, row in CATALOG.items() if row.adopted is None}
+    others = {name for name, row in CATALOG.items() if row.paper_samples is None}
     assert others == polite | text_only | held_out | {"pf-1m", "elevater"}
 
 
@@ -43,8 +43,8 @@ def test_the_other_sets_are_there():
 def test_every_row_is_complete(row, samples_root):
     assert row.task in TASKS and row.format in READERS
     assert row.files and all(places for places in row.files.values())
-    assert row.splits and set(row.unlabelled) | set(row.secondary) <= set(row.splits)
-    assert set(row.optional) | set(row.tells) <= set(row.files)
+    assert row.splits and set(row.unlabelled) | set(row.overlapping_splits) <= set(row.splits)
+    assert set(row.optional) | set(row.split_markers) <= set(row.files)
     assert row.licence and row.homepage.startswith("http") and any(char.isdigit() for char in row.citation)
     assert (samples_root / row.name).is_dir()
     assert 0 < row.max_share < 1

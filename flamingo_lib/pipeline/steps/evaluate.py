@@ -18,7 +18,7 @@ from .scenes import data_root
 from .training import MODEL, base_files
 
 if TYPE_CHECKING:
-    from ...evaluation.model_metrics import Examination, StageFigures
+    from ...evaluation.model_metrics import EvalSet, ModelMetrics
 
 BASE = "base"
 
@@ -42,37 +42,37 @@ def evaluation_step(preset: Preset) -> Step:
 
 def run(job: Job) -> dict[str, Any]:
     """Write ``models.json`` (answers and figures of each model) and fragments for the report."""
-    from ...evaluation.model_metrics import make_examination
+    from ...evaluation.model_metrics import make_eval_set
     from ...judges.panel import load_judges
     from ...scenes.index import TruthIndex
 
     index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
     reward = load_judges(job.preset.judges, only=["reward"]).reward
-    examination = make_examination(index, job.preset.evaluation, seed=job.seed)
-    models = {name: _examined(name, job, examination, reward) for name in (BASE, *job.preset.stages)}
+    eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
+    models = {name: _examined(name, job, eval_set, reward) for name in (BASE, *job.preset.stages)}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
-    _report(job, models, examination)
+    _report(job, models, eval_set)
     metrics = models[BASE].base_metrics()
     for model in models.values():
         metrics |= model.metrics()
     return metrics | _rewriting(job, index, reward)
 
 
-def _examined(name: str, job: Job, examination: Examination, reward: Any) -> StageFigures:
+def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetrics:
     """The figures of one model; those that a killed run has finished are read."""
-    from ...evaluation.chat_generator import Answerer
-    from ...evaluation.model_metrics import StageFigures, examine
+    from ...evaluation.chat_generator import ChatGenerator
+    from ...evaluation.model_metrics import ModelMetrics, examine
     from ...training.stages import load_base
 
     done = job.scratch / f"{name}.json"
     if not done.exists():
         config = job.preset.evaluation
         model = job.preset.model.base if name == BASE else job.inputs[name] / MODEL
-        answerer = Answerer(
+        answerer = ChatGenerator(
             *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE
         )
-        write_json(done, examine(name, answerer, examination, reward).to_json(), indent=None)
-    return StageFigures.from_json(read_json(done))
+        write_json(done, examine(name, answerer, eval_set, reward).to_json(), indent=None)
+    return ModelMetrics.from_json(read_json(done))
 
 
 def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
@@ -91,11 +91,11 @@ def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if value == value}
 
 
-def _report(job: Job, models: dict[str, StageFigures], examination: Examination) -> None:
+def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet) -> None:
     from ...evaluation.report import STYLE, stage_sections
 
     folder = job.folder / "report"
     folder.mkdir()
-    for number, (title, html) in enumerate(stage_sections(models, examination).items(), start=1):
+    for number, (title, html) in enumerate(stage_sections(models, eval_set).items(), start=1):
         name = "_".join(title.split())
         (folder / f"{number:02d}_{name}.html").write_text((STYLE if number == 1 else "") + html, encoding="utf-8")

@@ -10,7 +10,7 @@ from ...records import Rewrite
 from ...storage import write_json
 from ..cards import SampleImages, record_card
 from ..step import Job, Step
-from .judges import judge_files, settle_judges
+from .judges import judge_files, resolve_judges
 from .mixtures import REWRITES
 from .records import read_records, write_records
 from .rewrite import REWRITTEN
@@ -77,5 +77,5 @@ STEP = Step(
     inputs=("scenes", "rewrite"),
     config=("sources.root", "filters", "judges"),
     assets=judge_files("sts", "nli", "reward", "clip"),
-    settle=settle_judges,
+    resolve_auto=resolve_judges,
 )

@@ -31,9 +31,9 @@ def judge_files(*roles: str) -> Callable[[Preset], Sequence[Path]]:
     return files
 
 
-def settle_judges(preset: Preset) -> Preset:
+def resolve_judges(preset: Preset) -> Preset:
     """The preset with the precision of the STS judge as it is on this machine's processor, never ``"auto"``."""
-    from ...judges.precision import settle_precision
+    from ...judges.precision import resolve_precision
 
-    precision = settle_precision(preset.judges.sts_precision, "cpu")
+    precision = resolve_precision(preset.judges.sts_precision, "cpu")
     return preset.model_copy(update={"judges": preset.judges.model_copy(update={"sts_precision": precision})})

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 from ...errors import DataError
 from . import captions, changes, classification, detection, held_out, instructions
 from . import vqa as questions
-from .spec import SourceRow
+from .spec import DatasetSpec
 
-CATALOG: dict[str, SourceRow] = {
+CATALOG: dict[str, DatasetSpec] = {
     row.name: row
     for module in (captions, detection, classification, changes, questions, instructions, held_out)
     for row in module.ROWS
@@ -17,7 +17,7 @@ CATALOG: dict[str, SourceRow] = {
 """Catalogue name -> row."""
 
 
-def find_row(name: str) -> SourceRow:
+def find_row(name: str) -> DatasetSpec:
     """The row called `name`; an unknown name is a `DataError` with the nearest known ones."""
     if name in CATALOG:
         return CATALOG[name]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .spec import SourceRow, plain
+from .spec import DatasetSpec, plain
 
-RET_3 = {"adopted": 13_551, "group": "RET-3"}
+RET_3 = {"paper_samples": 13_551, "group": "RET-3"}
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="mscoco-captions",
         title="MS-COCO Captions 2014",
         task="caption",
@@ -19,13 +19,13 @@ ROWS = (
         optional=("instances",),
         splits=plain("train", "val"),
         images=("images/|{split}2014/|{file}", "images/|{split}2017/|{file}", "images/{file}"),
-        adopted=59_670,
+        paper_samples=59_670,
         licence="annotations CC BY 4.0; images under Flickr's terms",
         homepage="https://cocodataset.org",
         citation="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; Chen et al., Microsoft COCO Captions, arXiv 1504.00325",
         notes="The 2017 files are read as well. Boxes come from the instances file where there is one; crowds are left out.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="flickr30k",
         title="Flickr30k",
         task="caption",
@@ -39,13 +39,13 @@ ROWS = (
             "flickr30k_images/flickr30k_images/{file}",
             "images/{file}",
         ),
-        adopted=31_695,
+        paper_samples=31_695,
         licence="Flickr's terms; non-commercial research and education only",
         homepage="https://shannon.cs.illinois.edu/DenotationGraph/",
         citation="Young et al., From Image Descriptions to Visual Denotations, TACL 2014",
         notes="One of Karpathy's JSON and the token file is enough. The token file has no splits: all of it counts as train.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="textcaps",
         title="TextCaps 0.1",
         task="caption",
@@ -55,13 +55,13 @@ ROWS = (
         unlabelled=("test",),
         images=("train_val_images/|{folder}_images/|{id}.jpg", "images/{id}.jpg", "{folder}/{id}.jpg"),
         options={"pool": "caption_text"},
-        adopted=69_703,
+        paper_samples=69_703,
         licence="CC BY 4.0",
         homepage="https://textvqa.org/textcaps/",
         citation="Sidorov et al., TextCaps: A Dataset for Image Captioning with Reading Comprehension, ECCV 2020",
         notes="The images of val lie with those of train. Some are stored rotated, as OpenImages' table tells. Licence as remembered.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="image2paragraph",
         title="Stanford Image Paragraphs",
         task="caption",
@@ -71,13 +71,13 @@ ROWS = (
         splits=plain("train", "val", "test"),
         images=("images/|visual_genome/|{folder}/|{id}.jpg", "VG_100K/{id}.jpg", "VG_100K_2/{id}.jpg"),
         options={"pool": "paragraph"},
-        adopted=7_954,
+        paper_samples=7_954,
         licence="not stated; Visual Genome is CC BY 4.0",
         homepage="https://cs.stanford.edu/people/ranjaykrishna/im2p/index.html",
         citation="Krause et al., A Hierarchical Approach for Generating Descriptive Image Paragraphs, CVPR 2017",
         notes="Without the lists of ids all paragraphs count as train.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="cc3m",
         title="Conceptual Captions 3M",
         task="caption",
@@ -93,7 +93,7 @@ ROWS = (
             "images/|{index:09d}.jpg",
             "images/|{name}",
         ),
-        adopted=67_025,
+        paper_samples=67_025,
         licence="free for any purpose, as is; credit to Google appreciated",
         homepage="https://github.com/google-research-datasets/conceptual-captions",
         citation="Sharma et al., Conceptual Captions, ACL 2018",
@@ -104,7 +104,7 @@ ROWS = (
         ),
         max_share=0.6,
     ),
-    SourceRow(
+    DatasetSpec(
         name="refcocog",
         title="RefCOCOg (Google RefExp)",
         task="region",
@@ -115,7 +115,7 @@ ROWS = (
             "instances": ("refcocog/|instances.json", "annotations/|instances_train2014.json"),
         },
         optional=("refs", "google"),
-        tells=("refs", "google"),
+        split_markers=("refs", "google"),
         splits=plain("train", "val", "test"),
         images=(
             "images/|mscoco/images/|train2014/|{file}",
@@ -123,7 +123,7 @@ ROWS = (
             "images/{file}",
             "val2014/{file}",
         ),
-        adopted=8_103,
+        paper_samples=8_103,
         licence="annotations CC BY 4.0 (Google); refer toolbox Apache-2.0; images under Flickr's terms",
         homepage="https://github.com/lichengunc/refer",
         citation="Mao et al., Generation and Comprehension of Unambiguous Object Descriptions, CVPR 2016",
@@ -133,7 +133,7 @@ ROWS = (
             "Option marks=('box',) draws no circles."
         ),
     ),
-    SourceRow(
+    DatasetSpec(
         name="rsicd",
         title="RSICD",
         task="caption",
@@ -148,7 +148,7 @@ ROWS = (
         notes="Repeated sentences of an image are kept once.",
         **RET_3,
     ),
-    SourceRow(
+    DatasetSpec(
         name="rsitmd",
         title="RSITMD",
         task="caption",
@@ -163,7 +163,7 @@ ROWS = (
         notes="Blank sentences are skipped. The key of its keyword lists is not sure; they aren't read.",
         **RET_3,
     ),
-    SourceRow(
+    DatasetSpec(
         name="ucm-captions",
         title="UCM-captions",
         task="caption",

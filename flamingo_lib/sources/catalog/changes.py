@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .spec import SourceRow, plain
+from .spec import DatasetSpec, plain
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="spot-the-diff",
         title="Spot-the-Diff",
         task="change",
@@ -13,13 +13,13 @@ ROWS = (
         files={"annotations": ("data/|annotations/|{split}.json",)},
         splits=plain("train", "val", "test"),
         images=("data/|resized_images/|{file}", "images/{file}"),
-        adopted=6_787,
+        paper_samples=6_787,
         licence="none stated",
         homepage="https://github.com/harsh19/spot-the-diff",
         citation="Jhamtani and Berg-Kirkpatrick, Learning to Describe Differences Between Pairs of Similar Images, EMNLP 2018",
         notes="A pair may have up to three records; they are merged.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="image-editing-requests",
         title="Image-Editing-Requests",
         task="change",
@@ -27,13 +27,13 @@ ROWS = (
         files={"annotations": ("dataset/|adobe/|{split}.json", "data/{split}.json")},
         splits=plain("train", "valid", "test"),
         images=("dataset/|adobe/|images/|{file}",),
-        adopted=2_747,
+        paper_samples=2_747,
         licence="none stated",
         homepage="https://github.com/airsplay/VisualRelationships",
         citation="Tan et al., Expressing Visual Relationships via Language, ACL 2019",
         notes="Some copies hold whole paths of images: only the file's name counts.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="levir-cc",
         title="LEVIR-CC",
         task="change",
@@ -41,7 +41,7 @@ ROWS = (
         files={"annotations": ("LevirCCcaptions.json",)},
         splits=plain("train", "val", "test"),
         images=("images/|{split}/{side}/{file}",),
-        adopted=6_761,
+        paper_samples=6_761,
         licence="none stated",
         homepage="https://github.com/Chen-Yang-Liu/LEVIR-CC-Dataset",
         citation="Liu et al., Remote Sensing Image Change Captioning With Dual-Branch Transformers, TGRS 2022",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .spec import NOTHING, SourceRow, plain
+from .spec import NOTHING, DatasetSpec, plain
 
 TOOLKIT = "https://github.com/Computer-Vision-in-the-Wild/Elevater_Toolkit_IC"
 SUITE = "Li et al., ELEVATER: A Benchmark and Toolkit for Evaluating Language-Augmented Visual Models, NeurIPS 2022"
@@ -30,11 +30,11 @@ def elevater_row(
     values: dict[str, dict[str, str]] | None = None,
     index: tuple[str, ...] = ("{split}.txt",),
     notes: str = "",
-) -> SourceRow:
+) -> DatasetSpec:
     """A row of the suite. `registry` is the toolkit's name of the set, `layout` and `original` the publisher's own
     files.
     """
-    return SourceRow(
+    return DatasetSpec(
         name=f"elevater-{name}",
         title=title,
         task="classification",
@@ -49,7 +49,7 @@ def elevater_row(
         optional=("index", "original", "registry", "wiki", "gpt3"),
         splits={split: (values or {}).get(split, NOTHING) for split in splits},
         options={"label_pool": pool, "original": layout},
-        adopted=21_772,
+        paper_samples=21_772,
         group="ELEVATER-IC",
         licence=licence,
         homepage=homepage,
@@ -63,7 +63,7 @@ def _folder(name: str, date: str = "20211007") -> str:
 
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="elevater",
         title="ELEVATER-IC packaging, any set",
         task="classification",

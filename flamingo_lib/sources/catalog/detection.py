@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .spec import SourceRow, plain
+from .spec import DatasetSpec, plain
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="dior",
         title="DIOR",
         task="detection",
@@ -20,13 +20,13 @@ ROWS = (
         optional=("ids",),
         splits=plain("train", "val", "test"),
         images=("JPEGImages-trainval/|{id}.jpg", "JPEGImages-test/{id}.jpg", "JPEGImages/{id}.jpg"),
-        adopted=5_907,
+        paper_samples=5_907,
         licence="not found",
         homepage="http://www.escience.cn/people/gongcheng/DIOR.html",
         citation="Li et al., Object Detection in Optical Remote Sensing Images: A Survey and a New Benchmark, ISPRS 2020",
         notes="Class names are made lower case without hyphens, as copies differ. Horizontal boxes are preferred.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="dota",
         title="DOTA",
         task="detection",
@@ -44,14 +44,14 @@ ROWS = (
         },
         splits=plain("train", "val"),
         images=("{split}/|images/{id}.png", "images/{split}/{id}.png", "{split}/images/images/{id}.png"),
-        adopted=1_733,
+        paper_samples=1_733,
         licence="academic use only",
         homepage="https://captain-whu.github.io/DOTA/",
         citation="Xia et al., DOTA: A Large-Scale Dataset for Object Detection in Aerial Images, CVPR 2018",
         notes="Boxes are the horizontal ones around four corners. Images over the pixel bound are put aside. Licence as remembered.",
         max_share=0.2,
     ),
-    SourceRow(
+    DatasetSpec(
         name="hrrsd",
         title="HRRSD",
         task="detection",
@@ -60,7 +60,7 @@ ROWS = (
         optional=("ids",),
         splits=plain("train", "val", "test"),
         images=("OPT2017/|JPEGImages/|{id}.jpg",),
-        adopted=5_898,
+        paper_samples=5_898,
         licence="Mulan PSL v1 (repository)",
         homepage="https://github.com/CrazyStoneonRoad/TGRS-HRRSD-Dataset",
         citation="Zhang et al., Hierarchical and Robust CNN for Very High-Resolution Remote Sensing Object Detection, TGRS 2019",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .spec import SourceRow, plain
+from .spec import DatasetSpec, plain
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="ok-vqa",
         title="OK-VQA",
         task="vqa",
@@ -22,7 +22,7 @@ ROWS = (
         citation="Marino et al., OK-VQA: A Visual Question Answering Benchmark Requiring External Knowledge, CVPR 2019",
         notes="The reference is the majority of `raw_answer`, as `answer` is stemmed. Licence as remembered.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="vsr",
         title="Visual Spatial Reasoning",
         task="vqa",
@@ -36,14 +36,14 @@ ROWS = (
             "zeroshot-dev": {"kind": "zeroshot", "part": "dev"},
             "zeroshot-test": {"kind": "zeroshot", "part": "test"},
         },
-        secondary=("zeroshot-train", "zeroshot-dev", "zeroshot-test"),
+        overlapping_splits=("zeroshot-train", "zeroshot-dev", "zeroshot-test"),
         images=("data/|images/|{file}", "train2017/{file}", "val2017/{file}"),
         licence="Apache-2.0",
         homepage="https://github.com/cambridgeltl/visual-spatial-reasoning",
         citation="Liu, Emerson and Collier, Visual Spatial Reasoning, TACL 2023",
-        notes="The images are COCO 2017 train and val in one folder. Asked as a yes-or-no question.",
+        notes="The images are COCO 2017 train and val in one folder. EvalQuestion as a yes-or-no question.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="grid-3d",
         title="GRiD-3D",
         task="vqa",
@@ -55,7 +55,7 @@ ROWS = (
         citation="Lee et al., What is Right for Me is Not Yet Right for You, IJCAI 2022",
         notes="Images are found anywhere under the root by their number. Truth values stay True and False.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="nlvr2",
         title="NLVR2",
         task="vqa",
@@ -68,7 +68,7 @@ ROWS = (
         citation="Suhr et al., A Corpus for Reasoning About Natural Language Grounded in Photographs, ACL 2019",
         notes="JSON lines. Images are given on request; some files named .png are JPEG.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="iconqa",
         title="IconQA",
         task="vqa",
@@ -80,7 +80,7 @@ ROWS = (
         citation="Lu et al., IconQA: A New Benchmark for Abstract Diagram Understanding and Visual Language Reasoning, NeurIPS 2021",
         notes="Where the choices are images they follow the question's image, and the reference is a letter.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="chartqa",
         title="ChartQA",
         task="vqa",
@@ -96,7 +96,7 @@ ROWS = (
         homepage="https://github.com/vis-nlp/ChartQA",
         citation="Masry et al., ChartQA: A Benchmark for Question Answering about Charts with Visual and Logical Reasoning, ACL 2022",
     ),
-    SourceRow(
+    DatasetSpec(
         name="ai2d",
         title="AI2D",
         task="vqa",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .spec import SourceRow, plain
+from .spec import DatasetSpec, plain
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="llava-instruct",
         title="LLaVA-Instruct-150K",
         task="instruction",
@@ -18,7 +18,7 @@ ROWS = (
             "all": {"file": "llava_instruct_150k"},
             "80k": {"file": "llava_instruct_80k"},
         },
-        secondary=("all", "80k"),
+        overlapping_splits=("all", "80k"),
         images=(
             "images/|coco/|train2017/|{image}",
             "train2014/COCO_train2014_{image}",
@@ -31,7 +31,7 @@ ROWS = (
         notes="Ids repeat between the files, which are separate splits here. The images are COCO train2017.",
         ids_repeat=True,
     ),
-    SourceRow(
+    DatasetSpec(
         name="ultrachat",
         title="UltraChat",
         task="instruction",
@@ -44,7 +44,7 @@ ROWS = (
         notes="JSON lines in files named .json.",
         ids_repeat=True,
     ),
-    SourceRow(
+    DatasetSpec(
         name="sharegpt",
         title="ShareGPT (Vicuna's release)",
         task="instruction",
@@ -57,7 +57,7 @@ ROWS = (
         notes="Speakers' names vary; HTML values become text; dialogues may begin with an answer or end with a question.",
         ids_repeat=True,
     ),
-    SourceRow(
+    DatasetSpec(
         name="oasst-1",
         title="OpenAssistant Conversations (OASST-1)",
         task="instruction",
@@ -82,19 +82,19 @@ ROWS = (
         citation="Köpf et al., OpenAssistant Conversations: Democratizing Large Language Model Alignment, NeurIPS 2023",
         notes="The best-ranked path of each finished English tree (rank 0 is best, as remembered); option languages=None takes all.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="alpaca-gpt4",
         title="Alpaca-GPT-4",
         task="instruction",
         format="instruction-list",
         files={"instructions": ("data/|{file}.json",)},
         splits={"train": {"file": "alpaca_gpt4_data"}, "unnatural": {"file": "unnatural_instruction_gpt4_data"}},
-        secondary=("unnatural",),
+        overlapping_splits=("unnatural",),
         licence="CC BY-NC 4.0",
         homepage="https://github.com/Instruction-Tuning-with-GPT-4/GPT-4-LLM",
         citation="Peng et al., Instruction Tuning with GPT-4, 2023",
     ),
-    SourceRow(
+    DatasetSpec(
         name="gpteacher",
         title="GPTeacher",
         task="instruction",
@@ -116,7 +116,7 @@ ROWS = (
             "instruct-0.9": {"file": "Instruct/|gpt4-instruct-similarity-0.9-dataset.json"},
             "instruct-all": {"file": "Instruct/|gpt4-instruct-dedupe-only-dataset.json"},
         },
-        secondary=(
+        overlapping_splits=(
             "instruct-0.7",
             "instruct-0.8",
             "instruct-0.9",
@@ -135,7 +135,7 @@ ROWS = (
             "The Instruct, Toolformer and Roleplay files are each one set at several degrees of deduplication; one of them is read."
         ),
     ),
-    SourceRow(
+    DatasetSpec(
         name="instruction-wild",
         title="InstructionWild",
         task="instruction",
@@ -147,13 +147,13 @@ ROWS = (
             "v2": {"file": "data_v2/|user_*.jsonl"},
         },
         unlabelled=("v2",),
-        secondary=("ch",),
+        overlapping_splits=("ch",),
         licence="non-commercial research only",
         homepage="https://github.com/XueFuzhao/InstructionWild",
         citation="Xue et al., Instruction in the Wild: A User-based Instruction Dataset, 2023",
         notes="Version 2 has no responses, and some of its lines are broken.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="pf-1m",
         title="PF-1M as released",
         task="instruction",

@@ -18,7 +18,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class SourceRow:
+class DatasetSpec:
     """One dataset: where its files are, which reader understands them, and whose it is.
 
     A path may have optional leading parts, ended by ``|``: ``a/|b/c.json`` is looked for as ``a/b/c.json``, then
@@ -34,11 +34,11 @@ class SourceRow:
         optional: roles that may be missing.
         splits: split name -> extra values for the paths.
         unlabelled: splits without published answers; read only when asked for by name.
-        tells: roles whose files show that a split is there; by default those whose places depend on the split.
-        secondary: labelled splits that overlap with others; read only when asked for by name.
+        split_markers: roles whose files show that a split is there; by default those whose places depend on the split.
+        overlapping_splits: labelled splits that overlap with others; read only when asked for by name.
         images: places of an image, the official one first.
         options: settings of the reader; `load_source` may override them.
-        adopted: samples left after filtering in the paper (METHOD section 3), of the whole `group` if there is one.
+        paper_samples: samples left after filtering in the paper (METHOD section 3), of the whole `group` if there is one.
         group: datasets that the paper counts as one.
         licence: as its makers state it.
         homepage: where to get it.
@@ -59,11 +59,11 @@ class SourceRow:
     citation: str
     optional: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
-    secondary: tuple[str, ...] = ()
-    tells: tuple[str, ...] = ()
+    overlapping_splits: tuple[str, ...] = ()
+    split_markers: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
-    adopted: int | None = None
+    paper_samples: int | None = None
     group: str = ""
     notes: str = ""
     max_share: float = 0.1

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from .spec import SourceRow, plain
+from .spec import DatasetSpec, plain
 
 COCO_2014 = ("images/|mscoco/|{split}2014/|COCO_{split}2014_{id:012d}.jpg", "images/COCO_{split}2014_{id:012d}.jpg")
 
 ROWS = (
-    SourceRow(
+    DatasetSpec(
         name="a-okvqa",
         title="A-OKVQA v1.0",
         task="vqa_rationale",
@@ -21,14 +21,14 @@ ROWS = (
             "val2017/{id:012d}.jpg",
             "images/{id:012d}.jpg",
         ),
-        adopted=14_868,
+        paper_samples=14_868,
         licence="Apache-2.0 (repository)",
         homepage="https://github.com/allenai/aokvqa",
         citation="Schwenk et al., A-OKVQA: A Benchmark for Visual Question Answering using World Knowledge, ECCV 2022",
         options={"letters": False},
         notes="The images are COCO 2017. The draft joins the right choice and the rationales; options: choices=False, rationales=N.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="vqa-e",
         title="VQA-E",
         task="vqa_rationale",
@@ -36,13 +36,13 @@ ROWS = (
         files={"questions": ("VQA-E_{split}_set.json",)},
         splits=plain("train", "val"),
         images=COCO_2014,
-        adopted=65_133,
+        paper_samples=65_133,
         licence="MIT",
         homepage="https://github.com/liqing-ustc/VQA-E",
         citation="Li et al., VQA-E: Explaining, Elaborating, and Enhancing Your Answers for Visual Questions, ECCV 2018",
         notes="The image's id is read from `img_id` or `image_id`, as loaders and README differ. There is no question id.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="scienceqa",
         title="ScienceQA",
         task="vqa_rationale",
@@ -51,13 +51,13 @@ ROWS = (
         optional=("splits",),
         splits=plain("train", "val", "test"),
         images=("data/|scienceqa/|images/|{split}/{pid}/{file}",),
-        adopted=4_596,
+        paper_samples=4_596,
         licence="data CC BY-NC-SA 4.0, code MIT",
         homepage="https://scienceqa.github.io",
         citation="Lu et al., Learn to Explain: Multimodal Reasoning via Thought Chains for Science Question Answering, NeurIPS 2022",
         notes="About half of the questions have no image. The draft is the right choice and the solution (the lecture if there is none).",
     ),
-    SourceRow(
+    DatasetSpec(
         name="vqa-v2",
         title="VQA v2.0",
         task="vqa",
@@ -77,13 +77,13 @@ ROWS = (
         },
         unlabelled=("test", "test-dev"),
         images=("images/|mscoco/|{folder}/|COCO_{folder}_{id:012d}.jpg", "images/COCO_{folder}_{id:012d}.jpg"),
-        adopted=210_743,
+        paper_samples=210_743,
         licence="annotations CC BY 4.0; images under Flickr's terms",
         homepage="https://visualqa.org",
         citation="Goyal et al., Making the V in VQA Matter, CVPR 2017",
         notes="Licence of the annotations as remembered, not seen in the files.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="clevr",
         title="CLEVR v1.0",
         task="vqa",
@@ -92,12 +92,12 @@ ROWS = (
         splits=plain("train", "val", "test"),
         unlabelled=("test",),
         images=("CLEVR_v1.0/|images/|{split}/|{file}",),
-        adopted=26_390,
+        paper_samples=26_390,
         licence="CC BY 4.0",
         homepage="https://cs.stanford.edu/people/jcjohns/clevr/",
         citation="Johnson et al., CLEVR: A Diagnostic Dataset for Compositional Language and Elementary Visual Reasoning, CVPR 2017",
     ),
-    SourceRow(
+    DatasetSpec(
         name="gqa",
         title="GQA 1.2",
         task="vqa",
@@ -112,13 +112,13 @@ ROWS = (
         splits=plain("train", "val", "testdev", "test", "challenge", "submission"),
         unlabelled=("test", "challenge", "submission"),
         images=("images/|{id}.jpg", "allImages/images/{id}.jpg"),
-        adopted=223_244,
+        paper_samples=223_244,
         licence="CC BY 4.0",
         homepage="https://cs.stanford.edu/people/dorarad/gqa/",
         citation="Hudson and Manning, GQA: A New Dataset for Real-World Visual Reasoning and Compositional Question Answering, CVPR 2019",
         notes="The balanced questions are preferred. Option full_answer=True takes the whole-sentence answers as drafts.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="textvqa",
         title="TextVQA 0.5.1",
         task="vqa",
@@ -127,13 +127,13 @@ ROWS = (
         splits={"train": {"folder": "train"}, "val": {"folder": "train"}, "test": {"folder": "test"}},
         unlabelled=("test",),
         images=("train_val_images/|{folder}_images/|{id}.jpg", "images/{id}.jpg", "{folder}/{id}.jpg"),
-        adopted=30_056,
+        paper_samples=30_056,
         licence="CC BY 4.0",
         homepage="https://textvqa.org",
         citation="Singh et al., Towards VQA Models That Can Read, CVPR 2019",
         notes="The draft is the majority of ten answers. Some images are stored rotated, which only OpenImages' table tells.",
     ),
-    SourceRow(
+    DatasetSpec(
         name="ocr-vqa",
         title="OCR-VQA",
         task="vqa",
@@ -141,14 +141,14 @@ ROWS = (
         files={"questions": ("dataset.json",)},
         splits=plain("train", "val", "test"),
         images=("images/|{id}{ext}", "images/{id}.jpg"),
-        adopted=24_164,
+        paper_samples=24_164,
         licence="not found",
         homepage="https://ocr-vqa.github.io",
         citation="Mishra et al., OCR-VQA: Visual Question Answering by Reading Text in Images, ICDAR 2019",
         notes="Users download the images; many addresses are dead, so a larger share may be missing. Some files named .jpg are GIF.",
         max_share=0.6,
     ),
-    SourceRow(
+    DatasetSpec(
         name="pointqa",
         title="PointQA (Local and LookTwice)",
         task="vqa",
@@ -162,7 +162,7 @@ ROWS = (
         optional=("local", "local_ids", "looktwice", "looktwice_ids"),
         splits=plain("train", "val", "testdev", "testfinal", "test"),
         images=("visual_genome/|images/|VG_100K/|{id}.jpg", "visual_genome/|images/|VG_100K_2/|{id}.jpg"),
-        adopted=67_282,
+        paper_samples=67_282,
         licence="none stated",
         homepage="https://github.com/princetonvisualai/pointingqa",
         citation="Mani et al., Point and Ask: Incorporating Pointing into Visual Question Answering, 2020",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ...records import Sample
-from ..reader import Reading
+from ..reader import Reader
 from . import (
     captions,
     changes,
@@ -21,7 +21,7 @@ from . import (
     statements,
 )
 
-READERS: dict[str, Callable[[Reading], Iterator[Sample]]] = {
+READERS: dict[str, Callable[[Reader], Iterator[Sample]]] = {
     "coco-captions": coco.coco_captions,
     "karpathy": captions.karpathy,
     "grouped-captions": captions.grouped_captions,

@@ -7,22 +7,22 @@ from typing import Any
 
 from ...records import Box, Sample
 from ..boxes import captions_and_boxes
-from ..reader import BadRecord, Reading, text_of
+from ..reader import BadRecord, Reader, text_of
 
 
 def _sample(
-    reading: Reading, key: str | int, image: str, captions: list[str], boxes: tuple[Box, ...] = (), **meta: Any
+    reader: Reader, key: str | int, image: str, captions: list[str], boxes: tuple[Box, ...] = (), **meta: Any
 ) -> Sample:
     captions = list(dict.fromkeys(captions))
     if "" in captions:
         captions.remove("")
     if not captions:
         raise BadRecord("empty annotation: no caption")
-    pool = reading.options.get("pool", "caption")
-    return reading.sample(
+    pool = reader.options.get("pool", "caption")
+    return reader.sample(
         key,
         images=(image,),
-        instruction=reading.wording(pool, key),
+        instruction=reader.wording(pool, key),
         raw=captions_and_boxes(captions, boxes),
         boxes=boxes,
         captions=captions,
@@ -30,26 +30,26 @@ def _sample(
     )
 
 
-def karpathy(reading: Reading) -> Iterator[Sample]:
+def karpathy(reader: Reader) -> Iterator[Sample]:
     """Karpathy's JSON: sentences under each image, the split in a field; ``restval`` counts as train."""
-    file = reading.file("annotations")
-    wanted = {reading.split, "restval"} if reading.split == "train" else {reading.split}
-    for _, key, record in reading.items(file, {"images"}):
+    file = reader.file("annotations")
+    wanted = {reader.split, "restval"} if reader.split == "train" else {reader.split}
+    for _, key, record in reader.items(file, {"images"}):
         if isinstance(record, dict) and record.get("split", "train") not in wanted:
             continue  # in a copy without splits all is train, so that no image is in two of them
-        with reading.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
             name = record["filename"]
             captions = [text_of(item, "raw") for item in record["sentences"]]
-            path = reading.image(file=name, stem=name.rsplit(".", 1)[0])
-            yield _sample(reading, name.rsplit(".", 1)[0], path, captions)
+            path = reader.image(file=name, stem=name.rsplit(".", 1)[0])
+            yield _sample(reader, name.rsplit(".", 1)[0], path, captions)
 
 
-def grouped_captions(reading: Reading) -> Iterator[Sample]:
+def grouped_captions(reader: Reader) -> Iterator[Sample]:
     """One caption a record (TextCaps): grouped by image, in the file's order."""
-    file = reading.file("annotations")
+    file = reader.file("annotations")
     captions: dict[str, list[str]] = {}
-    for _, key, record in reading.items(file, {"data"}):
-        with reading.keep(file, key):
+    for _, key, record in reader.items(file, {"data"}):
+        with reader.keep(file, key):
             name = record["image_id"]
             if not isinstance(name, str) or not name:
                 raise BadRecord("the image id is not text")
@@ -60,59 +60,59 @@ def grouped_captions(reading: Reading) -> Iterator[Sample]:
             )
             captions.setdefault(name, []).extend(texts)
     for name, texts in captions.items():
-        with reading.keep(file, name):
-            yield _sample(reading, name, reading.image(id=name), texts)
+        with reader.keep(file, name):
+            yield _sample(reader, name, reader.image(id=name), texts)
 
 
-def token_lines(reading: Reading) -> Iterator[Sample]:
+def token_lines(reader: Reader) -> Iterator[Sample]:
     """Lines ``image.jpg#0<TAB>caption`` (Flickr30k), or Karpathy's JSON where that is what lies there."""
-    found = reading.files("annotations")
+    found = reader.files("annotations")
     if found:
-        yield from karpathy(reading)
+        yield from karpathy(reader)
         return
-    file = reading.file("tokens")
-    if reading.split != "train":  # this file has no splits
+    file = reader.file("tokens")
+    if reader.split != "train":  # this file has no splits
         return
     captions: dict[str, list[str]] = {}
-    for number, line in reading.lines(file):
-        with reading.keep(file, f"line {number}"):
+    for number, line in reader.lines(file):
+        with reader.keep(file, f"line {number}"):
             name, tab, caption = line.partition("\t")
             if not tab or not name.strip():
                 raise BadRecord("malformed: not image, tab, caption")
             captions.setdefault(name.rpartition("#")[0] or name, []).append(" ".join(caption.split()))
     for name, texts in captions.items():
-        with reading.keep(file, name):
-            yield _sample(reading, name.rsplit(".", 1)[0], reading.image(file=name), texts)
+        with reader.keep(file, name):
+            yield _sample(reader, name.rsplit(".", 1)[0], reader.image(file=name), texts)
 
 
-def paragraphs(reading: Reading) -> Iterator[Sample]:
+def paragraphs(reader: Reader) -> Iterator[Sample]:
     """Stanford paragraphs: the image's place is the end of its address; the split is a list of image ids."""
-    file, split_file = reading.file("paragraphs"), reading.files("ids")
-    if not split_file and reading.split != "train":
+    file, split_file = reader.file("paragraphs"), reader.files("ids")
+    if not split_file and reader.split != "train":
         return
-    wanted = {str(value) for _, _, value in reading.items(split_file[0])} if split_file else None
-    for _, key, record in reading.items(file):
+    wanted = {str(value) for _, _, value in reader.items(split_file[0])} if split_file else None
+    for _, key, record in reader.items(file):
         if wanted is not None and isinstance(record, dict) and str(record.get("image_id")) not in wanted:
             continue
-        with reading.keep(file, record.get("image_id", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("image_id", key) if isinstance(record, dict) else key):
             number = record["image_id"]
             text = text_of(record, "paragraph")
             folder = record["url"].rstrip("/").split("/")[-2]
             if folder not in ("VG_100K", "VG_100K_2"):
                 raise BadRecord(f"an address that is not Visual Genome's: {record['url']}")
-            yield _sample(reading, number, reading.image(folder=folder, id=number), [text])
+            yield _sample(reader, number, reader.image(folder=folder, id=number), [text])
 
 
-def caption_urls(reading: Reading) -> Iterator[Sample]:
+def caption_urls(reader: Reader) -> Iterator[Sample]:
     """Lines ``caption<TAB>address`` (Conceptual Captions); images are the user's downloads, named by line number or
     address.
     """
-    file = reading.file("pairs")
-    for number, line in reading.lines(file):
-        with reading.keep(file, f"line {number}"):
+    file = reader.file("pairs")
+    for number, line in reader.lines(file):
+        with reader.keep(file, f"line {number}"):
             caption, tab, address = line.partition("\t")
             if not tab:
                 raise BadRecord("malformed: not caption, tab, address")
             name = address.strip().split("?")[0].rsplit("/", 1)[-1]
-            path = reading.image(index=number - 1, shard=(number - 1) // 10_000, name=name or "-")
-            yield _sample(reading, number - 1, path, [" ".join(caption.split())], url=address.strip())
+            path = reader.image(index=number - 1, shard=(number - 1) // 10_000, name=name or "-")
+            yield _sample(reader, number - 1, path, [" ".join(caption.split())], url=address.strip())

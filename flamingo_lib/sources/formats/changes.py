@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...records import Sample
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 
 
 def _draft(sentences: Any) -> list[str]:
@@ -14,51 +14,51 @@ def _draft(sentences: Any) -> list[str]:
     return [text for text in texts if text]
 
 
-def spot_the_diff(reading: Reading) -> Iterator[Sample]:
+def spot_the_diff(reader: Reader) -> Iterator[Sample]:
     """Spot-the-Diff: a pair may have several records, which are merged."""
-    file = reading.file("annotations")
+    file = reader.file("annotations")
     sentences: dict[str, list[str]] = {}
-    for _, key, record in reading.items(file):
-        with reading.keep(file, record.get("img_id", key) if isinstance(record, dict) else key):
+    for _, key, record in reader.items(file):
+        with reader.keep(file, record.get("img_id", key) if isinstance(record, dict) else key):
             texts = _draft(record["sentences"])
             if not texts:
                 raise BadRecord("empty annotation: no sentence")
             sentences.setdefault(str(record["img_id"]), []).extend(texts)
     for name, texts in sentences.items():
-        with reading.keep(file, name):
-            yield reading.sample(
+        with reader.keep(file, name):
+            yield reader.sample(
                 name,
-                images=(reading.image(file=f"{name}.png"), reading.image(file=f"{name}_2.png")),
-                instruction=reading.wording("change", name),
+                images=(reader.image(file=f"{name}.png"), reader.image(file=f"{name}_2.png")),
+                instruction=reader.wording("change", name),
                 raw="\n".join(dict.fromkeys(texts)),
             )
 
 
-def edit_requests(reading: Reading) -> Iterator[Sample]:
+def edit_requests(reader: Reader) -> Iterator[Sample]:
     """Image-Editing-Requests: before, after, and what people asked for."""
-    file = reading.file("annotations")
-    for _, key, record in reading.items(file):
-        with reading.keep(file, record.get("uid", key) if isinstance(record, dict) else key):
-            yield reading.sample(
+    file = reader.file("annotations")
+    for _, key, record in reader.items(file):
+        with reader.keep(file, record.get("uid", key) if isinstance(record, dict) else key):
+            yield reader.sample(
                 record.get("uid", key),
-                images=tuple(reading.image(file=record[side].rsplit("/", 1)[-1]) for side in ("img0", "img1")),
-                instruction=reading.wording("edit", record.get("uid", key)),
+                images=tuple(reader.image(file=record[side].rsplit("/", 1)[-1]) for side in ("img0", "img1")),
+                instruction=reader.wording("edit", record.get("uid", key)),
                 raw="\n".join(_draft(record["sents"])),
             )
 
 
-def karpathy_pairs(reading: Reading) -> Iterator[Sample]:
+def karpathy_pairs(reader: Reader) -> Iterator[Sample]:
     """LEVIR-CC: Karpathy's JSON over pairs in folders ``A`` (earlier) and ``B`` (later)."""
-    file = reading.file("annotations")
-    for _, key, record in reading.items(file, {"images"}):
-        if isinstance(record, dict) and (record.get("split") or record.get("filepath") or "train") != reading.split:
+    file = reader.file("annotations")
+    for _, key, record in reader.items(file, {"images"}):
+        if isinstance(record, dict) and (record.get("split") or record.get("filepath") or "train") != reader.split:
             continue
-        with reading.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("filename", key) if isinstance(record, dict) else key):
             name = record["filename"]
-            yield reading.sample(
+            yield reader.sample(
                 name.rsplit(".", 1)[0],
-                images=(reading.image(side="A", file=name), reading.image(side="B", file=name)),
-                instruction=reading.wording("change_aerial", name),
+                images=(reader.image(side="A", file=name), reader.image(side="B", file=name)),
+                instruction=reader.wording("change_aerial", name),
                 raw="\n".join(_draft(item["raw"] for item in record["sentences"])),
                 changed=bool(record.get("changeflag", 1)),
             )

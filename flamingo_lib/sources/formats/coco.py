@@ -13,7 +13,7 @@ from msgspec import Struct
 from ...records import Box, Sample
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
-from ..reader import RECORD_ERRORS, BadRecord, Reading
+from ..reader import RECORD_ERRORS, BadRecord, Reader
 
 
 class ImageRecord(Struct, gc=False):
@@ -66,7 +66,7 @@ class _Captions:
         self.untidy: set[Any] = set()
         self._hashes: list[np.ndarray] = []
 
-    def take(self, reading: Reading, file: str, first: int, records: list[Any]) -> None:
+    def take(self, reader: Reader, file: str, first: int, records: list[Any]) -> None:
         """Take a block of annotations; those that lack a field are put aside."""
         try:
             if type(records[0]) is CaptionRecord:
@@ -84,7 +84,7 @@ class _Captions:
                     pair = record["image_id"], record["caption"].strip()
                     hash(pair)
                 except RECORD_ERRORS as error:
-                    reading.reject(file, f"annotations {place}", error)
+                    reader.reject(file, f"annotations {place}", error)
                 else:
                     images.append(pair[0])
                     texts.append(pair[1])
@@ -179,15 +179,15 @@ def _untidy(texts: list[str]) -> list[int]:
     return np.unique(np.searchsorted(ends, found, "right")).tolist()
 
 
-def _tidied(reading: Reading, file: str, image: int, texts: list[str]) -> list[str]:
+def _tidied(reader: Reader, file: str, image: int, texts: list[str]) -> list[str]:
     """The captions of an image with single spaces, each once; those without text are put aside."""
     texts = [" ".join(text.split()) for text in texts]
     for _ in range(texts.count("")):
-        reading.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
+        reader.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
     return [text for text in dict.fromkeys(texts) if text]
 
 
-def _take_images(reading: Reading, file: str, first: int, records: list[Any], images: dict[int, ImageRecord]) -> None:
+def _take_images(reader: Reader, file: str, first: int, records: list[Any], images: dict[int, ImageRecord]) -> None:
     for place, record in enumerate(records, start=first):
         try:
             if not isinstance(record, ImageRecord):
@@ -196,19 +196,19 @@ def _take_images(reading: Reading, file: str, first: int, records: list[Any], im
                 raise BadRecord(f"duplicate id: {record.id}")
             images[record.id] = record
         except RECORD_ERRORS as error:
-            reading.reject(file, f"images {place}", error)
+            reader.reject(file, f"images {place}", error)
 
 
-def coco_boxes(reading: Reading, file: str, images: dict[int, SizedRecord]) -> dict[int, list[Box]]:
+def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dict[int, list[Box]]:
     """image id -> boxes of a COCO instances file, crowds left out; a box that cannot be is put aside alone."""
     found: dict[int, list[tuple[int, tuple[float, ...], str | int]]] = {}
     names: dict[int, str] = {}
-    for section, key, record in reading.items(file, {"annotations", "categories"}):
+    for section, key, record in reader.items(file, {"annotations", "categories"}):
         if section == "categories":
-            with reading.keep(file, f"category {key}"):
+            with reader.keep(file, f"category {key}"):
                 names[record["id"]] = record["name"]
             continue
-        with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
             if record["image_id"] in images and not record.get("iscrowd"):
                 found.setdefault(record["image_id"], []).append(
                     (record["category_id"], tuple(record["bbox"]), record["id"])
@@ -220,49 +220,49 @@ def coco_boxes(reading: Reading, file: str, images: dict[int, SizedRecord]) -> d
             try:
                 boxes.setdefault(image, []).append(from_size(names[category], values, *size))
             except BoxError as error:
-                reading.put_aside(file, annotation, error.what)
+                reader.put_aside(file, annotation, error.what)
             except KeyError:
-                reading.put_aside(file, annotation, f"unknown category: {category}")
+                reader.put_aside(file, annotation, f"unknown category: {category}")
     return boxes
 
 
-def coco_captions(reading: Reading) -> Iterator[Sample]:
+def coco_captions(reader: Reader) -> Iterator[Sample]:
     """COCO captions, all of an image in one draft, with its boxes where there is an instances file."""
-    file = reading.file("captions")
-    found = reading.files("instances") if reading.options.get("boxes", True) else []
+    file = reader.file("captions")
+    found = reader.files("instances") if reader.options.get("boxes", True) else []
     images: dict[int, Any] = {}
     captions = _Captions()
     kinds = {"images": SizedRecord if found else ImageRecord, "annotations": CaptionRecord}
     with collector_paused():
-        for section, first, records in reading.blocks(file, kinds):
+        for section, first, records in reader.blocks(file, kinds):
             if section == "annotations":
-                captions.take(reading, file, first, records)
+                captions.take(reader, file, first, records)
             else:
-                _take_images(reading, file, first, records, images)
+                _take_images(reader, file, first, records, images)
         by_image, unknown = captions.by_image(list(images))
     for image in unknown:
-        reading.reject(file, image, BadRecord("captions of an image that the file does not list"))
-    boxes = coco_boxes(reading, found[0], images) if found else {}
-    pool, untidy = reading.options.get("pool", "caption"), captions.untidy
+        reader.reject(file, image, BadRecord("captions of an image that the file does not list"))
+    boxes = coco_boxes(reader, found[0], images) if found else {}
+    pool, untidy = reader.options.get("pool", "caption"), captions.untidy
     for record, texts in zip(images.values(), by_image, strict=True):
         image = record.id
         try:
             if image in untidy:
-                texts = _tidied(reading, file, image, texts)
+                texts = _tidied(reader, file, image, texts)
             if not texts:
                 raise BadRecord("empty annotation: no caption")
             shown = boxes.get(image, ())
-            sample = reading.sample(
+            sample = reader.sample(
                 image,
-                images=(reading.image(file=record.file_name),),
-                instruction=reading.wording(pool, image),
+                images=(reader.image(file=record.file_name),),
+                instruction=reader.wording(pool, image),
                 raw=captions_and_boxes(texts, shown) if shown else "\n".join(texts),
                 boxes=shown,
                 captions=texts,
                 image_id=image,
             )
         except RECORD_ERRORS as error:
-            reading.reject(file, image, error)
+            reader.reject(file, image, error)
         else:
-            reading.total += 1
+            reader.total += 1
             yield sample

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from ...records import Box, Sample
 from ..boxes import captions_and_boxes, counts_text, from_corners
 from ..images import resolve
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 
 MAX_BOXES = 40
 """Boxes in a draft; of more, the largest. The counts and `Sample.boxes` hold all."""
@@ -20,17 +20,17 @@ def class_name(name: str) -> str:
     return " ".join(word if len(word) == 1 else word.lower() for word in words)
 
 
-def _sample(reading: Reading, key: str, image: str, boxes: Sequence[Box]) -> Sample:
+def _sample(reader: Reader, key: str, image: str, boxes: Sequence[Box]) -> Sample:
     if not boxes:
         raise BadRecord("empty annotation: no object")
-    limit = reading.options.get("max_boxes", MAX_BOXES)
+    limit = reader.options.get("max_boxes", MAX_BOXES)
     largest = sorted(range(len(boxes)), key=lambda at: -(boxes[at].x2 - boxes[at].x1) * (boxes[at].y2 - boxes[at].y1))[
         :limit
     ]
-    return reading.sample(
+    return reader.sample(
         key,
         images=(image,),
-        instruction=reading.wording("detection", key),
+        instruction=reader.wording("detection", key),
         raw=captions_and_boxes([counts_text(box.name for box in boxes)], [boxes[at] for at in sorted(largest)]),
         boxes=boxes,
     )
@@ -54,60 +54,60 @@ def _corners(item: ElementTree.Element) -> tuple[float, float, float, float]:
     return xmin, ymin, xmax, ymax
 
 
-def voc_objects(reading: Reading) -> Iterator[Sample]:
+def voc_objects(reader: Reader) -> Iterator[Sample]:
     """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids. A box that cannot be makes the counts wrong, so the
     image is put aside.
     """
-    listing = reading.files("ids")
+    listing = reader.files("ids")
     if listing:
-        empty = (reading.root / listing[0]).stat().st_size == 0  # a split without images
-        ids = [] if empty else [(listing[0], line.split()[0]) for _, line in reading.lines(listing[0])]
+        empty = (reader.root / listing[0]).stat().st_size == 0  # a split without images
+        ids = [] if empty else [(listing[0], line.split()[0]) for _, line in reader.lines(listing[0])]
     else:
-        ids = [(file, file.rpartition("/")[2].removesuffix(".xml")) for file in reading.files("annotations", id="*")]
+        ids = [(file, file.rpartition("/")[2].removesuffix(".xml")) for file in reader.files("annotations", id="*")]
         if not ids:
-            reading.file("ids")
+            reader.file("ids")
     for source, name in ids:
-        with reading.keep(source, name):
-            found = reading.files("annotations", id=name)
+        with reader.keep(source, name):
+            found = reader.files("annotations", id=name)
             if not found:
                 raise BadRecord(f"the annotation file is missing: {name}.xml")
-            content = resolve(reading.root, found[0]).read_bytes()
+            content = resolve(reader.root, found[0]).read_bytes()
             if b"<!DOCTYPE" in content or b"<!ENTITY" in content:
                 raise BadRecord("XML that declares entities is refused")
             try:
                 tree = ElementTree.fromstring(content)
             except ElementTree.ParseError as error:
                 raise BadRecord(f"not valid XML: {error}") from None
-            image = reading.image(id=name)
+            image = reader.image(id=name)
             width, height = float(_text(tree, "size/width")), float(_text(tree, "size/height"))
             boxes = [
                 from_corners(class_name(_text(item, "name")), _corners(item), width, height)
                 for item in tree.iter("object")
             ]
-            yield _sample(reading, name, image, boxes)
+            yield _sample(reader, name, image, boxes)
 
 
-def _of_split(reading: Reading, base: str, name: str) -> bool:
+def _of_split(reader: Reader, base: str, name: str) -> bool:
     """True if an image lies in its split's folder; of those in a folder of no split, all are train's."""
-    places = [place for place in reading.places(id=name) if f"{reading.split}/" in place or reading.split == "train"]
-    return any((reading.root / base / place).is_file() for place in places)
+    places = [place for place in reader.places(id=name) if f"{reader.split}/" in place or reader.split == "train"]
+    return any((reader.root / base / place).is_file() for place in places)
 
 
-def dota(reading: Reading) -> Iterator[Sample]:
+def dota(reader: Reader) -> Iterator[Sample]:
     """DOTA: four corners and a class a line; the horizontal box around them is used. The labels may lie in one folder
     for all splits.
     """
-    files = reading.files("labels") or [reading.file("labels")]
-    base = files[0].partition("labelTxt")[0] if f"{reading.split}/" not in files[0] else None
+    files = reader.files("labels") or [reader.file("labels")]
+    base = files[0].partition("labelTxt")[0] if f"{reader.split}/" not in files[0] else None
     for file in files:
         name = file.rpartition("/")[2].removesuffix(".txt")
-        if base is not None and not _of_split(reading, base, name):
+        if base is not None and not _of_split(reader, base, name):
             continue
-        with reading.keep(file, name):
-            image = reading.image(look=True, id=name)
-            width, height = reading.size(image)
+        with reader.keep(file, name):
+            image = reader.image(look=True, id=name)
+            width, height = reader.size(image)
             boxes = []
-            for number, line in reading.lines(file):
+            for number, line in reader.lines(file):
                 parts = line.split()
                 if len(parts) < 9:  # the two header lines
                     continue
@@ -119,4 +119,4 @@ def dota(reading: Reading) -> Iterator[Sample]:
                 boxes.append(
                     from_corners(class_name(parts[8]), (min(xs), min(ys), max(xs), max(ys)), width, height, clip=True)
                 )
-            yield _sample(reading, name, image, boxes)
+            yield _sample(reader, name, image, boxes)

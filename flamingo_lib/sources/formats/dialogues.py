@@ -10,7 +10,7 @@ from typing import Any
 
 from ...records import Sample, Turn
 from ..html_text import html_to_text, looks_like_html
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 
 HUMAN = frozenset({"human", "user", "prompter"})
 ASSISTANT = frozenset({"gpt", "chatgpt", "assistant", "bing", "bard"})
@@ -40,14 +40,14 @@ def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
 
 
 def as_sample(
-    reading: Reading, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any
+    reader: Reader, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any
 ) -> Sample:
     """A sample of `turns`: the first is its instruction and response, all of them stand in `turns` if there are
     several.
     """
     if not turns:
         raise BadRecord("empty annotation: no exchange of a question and an answer")
-    return reading.sample(
+    return reader.sample(
         key,
         images=images,
         instruction=turns[0].instruction,
@@ -57,40 +57,40 @@ def as_sample(
     )
 
 
-def llava(reading: Reading) -> Iterator[Sample]:
+def llava(reader: Reader) -> Iterator[Sample]:
     """LLaVA-Instruct: dialogues over one image, the tag ``<image>`` taken out of the text."""
-    file = reading.file("dialogues")
-    for _, key, record in reading.items(file):
-        with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+    file = reader.file("dialogues")
+    for _, key, record in reader.items(file):
+        with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
             messages = [(str(item["from"]), _image_mark.sub("\n", item["value"])) for item in record["conversations"]]
             name = record.get("image")
-            images = (reading.image(image=name),) if name else ()
-            yield as_sample(reading, record["id"], pair_up(messages), images)
+            images = (reader.image(image=name),) if name else ()
+            yield as_sample(reader, record["id"], pair_up(messages), images)
 
 
-def ultrachat(reading: Reading) -> Iterator[Sample]:
+def ultrachat(reader: Reader) -> Iterator[Sample]:
     """UltraChat: JSON lines of texts, user and assistant in turn."""
-    files = reading.files("dialogues") or [reading.file("dialogues")]
+    files = reader.files("dialogues") or [reader.file("dialogues")]
     for file in files:
-        for _, key, record in reading.items(file, lines=True):
-            with reading.keep(file, f"line {key}"):
+        for _, key, record in reader.items(file, lines=True):
+            with reader.keep(file, f"line {key}"):
                 texts = record["data"]
                 if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
                     raise BadRecord("the field data is not a list of texts")
                 roles = ("human", "assistant")
                 yield as_sample(
-                    reading,
+                    reader,
                     record.get("id", key),
                     pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]),
                 )
 
 
-def sharegpt(reading: Reading) -> Iterator[Sample]:
+def sharegpt(reader: Reader) -> Iterator[Sample]:
     """ShareGPT as Vicuna published it: several speakers' names, values that may be HTML, any beginning and end."""
-    files = reading.files("dialogues") or [reading.file("dialogues")]
+    files = reader.files("dialogues") or [reader.file("dialogues")]
     for file in files:
-        for _, key, record in reading.items(file, lines=True):
-            with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+        for _, key, record in reader.items(file, lines=True):
+            with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
                 messages = [(str(item["from"]).lower(), item["value"]) for item in record["conversations"]]
                 messages = [(role, html_to_text(text) if looks_like_html(text) else text) for role, text in messages]
-                yield as_sample(reading, record.get("id", key), pair_up(messages))
+                yield as_sample(reader, record.get("id", key), pair_up(messages))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...records import Box, Sample
 from ..boxes import BOX_PREAMBLE
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 from .dialogues import as_sample, pair_up
 
 
@@ -29,11 +29,11 @@ def best_path(prompt: dict[str, Any]) -> list[tuple[str, str]]:
     return messages
 
 
-def _trees_of_messages(reading: Reading, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _trees_of_messages(reader: Reader, file: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Trees of the flat messages file, whose lines name their parents."""
     nodes: dict[str, dict[str, Any]] = {}
-    for _, key, record in reading.items(file, lines=True):
-        with reading.keep(file, f"line {key}"):
+    for _, key, record in reader.items(file, lines=True):
+        with reader.keep(file, f"line {key}"):
             kept = (
                 "message_id",
                 "parent_id",
@@ -55,43 +55,43 @@ def _trees_of_messages(reading: Reading, file: str) -> Iterator[tuple[str, dict[
             nodes[parent]["replies"].append(node)
 
 
-def _trees(reading: Reading) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    files = reading.files("trees")
+def _trees(reader: Reader) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    files = reader.files("trees")
     if files:
         for file in files:
-            for _, key, record in reading.items(file, lines=True):
+            for _, key, record in reader.items(file, lines=True):
                 yield file, f"line {key}", record
         return
-    file = reading.file("messages")
-    for key, tree in list(_trees_of_messages(reading, file)):
+    file = reader.file("messages")
+    for key, tree in list(_trees_of_messages(reader, file)):
         yield file, key, tree
 
 
-def oasst(reading: Reading) -> Iterator[Sample]:
+def oasst(reader: Reader) -> Iterator[Sample]:
     """OASST-1: of each finished tree in the wanted languages, the best-ranked path, ended at an assistant's answer."""
-    languages = reading.options.get("languages", ("en",))
-    for file, key, tree in _trees(reading):
-        with reading.keep(file, key):
+    languages = reader.options.get("languages", ("en",))
+    for file, key, tree in _trees(reader):
+        with reader.keep(file, key):
             prompt = tree["prompt"]
             if tree.get("tree_state") not in (None, "ready_for_export") or prompt.get("deleted"):
                 continue
             if languages and prompt.get("lang") not in (None, *languages):
                 continue
-            yield as_sample(reading, tree["message_tree_id"], pair_up(best_path(prompt)), lang=prompt.get("lang") or "")
+            yield as_sample(reader, tree["message_tree_id"], pair_up(best_path(prompt)), lang=prompt.get("lang") or "")
 
 
-def instruction_list(reading: Reading) -> Iterator[Sample]:
+def instruction_list(reader: Reader) -> Iterator[Sample]:
     """Records of an instruction, an optional input and an answer (Alpaca-GPT-4, GPTeacher, InstructionWild)."""
-    files = reading.files("instructions") or [reading.file("instructions")]
+    files = reader.files("instructions") or [reader.file("instructions")]
     for file in files:
-        for _, key, record in reading.items(file, lines=True):
-            with reading.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+        for _, key, record in reader.items(file, lines=True):
+            with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
                 given = [record["instruction"].strip(), (record.get("input") or "").strip()]
                 answer = next((record[name] for name in ("output", "response") if name in record), None)
                 if answer is None:
                     raise BadRecord("a field is missing: output or response")
                 name = file.rpartition("/")[2].rpartition(".")[0] if len(files) > 1 else ""
-                yield reading.sample(
+                yield reader.sample(
                     f"{name}-{key}" if name else key, instruction="\n".join(part for part in given if part), raw=answer
                 )
 
@@ -102,13 +102,13 @@ _box_line = re.compile(r"^(.+): \[([\d.]+), ([\d.]+), ([\d.]+), ([\d.]+)\]\s*$",
 SCORES = ("rouge_score", "reward", "nli_similarity", "sts_similarity", "paragraph_clip_scores", "filtered_paragraphs")
 
 
-def pf1m(reading: Reading) -> Iterator[Sample]:
+def pf1m(reader: Reader) -> Iterator[Sample]:
     """The released PF-1M: the polite output is the response, the raw annotation and all scores are kept in `meta`."""
-    file = reading.file("records")
-    for _, key, record in reading.items(file, lines=True):
-        with reading.keep(file, key):
+    file = reader.file("records")
+    for _, key, record in reader.items(file, lines=True):
+        with reader.keep(file, key):
             text = record["input"]
-            images = tuple(reading.image(file=path.strip()) for path in _image_mark.findall(text))
+            images = tuple(reader.image(file=path.strip()) for path in _image_mark.findall(text))
             instruction = _image_mark.sub("\n", text).strip()
             if "<img_path>" in instruction:
                 raise BadRecord("malformed: an <img_path> mark without its partner")
@@ -118,7 +118,7 @@ def pf1m(reading: Reading) -> Iterator[Sample]:
                 Box(match[1], *(float(value) for value in match.groups()[1:])) for match in _box_line.finditer(block)
             ]
             task = "vqa" if "nli_similarity" in record else "caption" if "sts_similarity" in record else "instruction"
-            yield reading.sample(
+            yield reader.sample(
                 key,
                 images=images,
                 instruction=re.sub(r"[ \t]*\n+", "\n", instruction),

@@ -19,7 +19,7 @@ from ...errors import DataError, MissingAsset
 from ...storage import read_json
 from ..containers import fer_rows, idx_array, load_pickle
 from ..images import resolve
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 from .class_names import CIFAR_10, FER_2013, FLOWERS_102, GTSRB
 
 Labelled = tuple[str, tuple[str, ...]]
@@ -33,9 +33,9 @@ def _parent(path: str, levels: int = 1) -> str:
     return "/".join(parts) + "/" if parts else ""
 
 
-def folders(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def folders(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """``.../{class}/picture``: EuroSAT (``AnnualCrop``), RESISC-45, Caltech-101. There are no splits; all is train."""
-    if reading.split != "train":
+    if reader.split != "train":
         return
     for path in found:
         name = PurePosixPath(path).parent.name
@@ -43,24 +43,24 @@ def folders(reading: Reading, found: list[str]) -> Iterator[Labelled]:
             yield path, (_camel.sub(" ", name).replace("_", " "),)
 
 
-def fer(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def fer(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """FER-2013: one CSV with a usage column, or train.csv without."""
-    usage = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}[reading.split]
+    usage = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}[reader.split]
     for path in found:
-        for number, (emotion, used, pixels) in enumerate(fer_rows(resolve(reading.root, path))):
+        for number, (emotion, used, pixels) in enumerate(fer_rows(resolve(reader.root, path))):
             if (used or "Training") != usage:
                 continue
-            with reading.keep(path, f"row {number + 1}"):
+            with reader.keep(path, f"row {number + 1}"):
                 if isinstance(pixels, str):
                     raise BadRecord(pixels)
                 yield f"{path}@{number}", (FER_2013[int(emotion)],)
 
 
-def cifar(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def cifar(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """CIFAR-10 and CIFAR-100: pickled batches, names in their meta file."""
     for path in found:
-        content = load_pickle(resolve(reading.root, path))
-        folder = resolve(reading.root, path).parent
+        content = load_pickle(resolve(reader.root, path))
+        folder = resolve(reader.root, path).parent
         names: Any = CIFAR_10
         for meta, field in (("batches.meta", "label_names"), ("meta", "fine_label_names")):
             if (folder / meta).is_file():
@@ -70,25 +70,25 @@ def cifar(reading: Reading, found: list[str]) -> Iterator[Labelled]:
         except (KeyError, TypeError):
             raise DataError("a CIFAR batch without labels", file=path) from None
         for number, label in enumerate(labels):
-            with reading.keep(path, number):
+            with reader.keep(path, number):
                 yield f"{path}@{number}", (str(names[label]),)
 
 
-def mnist(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def mnist(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """MNIST: IDX files of pictures and labels."""
     for path in found:
         labels = path.replace("images-idx3", "labels-idx1").replace("images.idx3", "labels.idx1")
-        for number, label in enumerate(idx_array(resolve(reading.root, labels)).tolist()):
+        for number, label in enumerate(idx_array(resolve(reader.root, labels)).tolist()):
             yield f"{path}@{number}", (str(label),)
 
 
-def voc(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def voc(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """VOC-2007: one list a class, ``id flag``; 1 means that the class is in the picture."""
     labels: dict[str, list[str]] = {}
     for path in found:
         name = path.rpartition("/")[2].rpartition("_")[0]
-        for number, line in reading.lines(path):
-            with reading.keep(path, f"line {number}"):
+        for number, line in reader.lines(path):
+            with reader.keep(path, f"line {number}"):
                 image, flag = line.split()
                 if int(flag) == 1:
                     labels.setdefault(image, []).append(name)
@@ -97,50 +97,50 @@ def voc(reading: Reading, found: list[str]) -> Iterator[Labelled]:
         yield f"{base}JPEGImages/{image}.jpg", tuple(names)
 
 
-def pets(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def pets(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """Oxford-IIIT Pets: ``image class species breed`` lines; the breed is in the image's name."""
     for path in found:
-        for number, line in reading.lines(path):
+        for number, line in reader.lines(path):
             if line.startswith("#"):
                 continue
-            with reading.keep(path, f"line {number}"):
+            with reader.keep(path, f"line {number}"):
                 stem = line.split()[0]
                 yield f"{_parent(path, 2)}images/{stem}.jpg", (stem.rpartition("_")[0].replace("_", " ").lower(),)
 
 
-def gtsrb(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def gtsrb(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """GTSRB: semicolon CSV files beside the pictures."""
     for path in found:
-        with open(resolve(reading.root, path), newline="", encoding="utf-8", errors="replace") as file:
+        with open(resolve(reader.root, path), newline="", encoding="utf-8", errors="replace") as file:
             for number, row in enumerate(csv.DictReader(file, delimiter=";"), start=2):
-                with reading.keep(path, f"line {number}"):
+                with reader.keep(path, f"line {number}"):
                     yield f"{_parent(path)}{row['Filename']}", (GTSRB[int(row["ClassId"])],)
 
 
-def dtd(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def dtd(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """DTD: lines ``class/file``, the first of ten splits."""
-    for _, line in reading.lines(found[0]):
+    for _, line in reader.lines(found[0]):
         place = line.strip()
         yield f"{_parent(found[0], 2)}images/{place}", (place.partition("/")[0].replace("_", " "),)
 
 
-def aircraft(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def aircraft(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """FGVC-Aircraft: ``id variant`` lines, the variant after the first space."""
-    for number, line in reading.lines(found[0]):
-        with reading.keep(found[0], f"line {number}"):
+    for number, line in reader.lines(found[0]):
+        with reader.keep(found[0], f"line {number}"):
             image, space, variant = line.strip().partition(" ")
             if not space:
                 raise BadRecord("malformed: not an id, a space and a variant")
             yield f"{_parent(found[0])}images/{image}.jpg", (variant,)
 
 
-def food(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def food(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """Food-101: class -> places, as JSON or as lines."""
     if found[0].endswith(".json"):
-        content = read_json(resolve(reading.root, found[0]))
+        content = read_json(resolve(reader.root, found[0]))
         places = [place for group in content.values() for place in group]
     else:
-        places = [line.strip() for _, line in reading.lines(found[0])]
+        places = [line.strip() for _, line in reader.lines(found[0])]
     for place in places:
         yield f"{_parent(found[0], 2)}images/{place}.jpg", (place.partition("/")[0].replace("_", " "),)
 
@@ -159,31 +159,31 @@ def _mat(path: Path, field: str) -> np.ndarray:
         raise DataError(f"the MATLAB file is broken: {error}", file=path) from error
 
 
-def flowers(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def flowers(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """Flowers-102: labels and splits in MATLAB files, numbers from 1."""
     base = _parent(found[0])
-    numbers = _mat(resolve(reading.root, found[0]), {"train": "trnid", "val": "valid", "test": "tstid"}[reading.split])
-    labels = _mat(resolve(reading.root, f"{base}imagelabels.mat"), "labels")
+    numbers = _mat(resolve(reader.root, found[0]), {"train": "trnid", "val": "valid", "test": "tstid"}[reader.split])
+    labels = _mat(resolve(reader.root, f"{base}imagelabels.mat"), "labels")
     for number in numbers.tolist():
-        with reading.keep(found[0], number):
+        with reader.keep(found[0], number):
             yield f"{base}jpg/image_{number:05d}.jpg", (FLOWERS_102[int(labels[number - 1]) - 1],)
 
 
-def cars(reading: Reading, found: list[str]) -> Iterator[Labelled]:
+def cars(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """Stanford Cars: annotation structs in MATLAB files, class numbers from 1, in either of the two releases."""
-    path = resolve(reading.root, found[0])
+    path = resolve(reader.root, found[0])
     whole = found[0].endswith("cars_annos.mat")  # the release with one file for all
     names = _mat(path if whole else path.parent / "cars_meta.mat", "class_names")
     base = _parent(found[0], 1 if whole else 2)
     for place, item in enumerate(_mat(path, "annotations")):
-        if whole and bool(item["test"]) != (reading.split == "test"):
+        if whole and bool(item["test"]) != (reader.split == "test"):
             continue
-        with reading.keep(found[0], place):
-            image = item["relative_im_path"] if whole else f"cars_{reading.split}/{item['fname']}"
+        with reader.keep(found[0], place):
+            image = item["relative_im_path"] if whole else f"cars_{reader.split}/{item['fname']}"
             yield f"{base}{image}", (str(names[int(item["class"]) - 1]),)
 
 
-_LISTERS: dict[str, Callable[[Reading, list[str]], Iterator[Labelled]]] = {
+_LISTERS: dict[str, Callable[[Reader, list[str]], Iterator[Labelled]]] = {
     "folders": folders,
     "fer": fer,
     "cifar": cifar,
@@ -199,8 +199,8 @@ _LISTERS: dict[str, Callable[[Reading, list[str]], Iterator[Labelled]]] = {
 }
 
 
-def list_original(reading: Reading) -> Iterator[Labelled] | None:
+def list_original(reader: Reader) -> Iterator[Labelled] | None:
     """The pictures of the row's split in its publisher's layout; None if that layout isn't there."""
-    layout = reading.options.get("original")
-    found = reading.files("original") if layout else []
-    return _LISTERS[layout](reading, found) if found else None
+    layout = reader.options.get("original")
+    found = reader.files("original") if layout else []
+    return _LISTERS[layout](reader, found) if found else None

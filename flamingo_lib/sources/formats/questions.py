@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...records import Sample
-from ..reader import BadRecord, Reading, sentence, text_of
+from ..reader import BadRecord, Reader, sentence, text_of
 
 
 def majority(answers: Iterable[Any]) -> str:
@@ -23,25 +23,25 @@ def majority(answers: Iterable[Any]) -> str:
     return next(text.strip() for text in texts if text.strip().lower() == winner)
 
 
-def vqa_pairs(reading: Reading) -> Iterator[Sample]:
+def vqa_pairs(reader: Reader) -> Iterator[Sample]:
     """VQA-v2 and OK-VQA: a questions file and an annotations file, joined on ``question_id``."""
-    file = reading.file("questions")
+    file = reader.file("questions")
     questions: dict[int, tuple[int, str]] = {}
-    for _, key, record in reading.items(file, {"questions"}):
-        with reading.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
+    for _, key, record in reader.items(file, {"questions"}):
+        with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
             number = record["question_id"]
             if number in questions:
                 raise BadRecord(f"duplicate id: {number}")
             questions[number] = (record["image_id"], text_of(record, "question"))
-    found = reading.files("annotations")
-    if not found and reading.split in reading.row.unlabelled:
+    found = reader.files("annotations")
+    if not found and reader.split in reader.row.unlabelled:
         for number in questions:
-            reading.put_aside(file, number, "empty annotation (the makers publish no answers of this split)")
+            reader.put_aside(file, number, "empty annotation (the makers publish no answers of this split)")
         return
-    file = reading.file("annotations")
+    file = reader.file("annotations")
     answered = set()
-    for _, key, record in reading.items(file, {"annotations"}):
-        with reading.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
+    for _, key, record in reader.items(file, {"annotations"}):
+        with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
             number = record["question_id"]
             if number in answered:
                 raise BadRecord(f"duplicate id: {number}")
@@ -51,11 +51,11 @@ def vqa_pairs(reading: Reading) -> Iterator[Sample]:
             answered.add(number)
             given = record.get("answers") or []
             common = record.get("multiple_choice_answer") or majority(given)
-            if reading.options.get("raw_answers"):  # `answer` is stemmed there, `raw_answer` is what people wrote
+            if reader.options.get("raw_answers"):  # `answer` is stemmed there, `raw_answer` is what people wrote
                 common = majority(given) or common
-            yield reading.sample(
+            yield reader.sample(
                 number,
-                images=(reading.image(id=int(image)),),
+                images=(reader.image(id=int(image)),),
                 instruction=question,
                 raw=str(common),
                 image_id=image,
@@ -64,37 +64,37 @@ def vqa_pairs(reading: Reading) -> Iterator[Sample]:
                 answers=[str(item.get("raw_answer") or item.get("answer") or "") for item in given],
             )
     for number in questions.keys() - answered:
-        reading.put_aside(reading.files("questions")[0], number, "a question without an annotation")
+        reader.put_aside(reader.files("questions")[0], number, "a question without an annotation")
 
 
-def clevr(reading: Reading) -> Iterator[Sample]:
+def clevr(reader: Reader) -> Iterator[Sample]:
     """CLEVR: question and one-word answer."""
-    file = reading.file("questions")
-    for _, key, record in reading.items(file, {"questions"}):
-        with reading.keep(file, record.get("question_index", key) if isinstance(record, dict) else key):
+    file = reader.file("questions")
+    for _, key, record in reader.items(file, {"questions"}):
+        with reader.keep(file, record.get("question_index", key) if isinstance(record, dict) else key):
             question = text_of(record, "question")
-            yield reading.sample(
+            yield reader.sample(
                 record.get("question_index", key),
-                images=(reading.image(file=record["image_filename"]),),
+                images=(reader.image(file=record["image_filename"]),),
                 instruction=question,
                 raw=str(record.get("answer", "")),
                 question=question,
             )
 
 
-def gqa(reading: Reading) -> Iterator[Sample]:
+def gqa(reader: Reader) -> Iterator[Sample]:
     """GQA: one object keyed by question id, or a folder of such files; the short answer, or with ``full_answer=True``
     the sentence.
     """
-    files = reading.files("questions") or [reading.file("questions")]
-    field = "fullAnswer" if reading.options.get("full_answer") else "answer"
+    files = reader.files("questions") or [reader.file("questions")]
+    field = "fullAnswer" if reader.options.get("full_answer") else "answer"
     for file in files:
-        for _, key, record in reading.items(file):
-            with reading.keep(file, key):
+        for _, key, record in reader.items(file):
+            with reader.keep(file, key):
                 question = text_of(record, "question")
-                yield reading.sample(
+                yield reader.sample(
                     key,
-                    images=(reading.image(id=str(record["imageId"])),),
+                    images=(reader.image(id=str(record["imageId"])),),
                     instruction=question,
                     raw=str(record.get(field) or record.get("answer") or ""),
                     image_id=str(record["imageId"]),
@@ -103,15 +103,15 @@ def gqa(reading: Reading) -> Iterator[Sample]:
                 )
 
 
-def text_vqa(reading: Reading) -> Iterator[Sample]:
+def text_vqa(reader: Reader) -> Iterator[Sample]:
     """TextVQA: ten answers a question, the majority is the draft."""
-    file = reading.file("questions")
-    for _, key, record in reading.items(file, {"data"}):
-        with reading.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
+    file = reader.file("questions")
+    for _, key, record in reader.items(file, {"data"}):
+        with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
             question, answers = text_of(record, "question"), record.get("answers") or []
-            yield reading.sample(
+            yield reader.sample(
                 record["question_id"],
-                images=(reading.image(id=str(record["image_id"])),),
+                images=(reader.image(id=str(record["image_id"])),),
                 instruction=question,
                 raw=majority(answers),
                 image_id=str(record["image_id"]),
@@ -120,34 +120,34 @@ def text_vqa(reading: Reading) -> Iterator[Sample]:
             )
 
 
-def ocr_vqa(reading: Reading) -> Iterator[Sample]:
+def ocr_vqa(reader: Reader) -> Iterator[Sample]:
     """OCR-VQA: book covers keyed by id, parallel lists of questions and answers, the split a number."""
-    file = reading.file("questions")
-    number = {"train": 1, "val": 2, "test": 3}[reading.split]
-    for _, key, record in reading.items(file):
+    file = reader.file("questions")
+    number = {"train": 1, "val": 2, "test": 3}[reader.split]
+    for _, key, record in reader.items(file):
         if isinstance(record, dict) and record.get("split", 1) != number:
             continue
         pairs: list[tuple[str, str]] = []
         image = ""
-        with reading.keep(file, key):
+        with reader.keep(file, key):
             questions, answers = record["questions"], record["answers"]
             if len(questions) != len(answers):
                 raise BadRecord(f"{len(questions)} questions but {len(answers)} answers")
             ending = "." + record.get("imageURL", "").rsplit("/", 1)[-1].rpartition(".")[2]
-            image = reading.image(id=key, ext=ending if ending != "." else ".jpg")
+            image = reader.image(id=key, ext=ending if ending != "." else ".jpg")
             pairs = list(zip(questions, answers, strict=True))
         for place, (question, answer) in enumerate(pairs):
-            with reading.keep(file, f"{key}-{place}"):
-                yield reading.sample(
+            with reader.keep(file, f"{key}-{place}"):
+                yield reader.sample(
                     f"{key}-{place}", images=(image,), instruction=question, raw=str(answer), question=question
                 )
 
 
-def vqa_e(reading: Reading) -> Iterator[Sample]:
+def vqa_e(reader: Reader) -> Iterator[Sample]:
     """VQA-E: the answer and its explanation. There is no question id, so the position in the file is the key."""
-    file = reading.file("questions")
-    for _, key, record in reading.items(file):
-        with reading.keep(file, key):
+    file = reader.file("questions")
+    for _, key, record in reader.items(file):
+        with reader.keep(file, key):
             question = text_of(record, "question")
             image = record["img_id"] if "img_id" in record else record["image_id"]
             answer = record.get("multiple_choice_answer") or majority(record.get("answers") or [])
@@ -155,9 +155,9 @@ def vqa_e(reading: Reading) -> Iterator[Sample]:
             reason = given if isinstance(given, str) else given[0]  # the second item is a score
             if not str(answer).strip() or not reason.strip():
                 raise BadRecord("empty annotation: no answer or no explanation")
-            yield reading.sample(
+            yield reader.sample(
                 key,
-                images=(reading.image(id=int(image)),),
+                images=(reader.image(id=int(image)),),
                 instruction=question,
                 raw=f"{sentence(str(answer))} {sentence(' '.join(reason.split()))}",
                 image_id=int(image),
@@ -166,16 +166,16 @@ def vqa_e(reading: Reading) -> Iterator[Sample]:
             )
 
 
-def chart_qa(reading: Reading) -> Iterator[Sample]:
+def chart_qa(reader: Reader) -> Iterator[Sample]:
     """ChartQA: questions by people and by machine, in two files."""
-    found = [(role, file) for role in ("human", "augmented") for file in reading.files(role)]
-    for role, file in found or [("human", reading.file("human"))]:
-        for _, key, record in reading.items(file):
-            with reading.keep(file, key):
+    found = [(role, file) for role in ("human", "augmented") for file in reader.files(role)]
+    for role, file in found or [("human", reader.file("human"))]:
+        for _, key, record in reader.items(file):
+            with reader.keep(file, key):
                 question = text_of(record, "query")
-                yield reading.sample(
+                yield reader.sample(
                     f"{role}-{key}",
-                    images=(reading.image(file=record["imgname"]),),
+                    images=(reader.image(file=record["imgname"]),),
                     instruction=question,
                     raw=str(record["label"]),
                     question=question,

@@ -11,19 +11,19 @@ from ..boxes import from_size
 from ..containers import load_pickle
 from ..images import resolve
 from ..marks import REGION_KINDS, region_mark
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 
 
 def _instances(
-    reading: Reading, wanted: dict[Any, Any] | None = None
+    reader: Reader, wanted: dict[Any, Any] | None = None
 ) -> tuple[dict[int, tuple], dict[int, tuple], dict[int, str]]:
     """(images, annotations, category names) of the COCO instances file, annotations only where `wanted` has their id."""
-    file = reading.file("instances")
+    file = reader.file("instances")
     images: dict[int, tuple[str, float, float]] = {}
     annotations: dict[int, tuple[int, tuple[float, ...], int]] = {}
     names: dict[int, str] = {}
-    for section, key, record in reading.items(file, {"images", "annotations", "categories"}):
-        with reading.keep(file, f"{section} {key}"):
+    for section, key, record in reader.items(file, {"images", "annotations", "categories"}):
+        with reader.keep(file, f"{section} {key}"):
             if section == "images":
                 images[record["id"]] = (record["file_name"], record["width"], record["height"])
             elif section == "categories":
@@ -34,7 +34,7 @@ def _instances(
 
 
 def _region(
-    reading: Reading,
+    reader: Reader,
     key: Any,
     image: tuple[str, float, float],
     image_id: Any,
@@ -44,15 +44,13 @@ def _region(
 ) -> Sample:
     file_name, width, height = image
     box = from_size(name, tuple(bbox), width, height)
-    kinds = reading.options.get("marks", REGION_KINDS)
-    mark = region_mark(
-        (box.x1, box.y1, box.x2, box.y2), seed=reading.seed, key=f"{reading.row.name}/{key}", kinds=kinds
-    )
+    kinds = reader.options.get("marks", REGION_KINDS)
+    mark = region_mark((box.x1, box.y1, box.x2, box.y2), seed=reader.seed, key=f"{reader.row.name}/{key}", kinds=kinds)
     expressions = list(dict.fromkeys(" ".join(text.split()) for text in texts))
-    return reading.sample(
+    return reader.sample(
         key,
-        images=(reading.image(file=file_name, id=image_id),),
-        instruction=reading.wording("region", key, color=mark["color"], mark=mark["kind"]),
+        images=(reader.image(file=file_name, id=image_id),),
+        instruction=reader.wording("region", key, color=mark["color"], mark=mark["kind"]),
         raw="\n".join(text for text in expressions if text),
         boxes=(box,),
         mark=mark,
@@ -60,15 +58,15 @@ def _region(
     )
 
 
-def _google(reading: Reading, file: str) -> Iterator[Sample]:
+def _google(reader: Reader, file: str) -> Iterator[Sample]:
     """The Google release: lists in the raw file, objects keyed by id in the aligned one; boxes from COCO where they
     aren't merged in.
     """
     annotations: dict[Any, dict] = {}
     expressions: dict[Any, str] = {}
     sizes: dict[Any, tuple[str, float, float]] = {}
-    for section, key, record in reading.items(file, {"annotations", "refexps", "images"}):
-        with reading.keep(file, f"{section} {key}"):
+    for section, key, record in reader.items(file, {"annotations", "refexps", "images"}):
+        with reader.keep(file, f"{section} {key}"):
             if section == "refexps":
                 expressions[record.get("refexp_id", key)] = record["raw"]
             elif section == "images":
@@ -86,42 +84,40 @@ def _google(reading: Reading, file: str) -> Iterator[Sample]:
     expressions |= {str(key): value for key, value in expressions.items()}
     names: dict[int, str] = {}
     if not sizes or any(value["bbox"] is None for value in annotations.values()):
-        images, boxes, names = _instances(reading, annotations)
+        images, boxes, names = _instances(reader, annotations)
         sizes = {**images, **sizes}
         for number, value in annotations.items():
             if value["bbox"] is None and number in boxes:
                 _, value["bbox"], value["category"] = boxes[number]
     for number, value in annotations.items():
-        with reading.keep(file, number):
+        with reader.keep(file, number):
             if value["bbox"] is None:
                 raise BadRecord("a region whose box is not in the instances file")
             texts = [expressions[item] if item in expressions else expressions[str(item)] for item in value["ids"]]
             image = sizes[value["image"]]
             yield _region(
-                reading, number, image, value["image"], value["bbox"], names.get(value["category"], "region"), texts
+                reader, number, image, value["image"], value["bbox"], names.get(value["category"], "region"), texts
             )
 
 
-def refcocog(reading: Reading) -> Iterator[Sample]:
+def refcocog(reader: Reader) -> Iterator[Sample]:
     """RefCOCOg in the refer toolbox's release (pickled references) or in Google's (JSON); all expressions of a region
     in one draft.
     """
-    google = reading.files("google")
-    found = reading.files("refs")
+    google = reader.files("google")
+    found = reader.files("refs")
     if not found and google:
-        yield from _google(reading, google[0])
+        yield from _google(reader, google[0])
         return
-    file = reading.file("refs")
-    refs = load_pickle(resolve(reading.root, file))
+    file = reader.file("refs")
+    refs = load_pickle(resolve(reader.root, file))
     if not isinstance(refs, list):
         raise DataError("the references are not a list", file=file)
-    images, annotations, names = _instances(reading)
+    images, annotations, names = _instances(reader)
     for place, ref in enumerate(refs):
-        if isinstance(ref, dict) and ref.get("split", "train") != reading.split:
+        if isinstance(ref, dict) and ref.get("split", "train") != reader.split:
             continue
-        with reading.keep(file, ref.get("ref_id", place) if isinstance(ref, dict) else place):
+        with reader.keep(file, ref.get("ref_id", place) if isinstance(ref, dict) else place):
             image_id, bbox, category = annotations[ref["ann_id"]]
             texts = [item.get("raw") or item["sent"] for item in ref["sentences"]]
-            yield _region(
-                reading, ref["ref_id"], images[image_id], image_id, bbox, names.get(category, "region"), texts
-            )
+            yield _region(reader, ref["ref_id"], images[image_id], image_id, bbox, names.get(category, "region"), texts)

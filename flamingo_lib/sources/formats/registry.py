@@ -6,28 +6,28 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ..images import leaves
-from ..reader import BadRecord, Reading
+from ..reader import BadRecord, Reader
 
 SPLITS = ("train", "val", "test")
 
 
-def label_map(reading: Reading, index: str) -> str | None:
+def label_map(reader: Reader, index: str) -> str | None:
     """The file, relative to the root, that the registry names as the label map of the set to which `index` belongs.
 
     The registry's paths begin at the folder of all sets, which may lie above the root or below it: an entry is that of
     `index` if its own path of an index is the end of the whole path of `index`. None without a registry, such an entry
     or such a file.
     """
-    whole = (reading.root.resolve() / index).as_posix()
-    for file in reading.files("registry"):
-        for _, key, entry in reading.items(file):
-            with reading.keep(file, entry.get("name", key) if isinstance(entry, dict) else key):
+    whole = (reader.root.resolve() / index).as_posix()
+    for file in reader.files("registry"):
+        for _, key, entry in reader.items(file):
+            with reader.keep(file, entry.get("name", key) if isinstance(entry, dict) else key):
                 found = _named_by(entry, index, whole)
                 if found is None:
                     continue
                 if leaves(found):
                     raise BadRecord(f"the label map leaves the root: {found}")
-                if not (reading.root / found).is_file():
+                if not (reader.root / found).is_file():
                     raise BadRecord(f"the label map is missing: {found}")
                 return found
     return None
