@@ -1,7 +1,7 @@
 """Add a dataset: a row of the catalogue and, where no reader knows its format yet, a reader.
 
-In the library a row stands in `flamingo_lib/sources/rows` and a reader in `flamingo_lib/sources/formats`; here both are
-registered at run time. `flamingo sources check NAME ROOT` then checks a copy of the dataset.
+In the library a row stands in `flamingo_lib/sources/catalog` and a reader in `flamingo_lib/sources/formats`; here both
+are registered at run time. `flamingo sources check NAME ROOT` checks a copy of a dataset of the catalogue.
 
 Prints:
 bird-questions/train/7: 'What bird is this?' -> 'robin'
@@ -13,22 +13,22 @@ from pathlib import Path
 
 from PIL import Image
 
-from flamingo_lib.sources import CATALOG, SourceRow, load_source
+from flamingo_lib.sources import CATALOG, DatasetSpec, load_source
+from flamingo_lib.sources.catalog.spec import plain
 from flamingo_lib.sources.formats import READERS
-from flamingo_lib.sources.row import plain
 from flamingo_lib.storage import Quarantine
 
 
-def bird_questions(reading):
+def bird_questions(reader):
     """One sample a record; whatever is wrong with a record puts that record aside, and no other."""
-    file = reading.file("annotations")
-    for _, key, record in reading.items(file):
-        with reading.keep(file, record.get("id", key)):
-            image = reading.image(file=record["image"])
-            yield reading.sample(record["id"], instruction=record["question"], raw=record["answer"], images=(image,))
+    file = reader.file("annotations")
+    for _, key, record in reader.items(file):
+        with reader.keep(file, record.get("id", key)):
+            image = reader.image(file=record["image"])
+            yield reader.sample(record["id"], instruction=record["question"], raw=record["answer"], images=(image,))
 
 
-CATALOG["bird-questions"] = SourceRow(
+CATALOG["bird-questions"] = DatasetSpec(
     name="bird-questions", title="Bird Questions", task="vqa", format="bird-questions",
     files={"annotations": ("birds_{split}.json",)}, images=("images/{file}",), splits=plain("train", "val"),
     licence="CC BY 4.0", homepage="https://example.org/birds", citation="Doe, Birds, 2026",

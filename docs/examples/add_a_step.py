@@ -10,8 +10,8 @@ there already {'words.count': 3}
 made {'words.count': 2}
 """
 
+from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import Step
-from flamingo_lib.pipeline.workspace import Workspace
 from flamingo_lib.presets import load_preset
 from flamingo_lib.storage import read_json, write_json
 

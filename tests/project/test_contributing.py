@@ -19,8 +19,9 @@ EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 def test_example_prints_what_its_docstring_says(path: Path, tmp_path: Path):
     promised = ast.get_docstring(ast.parse(path.read_text("utf-8"))).partition("Prints:\n")[2]
     assert promised
+    command = [sys.executable, "-W", "error:flamingo_lib:DeprecationWarning", str(path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, str(path)], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == promised.strip()
 
