@@ -1,6 +1,6 @@
 """Add a rewriter backend: anything that gives one `Rewrite` for each `Sample`, in order, run as a resumable job.
 
-The job cuts the samples into shards and writes each in one piece; killed, it goes on where it was. `identity` names all
+The job cuts the samples into shards and writes each atomically; killed, it goes on where it was. `identity` names all
 that decides the texts: a restart with another identity is refused. Filters and export read what any backend wrote.
 
 Prints:
