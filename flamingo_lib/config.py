@@ -4,7 +4,9 @@ runs.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -14,11 +16,21 @@ from .records import CAPTION_TASKS
 Share = float
 """A number from 0 to 1."""
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+"""How much of its past a running mean of Adam keeps."""
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """Refuse a list that has an entry twice."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ValueError(f"{name!r} is given twice")
+
 
 class Frozen(BaseModel):
-    """Base of all configs: no unknown keys, no changes after creation."""
+    """Base of all configs: no unknown keys, no NaN or infinity, no changes after creation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ScenesConfig(Frozen):
@@ -49,6 +61,12 @@ class SourcesConfig(Frozen):
         description="folders with COCO captions and boxes, for drafts of descriptions",
     )
     limit: int | None = Field(None, ge=1, description="samples read of each dataset and split")
+
+    @field_validator("polite", "raw", "captions")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        _refuse_twice(names)
+        return names
 
 
 class ModelConfig(Frozen):
@@ -99,6 +117,15 @@ class DistortionConfig(Frozen):
         0.6, ge=0, le=1, description="share of visual question pairs that get another image in training"
     )
 
+    @field_validator("backend_options")
+    @classmethod
+    def _options_are_json(cls, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            json.dumps(options, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"cannot be sent as JSON: {error}") from None
+        return options
+
 
 Part = Literal[
     "vision",
@@ -140,9 +167,15 @@ class StageConfig(Frozen):
     )
     warmup_steps: int = Field(20, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    betas: tuple[float, float] = (0.9, 0.98)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.98), description="Adam's two decay rates, each from 0 up to but not 1")
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
+
+    @field_validator("tunes")
+    @classmethod
+    def _each_once(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        _refuse_twice(parts)
+        return parts
 
     @model_validator(mode="after")
     def _batches_divide(self) -> StageConfig:
@@ -207,6 +240,13 @@ class JudgesConfig(Frozen):
 FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "clip"]
 
 
+Similarity = Annotated[float, Field(ge=-1, le=1)]
+"""A cosine."""
+
+ClipScore = Annotated[float, Field(ge=-100, le=100)]
+"""100 times a cosine."""
+
+
 class FiltersConfig(Frozen):
     """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
 
@@ -218,19 +258,31 @@ class FiltersConfig(Frozen):
     max_words: int = Field(400, ge=1)
     max_rouge: Share = Field(0.98, ge=0, le=1, description="Rouge-L at or above which a rewrite counts as unchanged")
     max_repeats: int = Field(3, ge=1, description="how often one sentence, or one phrase in a row, may occur")
-    sts_min: float = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
+    sts_min: Similarity = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
     nli_margin_max: float = Field(
         0.0, description="lead of the contradiction logit over the others above which answers are dropped"
     )
-    clip_score_min: float = Field(17.0, description="CLIPScore under which a paragraph is taken away")
-    sts_min_by_task: dict[str, float] = Field(
+    clip_score_min: ClipScore = Field(17.0, description="CLIPScore under which a paragraph is taken away")
+    sts_min_by_task: dict[str, Similarity] = Field(
         default_factory=dict, description="tasks with a threshold other than sts_min"
     )
-    clip_score_min_by_task: dict[str, float] = Field(
+    clip_score_min_by_task: dict[str, ClipScore] = Field(
         default_factory=dict, description="tasks with a threshold other than clip_score_min"
     )
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
+
+    @field_validator("chain")
+    @classmethod
+    def _each_once(cls, names: tuple[FilterName, ...]) -> tuple[FilterName, ...]:
+        _refuse_twice(names)
+        return names
+
+    @model_validator(mode="after")
+    def _some_length_is_allowed(self) -> FiltersConfig:
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words ({self.min_words}) is above max_words ({self.max_words}): nothing would pass")
+        return self
 
     @field_validator("sts_min_by_task", "clip_score_min_by_task")
     @classmethod
@@ -275,8 +327,6 @@ class Preset(Frozen):
         """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare
         text.
         """
-        import json
-
         values = self.model_dump()
         for assignment in assignments:
             path, separator, text = assignment.partition("=")
@@ -291,7 +341,7 @@ class Preset(Frozen):
                 )
             try:
                 target[last] = json.loads(text)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # ValueError: also a whole number of thousands of digits
                 target[last] = text
         return parse_preset(values)
 
@@ -304,4 +354,5 @@ def parse_preset(values: dict[str, Any]) -> Preset:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         got = "" if isinstance(first.get("input"), dict) else f" (got {first.get('input')!r})"
-        raise ConfigError(f"setting {key!r}: {first['msg'].removeprefix('Value error, ')}{got}") from None
+        where = f"setting {key!r}" if key else "the preset"
+        raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}{got}") from None
