@@ -5,32 +5,12 @@ runs.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from .config_types import Beta, ClipScore, EachOnce, Frozen, JsonObject, JudgedTasks, Share, Similarity
 from .errors import ConfigError
-from .records import CAPTION_TASKS
-
-Share = float
-"""A number from 0 to 1."""
-
-Beta = Annotated[float, Field(ge=0, lt=1)]
-"""How much of its past a running mean of Adam keeps."""
-
-
-def _refuse_twice(names: Sequence[str]) -> None:
-    """Refuse a list that has an entry twice."""
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise ValueError(f"{name!r} is given twice")
-
-
-class Frozen(BaseModel):
-    """Base of all configs: no unknown keys, no NaN or infinity, no changes after creation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ScenesConfig(Frozen):
@@ -49,24 +29,18 @@ class SourcesConfig(Frozen):
     """Which datasets are read, by catalogue name, and where they lie."""
 
     root: str | None = Field(None, description="folder with one subfolder a dataset; none: the rendered Scenes")
-    polite: tuple[str, ...] = Field(
+    polite: Annotated[tuple[str, ...], EachOnce] = Field(
         ("llava-instruct", "ultrachat", "sharegpt"), description="datasets whose responses are good already"
     )
-    raw: tuple[str, ...] = Field(
+    raw: Annotated[tuple[str, ...], EachOnce] = Field(
         ("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog"),
         description="datasets whose annotations are rewritten",
     )
-    captions: tuple[str, ...] = Field(
+    captions: Annotated[tuple[str, ...], EachOnce] = Field(
         ("mscoco-captions", "llava-instruct"),
         description="folders with COCO captions and boxes, for drafts of descriptions",
     )
     limit: int | None = Field(None, ge=1, description="samples read of each dataset and split")
-
-    @field_validator("polite", "raw", "captions")
-    @classmethod
-    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        _refuse_twice(names)
-        return names
 
 
 class ModelConfig(Frozen):
@@ -109,22 +83,11 @@ class DistortionConfig(Frozen):
     backend_batch_size: int = Field(16, ge=1, description="prompts in one batch of the local chat model")
     backend_max_new_tokens: int = Field(256, ge=1)
     backend_temperature: float = Field(0.7, ge=0, description="0 is greedy")
-    backend_options: dict[str, Any] = Field(
-        default_factory=dict, description="more fields of the server's request body"
-    )
+    backend_options: JsonObject = Field(default_factory=dict, description="more fields of the server's request body")
     image_dropped: Share = Field(0.4, ge=0, le=1, description="share of visual pairs that lose their image in training")
     image_mismatched: Share = Field(
         0.6, ge=0, le=1, description="share of visual question pairs that get another image in training"
     )
-
-    @field_validator("backend_options")
-    @classmethod
-    def _options_are_json(cls, options: dict[str, Any]) -> dict[str, Any]:
-        try:
-            json.dumps(options, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"cannot be sent as JSON: {error}") from None
-        return options
 
 
 Part = Literal[
@@ -144,7 +107,7 @@ Part = Literal[
 class StageConfig(Frozen):
     """One training stage: a row of the paper's Table 4, or of ours."""
 
-    tunes: tuple[Part, ...] = Field(("lora",), min_length=1, description="trainable parts by name")
+    tunes: Annotated[tuple[Part, ...], EachOnce] = Field(("lora",), min_length=1, description="trainable parts by name")
     mixture: str = Field("", description="name of the data mixture")
     start: str = Field("base", description="what it begins from: base, or the name of an earlier stage")
     samples: int | None = Field(
@@ -170,12 +133,6 @@ class StageConfig(Frozen):
     betas: tuple[Beta, Beta] = Field((0.9, 0.98), description="Adam's two decay rates, each from 0 up to but not 1")
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-
-    @field_validator("tunes")
-    @classmethod
-    def _each_once(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        _refuse_twice(parts)
-        return parts
 
     @model_validator(mode="after")
     def _batches_divide(self) -> StageConfig:
@@ -240,17 +197,10 @@ class JudgesConfig(Frozen):
 FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "clip"]
 
 
-Similarity = Annotated[float, Field(ge=-1, le=1)]
-"""A cosine."""
-
-ClipScore = Annotated[float, Field(ge=-100, le=100)]
-"""100 times a cosine."""
-
-
 class FiltersConfig(Frozen):
     """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
 
-    chain: tuple[FilterName, ...] = Field(
+    chain: Annotated[tuple[FilterName, ...], EachOnce] = Field(
         ("length", "change", "repetition", "preamble", "sts", "nli", "clip"),
         description="the filters, in order; each reads its own tasks",
     )
@@ -263,36 +213,20 @@ class FiltersConfig(Frozen):
         0.0, description="lead of the contradiction logit over the others above which answers are dropped"
     )
     clip_score_min: ClipScore = Field(17.0, description="CLIPScore under which a paragraph is taken away")
-    sts_min_by_task: dict[str, Similarity] = Field(
+    sts_min_by_task: Annotated[dict[str, Similarity], JudgedTasks] = Field(
         default_factory=dict, description="tasks with a threshold other than sts_min"
     )
-    clip_score_min_by_task: dict[str, ClipScore] = Field(
+    clip_score_min_by_task: Annotated[dict[str, ClipScore], JudgedTasks] = Field(
         default_factory=dict, description="tasks with a threshold other than clip_score_min"
     )
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
-
-    @field_validator("chain")
-    @classmethod
-    def _each_once(cls, names: tuple[FilterName, ...]) -> tuple[FilterName, ...]:
-        _refuse_twice(names)
-        return names
 
     @model_validator(mode="after")
     def _some_length_is_allowed(self) -> FiltersConfig:
         if self.min_words > self.max_words:
             raise ValueError(f"min_words ({self.min_words}) is above max_words ({self.max_words}): nothing would pass")
         return self
-
-    @field_validator("sts_min_by_task", "clip_score_min_by_task")
-    @classmethod
-    def _tasks_are_known(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        for task in thresholds:
-            if task not in CAPTION_TASKS:
-                raise ValueError(
-                    f"{task!r} is none of the tasks judged by this score: {', '.join(sorted(CAPTION_TASKS))}"
-                )
-        return thresholds
 
 
 class EvaluationConfig(Frozen):
