@@ -70,7 +70,7 @@ def limit_disk(size):
     from flamingo_lib import atomic
 
     def open_limited(*arguments, **more):
-        file = open(*arguments, **more)
+        file = open(*arguments, **more)  # noqa: SIM115 (closed by __exit__)
         write, written = file.write, 0
 
         class Full:
