@@ -10,7 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"}
+    | {"images", "moved", "text"},
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
@@ -22,7 +23,8 @@ STOREYS = (
     {"widgets", "cli"},
 )
 ONE_STOREY = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"}
+    | {"images", "moved", "text"},
     {"model", "chat"},
     {"widgets", "cli"},
 )
