@@ -138,7 +138,7 @@ def describe_content(head: bytes) -> str:
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"version https://git-lfs", b"version https://hawser")):
         return "a Git LFS pointer (run `git lfs pull` to fetch the file it stands for)"
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")) or b"<html" in text[:512]:
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
         return "an HTML page, such as a server's error message"
     if b"<svg" in text[:1024]:
         return "an SVG drawing (convert it to PNG)"

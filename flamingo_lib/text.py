@@ -13,9 +13,9 @@ _SENTENCE_BREAK = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+|\n+")
 
 _visible_ascii = re.compile(r"[!-~]").search
 
-INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cn", "Cs", "Zl", "Zp", "Zs"})
+INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 """Unicode categories without a shape: controls, formats (zero width space, byte order mark, soft hyphen, direction marks,
-tags), unassigned codes, halves of surrogate pairs, separators."""
+tags), separators."""
 
 INVISIBLE_LETTERS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"

@@ -97,6 +97,11 @@ def _zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
         raise ContainerError(f"the archive is broken: {error}", file=path) from error
 
 
+def has_member(container: Path, member: str) -> bool:
+    """True if the archive holds a file of that name; `ContainerError` if it is broken."""
+    return member in _zip(container, _stamp(container)).NameToInfo
+
+
 def _read_zip(container: Path, member: str) -> bytes:
     archive = _zip(container, _stamp(container))
     try:
