@@ -9,9 +9,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
+GROUND = {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"}
+GROUND |= {"atomic", "config_types", "images", "moved", "text"}
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"}
-    | {"images", "moved", "text"},
+    GROUND,
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
@@ -23,8 +24,7 @@ STOREYS = (
     {"widgets", "cli"},
 )
 ONE_STOREY = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"}
-    | {"images", "moved", "text"},
+    GROUND,
     {"model", "chat"},
     {"widgets", "cli"},
 )
