@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .errors import CheckpointError, MissingAsset
+from .errors import CheckpointError, FlamingoError, MissingAsset
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "data_samples" / "checkpoints"
 """The checkpoints shipped with the project."""
@@ -308,6 +308,27 @@ def check_load_report(
             file=file,
             remedy=remedy or "Copy the whole folder again, or give one of the right kind of model.",
         )
+
+
+@contextmanager
+def translate_loading_errors(folder: str | os.PathLike, role: str, remedy: str | None = None) -> Iterator[None]:
+    """Turn whatever another library raises while it loads `folder` into a `CheckpointError`.
+
+    Args:
+        role: what is loaded, in words ("the STS judge").
+    """
+    try:
+        yield
+    except (FlamingoError, MemoryError):
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        text = text if len(text) <= 400 else text[:400] + " ..."
+        if isinstance(error, (AttributeError, TypeError, KeyError, IndexError)) or not text:
+            text = "its files do not describe such a model"  # Python's words would not help
+        raise CheckpointError(
+            f"{role} cannot be loaded: {text}", file=folder, remedy=remedy or "Copy the whole folder again."
+        ) from error
 
 
 def _json_value(path: Path) -> Any:
