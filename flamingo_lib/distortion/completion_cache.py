@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..storage import fingerprint
+from ..storage import fingerprint, storage_errors
 
 
 class CompletionCache:
@@ -26,7 +26,7 @@ class CompletionCache:
         self._known: dict[str, dict[str, Any]] = {}
         if self.path is None:
             return
-        with writing(self.path):
+        with storage_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 self._read(self.path)
@@ -71,5 +71,5 @@ class CompletionCache:
         with self._lock:
             self._known[key] = entry
             if self.path is not None:
-                with writing(self.path), open(self.path, "a", encoding="utf-8") as file:
+                with storage_errors(self.path), open(self.path, "a", encoding="utf-8") as file:
                     file.write(json.dumps(entry, ensure_ascii=False) + "\n")

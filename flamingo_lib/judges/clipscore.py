@@ -22,7 +22,7 @@ from ..hub import (
     translate_loading_errors,
 )
 from ..storage import read_json
-from .text import split_paragraphs, split_sentences
+from ..text import split_paragraphs, split_sentences
 
 if TYPE_CHECKING:
     import torch
