@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__
 from ..config import Preset
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
-from ..judges.assets import local_folder, resolve
+from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import resolve_precision
 from ..rewriting.executors.ray import LOCAL, run_ray_job

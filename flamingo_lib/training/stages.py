@@ -70,7 +70,7 @@ def load_base(
     Raises:
         MissingAsset: there is none.
     """
-    from ..judges.assets import resolve
+    from ..hub import resolve
     from ..model.flamingo import FlamingoForConditionalGeneration
     from ..model.processor import FlamingoProcessor
 
