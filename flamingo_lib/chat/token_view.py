@@ -44,10 +44,8 @@ def to_html(rows: list[TokenRow], title: str = "") -> str:
         text = escape(row.token).replace("\n", "↵<br>") or "∅"
         hint = f"looks at {sees}; {'trained on' if row.label else 'not trained on'}"
         spans.append(
-            (
-                f'<span title="{hint}" style="background:{background};{line}padding:2px '
-                f'1px;white-space:pre-wrap">{text}</span>'
-            )
+            f'<span title="{hint}" style="background:{background};{line}padding:2px '
+            f'1px;white-space:pre-wrap">{text}</span>'
         )
     used = sorted({row.attended for row in rows} - {0})
     legend = " ".join(
