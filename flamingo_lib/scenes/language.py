@@ -192,10 +192,8 @@ def rationale(generator: Random, scene: Scene, question: Question) -> str:
         ways += [f"The objects are {listing([article(other.name()) for other in scene.objects])}."]
     elif question.type in ("relation", "side") and item is not None and question.other is not None:
         ways.append(
-            (
-                f"The {item.name()} is {at(item.position)} and the {question.other.name()} is "
-                f"{at(question.other.position)}."
-            )
+            f"The {item.name()} is {at(item.position)} and the {question.other.name()} is "
+            f"{at(question.other.position)}."
         )
     elif item is not None:
         ways += [
