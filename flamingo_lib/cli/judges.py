@@ -103,10 +103,8 @@ def calibrate_filters(
     for name, row in report["judges"].items():
         kept, dropped = percent(row["faithful_kept"]), percent(row["faulty_dropped"])
         print(
-            (
-                f"{name:<5} threshold {row['threshold']} (was {row['before']}): keeps {kept} of {row['faithful']} "
-                f"faithful rewrites,"
-            )
+            f"{name:<5} threshold {row['threshold']} (was {row['before']}): keeps {kept} of {row['faithful']} "
+            f"faithful rewrites,"
         )
         print(f"      drops {dropped} of {row['faulty']} faulty ones; AUC {row['auc']}")
         for task, own in row.get("by_task", {}).items():

@@ -32,10 +32,8 @@ def parity(
         print(f"{'vision tokens':<16}{'quantity':<{width + 2}}{'max abs error':>14}{'tolerance':>12}")
         for row in rows:
             print(
-                (
-                    f"{row.variant:<16}{row.quantity:<{width + 2}}{row.error:>14.2e}{row.tolerance:>12.0e}  "
-                    f"{'ok' if row.ok else 'FAIL'}"
-                )
+                f"{row.variant:<16}{row.quantity:<{width + 2}}{row.error:>14.2e}{row.tolerance:>12.0e}  "
+                f"{'ok' if row.ok else 'FAIL'}"
             )
         print(f"{sum(row.ok for row in rows)} of {len(rows)} inside the tolerances")
     if not good:

@@ -59,10 +59,8 @@ def register(app: typer.Typer) -> None:
             adopted = f"{row['adopted']:,}" if row["adopted"] else "-"
             adopted += "*" if row["group"] else " "
             print(
-                (
-                    f"{row['name']:<24}{row['task']:<15}{adopted:>10} "
-                    f"{_clip(' '.join(row['splits']), 33):<34}{row['licence']}"
-                )
+                f"{row['name']:<24}{row['task']:<15}{adopted:>10} "
+                f"{_clip(' '.join(row['splits']), 33):<34}{row['licence']}"
             )
         print("* of the whole group: RET-3 is rsicd, rsitmd and ucm-captions; ELEVATER-IC the fifteen elevater-* sets")
 

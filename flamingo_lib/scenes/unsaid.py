@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from ..errors import DataError
+from ..text import split_sentences
 from .graph import COLORS, SHAPES, SIZES
-from .language import sentences, strip_details
+from .language import strip_details
 from .lexicon import NUMBERS
 from .questions import parse_question
 
@@ -37,9 +38,9 @@ class SceneFacts:
 
     def drop_unsaid(self, target: str, draft: str) -> str:
         """`target` without those supporting sentences whose facts the draft doesn't state."""
-        essential = set(sentences(strip_details(target)))
+        essential = set(split_sentences(strip_details(target)))
         stated = _facts([draft])
-        return " ".join(part for part in sentences(target) if part in essential or _facts([part]) <= stated)
+        return " ".join(part for part in split_sentences(target) if part in essential or _facts([part]) <= stated)
 
 
 def _facts(texts: Iterable[str]) -> set[str]:

@@ -14,8 +14,8 @@ from .loading import load_source, splits_found
 __all__ = [
     "CATALOG",
     "MAX_PIXELS",
-    "ImageError",
     "DatasetSpec",
+    "ImageError",
     "find_row",
     "load_source",
     "open_image",
