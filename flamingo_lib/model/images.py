@@ -94,7 +94,10 @@ def to_picture(image: Picture) -> Image.Image:
         from ..sources.images import open_image  # brings all readers along; tensors alone don't need them
 
         path = Path(image)
-        return open_image(path.parent, path.name)
+        try:
+            return open_image(path.parent, path.name)
+        except DataError as error:  # it names the file within its folder only
+            raise type(error)(error.what, file=path, remedy=error.remedy) from error
     if isinstance(image, np.ndarray):
         if image.ndim != 3 or image.shape[2] != 3:
             raise DataError(f"an image array of shape {image.shape}", remedy="Give (height, width, 3).")

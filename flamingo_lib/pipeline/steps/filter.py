@@ -39,7 +39,7 @@ def run(job: Job) -> dict[str, Any]:
     chain = Chain(config, load_judges(job.preset.judges), images)
     judged = list(track(chain(rewritten), "filtering", len(rewritten)))
     write_records(job.folder / REWRITES, judged)
-    write_released(judged, job.folder, root)
+    written = write_released(judged, job.folder, root)
     funnel = Funnel(config.chain).update(judged).to_dict()
     quality = filter_quality(judged, TruthIndex(root)) if (root / GRAPHS).is_file() else None
     write_json(job.folder / "funnel.json", funnel)
@@ -52,16 +52,18 @@ def run(job: Job) -> dict[str, Any]:
         | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
     )
     total = funnel["total"]
-    metrics = {"pf1m.records": total["kept"], "pf1m.kept": total["kept"] / max(1, total["in"])}
+    metrics = {"pf1m.records": written, "pf1m.kept": total["kept"] / max(1, total["in"])}
     return metrics | {f"pf1m.dropped.{name}": count for name, count in total["dropped"].items()}
 
 
-def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> None:
-    """Write ``pf1m.json`` of the rewrites that were kept, which training reads, and the images that it needs drawn."""
+def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
+    """Write ``pf1m.json`` of the rewrites that were kept, which training reads, and the images that it needs drawn;
+    returns how many records.
+    """
     from ...pf1m.images import released
     from ...pf1m.record import write_pf1m
 
-    write_pf1m(folder / PF1M, released(judged, folder, root), own=True)
+    return write_pf1m(folder / PF1M, released(judged, folder, root), own=True)
 
 
 def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, str]) -> None:
