@@ -11,6 +11,7 @@ from ..errors import DataError
 from ..records import Rewrite
 from ..sources.image_files import ImageFiles, Roots, dataset_folder
 from ..sources.images import resolve
+from ..sources.reader import reason_of
 from ..storage import Quarantine
 from .record import Pf1mRecord, from_rewrite
 
@@ -58,7 +59,7 @@ def released(rewrites: Iterable[Rewrite], folder: str | PathLike, roots: Roots) 
             )
             record = from_rewrite(rewrite, names)
         except DataError as error:
-            refused.add(file=rewrite.sample.source, record=rewrite.sample.id, reason=error.what)
+            refused.add(file=rewrite.sample.source, record=rewrite.sample.id, reason=reason_of(error))
             continue
         yield record
     if len(refused) > MAX_REFUSED * total:

@@ -7,11 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import ModelConfig, StageConfig
 from flamingo_lib.errors import ConfigError
+from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.packing.tokenized import Example
 from flamingo_lib.training.stages import ADAPTER, RESULT, load_base, stage_dataset, stage_order, train_stage
 from flamingo_lib.training.visual_inputs import make_visuals, visual_form
 
@@ -166,8 +165,8 @@ def test_another_tower_size_or_picture_is_computed_anew(tiny, tmp_path):
 
 def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
     _, processor = load_base(tiny.folder)
-    turns = (ChatTurn("What color is it?", "Red.", images=1), ChatTurn("Sure?", "Yes."))
-    dataset = stage_dataset([Example("d", turns, (tiny.images[0],))], processor, STAGE, seed=0)
+    turns = (Turn("What color is it?", "Red.", images=1), Turn("Sure?", "Yes."))
+    dataset = stage_dataset([Conversation("d", turns, (tiny.images[0],))], processor, STAGE, seed=0)
     row, whole = dataset[0], processor.template.render(turns)
     assert row.ids.tolist() == whole.ids and row.labelled.tolist() == whole.loss_mask
     begin = whole.ids.index(processor.template.image_token_id)

@@ -18,11 +18,11 @@ def data_root(scenes: Path, preset: Preset) -> Path:
     return Path(preset.sources.root).expanduser() if preset.sources.root else scenes / DATA
 
 
-def no_data(preset: Preset) -> ConfigError:
+def _no_data(preset: Preset) -> ConfigError:
     """That the preset reads datasets of the user's own, and that none are given."""
     names = dict.fromkeys((*preset.sources.polite, *preset.sources.raw))
     return ConfigError(
-        f"the preset {preset.name!r} has no data: sources.root is not set"
+        "the preset has no data: sources.root is not set"
         + (f"; it reads {len(names)} datasets, {', '.join(names)}" if names else ", and sources names no datasets"),
         remedy="Set sources.root to a folder with one subfolder a dataset; `flamingo sources list` says where to get "
         "them.",
@@ -41,7 +41,7 @@ def run(job: Job) -> dict[str, Any]:
             )
         return {"scenes.pictures": 0}
     if not job.preset.sources.scenes:
-        raise no_data(job.preset)
+        raise _no_data(job.preset)
     from ...scenes.writers import write_scenes
 
     manifest = write_scenes(job.folder / DATA, job.preset.scenes, job.seed)
