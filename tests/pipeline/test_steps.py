@@ -246,8 +246,3 @@ def test_the_paper_preset_without_data_says_what_is_missing(tmp_path):
 def test_a_preset_that_names_no_datasets_says_so(tmp_path):
     with pytest.raises(ConfigError, match=r"names no datasets in sources\.raw"):
         first_steps(tmp_path / "run", "sources.raw=[]").step("sources")
-
-
-def test_a_dataset_named_twice_is_refused():
-    with pytest.raises(ConfigError, match="'vqa-v2' stands there twice"):
-        load_preset("tiny", ['sources.raw=["vqa-v2", "vqa-v2"]'])

@@ -173,6 +173,24 @@ def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
     assert row.attended.tolist() == [0] * begin + [1] * (len(row) - begin)
 
 
+def test_a_model_is_saved_with_the_template_that_it_was_trained_with(tiny, tmp_path):
+    model, processor = load_base(tiny.folder)
+    assert processor.template.within_turn
+    train_stage((model, processor), STAGE, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None)
+    _, saved = load_base(tmp_path / "out")
+    assert not saved.template.within_turn and saved.template.settings() == example_template(processor).settings()
+
+
+def test_missing_images_are_named_before_the_first_step(tiny, tmp_path):
+    turns = (Turn("What color is it?", "Red.", images=1),)
+    gone = [Conversation(f"g{number}", turns, (str(tmp_path / f"{number}.png"),)) for number in range(2)]
+    message = r"2 images are missing, this one first \(file .*0\.png, record g0\)"
+    with pytest.raises(DataError, match=message):
+        train_stage(
+            tiny.folder, STAGE, [*tiny.examples, *gone], tmp_path / "out", seed=0, model_config=CONFIG, save_every=None
+        )
+
+
 def test_isolated_turns_train(tiny, tmp_path):
     stage = STAGE.model_copy(update={"isolate_turns": True, "attend_within_turn": False, "image_size": 24})
     result = train_stage(
