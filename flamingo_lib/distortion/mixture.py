@@ -52,11 +52,13 @@ class _Unit:
 
 def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
     """One unit a turn."""
-    exchanges = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
-    for index, (instruction, response) in enumerate(exchanges):
+    exchanges, shown = sample.dialogue, 0
+    for index, turn in enumerate(exchanges):
         key = sample.id if len(exchanges) == 1 else f"{sample.id}/turn-{index}"
-        if any(map(str.isalnum, response)):
-            yield _Unit(derive_seed(seed, "place", key), key, sample.source, sample.images, instruction, response)
+        shown += turn.images
+        if any(map(str.isalnum, turn.response)):
+            images = sample.images[:shown]  # a later turn goes on about what was shown
+            yield _Unit(derive_seed(seed, "place", key), key, sample.source, images, turn.instruction, turn.response)
 
 
 class _Pool:
