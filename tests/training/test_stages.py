@@ -8,10 +8,18 @@ import torch
 from safetensors.torch import load_file
 
 from flamingo_lib.config import ModelConfig, StageConfig
-from flamingo_lib.errors import ConfigError
+from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.stages import ADAPTER, RESULT, load_base, stage_dataset, stage_order, train_stage
+from flamingo_lib.training.stages import (
+    ADAPTER,
+    RESULT,
+    example_template,
+    load_base,
+    stage_dataset,
+    stage_order,
+    train_stage,
+)
 from flamingo_lib.training.visual_inputs import make_visuals, visual_form
 
 CONFIG = ModelConfig(lora_rank=4, lora_alpha=8)
@@ -176,7 +184,9 @@ def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
 def test_a_model_is_saved_with_the_template_that_it_was_trained_with(tiny, tmp_path):
     model, processor = load_base(tiny.folder)
     assert processor.template.within_turn
-    train_stage((model, processor), STAGE, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None)
+    train_stage(
+        (model, processor), STAGE, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None
+    )
     _, saved = load_base(tmp_path / "out")
     assert not saved.template.within_turn and saved.template.settings() == example_template(processor).settings()
 
