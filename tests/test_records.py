@@ -4,7 +4,7 @@ import json
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flamingo_lib.errors import DataError
@@ -61,6 +61,7 @@ CONVERSATIONS = several(TURNS).map(
 )
 
 
+@settings(deadline=None)
 @given(BOXES | TURNS | CONVERSATIONS | SAMPLES | PAIRS | VERDICTS | REWRITES)
 def test_round_trip_through_json(record):
     back = from_json(type(record), json.loads(json.dumps(to_json(record), allow_nan=False)))

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..records import Sample
-from .containers import is_member, read_member, split_member
-from .images import open_image, resolve
+from .images import image_bytes, locate, open_image
 from .marks import draw_mark
 
 Roots = str | PathLike | Mapping[str, str | PathLike]
@@ -43,7 +42,7 @@ class ImageFiles:
         """The image files of `sample` in its order, its region or point mark drawn on.
 
         Raises:
-            DataError: an image that has to be drawn or taken out cannot be read.
+            ImageError: a path that leaves its folder, or an image that has to be drawn or taken out cannot be read.
         """
         mark = sample.meta.get("mark")
         marked = int(mark.get("image", 0)) if mark else None
@@ -55,10 +54,10 @@ class ImageFiles:
     def file(self, source: str, path: str, mark: Mapping | None = None) -> str:
         """The file of one image of `source`, the image's own or one in `folder`, named by its content and its mark."""
         root = dataset_folder(self.roots, source)
-        if not mark and not is_member(path):
+        if not mark and not locate(root, path)[1]:
             return str(root / path)
         digest = blake2b(json.dumps(dict(mark or {}), sort_keys=True).encode(), digest_size=12)
-        digest.update(_content(root, path))
+        digest.update(image_bytes(root, path))
         target = self.folder / f"{digest.hexdigest()}.png"
         if not target.is_file():
             image = open_image(root, path)
@@ -67,15 +66,3 @@ class ImageFiles:
             (draw_mark(image, mark) if mark else image).save(partial, "PNG")
             partial.replace(target)
         return str(target)
-
-
-def _content(root: Path, path: str) -> bytes:
-    """The bytes of the encoded image at `path`, a file or a member of an archive; `DataError` if it can't be read."""
-    if is_member(path):
-        container, member = split_member(path)
-        return read_member(resolve(root, container), member)
-    target = resolve(root, path)
-    try:
-        return target.read_bytes()
-    except OSError as error:
-        raise DataError(f"the image cannot be read: {error.strerror}", file=target) from error

@@ -10,6 +10,7 @@ from ..config import DistortionConfig
 from ..pf1m.record import Pf1mRecord
 from ..records import Conversation, Pair, Sample, Turn
 from ..seeding import generator
+from ..sources.images import resolve
 from .chat_files import read_examples
 from .unsaid import UnsaidRule, WordOverlap
 
@@ -20,8 +21,11 @@ CANDIDATES = 48
 
 
 def image_files(root: str | os.PathLike, source: str, images: Sequence[str]) -> tuple[str, ...]:
-    """The image files of a record of `source`, whose folder is `root`/`source`."""
-    return tuple(str(Path(root) / source / image) for image in images)
+    """The image files of a record of `source`, whose folder is `root`/`source`; `ImageError` if one leaves it."""
+    folder = Path(root) / source
+    for image in images:
+        resolve(folder, image)
+    return tuple(str(folder / image) for image in images)
 
 
 def sample_example(sample: Sample, root: str | os.PathLike, files: Sequence[str] | None = None) -> Conversation:
