@@ -130,7 +130,8 @@ def distort_sources(
     its target.
 
     Args:
-        polite: samples with good responses, with and without images.
+        polite: samples with good responses, with and without images; those of other sources than `config.sources` are
+            left alone, if it names any.
         retrieval: captions and boxes by image, for detailed descriptions (see `retrieval.index_descriptions`).
         config: how many pairs, in which shares, by which backend.
         backend: instead of the one that `config` names.
@@ -143,6 +144,8 @@ def distort_sources(
     reserve = int(_RESERVE * config.pairs) + 64
     pools = {"visual": _Pool(reserve), "text": _Pool(reserve), "described": _Pool(reserve)}
     for sample in polite:
+        if config.sources and sample.source not in config.sources:
+            continue
         draft = retrieve(sample.images[0], retrieval) if is_description(sample) else ""
         for unit in _units(sample, seed):
             pools["visual" if unit.images else "text"].offer(unit)

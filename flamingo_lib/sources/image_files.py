@@ -42,7 +42,7 @@ class ImageFiles:
         """The image files of `sample` in its order, its region or point mark drawn on.
 
         Raises:
-            DataError: an image that has to be drawn or taken out cannot be read.
+            ImageError: a path that leaves its folder, or an image that has to be drawn or taken out cannot be read.
         """
         mark = sample.meta.get("mark")
         marked = int(mark.get("image", 0)) if mark else None

@@ -22,10 +22,7 @@ def run(job: Job) -> dict[str, Any]:
     sources, config = job.inputs["sources"], job.preset.distortion
     descriptions = index_descriptions(read_records(Sample, sources / CAPTIONS))
     counts: Counter[str] = Counter()
-    polite = read_records(Sample, sources / POLITE)
-    if config.sources:
-        polite = [sample for sample in polite if sample.source in config.sources]
-    pairs = distort_sources(polite, descriptions, config, job.seed, counts=counts)
+    pairs = distort_sources(read_records(Sample, sources / POLITE), descriptions, config, job.seed, counts=counts)
     write_records(job.folder / PAIRS, track(pairs, "distorting", config.pairs, "pairs"))
     write_json(job.folder / "counts.json", dict(counts))
     return {f"distort.{name}": count for name, count in counts.items() if ":" not in name}

@@ -18,7 +18,7 @@ def data_root(scenes: Path, preset: Preset) -> Path:
     return Path(preset.sources.root).expanduser() if preset.sources.root else scenes / DATA
 
 
-def _no_data(preset: Preset) -> ConfigError:
+def no_data(preset: Preset) -> ConfigError:
     """That the preset reads datasets of the user's own, and that none are given."""
     names = dict.fromkeys((*preset.sources.polite, *preset.sources.raw))
     return ConfigError(
@@ -41,7 +41,7 @@ def run(job: Job) -> dict[str, Any]:
             )
         return {"scenes.pictures": 0}
     if not job.preset.sources.scenes:
-        raise _no_data(job.preset)
+        raise no_data(job.preset)
     from ...scenes.writers import write_scenes
 
     manifest = write_scenes(job.folder / DATA, job.preset.scenes, job.seed)
