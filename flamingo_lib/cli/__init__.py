@@ -1,5 +1,6 @@
-"""The `flamingo` command. Each module of this package adds its commands with `register(app)`; heavy imports wait inside
-them.
+"""The `flamingo` command line.
+
+Each module of this package adds its commands with `register(app)`; heavy imports wait inside them.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def distort(
         typer.Option(
             "--source",
             metavar="NAME=ROOT[:SPLIT][:LIMIT]",
-            help="A dataset: polite ones are distorted, captioning ones give the captions and boxes. Repeat for several. "
+            help="A dataset: polite ones are distorted, captioning ones give captions and boxes. Repeat for several. "
             "Without any: those of the preset, by default Scenes, rendered into OUT/scenes.",
         ),
     ] = None,
@@ -40,7 +40,7 @@ def distort(
         typer.Option(
             "--compare",
             metavar="NAME=ROOT[:SPLIT][:LIMIT]",
-            help="A dataset of raw annotations: how well can a classifier tell the drafts from them? Repeat for several.",
+            help="A dataset of raw annotations, which a classifier tries to tell from drafts. Repeat for several.",
         ),
     ] = None,
     limit: Annotated[
@@ -135,9 +135,7 @@ def distort(
 
 
 def _preset_sources(chosen, out: Path) -> list[str]:
-    """The preset's polite sources and captions as ``NAME=ROOT``; Scenes are rendered first if it names no folder of
-    data.
-    """
+    """A preset's polite sources and captions as ``NAME=ROOT``; renders Scenes first if it names no data folder."""
     root = chosen.sources.root
     captions = chosen.sources.captions
     if root is None:
@@ -185,7 +183,7 @@ def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, 
     }
     page = to_html(
         chosen,
-        note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost, and what it has instead.",
+        note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost or has instead.",
         picture=lambda image: Path(os.path.relpath(places[image], out)).as_posix() if image in places else None,
     )
     with atomic_write(out / "page.html") as file:

@@ -1,6 +1,4 @@
-"""`flamingo train-judges` and `flamingo calibrate-filters`: the tiny judges, and thresholds for judges other than the
-paper's.
-"""
+"""`flamingo train-judges` and `calibrate-filters`: the tiny judges, and filter thresholds for any judges."""
 
 from __future__ import annotations
 
@@ -123,7 +121,8 @@ def quality_text(quality: dict[str, Any]) -> str:
     from ..filters.filter_metrics import percent
 
     lines = [
-        f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}{'precision':>11}{'recall':>9}{'F1':>9}"
+        f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}"
+        f"{'precision':>11}{'recall':>9}{'F1':>9}"
     ]
     for name, row in quality["filters"].items():
         ratios = f"{percent(row['precision']):>11}{percent(row['recall']):>9}{percent(row['f1']):>9}"

@@ -15,8 +15,9 @@ def parity(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
-    """Build the fixture's model, load its weights by their original names, and compare every number with the
-    reference's.
+    """Compare our model's outputs with the reference implementation's, from a parity fixture.
+
+    The fixture's model is built, its weights are loaded by their original names, and every tensor is compared.
     """
     import torch
 

@@ -1,6 +1,4 @@
-"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite responses, filtered, each record
-accountable.
-"""
+"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite, filtered responses."""
 
 from __future__ import annotations
 
@@ -112,9 +110,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and
-    threshold.
-    """
+    """Show one record: image, instruction, raw annotation, rewrite, and every verdict with score and threshold."""
     from ..pipeline.find_record import find_record, record_pictures, record_text
     from ..records import to_json
 

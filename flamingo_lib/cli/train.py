@@ -140,8 +140,11 @@ def register(app: typer.Typer) -> None:
 
 
 def stage_row(preset: Preset, name: str, *others: str) -> StageConfig:
-    """The row called `name` among a preset's stages and ablations; a `ConfigError` lists them (and `others`) if there
-    is none.
+    """A stage's config by name, among a preset's stages and ablations.
+
+    Raises:
+
+    ConfigError: there is none; the known names, and `others`, are listed.
     """
     from ..errors import ConfigError
 

@@ -1,6 +1,4 @@
-"""The 24 style commands of the LLM-instructed way (METHOD section 1.1), each with the operation that performs it
-offline.
-"""
+"""The 24 style commands of LLM-instructed distortion (docs/method.md, section 1.1), each with its offline operation."""
 
 from __future__ import annotations
 

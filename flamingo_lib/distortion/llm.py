@@ -1,6 +1,4 @@
-"""The first way of distortion: a language model, or the rules in its place, writes the short, cold version (METHOD
-section 1.1).
-"""
+"""LLM-instructed distortion (docs/method.md, section 1.1): a language model, or rules, writes the curt draft."""
 
 from __future__ import annotations
 
@@ -38,8 +36,9 @@ class DraftRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, or ``"too_long"`` for the
-    model's context).
+    """The distorted response, or why it was rejected.
+
+    `rejected` is a reason of `prompt.rejection`, or ``"too_long"`` for the model's context.
     """
 
     request: DraftRequest

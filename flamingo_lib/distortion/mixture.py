@@ -1,6 +1,4 @@
-"""The rewriter's training pairs: polite responses, distorted in three ways, in the paper's proportions (METHOD section
-1).
-"""
+"""The rewriter's training pairs: polite responses distorted in three ways, mixed as in docs/method.md, section 1."""
 
 from __future__ import annotations
 
@@ -60,9 +58,7 @@ def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
 
 
 class _Pool:
-    """The `size` units with the lowest places of all that were offered: a random choice that no order of reading
-    changes.
-    """
+    """A random sample of `size` units, those with the lowest drawn keys: the order of reading does not change it."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -40,8 +40,9 @@ class TwoSampleResult:
 def two_sample_test(
     distorted: Sequence[str], raw: Sequence[str], *, seed: int = 0, limit: int = 2000
 ) -> TwoSampleResult:
-    """Tell `distorted` from `raw` by runs of one to four characters, single words, and length, with logistic
-    regression.
+    """A classifier two-sample test: tells `distorted` from `raw` drafts by logistic regression on n-grams and length.
+
+    The features are runs of one to four characters, single words, and length.
 
     Args:
         distorted: drafts.
@@ -110,9 +111,7 @@ def _applied(features, texts, lengths):
 
 
 def annotations_by_way(samples: Iterable[Sample]) -> dict[str, list[str]]:
-    """True raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, all for
-    the rest.
-    """
+    """Raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, else all."""
     found: dict[str, list[str]] = {"all": [], "llm": [], "retrieval": []}
     for sample in samples:
         found["all"].append(sample.raw)

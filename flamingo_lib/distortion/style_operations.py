@@ -105,8 +105,10 @@ def typos(text: str, generator: random.Random) -> str:
 
 
 _ERRORS = {
-    "a": ("an", "", "the"), "an": ("a", ""), "the": ("", "", "a"), "is": ("are", "", "be"), "are": ("is", "be"), "it": ("them", "he"),
-    "there": ("their", "they're"), "has": ("have",), "have": ("has",), "does": ("do",), "of": ("off", ""), "to": ("too",),
+    "a": ("an", "", "the"), "an": ("a", ""), "the": ("", "", "a"), "is": ("are", "", "be"),
+    "are": ("is", "be"), "it": ("them", "he"),
+    "there": ("their", "they're"), "has": ("have",), "have": ("has",), "does": ("do",),
+    "of": ("off", ""), "to": ("too",),
     "its": ("it's",), "than": ("then",), "of the": ("of",), "at": ("in", "on"), "in": ("at", "on"), "on": ("in", "at"),
 }  # fmt: skip
 

@@ -167,7 +167,7 @@ WORD_ACTIONS = ("delete", "swap", "crop")
 
 
 def noise_words(text: str, generator: random.Random, *, action: str, rate: float) -> str:
-    """Delete words, swap them with a neighbour, or crop a run of them; `rate` (0 to 1) is the share of tokens touched."""
+    """Word noise: delete words, swap neighbours or crop a run; `rate` (0 to 1) is the share of tokens touched."""
     pieces = _pieces(text)
     size = len(pieces) - 1
     if size < 2:

@@ -1,4 +1,4 @@
-"""Evaluation: eval sets, accuracy, politeness, hallucination and the rewriter's own metrics, by the same judges that filter."""
+"""Evaluation: eval sets, accuracy, politeness, hallucination and the rewriter's metrics, by the filters' judges."""
 
 from __future__ import annotations
 

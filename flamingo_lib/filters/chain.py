@@ -90,7 +90,7 @@ class Chain:
         self.reward = judges.reward
 
     def __call__(self, rewrites: Iterable[Rewrite], batch_size: int = 512) -> Iterator[Rewrite]:
-        """Yield every rewrite, kept or dropped, in order and with its verdicts; reads `batch_size` records at a time."""
+        """Yield every rewrite, kept or dropped, in order with its verdicts; reads `batch_size` records at a time."""
         stream = iter(rewrites)
         while batch := list(islice(stream, batch_size)):
             yield from self.judge_batch(batch)

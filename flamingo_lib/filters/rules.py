@@ -38,7 +38,7 @@ class LengthFilter:
 
 
 class ChangeFilter:
-    """Drops rewrites that left the annotation as it was, or nearly; the score is Rouge-L, also kept as ``rouge_score``."""
+    """Drops rewrites that (nearly) repeat the annotation; the score is Rouge-L, also kept as ``rouge_score``."""
 
     name, tasks = "change", None
 
@@ -88,8 +88,9 @@ def shorten(text: str, length: int = 60) -> str:
 
 
 class PreambleFilter:
-    """Drops rewrites into which the prompt leaked: the boxes' preamble or numbers, role or image marks; the score is
-    how many kinds.
+    """Drops rewrites into which the prompt leaked; the score is the number of kinds of leak.
+
+    Kinds: the boxes' preamble, box coordinates, role marks, image marks.
     """
 
     name, tasks = "preamble", None

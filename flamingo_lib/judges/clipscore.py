@@ -124,9 +124,7 @@ class ClipScoreJudge:
 
 
 def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
-    """The folder with the weights, and the architecture if the name says it; `MissingAsset` if it is not on this
-    machine.
-    """
+    """The CLIP model's folder, and its architecture if the name says it; `MissingAsset` if it is not installed."""
     folder = local_folder(name)
     if folder is not None:
         return folder, None

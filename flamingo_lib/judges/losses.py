@@ -43,8 +43,10 @@ class MatchingHead(nn.Module):
                 self.alike[known[word]] = known[other]
 
     def forward(self, hidden: Tensor, input_ids: Tensor, segments: Tensor) -> Tensor:
-        """The mean binary cross-entropy; `hidden` (b, t, width), `input_ids` (b, t), `segments` (b, t): 0 none, 1 and 2
-        the own parts.
+        """The mean binary cross-entropy of matching words.
+
+        Shapes: `hidden` (b, t, width), `input_ids` (b, t), `segments` (b, t) with 0 for none, 1 and 2 for the two
+        texts.
         """
         ids = self.alike[input_ids]
         same = (
@@ -109,8 +111,9 @@ class LabelLoss(PairLoss):
 
 
 class PreferenceLoss(PairLoss):
-    """Bradley-Terry: minus the log of the probability that the better response wins. Columns instruction, better,
-    worse.
+    """The Bradley-Terry preference loss: minus log probability that the better response wins.
+
+    Columns: instruction, better, worse.
 
     Rewards are kept around zero by a small penalty, so that only differences grow.
     """

@@ -1,4 +1,4 @@
-"""In which numbers a judge computes: float32, or bfloat16 where the processor multiplies bfloat16 many times as fast."""
+"""The dtype a judge computes in: float32, or bfloat16 where the processor multiplies it many times as fast."""
 
 from __future__ import annotations
 

@@ -43,8 +43,9 @@ WORSE = {
 
 @dataclass(frozen=True, slots=True)
 class RewardExample:
-    """One preference: `better` over `worse` as the response to `instruction`; `kind` is a key of `WORSE`, `task` what
-    was asked.
+    """A preference pair: `better` over `worse` as the response to `instruction`.
+
+    `kind` is a key of `WORSE`, `task` what was asked.
     """
 
     instruction: str
@@ -161,9 +162,7 @@ def _worse(random: Random, exchange: _Exchange, kind: str, scene_seed: int) -> s
 
 
 def roughen(random: Random, text: str) -> str:
-    """`text` as a careless writer leaves it: without capitals or periods, with typos, lost or swapped words; about as
-    long.
-    """
+    """Roughen a text: without capitals or periods, with typos, lost or swapped words; about as long."""
     words = text.split()
     done = False
     if random.random() < 0.6:

@@ -1,5 +1,4 @@
-"""Training of the tiny judges (`flamingo train-judges`): examples from Scenes, sentence-transformers, figures kept
-beside the weights.
+"""Training of the tiny judges (`flamingo train-judges`) on Scenes, with metrics kept beside the weights.
 
 The examples come from seeds of their own, so no scene of any pool that the pipeline renders is among them.
 """

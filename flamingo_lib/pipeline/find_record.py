@@ -51,9 +51,7 @@ def _lines(files: list[Path]) -> Iterator[bytes]:
 
 
 def record_pictures(folder: str | PathLike, root: str | PathLike | None = None) -> Pictures | None:
-    """Opens the images of a folder's records: below `root`, or where the job or run found them; None if that is not
-    known.
-    """
+    """Open the images of a folder's records, below `root` or where the job found them; None if that is not known."""
     folder = Path(folder)
     if root is not None:
         return Pictures(root)

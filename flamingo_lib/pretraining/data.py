@@ -95,8 +95,9 @@ class Row:
 
 
 def grounded_row(scenes: Sequence[Scene], generator: Random, progress: float, image: str, turns: int = 5) -> Row:
-    """A row about one scene of `scenes`; `progress` (0 to 1) moves from single objects to relations. `image` is the
-    image's tag.
+    """A training row about one scene; `image` is the image's tag.
+
+    `progress` (0 to 1) moves from single objects to relations.
     """
     index = generator.randrange(len(scenes))
     scene = scenes[index]

@@ -44,8 +44,9 @@ MICRO_BATCH = 8
 
 @dataclass
 class Batch:
-    """Tensors of one step: (b, t) ids, attended image, labels and weights, (b,) scenes, and (row, token, cell) of the
-    nouns.
+    """The tensors of one training step.
+
+    Shapes: (b, t) ids, attended image, labels and weights, (b,) scenes, and (row, token, cell) of the nouns.
     """
 
     input_ids: Tensor
@@ -57,9 +58,7 @@ class Batch:
 
 
 def tiny_config(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> FlamingoConfig:
-    """The architecture of the tiny base: 1.0M parameters of tower, 0.3M of resampler, 1.6M of language model and gated
-    layers.
-    """
+    """The tiny base's config: 1.0M parameters of vision tower, 0.3M of resampler, 1.6M of language model."""
     width = config.width
     return FlamingoConfig(
         text_config=LlamaConfig(
@@ -153,8 +152,7 @@ class RowEncoder:
 
 
 def attention_loss(weights: Sequence[Tensor], mentions: Tensor) -> Tensor:
-    """How far the supervised heads are from looking at each mentioned cell: the mean of -log of the attention there,
-    over layers.
+    """Attention supervision loss: mean -log attention of the supervised heads on each mentioned cell, over layers.
 
     Args:
         weights: each gated layer's (b, heads, t, 9) attention.
@@ -180,7 +178,7 @@ def train_language(
     check: Callable[[int], dict[str, float]] | None = None,
     check_every: int = 0,
 ) -> list[dict[str, Any]]:
-    """Train language model, gated layers and resampler on rows `draw(step, number)`; returns the curve: a dict a check."""
+    """Train language model, gated layers and resampler on rows `draw(step, number)`; returns the training curve."""
     model.train()
     resampler = list(model.perceiver.parameters())
     language = list(model.lang_encoder.parameters())

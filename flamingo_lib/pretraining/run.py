@@ -1,4 +1,4 @@
-"""`flamingo pretrain`: all phases of the tiny base in order, each kept when it is done, so that a killed run goes on."""
+"""`flamingo pretrain`: all phases of the tiny base in order; a finished phase is kept, so a killed run resumes."""
 
 from __future__ import annotations
 
@@ -209,9 +209,7 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
 
 
 def make_processor(tokenizer: PreTrainedTokenizerBase) -> FlamingoProcessor:
-    """The tiny processor: 72 px images, squashed; images before the instruction, text looks at the latest image of its
-    sample.
-    """
+    """The tiny base's processor: 72 px images, squashed, before the instruction; text attends to its latest image."""
     images = FlamingoImageProcessor(size=72, mean=IMAGE_MEAN, std=IMAGE_STD)
     return FlamingoProcessor(
         image_processor=images, tokenizer=tokenizer, media_rule="preceding", image_position="before", within_turn=False

@@ -33,9 +33,7 @@ GRAY = 0.3
 
 
 def scene_images(scenes: Sequence[Scene], *, size: int, seed: int, marked: float = 0.2) -> list[Image.Image]:
-    """The scenes' pictures; a share `marked` of them carries a region mark, so that the tower isn't puzzled by one
-    later.
-    """
+    """Render scenes as images; a share `marked` carries a region mark, so that the tower is used to it."""
     images = []
     for scene in scenes:
         image = render(scene, size)
@@ -86,8 +84,9 @@ def train_cells(
     seed: int,
     name: str,
 ) -> float:
-    """Train `modules` until their tokens answer the heads; `encode` takes indices of scenes to tokens (b, 9, width) and
-    their labels.
+    """Train `modules` so that heads read each cell's object from their tokens.
+
+    `encode` takes indices of scenes to tokens (b, 9, width) and their labels.
 
     Returns:
         `scenes_right` on the last `validation` scenes, which are not trained on.
@@ -124,8 +123,7 @@ def pretrain_tower(
     seed: int,
     **options,
 ) -> float:
-    """Train the vision tower from nothing on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes
-    fully right.
+    """Train the vision tower on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes all right.
 
     A share `GRAY` of the training pictures loses its color and is not asked for it, so that shapes are learnt apart
     from the

@@ -1,6 +1,4 @@
-"""Reading free text about scenes, second step: the items of each sentence become claims that a scene can bear out or
-not.
-"""
+"""Claims read from free text about scenes, second step: items of a sentence become claims to check."""
 
 from __future__ import annotations
 
@@ -53,7 +51,7 @@ def split_sentences(text: str) -> list[str]:
 
 
 def read_claims(text: str, question: Question | None = None) -> Reading:
-    """The claims of `text`; with `question`, "it" may mean what was asked about, and a bare number or side answers it."""
+    """The claims of `text`; with `question`, "it" may mean what was asked about, and a bare number answers it."""
     topic = question.target if question is not None and question.type != "count" else None
     claims: list[Claim] = []
     polarity = ""

@@ -78,7 +78,7 @@ OBJECT_COUNTS = (1, 2, 2, 3, 3, 3, 4, 4, 4)
 
 @dataclass(frozen=True, slots=True)
 class SceneObject:
-    """One coloured shape: centre `(cx, cy)` and `radius` as fractions of the picture's side, `cell` 0 to 8 row by row."""
+    """A coloured shape: centre `(cx, cy)` and `radius` as fractions of the image's side, `cell` 0 to 8 row by row."""
 
     shape: str
     color: str
@@ -184,7 +184,7 @@ def place(generator: Random, shape: str, color: str, size: str, cell: int) -> Sc
 
 
 def draw_scene(seed: int, id: str, held_out: bool = False, count: int | None = None) -> Scene:
-    """The random scene `id`: one to four objects (or `count`), exactly one of a held-out pair if `held_out`, else none."""
+    """Draw scene `id`: one to four objects (or `count`), exactly one of a held-out pair if `held_out`, else none."""
     generator = seeded(seed, "scene", id)
     count = count or generator.choice(OBJECT_COUNTS)
     pairs = generator.sample(HELD_IN_PAIRS, count)

@@ -1,5 +1,4 @@
-"""Reading free text about scenes, first step: a sentence becomes a row of items (mentions, attributes, positions,
-relations...).
+"""Parser of free text about scenes, first step: a sentence becomes items (mentions, attributes, relations...).
 
 The reader knows more words than the grammar writes, since language models and people don't keep to the grammar.
 """

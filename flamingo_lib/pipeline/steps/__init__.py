@@ -1,5 +1,6 @@
-"""The pipeline's rows, in order. Each kind of step has a module of its own, so that its key counts just the code it
-uses.
+"""The pipeline's steps, in order.
+
+Each kind of step has a module of its own, so that its cache key counts just the code it uses.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ SHOWN = 8
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released),
+    """Filter the rewrites and write the results.
+
+    Files: ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released),
     ``funnel.json``, ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
     """
     from ...filters.chain import Chain

@@ -53,7 +53,7 @@ class PlainImages:
 
 
 def _content(root: Path, path: str) -> bytes:
-    """The bytes of the encoded picture at `path`, a file or a member of a container; `DataError` if it can't be read."""
+    """An encoded picture's bytes, from a file or a member of a container; `DataError` if it can't be read."""
     from ...sources.containers import is_member, read_member, split_member
     from ...sources.images import resolve
 

@@ -20,7 +20,7 @@ def packing_step(preset: Preset) -> Step:
     """Packs the data of stage 1 in every way."""
 
     def run(job: Job) -> dict[str, Any]:
-        """Write ``packing.json`` (strategy: figures), and for the report the windows as strips and a table by context."""
+        """Write ``packing.json`` (metrics by strategy), and the report's windows as strips and table by context."""
         from dataclasses import asdict
 
         from ...chat.template import IMAGE
