@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .errors import DataError
 
@@ -163,7 +163,7 @@ def to_json(record: Any) -> Any:
     return record
 
 
-_NESTED = {
+_NESTED: dict[type, dict[str, type[Any]]] = {
     Sample: {"boxes": Box, "turns": Turn},
     Rewrite: {"verdicts": Verdict},
 }
@@ -171,7 +171,7 @@ _NESTED = {
 
 def from_json(kind: type[R], values: Mapping[str, Any]) -> R:
     """The inverse of `to_json`; raises `DataError` naming the field that is missing or unknown."""
-    known = {item.name for item in fields(kind)}
+    known = {item.name for item in fields(cast(Any, kind))}
     unknown = set(values) - known
     if unknown:
         raise DataError(f"a {kind.__name__} has no field {sorted(unknown)[0]!r}", record=values.get("id"))

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from ..config import Preset
+    from ..pf1m.sources import SourceSpec
+    from ..progress import Progress
+    from ..records import Sample
+
+T = TypeVar("T")
 
 DISTORTED = {"instruction": "polite sources such as llava-instruct", "caption": "captioning sets for the third way"}
 """Tasks that `--source` takes, and what for."""
@@ -82,7 +91,7 @@ def distort(
     quarantine = Quarantine(out / "quarantine.jsonl")
     backend = open_backend(config, cache=out / "completions.jsonl")
 
-    def samples(entries):
+    def samples(entries: list[SourceSpec]) -> Iterator[Sample]:
         for entry in entries:
             most = min((count for count in (entry.limit, limit) if count is not None), default=None)
             yield from load_source(
@@ -98,14 +107,14 @@ def distort(
         polite = samples(polite_sources)
         pairs = distort_sources(polite, descriptions, config, chosen.seed, backend=backend, counts=counts)
 
-        def written():
+        def written() -> Iterator[dict[str, Any]]:
             for pair in _counted(pairs, progress):
                 if html or raw_sources:
                     kept.append(pair)
                 yield to_json(pair)
 
         total = write_jsonl(out / "pairs.jsonl", written())
-    summary = {
+    summary: dict[str, Any] = {
         "pairs": total,
         "parts": {name: count for name, count in counts.items() if not name.startswith("rejected:")},
         "rejected": {
@@ -134,9 +143,9 @@ def distort(
         print(f"drafts rejected: {sum(summary['rejected'].values())}; records put aside: {summary['quarantined']}")
 
 
-def _preset_sources(chosen, out: Path) -> list[str]:
+def _preset_sources(chosen: Preset, out: Path) -> list[str]:
     """A preset's polite sources and captions as ``NAME=ROOT``; renders Scenes first if it names no data folder."""
-    root = chosen.sources.root
+    root: str | Path | None = chosen.sources.root
     captions = chosen.sources.captions
     if root is None:
         from ..scenes.writers import write_scenes
@@ -150,7 +159,7 @@ def _preset_sources(chosen, out: Path) -> list[str]:
     ]
 
 
-def _to_distort(text: str):
+def _to_distort(text: str) -> SourceSpec:
     """The source that `text` gives, if something can be made of it here; else `ConfigError`."""
     from ..errors import ConfigError
     from ..pf1m.sources import parse_source
@@ -164,7 +173,7 @@ def _to_distort(text: str):
     return source
 
 
-def _counted(items, progress):
+def _counted(items: Iterable[T], progress: Progress) -> Iterator[T]:
     for item in items:
         progress.update()
         yield item

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..model.parity import ParityRow
 
 
 def parity(
@@ -41,7 +44,7 @@ def parity(
         raise typer.Exit(1)
 
 
-def _values(row) -> dict:
+def _values(row: ParityRow) -> dict:
     error = row.error if row.error == row.error else None  # JSON has no NaN
     return {"variant": row.variant, "quantity": row.quantity, "error": error, "tolerance": row.tolerance, "ok": row.ok}
 

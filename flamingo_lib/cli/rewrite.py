@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .tables import aligned
+
+if TYPE_CHECKING:
+    from ..config import Preset
+    from ..rewriting.job import JobResult
 
 Source = Annotated[
     list[str],
@@ -123,7 +127,18 @@ def explain(
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
 
 
-def _run(source, rewriter, out, preset, seed, settings, workers, ray, *, filtering):
+def _run(
+    source: list[str],
+    rewriter: str,
+    out: Path,
+    preset: str,
+    seed: int | None,
+    settings: list[str] | None,
+    workers: int,
+    ray: str | None,
+    *,
+    filtering: bool,
+) -> tuple[JobResult, Preset]:
     """The job's result and the preset; Ctrl-C keeps what is done and says how to go on."""
     from ..pf1m.build import rewrite_sources
     from ..pf1m.sources import parse_source

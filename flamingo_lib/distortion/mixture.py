@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..config import DistortionConfig
 from ..errors import DataError
@@ -28,7 +29,7 @@ _RESERVE = 1.5
 _REDRAWS = 8
 
 
-def paper_recipe(scale: float = 1.0, **settings) -> DistortionConfig:
+def paper_recipe(scale: float = 1.0, **settings: Any) -> DistortionConfig:
     """The paper's mixture at `scale` times its 255k pairs; `settings` are other fields of the config."""
     total = sum(PAPER_PARTS.values())
     shares = {name: count / total for name, count in PAPER_PARTS.items()}

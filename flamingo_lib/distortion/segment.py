@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*(?![^\W_])|[^\W_]+(?:['’\-][^\W_]+)*")
 _TOKEN = re.compile(rf"{_WORD.pattern}|[^\w\s]|_")
 
 
 @lru_cache(maxsize=1)
-def _unicode_patterns():
+def _unicode_patterns() -> tuple[Any, Any, Any]:
     """Word and token patterns for text beyond ASCII: combining marks stay with their letter, emoji sequences whole."""
     import regex
 

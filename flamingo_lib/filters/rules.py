@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..judges.degenerate_text import leaks, most_repeated
 from ..judges.rouge import rouge_l
-from ..records import Rewrite
+from ..records import Rewrite, Verdict
 from .verdict import Outcome, dropped, number, passed
 
 
@@ -22,7 +22,7 @@ class LengthFilter:
         """Judge the batch."""
         return [Outcome(self._verdict(rewrite)) for rewrite in rewrites]
 
-    def _verdict(self, rewrite: Rewrite):
+    def _verdict(self, rewrite: Rewrite) -> Verdict:
         words = len(rewrite.final.split())
         if not words and rewrite.flags:
             return dropped(
@@ -73,7 +73,7 @@ class RepetitionFilter:
         """Judge the batch."""
         return [Outcome(self._verdict(rewrite)) for rewrite in rewrites]
 
-    def _verdict(self, rewrite: Rewrite):
+    def _verdict(self, rewrite: Rewrite) -> Verdict:
         times, what = most_repeated(rewrite.final)
         if times > self.max_repeats:
             return dropped(self.name, f"{times} times {shorten(what)!r}", times, self.max_repeats)
@@ -99,7 +99,7 @@ class PreambleFilter:
         """Judge the batch."""
         return [Outcome(self._verdict(rewrite)) for rewrite in rewrites]
 
-    def _verdict(self, rewrite: Rewrite):
+    def _verdict(self, rewrite: Rewrite) -> Verdict:
         found = leaks(rewrite.final)
         if "leaked_preamble" in rewrite.flags and not found:
             found = ["the marks of the prompt"]

@@ -105,7 +105,7 @@ class ClipScoreJudge:
         lists = [split_paragraphs(text) if isinstance(text, str) else list(text) for text in texts]
         if len(groups) != len(lists):
             raise ValueError(f"{len(groups)} images against {len(lists)} texts")
-        distinct = {id(image): image for group in groups for image in group}
+        distinct: dict[int, Any] = {id(image): image for group in groups for image in group}
         place = {key: index for index, key in enumerate(distinct)}
         features = self.encode_images(list(distinct.values()))
         vectors = self.encode_paragraphs([paragraph for paragraphs in lists for paragraph in paragraphs])

@@ -238,7 +238,7 @@ def _other_subject(random: Random, question: Question) -> Question | None:
     )
     if reference.color and reference.shape and random.random() < 0.6:
         changed = replace(changed, **random.choice(({"color": reference.color}, {"shape": reference.shape})))
-    return replace(question, **{role: changed})
+    return replace(question, anchor=changed) if role == "anchor" else replace(question, target=changed)
 
 
 def _facts(random: Random, scene: Scene, question: Question) -> list[str]:

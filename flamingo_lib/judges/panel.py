@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config import JudgesConfig
 from ..errors import ConfigError
@@ -75,8 +75,8 @@ def load_judges(
         MissingAsset: one is not on this machine; the message says how to get it.
     """
     wanted = _known(only)
-    options = {"device": device, "batch_size": batch_size, "download": config.download}
-    loaded = {}
+    options: dict[str, Any] = {"device": device, "batch_size": batch_size, "download": config.download}
+    loaded: dict[str, Any] = {}
     if "sts" in wanted:
         from .sts import StsJudge
 

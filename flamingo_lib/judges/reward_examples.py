@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from ..records import Box
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import Scene, draw_scene, edit_scene
 from ..scenes.language import (
@@ -119,7 +120,7 @@ def _captions(random: Random, scene: Scene) -> str:
     return "\n".join(lines)
 
 
-def _box_line(box) -> str:
+def _box_line(box: Box) -> str:
     return f"{box.name}: [{box.x1:.3f}, {box.y1:.3f}, {box.x2:.3f}, {box.y2:.3f}]"
 
 

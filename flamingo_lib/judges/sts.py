@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -77,11 +78,15 @@ class StsJudge:
             self.model[0].bfloat16()
             self.model[0].register_forward_hook(_widen)
 
+    @property
+    def _width(self) -> int:
+        return cast(int, self.model.get_embedding_dimension())
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of the texts, shape ``(n, width)``, float32; equal texts are embedded once."""
         unique = list(dict.fromkeys(texts))
         if not unique:
-            return np.zeros((0, self.model.get_embedding_dimension()), dtype=np.float32)
+            return np.zeros((0, self._width), dtype=np.float32)
         if self.precision == "bfloat16":
             vectors = self._embed_in_fixed_shapes(unique)
         else:
@@ -97,10 +102,10 @@ class StsJudge:
         import torch
 
         model, tokenizer, limit = self.model, self.model.tokenizer, self.model.max_seq_length
-        prompt = (model.prompts or {}).get(model.default_prompt_name) or ""
+        prompt = (model.prompts or {}).get(model.default_prompt_name or "") or ""
         ids = tokenizer([prompt + text for text in texts], truncation=True, max_length=limit)["input_ids"]
         batches = list(fixed_batches([len(row) for row in ids], limit))
-        vectors = np.zeros((len(texts), model.get_embedding_dimension()), dtype=np.float32)
+        vectors = np.zeros((len(texts), self._width), dtype=np.float32)
         model.eval()
 
         @torch.inference_mode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -87,7 +87,8 @@ def build_encoder(
         embeddings = model.bert.embeddings
         embeddings.position_embeddings.weight.mul_(0.2)
         embeddings.token_type_embeddings.weight.mul_(0.2)
-        for layer in model.bert.encoder.layer:
+        layers: Any = model.bert.encoder.layer
+        for layer in layers:
             for matrix in (layer.attention.self.query.weight, layer.attention.self.key.weight):
                 matrix.mul_(0.5).add_(torch.eye(WIDTH))
     return model

@@ -175,10 +175,10 @@ def _looked_up(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[st
         return f"Tell me about the {item.name()}.", ", ".join(parts), [(item.name(), item.cell)]
     pairs = [pair for pair in HELD_IN_PAIRS if item.shape == pair[0] or item.color == pair[1]]
     shape, color = generator.choice(pairs)  # a held-out pair would only ever be "not there"
-    there = scene.find(color=color, shape=shape)
+    found = scene.find(color=color, shape=shape)
     name = f"{color} {shape}"
-    answer = f"{there[0].position}, {there[0].size}" if there else "not there"
-    return f"Tell me about the {name}.", answer, [(name, there[0].cell)] if there else []
+    answer = f"{found[0].position}, {found[0].size}" if found else "not there"
+    return f"Tell me about the {name}.", answer, [(name, found[0].cell)] if found else []
 
 
 def _chain(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[str, int]]]:

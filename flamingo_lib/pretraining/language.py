@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -98,8 +98,8 @@ def tiny_config(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> F
         cross_attention_ff_mult=2,
         gate_init=0.5,
         media_rule="preceding",
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        end_of_chunk_token_id=tokenizer.convert_tokens_to_ids("<|endofchunk|>"),
+        image_token_id=cast(int, tokenizer.convert_tokens_to_ids("<image>")),
+        end_of_chunk_token_id=cast(int, tokenizer.convert_tokens_to_ids("<|endofchunk|>")),
         stop_token_id=tokenizer.eos_token_id,
     )
 
@@ -160,7 +160,7 @@ def attention_loss(weights: Sequence[Tensor], mentions: Tensor) -> Tensor:
     """
     row, token, cell = mentions.unbind(1)
     losses = [-(weights[layer][row, :SUPERVISED_HEADS, token, cell] + 1e-6).log().mean() for layer in SUPERVISED_LAYERS]
-    return sum(losses)
+    return sum(losses[1:], start=losses[0])
 
 
 def train_language(
@@ -296,7 +296,7 @@ def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_ou
 
 def start_language(model: FlamingoForConditionalGeneration) -> None:
     """Input embeddings large enough to be heard beside what the gated layers add from the first step."""
-    nn.init.normal_(model.get_input_embeddings().weight, std=0.2)
+    nn.init.normal_(cast(nn.Embedding, model.get_input_embeddings()).weight, std=0.2)
 
 
 def save_base(model: FlamingoForConditionalGeneration, processor: Any, folder: str | Path) -> None:

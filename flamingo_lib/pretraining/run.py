@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,8 @@ class Phases:
     """Runs each phase once: its tensors and numbers are kept in `folder` under a key of everything before it."""
 
     def __init__(self, folder: Path, *key: Any) -> None:
-        self.folder, self.key, self.numbers = folder, fingerprint(*key), {}
+        self.folder, self.key = folder, fingerprint(*key)
+        self.numbers: dict[str, dict[str, Any]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(
@@ -93,7 +95,7 @@ def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterato
 
 def word_list(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """Whole words of the vocabulary, for random repeats."""
-    words = {tokenizer.decode([index]).strip() for index in range(len(tokenizer))}
+    words = {str(tokenizer.decode([index])).strip() for index in range(len(tokenizer))}
     return sorted(word for word in words if word.isalpha() and len(word) > 2)
 
 
@@ -130,7 +132,7 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     def normalize(raw: Tensor) -> Tensor:
         return (raw.float() / 255 - mean) / std
 
-    vision = {
+    vision: dict[str, Any] = {
         "learning_rate": config.vision_learning_rate,
         "batch_size": VISION_BATCH,
         "validation": 2 * count,
@@ -178,7 +180,8 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     for name, draw, steps, rate in budgets:
         phases(
             name,
-            lambda name=name, draw=draw, steps=steps, rate=rate: train_language(
+            partial(
+                train_language,
                 model,
                 vision_tokens,
                 draw,
@@ -221,7 +224,7 @@ def scene_pixels(scenes: list[Scene], images: FlamingoImageProcessor, seed: int)
     out = np.empty((len(scenes), images.size, images.size, 3), np.uint8)
     for start in range(0, len(scenes), 256):
         for offset, image in enumerate(scene_images(scenes[start : start + 256], size=224, seed=seed)):
-            out[start + offset] = images.square(image)
+            out[start + offset] = np.asarray(images.square(image))
     return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
 
 

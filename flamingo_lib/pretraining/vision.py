@@ -9,6 +9,7 @@ whose place can't be read from it is of no use to a language model that is asked
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -121,7 +122,7 @@ def pretrain_tower(
     normalize: Callable[[Tensor], Tensor],
     steps: int,
     seed: int,
-    **options,
+    **options: Any,
 ) -> float:
     """Train the vision tower on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes all right.
 
@@ -153,7 +154,13 @@ def pretrain_tower(
 
 
 def pretrain_resampler(
-    model: FlamingoForConditionalGeneration, vision_tokens: Tensor, labels: Tensor, *, steps: int, seed: int, **options
+    model: FlamingoForConditionalGeneration,
+    vision_tokens: Tensor,
+    labels: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    **options: Any,
 ) -> float:
     """Train the resampler on frozen `vision_tokens` (n, v, d); returns the share of scenes fully right."""
 

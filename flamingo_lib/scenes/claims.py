@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .lexicon import OPPOSITE, Reference
 from .questions import Question
@@ -30,7 +31,7 @@ class Claim:
 
     kind: str
     subject: Reference
-    value: object = None
+    value: Any = None
     other: Reference | None = None
     negated: bool = False
     every: bool = False
@@ -68,7 +69,7 @@ def read_claims(text: str, question: Question | None = None) -> Reading:
 
 def _with_repeats(claims: list[Claim]) -> Iterator[Claim]:
     """Turn the second introduction of the same (color, shape) into a ``repeated`` claim."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str | None, str | None]] = set()
     for claim in claims:
         pair = (claim.subject.color, claim.subject.shape)
         if claim.kind == "exists" and claim.value == "new" and not claim.negated and None not in pair:

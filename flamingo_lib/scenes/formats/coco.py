@@ -154,7 +154,7 @@ def write_refcocog(album: Album, train: list[Entry], val: list[Entry]) -> dict[s
             generator = album.random("refcocog", entry.image_id)
             item = generator.choice(entry.scene.focus)
             index = entry.scene.objects.index(item)
-            ids = []
+            ids: list[int] = []
             for _ in range(generator.randint(1, 3)):
                 text = expression(generator, entry.scene, item)
                 ids.append(entry.image_id * 10 + len(ids))
