@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from .chain import Chain, RewardScores, build_filters
     from .filter_metrics import filter_quality
     from .funnel import Funnel
+    from .nli import NliFilter
     from .paragraphs import ParagraphFilter
     from .rules import ChangeFilter, LengthFilter, PreambleFilter, RepetitionFilter
-    from .semantic import NliFilter, StsFilter
+    from .sts import StsFilter
     from .verdict import Filter, Outcome
 else:
     __getattr__ = lazy_exports(__name__)
