@@ -1,5 +1,6 @@
-"""Typed, frozen configuration. A preset (`flamingo_lib.presets`) is one `Preset` object; nothing else asks which one
-runs.
+"""Configuration: typed, frozen settings of every room; one size of the program is a `Preset`.
+
+The presets are in `flamingo_lib.presets`; nothing else asks which one runs.
 """
 
 from __future__ import annotations
@@ -258,9 +259,7 @@ class Preset(Frozen):
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def override(self, *assignments: str) -> Preset:
-        """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare
-        text.
-        """
+        """A copy with `key.path=value` overrides, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare text."""
         values = self.model_dump()
         for assignment in assignments:
             path, separator, text = assignment.partition("=")

@@ -54,13 +54,16 @@ class Draft:
 class Backend(Protocol):
     """Writes drafts: one `Cleaned` for each request, in order, independent of which requests come together."""
 
-    def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]: ...
+    def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
+        """The drafts of `requests`."""
+        ...
 
 
 class RulesBackend:
     """Offline: performs the style commands as text operations."""
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
+        """The drafts of `requests`."""
         for request in requests:
             draft = distort_by_rules(
                 request.instruction, request.response, request.command, generator(request.seed, "rules")

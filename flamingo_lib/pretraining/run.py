@@ -26,11 +26,11 @@ from ..scenes.phrases import CHANGE_INSTRUCTIONS
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
 from ..storage import atomic_folder, fingerprint, write_json
+from .batch import RowEncoder
 from .card import write_card, write_clip_card
 from .clip import pretrain_clip
-from .data import Row, grounded_row, text_row
+from .data import Row, grounded_row
 from .language import (
-    RowEncoder,
     exact_answers,
     examination,
     pretraining_scenes,
@@ -38,6 +38,7 @@ from .language import (
     tiny_config,
     train_language,
 )
+from .text_rows import text_row
 from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
