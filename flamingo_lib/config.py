@@ -61,7 +61,7 @@ class ModelConfig(Frozen):
 
 
 class DistortionConfig(Frozen):
-    """How many training pairs of the rewriter, and how they are distorted (METHOD section 1)."""
+    """How many training pairs of the rewriter, and how they are distorted (docs/method.md, section 1)."""
 
     pairs: int = Field(3000, ge=1)
     llm_visual: Share = Field(113 / 280, ge=0, description="LLM-instructed distortion of visual dialogues")
@@ -199,7 +199,7 @@ FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli",
 
 
 class FiltersConfig(Frozen):
-    """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
+    """Thresholds of the filter chain (docs/method.md, section 3). The paper's are for the paper's judges."""
 
     chain: Annotated[tuple[FilterName, ...], EachOnce] = Field(
         ("length", "change", "repetition", "preamble", "sts", "nli", "clip"),

@@ -79,8 +79,7 @@ def calibrate_filters(
     """Choose the thresholds of STS, NLI and CLIPScore so that a stated share of the faithful rewrites is kept.
 
     The calibration pool of Scenes is rewritten and judged; its truth is known. With --check the whole chain is then
-    measured
-    on the evaluation pool: precision and recall of every filter, and each fault before and after.
+    measured on the evaluation pool: precision and recall of every filter, and each fault before and after.
     """
     from ..filters.filter_metrics import percent
     from ..pf1m.worker import best_device

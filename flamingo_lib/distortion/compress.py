@@ -2,7 +2,7 @@
 
 "What color is the circle?" and "Of course! The circle in the image is red. I hope this helps!" give "red".
 What kind of words answers is read off the instruction (a number, a colour, yes or no, a place, one of two
-alternatives, or simply what it does not mention); see METHOD section 1 for why drafts must look like this.
+alternatives, or simply what it does not mention); see docs/method.md, section 1 for why drafts must look like this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Random text augmentation: the second way of distortion (METHOD section 1.2).
+"""Random text augmentation: the second way of distortion (docs/method.md, section 1.2).
 
 Sentences, characters and words, each level with probability 0.5, in this order. The operators follow the counting of
 NLPAUG, which the paper uses (a rate of the tokens, rounded up, from 1 to 10 at a time; characters only of words of

@@ -1,4 +1,4 @@
-"""Politeness: how much people would like responses (METHOD section 6), and whether they are sentences at all."""
+"""Politeness: reward-model preference and the share of full sentences (docs/method.md, section 6)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Rewriter metrics on Scenes: answers preserved, drafts followed rather than the image, hallucination.
 
 Each function reads finished rewrites. `wrong_drafts` makes the samples of the test that tells copying from seeing:
-    their
-raw answer contradicts the image, and a faithful rewriter keeps it all the same.
+their raw answer contradicts the image, and a faithful rewriter keeps it all the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The chain of filters: in order, routed by task, in batches, with every verdict kept (METHOD section 3)."""
+"""The chain of filters: in order, routed by task, in batches, with every verdict kept (docs/method.md, section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The NLI filter: does an answer contradict the original answer? (METHOD section 3)."""
+"""The NLI filter: does an answer contradict the original answer? (docs/method.md, section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters that need no model: length, change, endless repetition, leaked preamble (METHOD section 3)."""
+"""Filters that need no model: length, change, endless repetition, leaked preamble (docs/method.md, section 3)."""
 
 from __future__ import annotations
 

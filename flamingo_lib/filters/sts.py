@@ -1,4 +1,4 @@
-"""The STS filter: is a description still about what the original is about? (METHOD section 3)."""
+"""The STS filter: is a description still about what the original is about? (docs/method.md, section 3)."""
 
 from __future__ import annotations
 

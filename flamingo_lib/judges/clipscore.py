@@ -1,4 +1,4 @@
-"""CLIPScore: does a paragraph speak of this image? 100 x cosine of image and text features (METHOD section 3).
+"""CLIPScore: does a paragraph speak of this image? 100 x cosine of image and text features (docs/method.md, section 3).
 
 A paragraph's feature is the mean of the L2-normalised features of its first sentences (up to 10), so that a long
 description is not cut off at the text tower's context length.

@@ -1,10 +1,8 @@
 """Preference pairs for the tiny reward judge, drawn from Scenes: a polite response against a worse one.
 
 Worse responses are as often longer as shorter than the polite ones, and many are of the same length, so that length
-tells
-nothing: curt annotations and cut texts are shorter, chatter and loops longer, noise and answers to another question
-    about
-as long.
+tells nothing: curt annotations and cut texts are shorter, chatter and loops longer, noise and answers to another
+question about as long.
 """
 
 from __future__ import annotations

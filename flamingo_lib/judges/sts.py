@@ -1,8 +1,7 @@
-"""Semantic textual similarity: the cosine of two sentence embeddings (METHOD section 3, captioning).
+"""Semantic textual similarity: the cosine of two sentence embeddings (docs/method.md, section 3, captioning).
 
 On processors that multiply tiles of bfloat16 the transformer runs in bfloat16: 1,024 pairs of captions and answers take
-    a third
-of the time that they take in float32, and their similarities differ by .004 at most, .0008 on average
+a third of the time that they take in float32, and their similarities differ by .004 at most, .0008 on average
 (all-MiniLM-L6-v2). A sum rounded to bfloat16 depends on the shape of the product it comes from, so that one text scored
 alone and in company would differ as much again. Every text is therefore embedded in a shape that its own length decides
 (`fixed_shapes`), and its vector is the same to the last bit in any batch, shard or process, with any number of threads.

@@ -2,8 +2,7 @@
 
 The grid of Scenes is the tower's grid (one patch a cell), and the resampler gets as many latents as there are cells.
 Each token is asked, by a linear head that is thrown away afterwards, for shape, color, size *and its own cell*: a
-    latent
-whose place can't be read from it is of no use to a language model that is asked where things are.
+latent whose place can't be read from it is of no use to a language model that is asked where things are.
 """
 
 from __future__ import annotations
@@ -127,8 +126,7 @@ def pretrain_tower(
     """Train the vision tower on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes all right.
 
     A share `GRAY` of the training pictures loses its color and is not asked for it, so that shapes are learnt apart
-    from the
-    colors they happen to come in: held-out pairs must be seen without ever having been shown.
+    from the colors they happen to come in: held-out pairs must be seen without ever having been shown.
     """
     tower = model.vision_encoder
     gray_chance = torch_generator(seed, "pretrain", "gray")

@@ -1,4 +1,4 @@
-"""The data of each training stage by the name of its mixture (METHOD section 4)."""
+"""The data of each training stage by the name of its mixture (docs/method.md, section 4)."""
 
 from __future__ import annotations
 
