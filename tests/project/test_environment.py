@@ -16,6 +16,7 @@ CONDA_NAMES = {
     "torch": "pytorch",
     "open-clip-torch": "open-clip-torch",
     "huggingface-hub": "huggingface_hub",
+    "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
     "playwright": "playwright-python",
 }
