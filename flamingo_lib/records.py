@@ -130,7 +130,7 @@ class Pair:
     """A rewriter training pair: a polite `target` and the annotation-like `draft` made of it.
 
     Attributes:
-        way: ``"llm"``, ``"noise"`` or ``"retrieval"`` (METHOD section 1).
+        way: ``"llm"``, ``"noise"`` or ``"retrieval"`` (docs/method.md, section 1).
         command: which style command or text operations were used; empty if none.
     """
 

@@ -1,4 +1,4 @@
-"""Step: hold every rewrite against the filters; what stays is PF-1M (METHOD section 3)."""
+"""Step: hold every rewrite against the filters; what stays is PF-1M (docs/method.md, section 3)."""
 
 from __future__ import annotations
 

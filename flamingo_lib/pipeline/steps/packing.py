@@ -1,4 +1,4 @@
-"""How well windows are filled, with one turn each and with several (METHOD section 5)."""
+"""How well windows are filled, with one turn each and with several (docs/method.md, section 5)."""
 
 from __future__ import annotations
 
