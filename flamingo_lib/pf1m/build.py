@@ -1,5 +1,5 @@
-"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write; as a job that can be resumed (METHOD section
-3).
+"""The PF-1M job, which can be resumed: sources are read, rewritten, judged, filtered and written (docs/method.md,
+section 3).
 """
 
 from __future__ import annotations

@@ -115,6 +115,8 @@ def test_a_long_dialogue_is_cut_between_turns():
     assert parts.names == ("d#0", "d#1")
     seen = build_table([example("v", ("one", "1", 1), ("two", "2"), images=("v.png",))], TEMPLATE, max_tokens=9)
     assert seen.names == ("v#0",) and seen.images == (("v.png",),)
+    later = build_table([example("v", ("one", "1"), ("two", "2", 1), images=("v.png",))], TEMPLATE, max_tokens=9)
+    assert later.names == ("v#0", "v#1") and later.images == ((), ("v.png",))  # nothing was shown before the greeting
 
 
 def test_wrong_examples_are_named():
