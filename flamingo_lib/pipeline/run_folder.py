@@ -25,7 +25,7 @@ from typing import Any
 from .. import __version__
 from ..code_hash import code_fingerprint
 from ..config import Preset
-from ..errors import DataError, FlamingoError
+from ..errors import ConfigError, DataError, FlamingoError
 from ..presets import load_preset
 from ..storage import atomic_folder, fingerprint, fingerprint_files, read_json, write_json
 from .environment import runs_folder, versions
@@ -89,8 +89,20 @@ class Workspace:
     def open(
         cls, run: str | os.PathLike, preset: str = "tiny", seed: int = 0, settings: Iterable[str] = ()
     ) -> Workspace:
-        """The run called `run` (a name under ``runs/``, or a path), with the settings of a named preset."""
-        return cls(runs_folder(run), load_preset(preset, list(settings), seed))
+        """The run called `run` (a name under ``runs/``, or a path), with the settings of a named preset.
+
+        Args:
+            run: name or path.
+            preset: tiny, small or paper.
+            seed: of every random choice.
+            settings: changes, ``["key.path=value", ...]``.
+
+        Raises:
+            ConfigError: no such preset or setting, or `settings` is a text or a dict.
+        """
+        if not isinstance(run, (str, os.PathLike)) or not os.fspath(run):
+            raise ConfigError(f"a run is called by a name or a path, not {run!r}")
+        return cls(runs_folder(run), load_preset(preset, settings, seed))
 
     def step(self, name: str) -> Result:
         """The result of a step; it and whatever it needs is made first if it isn't there."""
