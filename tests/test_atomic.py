@@ -152,6 +152,21 @@ def test_concurrent_writers_leave_one_whole_output(write, tmp_path):
     assert not errors and content(path) in texts and os.listdir(tmp_path) == ["a"]
 
 
+def test_another_writer_takes_the_old_folder_away_first(tmp_path, monkeypatch):
+    write_folder(tmp_path / "a", "old")
+    rename, calls = os.rename, []
+
+    def after_another(source, target):
+        calls.append(str(target))
+        if len(calls) == 2:
+            shutil.rmtree(tmp_path / "a")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", after_another)
+    write_folder(tmp_path / "a", "new")
+    assert len(calls) == 3 and content(tmp_path / "a") == "new" and os.listdir(tmp_path) == ["a"]
+
+
 @pytest.mark.parametrize(("mask", "folder_mode"), [(0o022, 0o755), (0o077, 0o700), (0o002, 0o775)])
 def test_permissions_follow_the_umask(tmp_path, umask, mask, folder_mode):
     umask(mask)
@@ -311,7 +326,12 @@ def test_full_disk_in_the_words_of_another_library(tmp_path, monkeypatch, error)
 
 @pytest.mark.parametrize(
     "error",
-    [RuntimeError("burnt"), OSError("cannot identify image"), FileNotFoundError(2, "No such file", "/input.jpg")],
+    [
+        RuntimeError("burnt"),
+        OSError("cannot identify image"),
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        FileNotFoundError(errno.ENOENT, "No such file", "/input.jpg"),
+    ],
     ids=repr,
 )
 def test_errors_about_other_things_pass_as_they_are(write, tmp_path, error):

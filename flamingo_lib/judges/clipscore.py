@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CheckpointError, MissingAsset
+from ..images import ImageInput, crop_to_ratio, load_image
 from ..hub import (
     check_weights,
     checkpoints_folder,
@@ -26,7 +27,6 @@ from ..text import split_paragraphs, split_sentences
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
 
 REMEDY = "Copy the whole folder again (open_clip_config.json, open_clip_model.safetensors, tokenizer.json)."
@@ -64,18 +64,19 @@ class ClipScoreJudge:
         folder, architecture = find_clip(name, download=download)
         self.model, self.preprocess, self.tokenize = _load(folder, architecture, device)
 
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def encode_images(self, images: Sequence[ImageInput]) -> np.ndarray:
         """Unit vectors of the images, shape ``(n, width)``, float32."""
         import torch
 
         rows = []
         with torch.inference_mode():
             for start in range(0, len(images), self.batch_size):
-                pixels = torch.stack(
-                    [self.preprocess(image.convert("RGB")) for image in images[start : start + self.batch_size]]
-                )
+                pixels = torch.stack([self._pixels(image) for image in images[start : start + self.batch_size]])
                 rows.append(self.model.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy())
         return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
+
+    def _pixels(self, image: ImageInput) -> torch.Tensor:
+        return self.preprocess(crop_to_ratio(load_image(image)))
 
     def encode_sentences(self, sentences: Sequence[str]) -> np.ndarray:
         """Unit vectors of the sentences, shape ``(n, width)``, float32; equal sentences are encoded once."""
@@ -101,7 +102,7 @@ class ClipScoreJudge:
         return np.stack([part.mean(axis=0) for part in parts]) if parts else np.zeros((0, 0), dtype=np.float32)
 
     def __call__(
-        self, images: Sequence[Image.Image | Sequence[Image.Image]], texts: Sequence[str | Sequence[str]]
+        self, images: Sequence[ImageInput | Sequence[ImageInput]], texts: Sequence[str | Sequence[str]]
     ) -> list[np.ndarray]:
         """The scores of each text's paragraphs, -100 to 100.
 

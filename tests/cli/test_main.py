@@ -11,11 +11,13 @@ from flamingo_lib import cli
 from flamingo_lib.errors import ConfigError, StorageError
 
 COMMAND = [sys.executable, "-m", "flamingo_lib.cli"]
+SET = ("LC_", "LANG", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "PYTHONUTF8")
+PLAIN = {name: value for name, value in os.environ.items() if not name.startswith(SET)}
+"""The environment without what these tests set."""
 
 
 def flamingo(*words, stdout=subprocess.PIPE, **environment):
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
-    return subprocess.run([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, env=plain | environment)
+    return subprocess.run([*COMMAND, *words], stdout=stdout, stderr=subprocess.PIPE, env=PLAIN | environment)
 
 
 def ends_with(monkeypatch, capsys, error):
@@ -77,20 +79,23 @@ def test_other_errors_keep_their_traceback(monkeypatch, error):
     assert caught.value is error
 
 
-def test_output_on_a_full_disk():
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("words", [("presets", "list"), ("presets", "show")], ids=["short", "long"])
+def test_output_on_a_full_disk(words, buffered):
     with open("/dev/full", "wb") as full:
-        done = flamingo("presets", "show", stdout=full)
+        done = flamingo(*words, stdout=full, PYTHONUNBUFFERED=buffered)
     assert done.returncode == 2
     assert (
         done.stderr == b"error: could not write: No space left on device. Free some space or choose another folder.\n"
     )
 
 
-def test_reader_that_wants_no_more():
+@pytest.mark.parametrize("words", [("presets", "list"), ("presets", "show")], ids=["short", "long"])
+def test_reader_that_wants_no_more(words):
     read, write = os.pipe()
     os.close(read)
     with open(write, "wb") as broken:
-        done = flamingo("presets", "show", stdout=broken)
+        done = flamingo(*words, stdout=broken)
     assert done.returncode == 1 and done.stderr == b""
 
 
@@ -108,8 +113,7 @@ def test_reader_that_wants_no_more():
 )
 def test_text_that_the_terminal_cannot_show_is_escaped(environment, printed):
     script = "from flamingo_lib import cli;cli.app = lambda: print('\\u2014 \\u00e9 \\u65e5 \\U0001f600');cli.main()"
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONIO"))}
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=plain | environment)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=PLAIN | environment)
     assert done.returncode == 0 and not done.stderr and done.stdout == printed + b"\n"
 
 
