@@ -11,7 +11,6 @@ result with the right key is never made again. Results appear in one piece: a ru
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -27,7 +26,7 @@ from ..code_hash import code_fingerprint
 from ..config import Preset
 from ..errors import ConfigError, DataError, FlamingoError
 from ..presets import load_preset
-from ..storage import atomic_folder, fingerprint, fingerprint_files, read_json, write_json
+from ..storage import atomic_folder, fingerprint, fingerprint_files, is_disk_full, read_json, write_json
 from .environment import runs_folder, versions
 from .step import Job, Step, table
 
@@ -252,8 +251,7 @@ class Workspace:
         try:
             yield
         except Exception as error:
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if full or (not isinstance(error, FlamingoError) and shutil.disk_usage(self.folder).free < 1 << 20):
+            if not isinstance(error, FlamingoError) and is_disk_full(error, self.folder):
                 raise FlamingoError(
                     f"the disk is full; step {step.name!r} was not finished",
                     file=self.folder,
