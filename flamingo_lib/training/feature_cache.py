@@ -99,12 +99,18 @@ class FeatureCache:
             if not fresh:
                 return
             stored = len(self._index)
-            with storage_errors(self._rows_file), open(self._rows_file, "r+b" if self._rows_file.exists() else "w+b") as file:
+            with (
+                storage_errors(self._rows_file),
+                open(self._rows_file, "r+b" if self._rows_file.exists() else "w+b") as file,
+            ):
                 file.seek(stored * self._row_bytes)  # over what a killed process may have left
                 file.write(features[fresh].tobytes())
                 file.flush()
                 os.fsync(file.fileno())
-            with storage_errors(self._keys_file), open(self._keys_file, "r+b" if self._keys_file.exists() else "w+b") as file:
+            with (
+                storage_errors(self._keys_file),
+                open(self._keys_file, "r+b" if self._keys_file.exists() else "w+b") as file,
+            ):
                 file.truncate(stored * KEY_BYTES)
                 file.seek(stored * KEY_BYTES)
                 file.write(b"".join(keys[position] for position in fresh))
