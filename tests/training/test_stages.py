@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from flamingo_lib.config import ModelConfig, StageConfig
-from flamingo_lib.errors import ConfigError, DataError
+from flamingo_lib.errors import ConfigError, DataError, StorageError
 from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.stages import (
