@@ -15,7 +15,7 @@ from ...records import Box, Sample
 from ...text import is_invisible, single_spaced
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
-from ..reader import RECORD_ERRORS, BadRecord, Reader
+from ..reader import RECORD_ERRORS, BadRecord, Reader, shown_text
 
 
 class ImageRecord(Struct, gc=False):
@@ -208,7 +208,7 @@ def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dic
     for section, key, record in reader.items(file, {"annotations", "categories"}):
         if section == "categories":
             with reader.keep(file, f"category {key}", part=True):
-                names[record["id"]] = record["name"]
+                names[record["id"]] = shown_text(record["name"], "category name")
             continue
         with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key, part=True):
             if record["image_id"] in images and not record.get("iscrowd"):
@@ -236,7 +236,8 @@ def coco_captions(reader: Reader) -> Iterator[Sample]:
     captions = _Captions()
     kinds = {"images": SizedRecord if found else ImageRecord, "annotations": CaptionRecord}
     with collector_paused():
-        for section, first, records in reader.blocks(file, kinds):
+        for section, key, records in reader.blocks(file, kinds):
+            first = key if isinstance(key, int) else 0
             if section == "annotations":
                 captions.take(reader, file, first, records)
             else:
