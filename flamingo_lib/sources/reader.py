@@ -216,9 +216,9 @@ class Reader:
         try:
             return self.locator.image(self.row.images, {**self.values, **values})
         except BadRecord:
-            official = self._official_image(**values)
-            if "@" in official and (found := locate(self.root, official))[1] and found[0].is_file():
-                return official  # in an archive
+            for place in self.places(**values):
+                if "@" in place and (found := locate(self.root, place))[1] and found[0].is_file():
+                    return place  # in an archive
             raise
 
     def places(self, **values: Any) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
@@ -48,7 +47,13 @@ ODD = 0x2545F4914F6CDD1D
 SPACE, DELETE = 32, 127
 """The code of a space, those below being white space or invisible; and of the one invisible ASCII code above."""
 
-WIDE_SPACES = [code for code in range(128, sys.maxunicode + 1) if chr(code).isspace() or is_invisible(chr(code))]
+WIDE_RANGES = (128, 0x3200), (0xFE00, 0x10000), (0x110B0, 0x110D0), (0x13430, 0x13440), (0x1BCA0, 0x1BCA4)
+WIDE_SPACES = [
+    code
+    for first, last in (*WIDE_RANGES, (0x1D173, 0x1D17B), (0xE0000, 0xE0200))
+    for code in range(first, last)
+    if is_invisible(chr(code))
+]
 """The codes of white space and invisible characters beyond ASCII."""
 
 
