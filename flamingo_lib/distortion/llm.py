@@ -1,6 +1,4 @@
-"""The first way of distortion: a language model, or the rules in its place, writes the short, cold version (METHOD
-section 1.1).
-"""
+"""LLM-instructed distortion (docs/method.md, section 1.1): a language model, or rules, writes the curt draft."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..config import DistortionConfig
 from ..errors import ConfigError
@@ -16,6 +14,9 @@ from ..seeding import derive_seed, generator
 from .commands import StyleCommand, draw_command
 from .prompt import Cleaned, rejection
 from .rule_backend import distort_by_rules
+
+if TYPE_CHECKING:
+    from ..storage import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,9 @@ class DraftRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, or ``"too_long"`` for the
-    model's context).
+    """The distorted response, or why it was rejected.
+
+    `rejected` is a reason of `prompt.rejection`, ``"too_long"`` for the model's context, or ``"refused"`` by the server.
     """
 
     request: DraftRequest
@@ -55,13 +57,16 @@ class Draft:
 class Backend(Protocol):
     """Writes drafts: one `Cleaned` for each request, in order, independent of which requests come together."""
 
-    def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]: ...
+    def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
+        """The drafts of `requests`."""
+        ...
 
 
 class RulesBackend:
     """Offline: performs the style commands as text operations."""
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
+        """The drafts of `requests`."""
         for request in requests:
             draft = distort_by_rules(
                 request.instruction, request.response, request.command, generator(request.seed, "rules")
@@ -109,12 +114,15 @@ class LlmDistorter:
         return next(self.drafts([self.request(instruction, response, record_id, seed)]))
 
 
-def open_backend(config: DistortionConfig, cache: str | PathLike | None = None) -> Backend:
+def open_backend(
+    config: DistortionConfig, cache: str | PathLike | None = None, quarantine: Quarantine | None = None
+) -> Backend:
     """The backend that `config` names.
 
     Args:
         config: its `backend` is ``"rules"``, ``"transformers"`` or ``"server"``.
         cache: a JSON lines file in which model backends keep every completion, so that an interrupted run continues.
+        quarantine: told each record that a server refuses.
 
     Raises:
         ConfigError: a model or address is missing.
@@ -153,4 +161,5 @@ def open_backend(config: DistortionConfig, cache: str | PathLike | None = None) 
         temperature=config.backend_temperature,
         options=config.backend_options,
         cache=cache,
+        quarantine=quarantine,
     )

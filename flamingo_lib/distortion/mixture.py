@@ -1,6 +1,4 @@
-"""The rewriter's training pairs: polite responses, distorted in three ways, in the paper's proportions (METHOD section
-1).
-"""
+"""The rewriter's training pairs: polite responses distorted in three ways, mixed as in docs/method.md, section 1."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..config import DistortionConfig
 from ..errors import DataError
@@ -30,7 +29,7 @@ _RESERVE = 1.5
 _REDRAWS = 8
 
 
-def paper_recipe(scale: float = 1.0, **settings) -> DistortionConfig:
+def paper_recipe(scale: float = 1.0, **settings: Any) -> DistortionConfig:
     """The paper's mixture at `scale` times its 255k pairs; `settings` are other fields of the config."""
     total = sum(PAPER_PARTS.values())
     shares = {name: count / total for name, count in PAPER_PARTS.items()}
@@ -52,17 +51,17 @@ class _Unit:
 
 def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
     """One unit a turn."""
-    exchanges = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
-    for index, (instruction, response) in enumerate(exchanges):
+    exchanges, shown = sample.dialogue, 0
+    for index, turn in enumerate(exchanges):
         key = sample.id if len(exchanges) == 1 else f"{sample.id}/turn-{index}"
-        if any(map(str.isalnum, response)):
-            yield _Unit(derive_seed(seed, "place", key), key, sample.source, sample.images, instruction, response)
+        shown += turn.images
+        if any(map(str.isalnum, turn.response)):
+            images = sample.images[:shown]  # a later turn goes on about what was shown
+            yield _Unit(derive_seed(seed, "place", key), key, sample.source, images, turn.instruction, turn.response)
 
 
 class _Pool:
-    """The `size` units with the lowest places of all that were offered: a random choice that no order of reading
-    changes.
-    """
+    """A random sample of `size` units, those with the lowest drawn keys: the order of reading does not change it."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -128,7 +127,8 @@ def distort_sources(
     its target.
 
     Args:
-        polite: samples with good responses, with and without images.
+        polite: samples with good responses, with and without images; those of other sources than `config.sources` are
+            left alone, if it names any.
         retrieval: captions and boxes by image, for detailed descriptions (see `retrieval.index_descriptions`).
         config: how many pairs, in which shares, by which backend.
         backend: instead of the one that `config` names.
@@ -141,6 +141,8 @@ def distort_sources(
     reserve = int(_RESERVE * config.pairs) + 64
     pools = {"visual": _Pool(reserve), "text": _Pool(reserve), "described": _Pool(reserve)}
     for sample in polite:
+        if config.sources and sample.source not in config.sources:
+            continue
         draft = retrieve(sample.images[0], retrieval) if is_description(sample) else ""
         for unit in _units(sample, seed):
             pools["visual" if unit.images else "text"].offer(unit)

@@ -48,9 +48,7 @@ ins { background: var(--new); }
 
 
 def marked(before: str, after: str) -> tuple[str, str]:
-    """Both texts as HTML: in the first the words that `after` lost stand in ``<del>``, in the second the new ones in
-    ``<ins>``.
-    """
+    """A word diff of two texts as HTML: lost words of the first in ``<del>``, new words of the second in ``<ins>``."""
     one, two = (_pieces(text) for text in (before, after))
     matcher = SequenceMatcher(
         None, [token.lower() for _, token in one], [token.lower() for _, token in two], autojunk=False

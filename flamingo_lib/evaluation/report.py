@@ -27,7 +27,6 @@ figure.plot{margin:12px 0}figure.plot img{max-width:100%;background:#fff;border-
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """An HTML table; numbers stand right, floats get three decimals."""
-
     rows = [tuple(row) for row in rows]
 
     def is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""CLIPScore: does a paragraph speak of this image? 100 x cosine of image and text features (METHOD section 3).
+"""CLIPScore: does a paragraph speak of this image? 100 x cosine of image and text features (docs/method.md, section 3).
 
 A paragraph's feature is the mean of the L2-normalised features of its first sentences (up to 10), so that a long
 description is not cut off at the text tower's context length.
@@ -6,7 +6,6 @@ description is not cut off at the text tower's context length.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CheckpointError, MissingAsset
+from ..hub import (
+    check_weights,
+    checkpoints_folder,
+    hub_folder,
+    local_folder,
+    refuse_remote_code,
+    translate_loading_errors,
+)
 from ..images import ImageInput, crop_to_ratio, load_image
+from ..storage import read_json
 from ..text import split_paragraphs, split_sentences
-from .assets import checkpoints_folder, hub_folder, local_folder
 
 if TYPE_CHECKING:
     import torch
+
+
+REMEDY = "Copy the whole folder again (open_clip_config.json, open_clip_model.safetensors, tokenizer.json)."
+FETCHED_TOWERS = ("hf_model_name", "hf_tokenizer_name")
+"""Settings of a text tower by which open_clip would fetch parts from the hub."""
 
 
 class ClipScoreJudge:
@@ -106,7 +118,7 @@ class ClipScoreJudge:
         lists = [split_paragraphs(text) if isinstance(text, str) else list(text) for text in texts]
         if len(groups) != len(lists):
             raise ValueError(f"{len(groups)} images against {len(lists)} texts")
-        distinct = {id(image): image for group in groups for image in group}
+        distinct: dict[int, Any] = {id(image): image for group in groups for image in group}
         place = {key: index for index, key in enumerate(distinct)}
         features = self.encode_images(list(distinct.values()))
         vectors = self.encode_paragraphs([paragraph for paragraphs in lists for paragraph in paragraphs])
@@ -125,9 +137,7 @@ class ClipScoreJudge:
 
 
 def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
-    """The folder with the weights, and the architecture if the name says it; `MissingAsset` if it is not on this
-    machine.
-    """
+    """The CLIP model's folder, and its architecture if the name says it; `MissingAsset` if it is not installed."""
     folder = local_folder(name)
     if folder is not None:
         return folder, None
@@ -160,26 +170,24 @@ def _load(
     """Model, image transform and tokenizer of a folder in open_clip's layout."""
     import open_clip
 
-    if not any(folder.glob("*.safetensors")):
-        raise CheckpointError(
-            "the CLIP folder holds no safetensors weights", file=folder, remedy="Copy the whole folder again."
-        )
-    try:
-        config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]
+    refuse_remote_code(folder)
+    check_weights(folder)
+    with translate_loading_errors(folder, "the CLIP model", REMEDY):
+        config = read_json(folder / "open_clip_config.json")["model_cfg"]
+        if fetched := [key for key in FETCHED_TOWERS if config["text_cfg"].get(key)]:
+            raise CheckpointError(
+                f"the CLIP model's {fetched[0]} {config['text_cfg'][fetched[0]]!r} would be fetched from the hub",
+                file=folder / "open_clip_config.json",
+                remedy="Give a model whose text tower and tokenizer are in its folder.",
+            )
         model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}", device=device)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CheckpointError(
-            f"the CLIP model cannot be loaded: {error}", file=folder, remedy="Copy the whole folder again."
-        ) from error
-    context = int(config["text_cfg"].get("context_length", 77))
-    if (folder / "tokenizer.json").is_file():
-        tokenize = _folder_tokenizer(folder / "tokenizer.json", context)
-    elif architecture is not None:
-        tokenize = open_clip.get_tokenizer(architecture, context_length=context)
-    else:
-        raise CheckpointError(
-            "the CLIP folder holds no tokenizer.json", file=folder, remedy="Copy the whole folder again."
-        )
+        context = int(config["text_cfg"].get("context_length", 77))
+        if (folder / "tokenizer.json").is_file():
+            tokenize = _folder_tokenizer(folder / "tokenizer.json", context)
+        elif architecture is not None:
+            tokenize = open_clip.get_tokenizer(architecture, context_length=context)
+        else:
+            raise CheckpointError("the CLIP folder holds no tokenizer.json", file=folder, remedy=REMEDY)
     return model.eval(), preprocess, tokenize
 
 

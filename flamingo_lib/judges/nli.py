@@ -1,4 +1,4 @@
-"""Does the rewrite still give the answer? Natural language inference (METHOD section 3, visual question answering).
+"""Natural language inference (NLI): does a rewrite still give the answer? (docs/method.md, section 3).
 
 Premise: ``"{rewrite}" is the answer to the question: "{question}"``; hypothesis: the same with the original answer. The
 logits stand in the order of the released records: contradiction, entailment, neutral.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CheckpointError
-from .assets import resolve
+from ..hub import resolve
 from .cross_encoder import PairScorer
 
 LABELS = ("contradiction", "entailment", "neutral")
@@ -59,7 +59,7 @@ class NliJudge:
     ) -> None:
         self.name = name
         folder = find_nli(name, download=download)
-        self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
+        self.scorer = PairScorer(folder, role="the NLI judge", device=device, batch_size=batch_size)
         labels = self.scorer.labels
         if sorted(labels) != sorted(LABELS):
             raise CheckpointError(

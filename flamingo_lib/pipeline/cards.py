@@ -1,5 +1,4 @@
-"""A record's life as a piece of HTML: image, instruction, raw annotation, rewrite with the difference marked, every
-verdict.
+"""Record cards in HTML: image, instruction, raw annotation, rewrite with a marked diff, every verdict.
 
 The fragments are self-contained (images inlined, no script) and readable on light and dark pages: they take
 JupyterLab's colours where there are any, else the system's.

@@ -1,6 +1,4 @@
-"""Small pieces of HTML for notebooks: tables, rows of pictures, texts beside one another. Readable on light and dark
-pages.
-"""
+"""HTML for notebooks: tables, rows of pictures, texts side by side; readable on light and dark pages."""
 
 from __future__ import annotations
 

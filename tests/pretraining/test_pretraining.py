@@ -13,9 +13,11 @@ from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.model.loss import IGNORED
 from flamingo_lib.presets import load_preset
 from flamingo_lib.pretraining import run as pretrain_run
+from flamingo_lib.pretraining.batch import RowEncoder
 from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
-from flamingo_lib.pretraining.data import Row, grounded_row, text_row
-from flamingo_lib.pretraining.language import RowEncoder, attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.data import Row, grounded_row
+from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
 from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator
@@ -185,15 +187,15 @@ def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):
 
     from PIL import Image
 
-    from flamingo_lib.chat.template import ChatTurn
     from flamingo_lib.judges.clipscore import ClipScoreJudge
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
     from flamingo_lib.model.processor import FlamingoProcessor
+    from flamingo_lib.records import Turn
 
     model = FlamingoForConditionalGeneration.from_pretrained(tmp_path / "base")
     processor = FlamingoProcessor.from_pretrained(tmp_path / "base")
     picture = Image.new("RGB", (224, 224), "white")
-    inputs = processor(chats=[[ChatTurn("What color is the circle?", images=1)]], images=[[picture]])
+    inputs = processor(chats=[[Turn("What color is the circle?", images=1)]], images=[[picture]])
     assert model(**inputs).logits.isfinite().all()
     scores = ClipScoreJudge(str(tmp_path / "clip"))([picture], ["There is a red circle."])
     assert scores[0].shape == (1,)
