@@ -1,6 +1,6 @@
-"""Image loader: a file, bytes, an array or a Pillow image of any mode becomes upright 8-bit RGB, the same pixels by every form.
+"""Image loader: a file, bytes, an array or a Pillow image of any mode becomes upright 8-bit RGB.
 
-Files come from strangers: sides and pixels are bounded before anything is decoded, and whatever cannot be used raises
+Every form of one image gives the same pixels. Files come from strangers: sides and pixels are bounded before anything is decoded, and whatever cannot be used raises
 `ImageError` with the reason; nothing is replaced by a blank. Paths inside a dataset's folder, and members of archives,
 are the matter of `sources.images`.
 """

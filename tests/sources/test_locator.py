@@ -1,4 +1,4 @@
-"""Where files are found: the first place, said aloud if there are others; one file for a ``?``; plain names before signs."""
+"""Where files are found: the first place, others said aloud; one file for a ``?``; plain names before signs."""
 
 from __future__ import annotations
 

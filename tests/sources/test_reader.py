@@ -1,4 +1,4 @@
-"""What every reader shares: text that shows nothing is none, shares are those of samples, reasons are in plain words."""
+"""What every reader shares: invisible text is none, shares are those of samples, reasons are in plain words."""
 
 from __future__ import annotations
 
