@@ -59,8 +59,8 @@ class Locator:
     """Finds the files of a row under `root`, in the official place or slightly off it.
 
     Args:
-        splits: the row's splits and their values. A folder that is called as another split is (``val`` where the files of
-            ``train`` are looked for) is left out unless the place itself says which split it is of.
+        splits: the row's splits and their values. A folder that is called as another split is (``val`` where the files
+            of ``train`` are looked for) is left out unless the place itself says which split it is of.
     """
 
     def __init__(self, root: str | PathLike, splits: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -106,12 +106,12 @@ class Locator:
 
     def others(self, places: Sequence[str], values: Mapping[str, Any], found: Sequence[str]) -> list[list[str]]:
         """What else lies in `places` (those with a `?` left out) and is not one of the `found` files."""
-        known = {os.path.realpath(self.root / path) for path in found}
         named = [place for place in places if "?" not in place]
-        groups = [
-            [path for path in group if os.path.realpath(self.root / path) not in known]
-            for group in self._candidates(named, values)
-        ]
+        groups = [group for group in self._candidates(named, values) if group != found]
+        if not groups:
+            return []
+        known = {os.path.realpath(self.root / path) for path in found}
+        groups = [[path for path in group if os.path.realpath(self.root / path) not in known] for group in groups]
         return [group for group in groups if group]
 
     def _candidates(self, places: Sequence[str], values: Mapping[str, Any]) -> Iterator[list[str]]:
@@ -140,7 +140,7 @@ class Locator:
                         yield found
 
     def _foreign(self, places: Sequence[str], variant: str, values: Mapping[str, Any]) -> set[str]:
-        """Names of folders that belong to other splits, of those values that the row's places know and `variant` lacks."""
+        """Names of folders that belong to other splits, by those values that the places know and `variant` lacks."""
         own = self.splits.get(values.get("split", ""), {})
         return {
             str(other[key])

@@ -293,8 +293,11 @@ class Reader:
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:
-    """The text in `field`, its white space made single, "" if it shows nothing; a missing field or another type is a bad
-    record.
+    """The text in `field`, its white space made single, "" if it shows nothing.
+
+    Raises:
+        BadRecord: the field is not text.
+        KeyError: it is missing.
     """
     value = record[field]
     if not isinstance(value, str):

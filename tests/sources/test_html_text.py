@@ -10,11 +10,13 @@ import pytest
 from flamingo_lib.sources.html_text import answer_text, has_page_marks, html_to_text, is_html_dump
 
 OLD_BAR = (
-    '<pre><div class="bg-black mb-4 rounded-md"><div class="flex items-center px-4 py-2 text-xs">python<button class="flex">'
-    '<svg><path d="M1"></path></svg>Copy code</button></div><div class="p-4 overflow-y-auto"><code class="hljs">{}</code></div></div></pre>'
+    '<pre><div class="bg-black mb-4 rounded-md"><div class="flex items-center">python<button class="flex">'
+    '<svg><path d="M1"></path></svg>Copy code</button></div><div class="p-4 overflow-y-auto">'
+    '<code class="hljs">{}</code></div></div></pre>'
 )
 NEW_BAR = (
-    '<pre class="x"><div class="rounded"><div class="flex"><span>python</span><div><span><button>Copy code</button></span>'
+    '<pre class="x"><div class="rounded"><div class="flex"><span>python</span><div><span><button>Copy code</button>'
+    "</span>"
     '</div></div><div dir="ltr"><code class="hljs language-python">{}</code></div></div></pre>'
 )
 CODE = "<span class='k'>def</span> f():\n\n\n    return 1   \n"
