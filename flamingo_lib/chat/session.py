@@ -12,6 +12,7 @@ import torch
 from ..errors import DataError
 from ..records import Turn
 from ..seeding import torch_generator
+from ..text import is_blank
 from .template import Rendered
 from .token_view import explain, to_html
 
@@ -73,7 +74,7 @@ class ChatSession:
             DataError: an empty instruction, an image that can't be used, or a turn that doesn't fit the model's window
                 by itself.
         """
-        if not instruction.strip():
+        if is_blank(instruction):
             raise DataError("the instruction is empty", remedy="Ask something.")
         turn = Turn(instruction, None, len(images), draft)
         latents = self._look(images)

@@ -1,5 +1,6 @@
-"""Annotation files in the form they have: a JSON list, one JSON object, or JSON lines, whatever the name says; and lines
-of plain text.
+"""Annotation files in the form they have: a JSON list, one JSON object or JSON lines; and lines of plain text.
+
+The form is told by a file's content, whatever its name says.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[t
 
 
 def json_form(path: str | PathLike) -> Form:
-    """What a JSON file holds: a "list", "lines" (of objects, one each), one "line" that is an object, or an "object" over
-    several lines or a very long one; "" if it begins otherwise.
+    """What a JSON file holds: "list", "lines" of objects, one "line" that is an object, or "object"; "" if none of these.
+
+    An "object" stands over several lines, or over one that is very long.
     """
     with open_bytes(path) as file:
         try:
