@@ -15,7 +15,7 @@ from pathlib import Path
 
 PACKAGE = __name__.split(".")[0]
 ROOT = Path(__file__).resolve().parent
-NEUTRAL = ("cli", "config", "errors", "pages", "code_hash", "pipeline.step", "presets", "progress", "widgets")
+NEUTRAL = ("cli", "config", "errors", "html", "code_hash", "pipeline.step", "presets", "progress", "widgets")
 """Modules, with everything under them, that shape no result."""
 TABLES = ("pipeline", "pipeline.steps")
 """Packages that only list what stands under them."""

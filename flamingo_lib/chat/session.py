@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import DataError
+from ..html import Markup, standalone
 from ..seeding import torch_generator
 from .template import ChatTurn, Rendered
-from .token_view import explain, to_html
+from .token_view import explain, token_view
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration
@@ -83,12 +84,12 @@ class ChatSession:
         self._latents.append(latents)
         return answer
 
-    def html(self) -> str:
-        """The conversation as the model reads it: what each token looks at (see `explain.to_html`)."""
+    def html(self) -> Markup:
+        """The conversation as the model reads it, for a notebook: what each token looks at (see `token_view`)."""
         if not self.turns:
-            return to_html([])
+            return standalone(token_view([]))
         rendered = self.processor.template.render(self.turns)
-        return to_html(explain(rendered, self.processor.tokenizer))
+        return standalone(token_view(explain(rendered, self.processor.tokenizer)))
 
     @torch.inference_mode()
     def _look(self, images: Sequence[Picture]) -> list[torch.Tensor]:

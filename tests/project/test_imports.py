@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "html", "code_hash"},
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
@@ -22,7 +22,7 @@ STOREYS = (
     {"widgets", "cli"},
 )
 ONE_STOREY = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "code_hash"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "html", "code_hash"},
     {"model", "chat"},
     {"widgets", "cli"},
 )

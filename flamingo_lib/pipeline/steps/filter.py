@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from ...html import Markup, join, write_fragment
 from ...records import Rewrite
 from ...storage import write_json
-from ..cards import SampleImages, record_card
+from ..record_html import SampleImages, record_card
 from ..step import Job, Step
 from .judges import judge_files, resolve_judges
 from .mixtures import REWRITES
@@ -56,7 +57,7 @@ def run(job: Job) -> dict[str, Any]:
     return metrics | {f"pf1m.dropped.{name}": count for name, count in total["dropped"].items()}
 
 
-def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, str]) -> None:
+def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, Markup]) -> None:
     """Fragments for the report: the tables, and records of both kinds to look at."""
     folder, chance = job.folder / "report", random.Random(job.seed)
     folder.mkdir()
@@ -65,9 +66,9 @@ def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: d
         ("dropped_records", [item for item in judged if not item.kept]),
     ):
         shown = chance.sample(group, min(SHOWN, len(group)))
-        tables[title] = "".join(record_card(item, images) for item in shown)
-    for number, (title, html) in enumerate(tables.items(), start=1):
-        (folder / f"{number}_{title}.html").write_text(html, encoding="utf-8")
+        tables[title] = join(record_card(item, images) for item in shown)
+    for number, (title, part) in enumerate(tables.items(), start=1):
+        write_fragment(folder / f"{number}_{title}.html", part)
 
 
 STEP = Step(
