@@ -54,7 +54,7 @@ def bars(rows: Sequence[tuple[str, float, str]], *, label: str, whole: float | N
             "tr",
             element("th", name, scope="row"),
             element("td", element("div", class_="fl-bar", style=f"width:{100 * min(max(value / whole, 0), 1):.2f}%")),
-            element("td", beside, class_="fl-n"),
+            element("td", beside),
         )
         for name, value, beside in rows
     )

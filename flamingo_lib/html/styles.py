@@ -47,7 +47,7 @@ body.fl-page.fl-page-wide{max-width:none}
 """,
     "fl-card": """
 .fl-card{background:var(--fl-card);border:1px solid var(--fl-line);border-radius:8px;padding:12px 16px;
- margin:0 0 14px;display:flex;flex-wrap:wrap;gap:8px 20px;max-width:1000px;box-sizing:border-box}
+ margin:0 0 14px;display:flex;flex-wrap:wrap;gap:8px 20px;max-width:1000px;box-sizing:border-box;align-content:start}
 .fl-card>*{margin:0;min-width:0}
 .fl-card>.fl-head,.fl-card>table,.fl-card>.fl-full{flex:1 0 100%}
 .fl-head{display:flex;flex-wrap:wrap;gap:4px 10px;align-items:baseline}
@@ -55,7 +55,8 @@ body.fl-page.fl-page-wide{max-width:none}
 .fl-head small{color:var(--fl-soft);overflow-wrap:anywhere;font-size:13px}
 .fl-media{display:flex;gap:8px;flex-wrap:wrap;align-content:start;flex:0 1 auto}
 .fl-body{flex:1 1 16em}
-.fl-card .fl-body>*{margin:0}
+.fl .fl-card .fl-body>*,.fl .fl-card .fl-full>*{margin:0}
+.fl .fl-card .fl-body>*+*{margin-top:8px}
 """,
     "fl-grid": """
 .fl-grid{display:grid;gap:14px;
@@ -79,7 +80,7 @@ body.fl-page.fl-page-wide{max-width:none}
  color:var(--fl-ink);border-radius:2px}
 """,
     "<del>": """
-.fl del{text-decoration:line-through;background:var(--fl-removed);color:var(--fl-ink);border-radius:2px}
+.fl del{text-decoration:line-through 1px;background:var(--fl-removed);color:var(--fl-ink);border-radius:2px}
 """,
     "fl-code": """
 .fl code.fl-code{font:13px ui-monospace,monospace;overflow-wrap:anywhere;background:none;color:inherit;
