@@ -24,7 +24,7 @@ MOVED = {
     "judges.faults": "judges.degenerate_text",
     "judges.fixed_shapes": "judges.batching",
     "judges.quality": "judges.judge_metrics",
-    "judges.segments": "judges.text",
+    "judges.segments": "text",
     "pages": "html",
     "pipeline.cards": "pipeline.record_html",
     "pipeline.code": "code_hash",

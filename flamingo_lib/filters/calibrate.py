@@ -14,13 +14,14 @@ import numpy as np
 from ..config import FiltersConfig
 from ..errors import DataError
 from ..judges.panel import Judges
-from ..judges.text import split_paragraphs
 from ..records import CAPTION_TASKS, VQA_TASKS, Rewrite
 from ..scenes.index import TruthIndex
+from ..text import split_paragraphs
 from .chain import careful
 from .ground_truth import truth_of
+from .nli import NliFilter
 from .paragraphs import ParagraphFilter, SampleImages
-from .semantic import NliFilter, StsFilter
+from .sts import StsFilter
 from .verdict import has_failed
 
 MIN_RECORDS = 20

@@ -12,9 +12,10 @@ from ..errors import ConfigError, DataError, FlamingoError
 from ..judges.panel import Judges
 from ..judges.reward import RewardJudge
 from ..records import Rewrite
+from .nli import NliFilter
 from .paragraphs import ParagraphFilter, SampleImages
 from .rules import ChangeFilter, LengthFilter, PreambleFilter, RepetitionFilter
-from .semantic import NliFilter, StsFilter
+from .sts import StsFilter
 from .verdict import Filter, Outcome, attach, failed, finite, has_failed, number, passed
 
 RULES = ("length", "change", "repetition", "preamble")

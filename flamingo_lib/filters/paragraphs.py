@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import DataError
-from ..judges.text import split_paragraphs
 from ..records import CAPTION_TASKS, Rewrite, Sample
-from .semantic import NOTHING
+from ..text import split_paragraphs
+from .sts import NOTHING
 from .verdict import Outcome, dropped, failed, finite, number, passed
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CheckpointError, MissingAsset
+from ..text import split_paragraphs, split_sentences
 from .assets import checkpoints_folder, hub_folder, local_folder
-from .text import split_paragraphs, split_sentences
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from collections import Counter
 from itertools import pairwise
 from operator import eq
 
-from .text import split_sentences
+from ..text import split_sentences
 
 MAX_PERIOD = 12
 """The longest phrase, in words, that is looked for in a row."""

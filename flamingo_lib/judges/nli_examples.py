@@ -14,11 +14,12 @@ from random import Random
 from ..scenes.answers import at
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Scene, draw_scene
 from ..scenes.ground_truth import stated_answer
-from ..scenes.language import answer_sentence, details, full_answer, rationale, reasoning, sentences
+from ..scenes.language import answer_sentence, details, full_answer, rationale, reasoning
 from ..scenes.lexicon import NUMBERS, OPPOSITE, RELATIONS, Reference, capital, reference
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from ..seeding import derive_seed, generator
+from ..text import split_sentences
 from .nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from .nli_wording import roughen, with_choices
 
@@ -167,7 +168,11 @@ def _perhaps_yes(random: Random, question: Question, sentence: str) -> str:
 def _beside(random: Random, scene: Scene, question: Question) -> str | None:
     """A statement about the asked object that answers another question, or a piece of reasoning."""
     if random.random() < 0.2:
-        said = [sentence for sentence in sentences(reasoning(random, scene)[1]) if sentence not in (*OPENERS, *CLOSERS)]
+        said = [
+            sentence
+            for sentence in split_sentences(reasoning(random, scene)[1])
+            if sentence not in (*OPENERS, *CLOSERS)
+        ]
         return random.choice(said) if said else None
     kinds = [
         kind for kind in ("color", "shape", "size", "position", "side", "relation", "count") if kind != question.type

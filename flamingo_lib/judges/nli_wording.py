@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from ..scenes.language import sentences
 from ..scenes.phrases import LEADS
 from ..scenes.questions import Question
+from ..text import split_sentences
 
 CHOICES = ("{} {}?", "{} Is it {}?", "{} Choose from these: {}.", "{} Pick one: {}.", "{} Choose one: {}.")
 """How a question with choices reads."""
@@ -31,7 +31,7 @@ def roughen(random: Random, text: str) -> str:
     way = random.random()
     if way < 0.8:
         return text
-    parts = sentences(text)
+    parts = split_sentences(text)
     if way < 0.84:
         words = text.split()
         place = random.randrange(len(words))

@@ -22,12 +22,12 @@ from ..scenes.language import (
     polite,
     rationale,
     reasoning,
-    sentences,
     text_dialogue,
 )
 from ..scenes.phrases import CHANGE_INSTRUCTIONS, CLOSERS, DETAIL_INSTRUCTIONS, OPENERS
 from ..scenes.questions import ask
 from ..seeding import derive_seed, generator
+from ..text import split_sentences
 
 WORSE = {
     "curt": 0.25,  # the raw annotation
@@ -142,7 +142,7 @@ def _worse(random: Random, exchange: _Exchange, kind: str, scene_seed: int) -> s
         )
         return exchange.better + tail
     if kind == "loop":
-        parts = sentences(random.choice((exchange.better, exchange.raw)))
+        parts = split_sentences(random.choice((exchange.better, exchange.raw)))
         again = random.choice(parts)
         if random.random() < 0.5:
             words = again.split()
@@ -153,7 +153,7 @@ def _worse(random: Random, exchange: _Exchange, kind: str, scene_seed: int) -> s
     if kind == "off topic":
         fits = other.instruction == exchange.instruction or other.task == exchange.task in ("description", "change")
         return other.raw if fits else other.better
-    extra = [roughen(random, sentence) for sentence in sentences(other.better)]
+    extra = [roughen(random, sentence) for sentence in split_sentences(other.better)]
     extra += [roughen(random, random.choice((*OPENERS, *CLOSERS))) for _ in range(random.randint(0, 2))]
     parts = [exchange.raw, *extra, *[roughen(random, exchange.better)] * (random.random() < 0.5)]
     random.shuffle(parts)

@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from ..text import split_sentences
 from .answers import at
-from .claims import split_sentences
 from .graph import Change, Scene
 from .lexicon import Reference, article, capital
 from .phrases import CLOSERS, TEXT_OPENERS, maybe

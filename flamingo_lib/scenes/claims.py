@@ -4,10 +4,10 @@ not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from ..text import split_sentences
 from .lexicon import OPPOSITE, Reference
 from .questions import Question
 from .text_parser import Item, read
@@ -45,11 +45,6 @@ class Reading:
 
     claims: tuple[Claim, ...]
     polarity: str
-
-
-def split_sentences(text: str) -> list[str]:
-    """Sentences of `text`: split behind ``. ! ?`` (not inside numbers) and at line ends."""
-    return [part for part in re.split(r"(?<=[.!?])[\"')]*\s+|\n+", text.strip()) if part.strip()]
 
 
 def read_claims(text: str, question: Question | None = None) -> Reading:

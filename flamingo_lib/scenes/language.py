@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from random import Random
 
+from ..text import split_sentences
 from .answers import answer_sentence, at, full_answer
 from .dialogues import text_dialogue
 from .graph import Scene, SceneObject
@@ -30,7 +31,6 @@ __all__ = (
     "polite",
     "rationale",
     "reasoning",
-    "sentences",
     "strip_details",
     "text_dialogue",
 )
@@ -73,15 +73,10 @@ def details(generator: Random, scene: Scene, question: Question) -> list[str]:
 _POLITE_SENTENCES = frozenset((*OPENERS, *CLOSERS, *TEXT_OPENERS, *TEXT_CLOSERS))
 
 
-def sentences(text: str) -> list[str]:
-    """`text` split behind ``. ! ?`` and at line ends, without losing a character but the white space between."""
-    return [part.strip() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if part.strip()]
-
-
 def strip_details(text: str) -> str:
     """A polite answer without its supporting facts: the opener, the answer sentence and the closing remain."""
     kept, answered = [], False
-    for sentence in sentences(text):
+    for sentence in split_sentences(text):
         if sentence in _POLITE_SENTENCES:
             kept.append(sentence)
         elif not answered:

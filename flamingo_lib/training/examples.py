@@ -12,11 +12,12 @@ from ..config import DistortionConfig
 from ..errors import DataError
 from ..records import Pair, Rewrite, Sample
 from ..scenes.graph import COLORS, SHAPES, SIZES
-from ..scenes.language import sentences, strip_details
+from ..scenes.language import strip_details
 from ..scenes.lexicon import NUMBERS
 from ..scenes.questions import parse_question
 from ..seeding import generator
 from ..storage import read_jsonl
+from ..text import split_sentences
 from .packing.tokenized import Example
 
 CANDIDATES = 48
@@ -106,9 +107,9 @@ def is_question(instruction: str) -> bool:
 
 def without_unsaid(target: str, draft: str) -> str:
     """`target` without those supporting sentences whose facts the draft doesn't state."""
-    essential = set(sentences(strip_details(target)))
+    essential = set(split_sentences(strip_details(target)))
     stated = _facts([draft])
-    return " ".join(part for part in sentences(target) if part in essential or _facts([part]) <= stated)
+    return " ".join(part for part in split_sentences(target) if part in essential or _facts([part]) <= stated)
 
 
 def _facts(texts: Iterable[str]) -> set[str]:

@@ -9,7 +9,7 @@ from flamingo_lib.judges.clipscore import ClipScoreJudge
 from flamingo_lib.judges.nli import LABELS, NliJudge, contradiction_margin, nli_text
 from flamingo_lib.judges.reward import RewardJudge, win_rate
 from flamingo_lib.judges.sts import StsJudge
-from flamingo_lib.judges.text import split_paragraphs, split_sentences
+from flamingo_lib.text import split_paragraphs, split_sentences
 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])

@@ -4,8 +4,8 @@ bottom right).
 
 import pytest
 
-from flamingo_lib.scenes.claims import split_sentences
 from flamingo_lib.scenes.ground_truth import check, claims, hallucinated
+from flamingo_lib.text import split_sentences
 
 TRUE = """
 There is a red circle at the top left.

@@ -1,4 +1,7 @@
-"""Paragraphs and sentences of a text, as the judges and filters see them."""
+"""Paragraphs and sentences of a text, as judges, filters and the claims checker see them.
+
+`distortion.segment` has another splitter: it knows abbreviations and loses no character.
+"""
 
 from __future__ import annotations
 
