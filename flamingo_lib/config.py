@@ -4,21 +4,13 @@ runs.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import json
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from .config_types import Beta, ClipScore, EachOnce, Frozen, JsonObject, JudgedTasks, Share, Similarity
 from .errors import ConfigError
-from .records import CAPTION_TASKS
-
-Share = float
-"""A number from 0 to 1."""
-
-
-class Frozen(BaseModel):
-    """Base of all configs: no unknown keys, no changes after creation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ScenesConfig(Frozen):
@@ -37,14 +29,14 @@ class SourcesConfig(Frozen):
     """Which datasets are read, by catalogue name, and where they lie."""
 
     root: str | None = Field(None, description="folder with one subfolder a dataset; none: the rendered Scenes")
-    polite: tuple[str, ...] = Field(
+    polite: Annotated[tuple[str, ...], EachOnce] = Field(
         ("llava-instruct", "ultrachat", "sharegpt"), description="datasets whose responses are good already"
     )
-    raw: tuple[str, ...] = Field(
+    raw: Annotated[tuple[str, ...], EachOnce] = Field(
         ("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog"),
         description="datasets whose annotations are rewritten",
     )
-    captions: tuple[str, ...] = Field(
+    captions: Annotated[tuple[str, ...], EachOnce] = Field(
         ("mscoco-captions", "llava-instruct"),
         description="folders with COCO captions and boxes, for drafts of descriptions",
     )
@@ -91,9 +83,7 @@ class DistortionConfig(Frozen):
     backend_batch_size: int = Field(16, ge=1, description="prompts in one batch of the local chat model")
     backend_max_new_tokens: int = Field(256, ge=1)
     backend_temperature: float = Field(0.7, ge=0, description="0 is greedy")
-    backend_options: dict[str, Any] = Field(
-        default_factory=dict, description="more fields of the server's request body"
-    )
+    backend_options: JsonObject = Field(default_factory=dict, description="more fields of the server's request body")
     image_dropped: Share = Field(0.4, ge=0, le=1, description="share of visual pairs that lose their image in training")
     image_mismatched: Share = Field(
         0.6, ge=0, le=1, description="share of visual question pairs that get another image in training"
@@ -117,7 +107,7 @@ Part = Literal[
 class StageConfig(Frozen):
     """One training stage: a row of the paper's Table 4, or of ours."""
 
-    tunes: tuple[Part, ...] = Field(("lora",), min_length=1, description="trainable parts by name")
+    tunes: Annotated[tuple[Part, ...], EachOnce] = Field(("lora",), min_length=1, description="trainable parts by name")
     mixture: str = Field("", description="name of the data mixture")
     start: str = Field("base", description="what it begins from: base, or the name of an earlier stage")
     samples: int | None = Field(
@@ -140,7 +130,7 @@ class StageConfig(Frozen):
     )
     warmup_steps: int = Field(20, ge=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
-    betas: tuple[float, float] = (0.9, 0.98)
+    betas: tuple[Beta, Beta] = Field((0.9, 0.98), description="Adam's two decay rates, each from 0 up to but not 1")
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
 
@@ -210,7 +200,7 @@ FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli",
 class FiltersConfig(Frozen):
     """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
 
-    chain: tuple[FilterName, ...] = Field(
+    chain: Annotated[tuple[FilterName, ...], EachOnce] = Field(
         ("length", "change", "repetition", "preamble", "sts", "nli", "clip"),
         description="the filters, in order; each reads its own tasks",
     )
@@ -218,29 +208,25 @@ class FiltersConfig(Frozen):
     max_words: int = Field(400, ge=1)
     max_rouge: Share = Field(0.98, ge=0, le=1, description="Rouge-L at or above which a rewrite counts as unchanged")
     max_repeats: int = Field(3, ge=1, description="how often one sentence, or one phrase in a row, may occur")
-    sts_min: float = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
+    sts_min: Similarity = Field(0.40, description="similarity of original and rewrite under which captions are dropped")
     nli_margin_max: float = Field(
         0.0, description="lead of the contradiction logit over the others above which answers are dropped"
     )
-    clip_score_min: float = Field(17.0, description="CLIPScore under which a paragraph is taken away")
-    sts_min_by_task: dict[str, float] = Field(
+    clip_score_min: ClipScore = Field(17.0, description="CLIPScore under which a paragraph is taken away")
+    sts_min_by_task: Annotated[dict[str, Similarity], JudgedTasks] = Field(
         default_factory=dict, description="tasks with a threshold other than sts_min"
     )
-    clip_score_min_by_task: dict[str, float] = Field(
+    clip_score_min_by_task: Annotated[dict[str, ClipScore], JudgedTasks] = Field(
         default_factory=dict, description="tasks with a threshold other than clip_score_min"
     )
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")
 
-    @field_validator("sts_min_by_task", "clip_score_min_by_task")
-    @classmethod
-    def _tasks_are_known(cls, thresholds: dict[str, float]) -> dict[str, float]:
-        for task in thresholds:
-            if task not in CAPTION_TASKS:
-                raise ValueError(
-                    f"{task!r} is none of the tasks judged by this score: {', '.join(sorted(CAPTION_TASKS))}"
-                )
-        return thresholds
+    @model_validator(mode="after")
+    def _some_length_is_allowed(self) -> FiltersConfig:
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words ({self.min_words}) is above max_words ({self.max_words}): nothing would pass")
+        return self
 
 
 class EvaluationConfig(Frozen):
@@ -275,8 +261,6 @@ class Preset(Frozen):
         """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare
         text.
         """
-        import json
-
         values = self.model_dump()
         for assignment in assignments:
             path, separator, text = assignment.partition("=")
@@ -291,7 +275,7 @@ class Preset(Frozen):
                 )
             try:
                 target[last] = json.loads(text)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):  # ValueError: also a whole number of thousands of digits
                 target[last] = text
         return parse_preset(values)
 
@@ -304,4 +288,5 @@ def parse_preset(values: dict[str, Any]) -> Preset:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         got = "" if isinstance(first.get("input"), dict) else f" (got {first.get('input')!r})"
-        raise ConfigError(f"setting {key!r}: {first['msg'].removeprefix('Value error, ')}{got}") from None
+        where = f"setting {key!r}" if key else "the preset"
+        raise ConfigError(f"{where}: {first['msg'].removeprefix('Value error, ')}{got}") from None

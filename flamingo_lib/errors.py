@@ -54,3 +54,7 @@ class MissingAsset(FlamingoError):
 
 class CheckpointError(FlamingoError):
     """A checkpoint that does not fit: missing parts, wrong shapes, unknown names, unsafe content."""
+
+
+class StorageError(FlamingoError):
+    """A file or folder that cannot be written: no permission, a full disk, or something else of that name."""

@@ -171,6 +171,8 @@ _NESTED = {
 
 def from_json(kind: type[R], values: Mapping[str, Any]) -> R:
     """The inverse of `to_json`; raises `DataError` naming the field that is missing or unknown."""
+    if not isinstance(values, Mapping):
+        raise DataError(f"not a {kind.__name__}: {type(values).__name__} instead of fields with names")
     known = {item.name for item in fields(kind)}
     unknown = set(values) - known
     if unknown:
@@ -179,6 +181,8 @@ def from_json(kind: type[R], values: Mapping[str, Any]) -> R:
     for name, value in values.items():
         nested = _NESTED.get(kind, {}).get(name)
         if nested is not None:
+            if not isinstance(value, (list, tuple)):
+                raise DataError(f"{name!r} of a {kind.__name__} is no list", record=values.get("id"))
             value = tuple(from_json(nested, item) for item in value)
         elif name == "sample":
             value = from_json(Sample, value)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def derive_seed(seed: int, *key: int | str) -> int:
     """A 63-bit integer from `seed` and `key`, stable across machines, processes and Python versions."""
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in key)])
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
 
 
 def seeder(seed: int, *prefix: int | str) -> Callable[[str], int]:
@@ -28,11 +28,14 @@ def seeder(seed: int, *prefix: int | str) -> Callable[[str], int]:
     key)``.
     """
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in prefix), "str:"])
-    begin, whole = hashlib.blake2b(text.encode(), digest_size=8).copy, struct.Struct(">Q").unpack
+    begin, whole = (
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).copy,
+        struct.Struct(">Q").unpack,
+    )
 
     def derive(key: str) -> int:
         state = begin()
-        state.update(key.encode())
+        state.update(key.encode("utf-8", "surrogatepass"))
         return whole(state.digest())[0] >> 1
 
     return derive

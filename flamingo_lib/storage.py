@@ -1,86 +1,86 @@
-"""Files: atomic writes, JSON lines, fingerprints, and the quarantine for records that cannot be used."""
+"""Files: JSON, JSON lines, fingerprints, and the quarantine for records that cannot be used; atomic writes too."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
-from .errors import DataError, FlamingoError
+from .atomic import atomic_folder, atomic_write, is_disk_full, storage_error, storage_errors
+from .errors import DataError
+
+__all__ = [
+    "Quarantine",
+    "atomic_folder",
+    "atomic_write",
+    "fingerprint",
+    "fingerprint_files",
+    "is_disk_full",
+    "read_json",
+    "read_jsonl",
+    "storage_error",
+    "storage_errors",
+    "write_json",
+    "write_jsonl",
+]
 
 
-@contextmanager
-def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
-    """Open a temporary file beside `path`; on success it takes `path`'s place in one step, else it is removed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _check_text(source: str, value: Any) -> None:
+    """Refuse halves of surrogate pairs: they can be read but never be written as UTF-8."""
+    if "\\ud" in source or "\\uD" in source:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a surrogate pair") from None
+
+
+def _open_bytes(path: str | os.PathLike) -> IO[bytes]:
     try:
-        with os.fdopen(
-            handle, mode, encoding=None if "b" in mode else "utf-8", newline=None if "b" in mode else "\n"
-        ) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise DataError("the file is missing", file=path) from None
+    except IsADirectoryError:
+        raise DataError("this is a folder, not a file", file=path, remedy="Give the file in it.") from None
     except OSError as error:
-        raise FlamingoError(
-            f"could not write: {error.strerror or error}",
-            file=path,
-            remedy="Free some space or choose another folder; nothing was changed.",
-        ) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """A temporary folder that becomes `path` when the block ends well; an older `path` is replaced, never mixed with."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
-    try:
-        yield temporary
-        os.chmod(temporary, 0o755)
-        if path.exists():
-            old = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
-            os.rename(path, old / "old")
-            os.rename(temporary, path)
-            shutil.rmtree(old)
-        else:
-            os.rename(temporary, path)
-    except OSError as error:
-        raise FlamingoError(
-            f"could not write: {error.strerror or error}",
-            file=path,
-            remedy="Free some space or choose another folder; nothing was changed.",
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise DataError(f"the file cannot be read: {error.strerror or error}", file=path) from error
 
 
 def write_json(path: str | os.PathLike, value: Any, *, indent: int | None = 2) -> None:
-    """Write `value` as JSON, atomically."""
+    """Write `value` as JSON, atomically.
+
+    Raises:
+        DataError: NaN, an infinity, or half of a surrogate pair, which JSON cannot hold.
+        StorageError: the file cannot be written.
+    """
     with atomic_write(path) as file:
-        json.dump(value, file, ensure_ascii=False, indent=indent, allow_nan=False)
+        try:
+            json.dump(value, file, ensure_ascii=False, indent=indent, allow_nan=False)
+        except ValueError as error:
+            raise DataError(f"cannot be written as JSON: {error}", file=path) from error
         file.write("\n")
 
 
 def read_json(path: str | os.PathLike) -> Any:
-    """Read a JSON file; a missing, empty or broken one is a `DataError` that names it."""
+    """Read a JSON file (UTF-8, with or without a byte order mark).
+
+    Raises:
+        DataError: the file is missing, a folder, empty, not UTF-8, or not JSON (NaN and infinities are not); it is
+            named.
+    """
+    with _open_bytes(path) as file:
+        content = file.read()
     try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        raise DataError("the file is missing", file=path) from None
+        text = content.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant)
+        _check_text(text, value)
     except UnicodeDecodeError as error:
         raise DataError(f"the file is not UTF-8: {error.reason} at byte {error.start}", file=path) from error
     except json.JSONDecodeError as error:
@@ -90,49 +90,71 @@ def read_json(path: str | os.PathLike) -> Any:
             record=f"line {error.lineno}",
             remedy="Download it again; it may be cut off.",
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"the file is not valid JSON: {error}", file=path) from error
+    return value
 
 
 def write_jsonl(path: str | os.PathLike, values: Iterable[Any]) -> int:
-    """Write one JSON value a line, atomically; returns how many."""
+    """Write one JSON value a line, atomically; returns how many.
+
+    Raises:
+        DataError: a value that JSON cannot hold (see `write_json`); its line is named.
+        StorageError: the file cannot be written.
+    """
     count = 0
     with atomic_write(path) as file:
         for value in values:
-            file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
             count += 1
+            try:
+                file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+            except ValueError as error:
+                raise DataError(f"cannot be written as JSON: {error}", file=path, record=f"line {count}") from error
     return count
 
 
 def read_jsonl(path: str | os.PathLike, quarantine: Quarantine | None = None) -> Iterator[Any]:
     """Yield one JSON value a line, skipping blank lines, without holding the file in memory.
 
-    A broken line goes to `quarantine` if there is one, else it is a `DataError`.
+    A broken line (not UTF-8, not JSON, NaN, half of a surrogate pair) goes to `quarantine` if there is one.
+
+    Raises:
+        DataError: the file is missing or a folder, or a line is broken and there is no `quarantine`.
     """
     path = Path(path)
-    if not path.exists():
-        raise DataError("the file is missing", file=path)
-    with open(path, "rb") as file:
+    with _open_bytes(path) as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
             try:
-                yield json.loads(line)
-            except ValueError as error:  # JSONDecodeError and UnicodeDecodeError
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                if not text.strip():
+                    continue
+                value = json.loads(text, parse_constant=_refuse_constant)
+                _check_text(text, value)
+            except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
                 if quarantine is None:
-                    raise DataError(f"not valid JSON: {error}", file=path, record=f"line {number}") from error
+                    whole = number == 1 and line.lstrip(b"\xef\xbb\xbf \t").startswith((b"[", b"{"))
+                    raise DataError(
+                        f"not valid JSON: {error}",
+                        file=path,
+                        record=f"line {number}",
+                        remedy="This file is read line by line, one JSON value a line." if whole else None,
+                    ) from error
                 quarantine.add(file=path.name, record=f"line {number}", reason=f"not valid JSON: {error}")
+                continue
+            yield value
 
 
 def fingerprint(*values: Any) -> str:
     """A 16-digit hexadecimal hash of JSON-like `values`, independent of the order of keys."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def fingerprint_files(paths: Iterable[str | os.PathLike]) -> str:
     """A 16-digit hexadecimal hash of the files' names and contents, in sorted order."""
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(Path(path) for path in paths):
-        digest.update(path.name.encode())
+        digest.update(path.name.encode("utf-8", "surrogateescape"))
         with open(path, "rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -157,9 +179,11 @@ class Quarantine:
         entry = {"file": str(file), "record": str(record), "reason": reason}
         self.entries.append(entry)
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "a", encoding="utf-8") as out:
-                out.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            # what is no text, as in names of files that are not UTF-8, is written as JSON's own escapes
+            with storage_errors(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with open(self.path, "a", encoding="utf-8", errors="backslashreplace") as out:
+                    out.write(json.dumps(entry, ensure_ascii=False) + "\n")
 
     def __len__(self) -> int:
         return len(self.entries)

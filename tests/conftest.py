@@ -1,6 +1,13 @@
 """What all tests start from."""
 
+import os
 import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+NOBODY = 65534
 
 
 def pytest_configure():
@@ -8,3 +15,22 @@ def pytest_configure():
     with it ignored.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder that this process may not write to, even where the tests run as root."""
+    with tempfile.TemporaryDirectory() as base:
+        os.chmod(base, 0o755)
+        folder = Path(base, "read only")
+        folder.mkdir()
+        (folder / "old").write_text("old")
+        folder.chmod(0o555)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o755)

@@ -123,8 +123,6 @@ def _train(
         }
         write_json(folder / METRICS, figures)
         (folder / "README.md").write_text(judge_card(role, figures), encoding="utf-8")
-        for path in folder.iterdir():
-            path.chmod(0o644)
     return {**figures, "cpu_seconds": round(seconds, 1)}
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import FlamingoError
+from ..storage import storage_errors
 
 NAME = ".lock"
 
@@ -20,20 +21,24 @@ def only_job(folder: Path) -> Iterator[None]:
 
     Raises:
         FlamingoError: another process holds it.
+        StorageError: the folder cannot be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / NAME, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            owner = file.read().strip() or "another process"
-            raise FlamingoError(
-                f"another job is writing to this folder ({owner})",
-                file=folder,
-                remedy="Wait for it, or give another folder.",
-            ) from None
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
+    with storage_errors(folder / NAME):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / NAME, "a+", encoding="utf-8")  # noqa: SIM115 (closed below)
+    with file:
+        with storage_errors(folder / NAME):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                owner = file.read().strip() or "another process"
+                raise FlamingoError(
+                    f"another job is writing to this folder ({owner})",
+                    file=folder,
+                    remedy="Wait for it, or give another folder.",
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
         yield

@@ -9,8 +9,10 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
+GROUND = {"errors", "seeding", "storage", "progress", "records", "config", "presets", "html", "code_hash"}
+GROUND |= {"atomic", "config_types", "moved", "text"}
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "html", "code_hash"},
+    GROUND,
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
@@ -22,7 +24,7 @@ STOREYS = (
     {"widgets", "cli"},
 )
 ONE_STOREY = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "html", "code_hash"},
+    GROUND,
     {"model", "chat"},
     {"widgets", "cli"},
 )

@@ -67,12 +67,10 @@ class MakeWork:
 
 def limit_disk(size):
     """Writing more than `size` bytes to one file fails as on a full disk."""
-    import flamingo_lib.storage as storage
+    from flamingo_lib import atomic
 
-    plain = os.fdopen
-
-    def fdopen(handle, *arguments, **more):
-        file = plain(handle, *arguments, **more)
+    def open_limited(*arguments, **more):
+        file = open(*arguments, **more)  # noqa: SIM115 (closed by __exit__)
         write, written = file.write, 0
 
         class Full:
@@ -94,7 +92,7 @@ def limit_disk(size):
 
         return Full()
 
-    storage.os = type("os", (), {**vars(os), "fdopen": staticmethod(fdopen)})
+    atomic.open = open_limited
 
 
 def main() -> int:
