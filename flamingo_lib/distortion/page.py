@@ -19,7 +19,9 @@ _PROMISES = {command.name: command.promise for command in STYLE_COMMANDS}
 
 
 def marked(before: str, after: str) -> tuple[Markup, Markup]:
-    """Both texts: in the first the words that `after` lost are marked as removed, in the second the new ones as added."""
+    """Both texts: in the first the words that `after` lost are marked as removed, in the second the new ones as
+    added.
+    """
     one, two = (_pieces(text) for text in (before, after))
     matcher = SequenceMatcher(
         None, [token.lower() for _, token in one], [token.lower() for _, token in two], autojunk=False

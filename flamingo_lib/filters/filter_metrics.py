@@ -113,8 +113,9 @@ def quality_html(quality: Mapping[str, Any]) -> Markup:
     ]
     faults = [(name, percent(row["before"]), percent(row["after"])) for name, row in quality["faults"].items()]
     kept = (
-        f"{percent(quality['kept'])} of {quality['records']:,} records are kept, and {percent(quality['faithful_kept'])} of the faithful"
-        f" ones (of the answers: {percent(quality['faithful_kept_vqa'])})."
+        f"{percent(quality['kept'])} of {quality['records']:,} records are kept, and "
+        f"{percent(quality['faithful_kept'])} of the faithful ones (of the answers: "
+        f"{percent(quality['faithful_kept_vqa'])})."
     )
     return join(
         [

@@ -7,7 +7,7 @@ twice and nothing is shown unescaped. A fragment is shown by `standalone` (in a 
 from __future__ import annotations
 
 from .cards import badge, card, columns, definitions, details, grid
-from .charts import Segment, bars, strip_chart
+from .charts import Segment, Shape, bars, strip_chart
 from .controls import toggles
 from .figures import MAX_SIDE, figure, gallery, image_bytes, image_link, picture
 from .markup import Markup, join, text
@@ -22,6 +22,7 @@ __all__ = [
     "PLOT_COLOURS",
     "Markup",
     "Segment",
+    "Shape",
     "Token",
     "badge",
     "bars",

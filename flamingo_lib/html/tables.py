@@ -26,7 +26,8 @@ def format_value(value: Any) -> str:
         return str(value)
     if isinstance(value, Integral):
         return f"{int(value):,}"
-    return f"{float(value):,.0f}" if abs(value) >= 1000 else f"{float(value):.3f}"
+    number = float(value)
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3f}"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, caption: str = "", total: bool = False) -> Markup:

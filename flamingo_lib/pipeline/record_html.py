@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import DataError
@@ -71,7 +72,7 @@ def _marks(pieces: list[str], kept: set[int]) -> list[tuple[str, bool]]:
     changed words has changed with them.
     """
     words = [bool(piece) and number not in kept for number, piece in enumerate(pieces[::2])]
-    spaces = [before and after for before, after in zip(words, words[1:], strict=False)]
+    spaces = [before and after for before, after in pairwise(words)]
     return [(piece, spaces[place // 2] if place % 2 else words[place // 2]) for place, piece in enumerate(pieces)]
 
 

@@ -44,7 +44,7 @@ def pictures(
     boxes: Sequence[Sequence[Box]] | None = None,
     side: int = 180,
 ) -> HTML:
-    """Images in a row that wraps, each with a caption under it and its boxes drawn over it; at most `side` pixels wide."""
+    """Images in a row that wraps, each at most `side` pixels wide, with its caption under it and its boxes over it."""
     captions = captions or [""] * len(images)
     drawn = boxes or [()] * len(images)
     figures = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from ...html import Markup, Segment, strip_chart
+from ...html import Markup, Segment, Shape, strip_chart
 from .dataset import WindowRow
 
-SHAPES = {"system": "half", "prompt": "half", "label": "full", "image": "tick", "padding": "empty"}
+SHAPES: dict[str, Shape] = {"system": "half", "prompt": "half", "label": "full", "image": "tick", "padding": "empty"}
 """How each kind of position is drawn: full height where tokens are supervised."""
 
 KINDS = {
@@ -20,7 +20,7 @@ KINDS = {
 }
 """What each kind is called."""
 
-LEGEND = (
+LEGEND: tuple[tuple[str, Shape, int], ...] = (
     ("response, supervised: full height", "full", 1),
     ("instruction: half height", "half", 1),
     ("system message: half height, grey", "half", 0),
@@ -65,8 +65,8 @@ def window_chart(
         [[_segment(*run) for run in segments(row, image_token_id, context_length)] for row in rows],
         context_length,
         title=title,
-        caption=f"{len(rows)} windows of {context_length} tokens, {used:.0%} filled, {labels:.0%} of the tokens supervised. "
-        "A colour, with its number, is a sample.",
+        caption=f"{len(rows)} windows of {context_length} tokens, {used:.0%} filled, {labels:.0%} of the tokens "
+        "supervised. A colour, with its number, is a sample.",
         name="window",
         legend=LEGEND,
     )
