@@ -21,6 +21,7 @@ MOVED = {
     "evaluation.stages": "evaluation.model_metrics",
     "filters.quality": "filters.filter_metrics",
     "filters.truth": "filters.ground_truth",
+    "judges.assets": "hub",
     "judges.faults": "judges.degenerate_text",
     "judges.fixed_shapes": "judges.batching",
     "judges.quality": "judges.judge_metrics",

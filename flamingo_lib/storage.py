@@ -33,6 +33,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)  # made once: `json.loads` would make one for every line
+
+
 def _check_text(source: str, value: Any) -> None:
     """Refuse halves of surrogate pairs: they can be read but never be written as UTF-8."""
     if "\\ud" in source or "\\uD" in source:
@@ -79,7 +82,7 @@ def read_json(path: str | os.PathLike) -> Any:
         content = file.read()
     try:
         text = content.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
         _check_text(text, value)
     except UnicodeDecodeError as error:
         raise DataError(f"the file is not UTF-8: {error.reason} at byte {error.start}", file=path) from error
@@ -128,7 +131,7 @@ def read_jsonl(path: str | os.PathLike, quarantine: Quarantine | None = None) ->
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
                 if not text.strip():
                     continue
-                value = json.loads(text, parse_constant=_refuse_constant)
+                value = _DECODER.decode(text)
                 _check_text(text, value)
             except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
                 if quarantine is None:

@@ -1,4 +1,4 @@
-"""Paragraphs and sentences of a text, as judges, filters and the claims checker see them.
+"""Text: is there any, and its paragraphs and sentences, as judges, filters and the claims checker see them.
 
 `distortion.segment` has another splitter: it knows abbreviations and loses no character.
 """
@@ -6,9 +6,38 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _PARAGRAPH_BREAK = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_BREAK = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+|\n+")
+
+_visible_ascii = re.compile(r"[!-~]").search
+
+INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Unicode categories without a shape: controls, formats (zero width space, byte order mark, soft hyphen, direction marks,
+tags), separators."""
+
+INVISIBLE_LETTERS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
+    + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+)
+"""Characters without a shape that count as letters, marks or symbols: joiners, fillers, variation selectors, the blank of
+Braille, the object replacement."""
+
+
+def is_blank(text: str) -> bool:
+    """True if `text` shows nothing: it is empty, or all its characters are white space or invisible."""
+    return not _visible_ascii(text) and all(map(is_invisible, text))
+
+
+def is_invisible(character: str) -> bool:
+    """True of white space and of characters without a shape, such as the zero width space."""
+    return unicodedata.category(character) in INVISIBLE_CATEGORIES or character in INVISIBLE_LETTERS
+
+
+def single_spaced(text: str) -> str:
+    """`text` with each run of white space as one space, none at the ends; "" if it `is_blank`."""
+    return "" if is_blank(text) else " ".join(text.split())
 
 
 def split_paragraphs(text: str) -> list[str]:

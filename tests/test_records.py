@@ -4,7 +4,7 @@ import json
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flamingo_lib.errors import DataError
@@ -55,6 +55,7 @@ SAMPLE = Sample("vqa-v2/1", "vqa-v2", "vqa", ("a.jpg",), "What is it?", "a cat",
 REWRITE = Rewrite(SAMPLE, "It is a cat.", ("truncated",), {"reward": 1.5}, (Verdict(True, "length"),))
 
 
+@settings(deadline=None)
 @given(BOXES | TURNS | SAMPLES | PAIRS | VERDICTS | REWRITES)
 def test_round_trip_through_json(record):
     back = from_json(type(record), json.loads(json.dumps(to_json(record), allow_nan=False)))

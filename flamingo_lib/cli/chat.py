@@ -29,7 +29,7 @@ def chat(
 ) -> None:
     """Chat with a Flamingo, with images."""
     from ..chat.session import ChatSession
-    from ..judges.assets import resolve
+    from ..hub import resolve
     from ..presets import load_preset
 
     folder = resolve(model or load_preset(preset).model.base, role="the model to chat with")

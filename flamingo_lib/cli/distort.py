@@ -80,7 +80,8 @@ def distort(
     caption_sources = [entry for entry in parsed if entry.task == "caption"]
     (out / "quarantine.jsonl").unlink(missing_ok=True)
     quarantine = Quarantine(out / "quarantine.jsonl")
-    backend = open_backend(config, cache=out / "completions.jsonl")
+    refused = Quarantine(out / "quarantine.jsonl")  # apart: a source's share of bad records doesn't count these
+    backend = open_backend(config, cache=out / "completions.jsonl", quarantine=refused)
 
     def samples(entries):
         for entry in entries:
@@ -111,7 +112,7 @@ def distort(
         "rejected": {
             name.removeprefix("rejected:"): count for name, count in counts.items() if name.startswith("rejected:")
         },
-        "quarantined": len(quarantine),
+        "quarantined": len(quarantine) + len(refused),
         "preset": chosen.name,
         "seed": chosen.seed,
         "backend": config.backend,

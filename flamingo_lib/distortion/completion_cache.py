@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..storage import fingerprint
+from ..storage import fingerprint, storage_errors
 
 
 class CompletionCache:
@@ -26,16 +26,23 @@ class CompletionCache:
         self._known: dict[str, dict[str, Any]] = {}
         if self.path is None:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists():
-            with open(self.path, "rb") as file:
-                for line in file:
-                    try:
-                        entry = json.loads(line)
-                        self._known[entry["key"]] = entry
-                    except (ValueError, KeyError, TypeError):
-                        continue
-        self._mend()
+        with storage_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                self._read(self.path)
+            self._mend()
+
+    def _read(self, path: Path) -> None:
+        with open(path, "rb") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(entry, dict) and all(
+                    isinstance(entry.get(name), kind) for name, kind in (("key", str), ("text", str), ("stopped", bool))
+                ):
+                    self._known[entry["key"]] = entry
 
     def _mend(self) -> None:
         """A cut-off last line gets its line end, so that the next one stands alone."""
@@ -64,5 +71,5 @@ class CompletionCache:
         with self._lock:
             self._known[key] = entry
             if self.path is not None:
-                with open(self.path, "a", encoding="utf-8") as file:
+                with storage_errors(self.path), open(self.path, "a", encoding="utf-8") as file:
                     file.write(json.dumps(entry, ensure_ascii=False) + "\n")

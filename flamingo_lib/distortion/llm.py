@@ -8,7 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..config import DistortionConfig
 from ..errors import ConfigError
@@ -16,6 +16,9 @@ from ..seeding import derive_seed, generator
 from .commands import StyleCommand, draw_command
 from .prompt import Cleaned, rejection
 from .rule_backend import distort_by_rules
+
+if TYPE_CHECKING:
+    from ..storage import Quarantine
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,8 @@ class DraftRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, or ``"too_long"`` for the
-    model's context).
+    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, ``"too_long"`` for the
+    model's context, or ``"refused"`` by the server).
     """
 
     request: DraftRequest
@@ -109,12 +112,15 @@ class LlmDistorter:
         return next(self.drafts([self.request(instruction, response, record_id, seed)]))
 
 
-def open_backend(config: DistortionConfig, cache: str | PathLike | None = None) -> Backend:
+def open_backend(
+    config: DistortionConfig, cache: str | PathLike | None = None, quarantine: Quarantine | None = None
+) -> Backend:
     """The backend that `config` names.
 
     Args:
         config: its `backend` is ``"rules"``, ``"transformers"`` or ``"server"``.
         cache: a JSON lines file in which model backends keep every completion, so that an interrupted run continues.
+        quarantine: told each record that a server refuses.
 
     Raises:
         ConfigError: a model or address is missing.
@@ -153,4 +159,5 @@ def open_backend(config: DistortionConfig, cache: str | PathLike | None = None) 
         temperature=config.backend_temperature,
         options=config.backend_options,
         cache=cache,
+        quarantine=quarantine,
     )

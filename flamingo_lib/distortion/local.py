@@ -7,7 +7,15 @@ from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MissingAsset
+from ..errors import CheckpointError
+from ..hub import (
+    check_load_report,
+    check_weights,
+    quiet_loading,
+    refuse_remote_code,
+    resolve,
+    translate_loading_errors,
+)
 from ..seeding import torch_generator
 from .completion_cache import CompletionCache
 from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
@@ -17,6 +25,9 @@ if TYPE_CHECKING:
 
     from .llm import DraftRequest
 
+ROLE = "the chat model"
+REMEDY = "Give a folder with config.json, tokenizer and safetensors weights of a causal language model."
+
 BATCHES_AHEAD = 8
 """So many batches of prompts are read at once and sorted by length, to waste little on padding."""
 
@@ -25,7 +36,7 @@ class TransformersBackend:
     """Writes drafts with a causal language model of the Transformers library.
 
     Args:
-        model: a folder or a hub name.
+        model: a folder, or a hub name, which is fetched if it is not in the hub's cache.
         batch_size: prompts in one forward pass.
         max_new_tokens: at most; a draft never needs more than its response is long.
         temperature: 0 is greedy; otherwise every record draws from a generator of its own.
@@ -33,7 +44,8 @@ class TransformersBackend:
         device: None takes the GPU if there is one.
 
     Raises:
-        MissingAsset: the model cannot be loaded.
+        MissingAsset: the model is neither on this machine nor to be had from the hub.
+        CheckpointError: its folder lacks files or weights, holds pickles only, or brings code of its own.
     """
 
     def __init__(
@@ -49,17 +61,29 @@ class TransformersBackend:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(model)
-            self.model = AutoModelForCausalLM.from_pretrained(model, dtype="auto").eval()
-        except (OSError, ValueError) as error:
-            raise MissingAsset(
-                f"the chat model {model!r} cannot be loaded: {str(error).splitlines()[0]}",
-                remedy=(
-                    "Give a folder with config.json, tokenizer and safetensors weights, or a hub name with "
-                    "network access."
-                ),
-            ) from error
+        folder = resolve(model, role=ROLE, download=True)
+        refuse_remote_code(folder)
+        check_weights(folder)
+        with quiet_loading(), translate_loading_errors(folder, ROLE, REMEDY):
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            loaded, report = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype="auto",
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # the report below names them
+                output_loading_info=True,
+            )
+        check_load_report(report, folder, remedy=REMEDY)
+        rows = loaded.get_input_embeddings().weight.shape[0]
+        if not 0 < len(self.tokenizer) <= rows:
+            raise CheckpointError(
+                f"{ROLE}: its tokenizer has {len(self.tokenizer)} tokens, its model embeds {rows}",
+                file=folder,
+                remedy=REMEDY,
+            )
+        self.model = loaded.eval()
         self.model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.name, self.batch_size, self.max_new_tokens, self.temperature = (
             str(model),

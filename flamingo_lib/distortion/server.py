@@ -1,17 +1,24 @@
-"""Drafts from any OpenAI-compatible server: bounded concurrency, rate limits, retries with backoff, and resume."""
+"""Drafts from any OpenAI-compatible server: bounded concurrency, rate limits, retries with backoff, and resume.
+
+A server that refuses one record (too long for its context, filtered, an answer without text) sets that record aside and
+the others go on; a server that refuses everything ends the job at once.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError, FlamingoError
 from ..seeding import generator
@@ -21,16 +28,48 @@ from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
 if TYPE_CHECKING:
     import httpx
 
+    from ..storage import Quarantine
     from .llm import DraftRequest
+
+log = logging.getLogger(__name__)
 
 KEY_VARIABLE = "FLAMINGO_SERVER_KEY"
 """The environment variable that holds the server's key, if it wants one."""
 
 RETRIED = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+"""Statuses that say "not now"."""
+
+RECORD_REFUSED = frozenset({400, 413, 414, 422, 431, 451})
+"""Statuses that may concern one record alone, such as a prompt longer than the model's context."""
+
+REFUSED_AT_START = 8
+"""So many refusals before anything is accepted are a refusal of everything."""
+
+REFUSED_IN_A_ROW = 100
+"""The same, once something was accepted."""
+
+MAX_PAUSE = 20.0
+"""Seconds that one ``Retry-After`` may hold up all requests; a server that wants more is asked again."""
+
+MALFORMED_TRIES = 3
+"""How often an answer that is no JSON completion is asked for."""
 
 
 class ServerError(FlamingoError):
-    """The server refused, or did not answer in spite of all retries. What was completed is kept."""
+    """The server refused everything, or did not answer in spite of all retries. What was completed is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server's refusal of one record.
+
+    Attributes:
+        record: the record's id.
+        reason: what the server said.
+    """
+
+    record: str
+    reason: str
 
 
 class _Pace:
@@ -69,6 +108,7 @@ class ServerBackend:
         retries: how often a failed request is repeated.
         backoff: seconds before the first repetition, doubled each time, with jitter.
         timeout: seconds for one request.
+        quarantine: told each record that the server refuses, and why.
     """
 
     def __init__(
@@ -86,14 +126,22 @@ class ServerBackend:
         retries: int = 6,
         backoff: float = 1.0,
         timeout: float = 120.0,
+        quarantine: Quarantine | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
+        if not _is_address(url):
             raise ConfigError(f"not an address of a server: {url!r}", remedy="Give one like http://localhost:8000/v1.")
         self.url, self.model, self.api = url.rstrip("/"), model, api
         self.concurrency, self.requests_per_minute = concurrency, requests_per_minute
         self.max_new_tokens, self.temperature, self.options = max_new_tokens, temperature, dict(options or {})
         self.retries, self.backoff, self.timeout = retries, backoff, timeout
         self.cache = CompletionCache(cache)
+        self.quarantine = quarantine
+        self.accepted, self.refused_in_a_row = 0, 0
+
+    @property
+    def address(self) -> str:
+        """Where requests are sent."""
+        return self.url + ("/chat/completions" if self.api == "chat" else "/completions")
 
     def body(self, request: DraftRequest) -> dict[str, Any]:
         """The request's JSON body."""
@@ -111,13 +159,20 @@ class ServerBackend:
         return body | self.options
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
-        """One draft a request, in order; as many requests are read ahead as keep the server busy."""
+        """One draft a request, in order; as many requests are read ahead as keep the server busy.
+
+        A record that the server refuses has no draft, and ``"refused"`` as its reason.
+
+        Raises:
+            ServerError: the server refuses everything, or does not answer.
+        """
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="distortion-server", daemon=True)
         thread.start()
-        session = asyncio.run_coroutine_threadsafe(self._open(), loop).result()
-        under_way: deque[Future[tuple[str, bool]]] = deque()
+        under_way: deque[Future[tuple[str, bool] | Refused]] = deque()
+        session = None
         try:
+            session = asyncio.run_coroutine_threadsafe(self._open(), loop).result()
             for request in requests:
                 under_way.append(asyncio.run_coroutine_threadsafe(session.ask(request), loop))
                 if len(under_way) >= 2 * self.concurrency:
@@ -127,15 +182,36 @@ class ServerBackend:
         finally:
             for future in under_way:
                 future.cancel()
-            asyncio.run_coroutine_threadsafe(session.client.aclose(), loop).result()
+            if session is not None:
+                asyncio.run_coroutine_threadsafe(session.client.aclose(), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
 
-    @staticmethod
-    def _cleaned(future: Future[tuple[str, bool]]) -> Cleaned:
-        text, stopped = future.result()
+    def _cleaned(self, future: Future[tuple[str, bool] | Refused]) -> Cleaned:
+        answer = future.result()
+        if isinstance(answer, Refused):
+            self._refused(answer)
+            return Cleaned("", True, "refused")
+        self.accepted, self.refused_in_a_row = self.accepted + 1, 0
+        text, stopped = answer
         return clean_completion(text, stopped=stopped)
+
+    def _refused(self, refusal: Refused) -> None:
+        """Set one record aside, or give up on a server that refuses everything."""
+        self.refused_in_a_row += 1
+        if self.refused_in_a_row >= (REFUSED_IN_A_ROW if self.accepted else REFUSED_AT_START):
+            raise ServerError(
+                f"the server refused {self.refused_in_a_row} records in a row, the last: {refusal.reason}",
+                file=self.address,
+                record=refusal.record,
+                remedy="Check the address, the model's name and distortion.backend_options; completed drafts are kept.",
+            )
+        log.warning("the server refused record %s, which is set aside: %s", refusal.record, refusal.reason)
+        if self.quarantine is not None:
+            self.quarantine.add(
+                file=self.address, record=refusal.record, reason=f"the server refused the record: {refusal.reason}"
+            )
 
     async def _open(self) -> _Session:
         return _Session(self)
@@ -147,7 +223,9 @@ class _Session:
     def __init__(self, backend: ServerBackend) -> None:
         import httpx
 
-        key = os.environ.get(KEY_VARIABLE)
+        key = os.environ.get(KEY_VARIABLE, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ConfigError(f"the key in {KEY_VARIABLE} holds characters that no header may hold")
         self.backend = backend
         self.client = httpx.AsyncClient(
             timeout=backend.timeout,
@@ -157,75 +235,114 @@ class _Session:
         self.free = asyncio.Semaphore(backend.concurrency)
         self.pace = _Pace(backend.requests_per_minute)
 
-    async def ask(self, request: DraftRequest) -> tuple[str, bool]:
-        """The completion, and whether the model ended by itself; from the cache if it is there."""
+    async def ask(self, request: DraftRequest) -> tuple[str, bool] | Refused:
+        """The completion, and whether the model ended by itself, or the refusal; from the cache if it is there."""
         body = self.backend.body(request)
         key = self.backend.cache.key(self.backend.url, body)
         known = self.backend.cache.get(key)
         if known is not None:
             return known
         async with self.free:
-            text, stopped = await self._ask(body, request)
-        self.backend.cache.put(key, text, stopped)
-        return text, stopped
+            answer = await self._ask(body, request)
+        if not isinstance(answer, Refused):
+            self.backend.cache.put(key, *answer)
+        return answer
 
-    async def _ask(self, body: dict[str, Any], request: DraftRequest) -> tuple[str, bool]:
+    async def _ask(self, body: dict[str, Any], request: DraftRequest) -> tuple[str, bool] | Refused:
         import httpx
 
         backend = self.backend
-        address = backend.url + ("/chat/completions" if backend.api == "chat" else "/completions")
         jitter = generator(request.seed, "backoff")
-        problem = ""
+        problem, malformed, of_record = "", 0, False
         for attempt in range(backend.retries + 1):
             if attempt:
                 await asyncio.sleep(backend.backoff * 2 ** (attempt - 1) * (0.5 + jitter.random()))
             await self.pace.wait()
             try:
-                answer = await self.client.post(address, json=body)
-                if answer.status_code == 200:
-                    return _read(answer.json())
-            except httpx.TransportError as error:
+                answer = await self.client.post(backend.address, json=body)
+            except httpx.RequestError as error:
                 problem = f"{type(error).__name__}: {error}".rstrip(": ")
+                of_record = isinstance(error, httpx.ReadTimeout)
                 continue
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                problem = f"an answer that is no completion ({type(error).__name__}: {error})"
+            if answer.status_code == 200:
+                try:
+                    return _read(answer.json())
+                except _NoText as error:
+                    return Refused(request.id, str(error))
+                except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
+                    problem, malformed = f"an answer that is no completion: {_excerpt(answer)}", malformed + 1
+                if malformed >= MALFORMED_TRIES:
+                    return Refused(request.id, problem)
                 continue
-            problem = f"status {answer.status_code}: {answer.text[:200]}"
+            problem, of_record = f"status {answer.status_code}: {_excerpt(answer)}", answer.status_code == 500
+            if answer.status_code in RECORD_REFUSED:
+                return Refused(request.id, problem)
             if answer.status_code not in RETRIED:
                 raise ServerError(
                     f"the server refused: {problem}",
-                    file=address,
+                    file=backend.address,
                     record=request.id,
                     remedy=(
                         f"Check the address, the model's name, and the key in {KEY_VARIABLE}; completed drafts "
                         f"are kept."
                     ),
                 )
-            self.pace.pause(_retry_after(answer))
+            self.pace.pause(min(_retry_after(answer), MAX_PAUSE))
+        problem = f"no completion after {backend.retries + 1} tries; the last: {problem}"
+        if of_record and backend.accepted and backend.refused_in_a_row < MALFORMED_TRIES:
+            return Refused(request.id, problem)  # others get their answer
         raise ServerError(
-            f"no completion after {backend.retries + 1} tries; the last: {problem}",
-            file=address,
+            problem,
+            file=backend.address,
             record=request.id,
             remedy="See that the server runs and start again; completed drafts are kept.",
         )
 
 
+class _NoText(Exception):
+    """A well-formed answer without a text; asking again would give the same."""
+
+
 def _read(answer: dict[str, Any]) -> tuple[str, bool]:
     choice = answer["choices"][0]
-    text = choice["message"]["content"] if "message" in choice else choice["text"]
+    message = choice.get("message")
+    text = choice["text"] if message is None else message.get("content")
+    if text is None:
+        said = [str(value)[:200] for value in ((message or {}).get("refusal"), choice.get("finish_reason")) if value]
+        raise _NoText("an answer without text" + (f" ({', '.join(said)})" if said else ""))
     if not isinstance(text, str):
-        raise TypeError("the completion is not text")
+        raise _NoText(f"an answer whose content is a {type(text).__name__}, not text: {str(text)[:100]}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _NoText("an answer with half a character (a lone surrogate)") from None
     return text, choice.get("finish_reason") != "length"
+
+
+def _excerpt(answer: httpx.Response) -> str:
+    text = " ".join(answer.text[:2000].split())
+    page = text[:200].lower()
+    if "<html" in page or page.startswith("<!doctype html"):
+        return f"a web page (HTML): {text[:80]}"
+    return text[:200] or "nothing"
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
 
 
 def _retry_after(answer: httpx.Response) -> float:
     """The seconds that the ``Retry-After`` header asks for (a number or a date), 0 without one."""
     value = answer.headers.get("retry-after", "")
     try:
-        return max(float(value), 0.0)
+        return max(0.0, float(value))  # in this order, "nan" is 0
     except ValueError:
         pass
     try:
         return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0

@@ -6,7 +6,6 @@ description is not cut off at the text tower's context length.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CheckpointError, MissingAsset
+from ..images import ImageInput, crop_to_ratio, load_image
+from ..hub import (
+    check_weights,
+    checkpoints_folder,
+    hub_folder,
+    local_folder,
+    refuse_remote_code,
+    translate_loading_errors,
+)
+from ..storage import read_json
 from ..text import split_paragraphs, split_sentences
-from .assets import checkpoints_folder, hub_folder, local_folder
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
+
+
+REMEDY = "Copy the whole folder again (open_clip_config.json, open_clip_model.safetensors, tokenizer.json)."
+FETCHED_TOWERS = ("hf_model_name", "hf_tokenizer_name")
+"""Settings of a text tower by which open_clip would fetch parts from the hub."""
 
 
 class ClipScoreJudge:
@@ -52,18 +64,19 @@ class ClipScoreJudge:
         folder, architecture = find_clip(name, download=download)
         self.model, self.preprocess, self.tokenize = _load(folder, architecture, device)
 
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def encode_images(self, images: Sequence[ImageInput]) -> np.ndarray:
         """Unit vectors of the images, shape ``(n, width)``, float32."""
         import torch
 
         rows = []
         with torch.inference_mode():
             for start in range(0, len(images), self.batch_size):
-                pixels = torch.stack(
-                    [self.preprocess(image.convert("RGB")) for image in images[start : start + self.batch_size]]
-                )
+                pixels = torch.stack([self._pixels(image) for image in images[start : start + self.batch_size]])
                 rows.append(self.model.encode_image(pixels.to(self.device), normalize=True).float().cpu().numpy())
         return np.concatenate(rows) if rows else np.zeros((0, 0), dtype=np.float32)
+
+    def _pixels(self, image: ImageInput) -> torch.Tensor:
+        return self.preprocess(crop_to_ratio(load_image(image)))
 
     def encode_sentences(self, sentences: Sequence[str]) -> np.ndarray:
         """Unit vectors of the sentences, shape ``(n, width)``, float32; equal sentences are encoded once."""
@@ -89,7 +102,7 @@ class ClipScoreJudge:
         return np.stack([part.mean(axis=0) for part in parts]) if parts else np.zeros((0, 0), dtype=np.float32)
 
     def __call__(
-        self, images: Sequence[Image.Image | Sequence[Image.Image]], texts: Sequence[str | Sequence[str]]
+        self, images: Sequence[ImageInput | Sequence[ImageInput]], texts: Sequence[str | Sequence[str]]
     ) -> list[np.ndarray]:
         """The scores of each text's paragraphs, -100 to 100.
 
@@ -159,26 +172,24 @@ def _load(
     """Model, image transform and tokenizer of a folder in open_clip's layout."""
     import open_clip
 
-    if not any(folder.glob("*.safetensors")):
-        raise CheckpointError(
-            "the CLIP folder holds no safetensors weights", file=folder, remedy="Copy the whole folder again."
-        )
-    try:
-        config = json.loads((folder / "open_clip_config.json").read_text(encoding="utf-8"))["model_cfg"]
+    refuse_remote_code(folder)
+    check_weights(folder)
+    with translate_loading_errors(folder, "the CLIP model", REMEDY):
+        config = read_json(folder / "open_clip_config.json")["model_cfg"]
+        if fetched := [key for key in FETCHED_TOWERS if config["text_cfg"].get(key)]:
+            raise CheckpointError(
+                f"the CLIP model's {fetched[0]} {config['text_cfg'][fetched[0]]!r} would be fetched from the hub",
+                file=folder / "open_clip_config.json",
+                remedy="Give a model whose text tower and tokenizer are in its folder.",
+            )
         model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}", device=device)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise CheckpointError(
-            f"the CLIP model cannot be loaded: {error}", file=folder, remedy="Copy the whole folder again."
-        ) from error
-    context = int(config["text_cfg"].get("context_length", 77))
-    if (folder / "tokenizer.json").is_file():
-        tokenize = _folder_tokenizer(folder / "tokenizer.json", context)
-    elif architecture is not None:
-        tokenize = open_clip.get_tokenizer(architecture, context_length=context)
-    else:
-        raise CheckpointError(
-            "the CLIP folder holds no tokenizer.json", file=folder, remedy="Copy the whole folder again."
-        )
+        context = int(config["text_cfg"].get("context_length", 77))
+        if (folder / "tokenizer.json").is_file():
+            tokenize = _folder_tokenizer(folder / "tokenizer.json", context)
+        elif architecture is not None:
+            tokenize = open_clip.get_tokenizer(architecture, context_length=context)
+        else:
+            raise CheckpointError("the CLIP folder holds no tokenizer.json", file=folder, remedy=REMEDY)
     return model.eval(), preprocess, tokenize
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CheckpointError
-from .assets import quiet_loading
+from .loading import MODEL_KWARGS, check_loaded, loading
+
+REMEDY = "Train the judges again (flamingo train-judges), or copy the whole folder of a sequence classifier."
 
 
 class PairScorer:
@@ -16,34 +17,31 @@ class PairScorer:
 
     Args:
         folder: the model's folder (config, tokenizer, safetensors).
+        role: what it is for, in words, for messages.
         device: where it runs; None lets sentence-transformers choose.
         batch_size: pairs in one forward pass.
 
     Raises:
-        CheckpointError: the folder holds no such model.
+        CheckpointError: the folder holds no such model, a weight (its head's, too) or the tokenizer is missing, or it
+            brings code of its own.
     """
 
-    def __init__(self, folder: Path, *, device: str | None = None, batch_size: int = 64) -> None:
+    def __init__(
+        self, folder: Path, *, role: str = "the judge", device: str | None = None, batch_size: int = 64
+    ) -> None:
         from sentence_transformers import CrossEncoder
         from torch import nn
 
-        if not (folder / "config.json").is_file():
-            raise CheckpointError(
-                "not a judge's folder: config.json is missing",
-                file=folder,
-                remedy="Train the judges again or copy the whole folder.",
+        with loading(folder, role, REMEDY):
+            self.model = CrossEncoder(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=False,
+                activation_fn=nn.Identity(),
+                model_kwargs=MODEL_KWARGS,
             )
-        try:
-            with quiet_loading():
-                self.model = CrossEncoder(
-                    str(folder), device=device, local_files_only=True, activation_fn=nn.Identity()
-                )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise CheckpointError(
-                f"the judge cannot be loaded: {error}",
-                file=folder,
-                remedy="Train the judges again or copy the whole folder.",
-            ) from error
+        check_loaded(self.model.model, self.model.tokenizer, folder, role=role, remedy=REMEDY, head=True)
         self.batch_size = batch_size
 
     @property

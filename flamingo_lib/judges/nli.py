@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CheckpointError
-from .assets import resolve
+from ..hub import resolve
 from .cross_encoder import PairScorer
 
 LABELS = ("contradiction", "entailment", "neutral")
@@ -59,7 +59,7 @@ class NliJudge:
     ) -> None:
         self.name = name
         folder = find_nli(name, download=download)
-        self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
+        self.scorer = PairScorer(folder, role="the NLI judge", device=device, batch_size=batch_size)
         labels = self.scorer.labels
         if sorted(labels) != sorted(LABELS):
             raise CheckpointError(

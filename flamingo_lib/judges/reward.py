@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CheckpointError
-from .assets import resolve
+from ..hub import resolve
 from .cross_encoder import PairScorer
 
 
@@ -42,7 +42,7 @@ class RewardJudge:
     ) -> None:
         self.name = name
         folder = find_reward(name, download=download)
-        self.scorer = PairScorer(folder, device=device, batch_size=batch_size)
+        self.scorer = PairScorer(folder, role="the reward judge", device=device, batch_size=batch_size)
         if len(self.scorer.labels) != 1:
             raise CheckpointError(
                 f"a reward judge gives one number, this one {len(self.scorer.labels)}",

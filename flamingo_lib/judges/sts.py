@@ -13,18 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import CheckpointError
-from .assets import quiet_loading, resolve
+from ..hub import WEIGHT_SUFFIXES, check_weights, refuse_remote_code, resolve, translate_loading_errors
+from ..storage import read_json
 from .batching import fixed_batches
+from .loading import MODEL_KWARGS, check_loaded, loading
 from .precision import resolve_precision
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+MODULES = "modules.json"
+ROLE = "the STS judge"
+REMEDY = "Give the whole folder of a sentence-transformers model (modules.json, 1_Pooling, tokenizer, weights)."
 
 
 def find_sts(name: str, *, download: bool = False) -> Path:
     """The folder of the judge called `name`; `MissingAsset` if it is not on this machine."""
-    return resolve(name, role="the STS judge", organisation="sentence-transformers", download=download)
+    return resolve(name, role=ROLE, organisation="sentence-transformers", download=download)
 
 
 class StsJudge:
@@ -58,20 +68,9 @@ class StsJudge:
         precision: str = "auto",
     ) -> None:
         resolve_precision(precision, "cpu")  # a wrong one is refused before anything is loaded
-        from sentence_transformers import SentenceTransformer
-
         self.name = name
         self.batch_size = batch_size
-        folder = find_sts(name, download=download)
-        try:
-            with quiet_loading():
-                self.model = SentenceTransformer(str(folder), device=device, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise CheckpointError(
-                f"the STS judge cannot be loaded: {error}",
-                file=folder,
-                remedy="Copy the whole folder of a sentence-transformers model.",
-            ) from error
+        self.model = _load(find_sts(name, download=download), device)
         self.precision = resolve_precision(precision, self.model.device.type)
         if self.precision == "bfloat16":
             self.model[0].bfloat16()
@@ -128,6 +127,36 @@ class StsJudge:
             raise ValueError(f"{len(first)} texts against {len(second)}")
         vectors = self.embed([*first, *second])
         return np.einsum("nd,nd->n", vectors[: len(first)], vectors[len(first) :], dtype=np.float64)
+
+
+def _load(folder: Path, device: str | None) -> SentenceTransformer:
+    """A folder's sentence-transformers model, all of whose weights come from the folder."""
+    from sentence_transformers import SentenceTransformer
+
+    refuse_remote_code(folder)
+    modules = read_json(folder / MODULES) if (folder / MODULES).is_file() else None
+    if not isinstance(modules, list) or not modules or not all(isinstance(entry, dict) for entry in modules):
+        raise CheckpointError(
+            f"the STS judge cannot be loaded: {MODULES} is missing or no list, so this is no such model",
+            file=folder,
+            remedy=REMEDY,
+        )
+    parts = [folder / str(entry.get("path", "")) for entry in modules]
+    for entry, part in zip(modules[1:], parts[1:], strict=True):
+        if not (part / "config.json").is_file() and not str(entry.get("type")).endswith("Normalize"):
+            raise CheckpointError(
+                f"the STS judge cannot be loaded: {part.name}/config.json is missing", file=folder, remedy=REMEDY
+            )
+        if part.is_dir() and any(path.suffix in WEIGHT_SUFFIXES for path in part.iterdir()):
+            check_weights(part)
+    with loading(parts[0], ROLE, REMEDY), translate_loading_errors(folder, ROLE, REMEDY):
+        model = SentenceTransformer(
+            str(folder), device=device, local_files_only=True, trust_remote_code=False, model_kwargs=MODEL_KWARGS
+        )
+    encoder = getattr(model[0], "auto_model", None)
+    if encoder is not None:
+        check_loaded(encoder, model.tokenizer, parts[0], role=ROLE, remedy=REMEDY, head=False)
+    return model
 
 
 def _widen(module: object, inputs: object, features: dict) -> dict:

@@ -14,10 +14,10 @@ from pathlib import Path
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
+from ..hub import quiet_loading
 from ..seeding import derive_seed, generator
 from ..storage import atomic_folder, write_json
 from . import judge_metrics as quality
-from .assets import quiet_loading
 from .nli import LABELS, NliJudge, nli_text
 from .nli_examples import NliExample, nli_examples
 from .reward import RewardJudge

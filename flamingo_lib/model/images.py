@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,14 +12,15 @@ from torch import Tensor
 from transformers import AutoImageProcessor
 from transformers.image_processing_utils import BaseImageProcessor
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
+from ..images import ImageInput, crop_to_ratio, load_image
 from .config import FlamingoConfig
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
-Picture = Image.Image | np.ndarray | str | os.PathLike
-"""A Pillow image, a uint8 array (h, w, 3), or a file."""
+Picture = ImageInput
+"""A Pillow image of any mode, a uint8 array (h, w, 3), the bytes of an encoded image, or a file."""
 
 
 class FlamingoImageProcessor(BaseImageProcessor):
@@ -55,7 +55,7 @@ class FlamingoImageProcessor(BaseImageProcessor):
         """n pictures to (n, 3, size, size) float32; n may be 0. The same picture always gives the same pixels."""
         out = np.empty((len(images), self.size, self.size, 3), np.float32)
         for index, image in enumerate(images):
-            out[index] = self.square(to_picture(image))
+            out[index] = self.square(load_image(image))
         out /= 255.0
         out -= np.asarray(self.mean, np.float32)
         out /= np.asarray(self.std, np.float32)
@@ -63,7 +63,7 @@ class FlamingoImageProcessor(BaseImageProcessor):
 
     def __call__(self, images: Picture | Sequence[Picture], **kwargs) -> dict[str, Tensor]:
         """``{"pixel_values": (n, 3, size, size)}``."""
-        single = isinstance(images, (Image.Image, np.ndarray, str, os.PathLike))
+        single = isinstance(images, (Image.Image, np.ndarray, bytes, str, os.PathLike))
         return {"pixel_values": self.pixels([images] if single else images)}
 
     def square(self, image: Image.Image) -> Image.Image:
@@ -73,6 +73,8 @@ class FlamingoImageProcessor(BaseImageProcessor):
             return image
         if self.fit == "squash":
             return image.resize((self.size, self.size), Image.Resampling.BICUBIC)
+        image = crop_to_ratio(image)
+        width, height = image.size
         if width <= height:
             scaled = (self.size, int(self.size * height / width))
         else:
@@ -82,28 +84,8 @@ class FlamingoImageProcessor(BaseImageProcessor):
         return image.crop((left, top, left + self.size, top + self.size))
 
 
-def to_picture(image: Picture) -> Image.Image:
-    """Any `Picture` as RGB; files are opened with the checks of `sources.images`.
-
-    Raises:
-        DataError: not a picture, an array of another shape or type, NaN or Inf, or a file that can't be used.
-    """
-    if isinstance(image, Image.Image):
-        return image if image.mode == "RGB" else image.convert("RGB")
-    if isinstance(image, (str, os.PathLike)):
-        from ..sources.images import open_image  # brings all readers along; tensors alone don't need them
-
-        path = Path(image)
-        return open_image(path.parent, path.name)
-    if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] != 3:
-            raise DataError(f"an image array of shape {image.shape}", remedy="Give (height, width, 3).")
-        if np.issubdtype(image.dtype, np.floating) and not np.isfinite(image).all():
-            raise DataError("NaN or Inf among the pixels of an image array")
-        if image.dtype != np.uint8:
-            raise DataError(f"an image array of {image.dtype}", remedy="Give uint8 values from 0 to 255.")
-        return Image.fromarray(image)
-    raise DataError(f"not an image: {type(image).__name__}", remedy="Give a Pillow image, a uint8 array or a file.")
+to_picture = load_image
+"""Any `Picture` as upright RGB: the one image loader, by the name it had here."""
 
 
 AutoImageProcessor.register(

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..code_hash import code_fingerprint
 from ..config import Preset
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
 from ..html import write_page
-from ..judges.assets import local_folder, resolve
+from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import resolve_precision
 from ..rewriting.executors.ray import LOCAL, run_ray_job
@@ -27,6 +28,10 @@ from .sources import ImageSizes, SourceSpec, SourceStream, source_roots
 from .worker import MakeWork, best_device, cluster_stages, needed_judges
 
 RELEASED, FUNNEL, CARD, QUARANTINE, PLACES = "pf1m.json", "funnel.json", "README.md", "quarantine.jsonl", "sources.json"
+CODE = "code fingerprint"
+CODE_MODULES = (f"{__package__}.worker", "flamingo_lib.rewriting.executors.local")
+"""What makes a shard of its samples, with all that these modules import; the samples have digests of their own."""
+
 WEIGHTS = {".json", ".safetensors", ".txt", ".model"}
 
 
@@ -37,6 +42,7 @@ def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, 
     """
     identity: dict[str, Any] = {
         "program": __version__,
+        CODE: code_fingerprint(CODE_MODULES),
         "sources": [{name: value for name, value in asdict(source).items() if name != "root"} for source in sources],
         "seed": preset.seed,
         "rewriter": fingerprint_files(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..errors import ConfigError
 from ..records import Sample
-from ..sources import find_row, load_source
+from ..sources import ImageError, find_row, load_source
+from ..sources.images import locate
 from ..storage import Quarantine
 
 
@@ -105,7 +106,7 @@ class ImageSizes:
         sizes = []
         for image in sample.images:
             try:
-                sizes.append((Path(self.roots[sample.source]) / image.partition("@")[0]).stat().st_size)
-            except OSError:
+                sizes.append(locate(self.roots[sample.source], image)[0].stat().st_size)
+            except (OSError, ImageError):
                 sizes.append(-1)
         return sizes

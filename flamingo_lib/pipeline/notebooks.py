@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +17,8 @@ from ..storage import fingerprint, read_json, write_json
 from .environment import project_root
 from .progress_relay import relayed_progress
 from .run_folder import Workspace
+
+_ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 PARAMETERS = ("run", "preset", "seed", "settings")
 """The names that every notebook's parameters cell assigns."""
@@ -78,18 +82,43 @@ def _read_done(out: Path) -> dict[str, str]:
 
 def _cells(path: Path) -> list[tuple[str, str]]:
     """What counts of a notebook: its cells' sources, not what they once printed."""
-    try:
-        cells = read_json(path)["cells"]
-        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
-    except (KeyError, TypeError) as error:
-        raise DataError(f"not a notebook: {error}", file=path) from error
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in _notebook(path)["cells"]]
+
+
+def _notebook(path: Path) -> dict[str, Any]:
+    """A notebook's JSON value: format 4, cells of text, and Python.
+
+    Raises:
+        DataError: it is no such notebook.
+        ConfigError: it was written for a kernel of another language.
+    """
+    notebook = read_json(path)
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
+        raise DataError("not a notebook of format 4", file=path, remedy="Open it in JupyterLab and save it again.")
+    metadata = notebook.get("metadata")
+    for part, key in (("kernelspec", "language"), ("language_info", "name")):
+        values = metadata.get(part) if isinstance(metadata, dict) else None
+        language = values.get(key) if isinstance(values, dict) else None
+        if isinstance(language, str) and "python" not in language.lower():
+            kernel = (metadata.get("kernelspec") or {}).get("name", "unnamed")
+            raise ConfigError(
+                f"the notebook's kernel {kernel!r} is for {language}, and notebooks here are Python",
+                file=path,
+                remedy="Choose a Python kernel and save it again.",
+            )
+    return notebook
+
+
+def _is_cell(cell: Any) -> bool:
+    source = cell.get("source") if isinstance(cell, dict) else None
+    lines = source if isinstance(source, list) else [source]
+    return isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) and all(isinstance(s, str) for s in lines)
 
 
 def _check_parameters(path: Path, values: Mapping[str, Any]) -> None:
-    from papermill import inspect_notebook
-
-    _cells(path)
-    known = set(inspect_notebook(str(path)))
+    tagged = [cell for cell in _notebook(path)["cells"] if "parameters" in (cell.get("metadata") or {}).get("tags", ())]
+    known = set(_ASSIGNED.findall("".join(tagged[0]["source"]))) if tagged else set()
     missing = [name for name in values if name not in known]
     if missing:
         raise ConfigError(
@@ -100,7 +129,9 @@ def _check_parameters(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
-    """Execute one notebook; `target` appears only when all of it went well."""
+    """Execute one notebook with this environment's Python, whatever kernel it names; `target` appears only when all of
+    it went well.
+    """
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
@@ -116,6 +147,8 @@ def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
                 str(partial),
                 dict(values),
                 engine_name="flamingo",
+                kernel_name="python3",
+                language="python",
                 progress_bar=False,
                 start_timeout=180,
                 cwd=str(path.parent),
@@ -138,6 +171,13 @@ def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
             file=error.filename or target,
             remedy="If the disk is full, free some space; then run the same command again.",
         ) from error
+    except (FlamingoError, MemoryError):
+        raise
+    except Exception as error:  # papermill, nbformat, nbclient, jupyter_client, zmq
+        raise FlamingoError(
+            f"notebook {path.name} could not be run with the kernel of {sys.executable}: {error}",
+            remedy="See that ipykernel is installed there: python -m pip install ipykernel.",
+        ) from error
     finally:
         partial.unlink(missing_ok=True)
 
@@ -151,10 +191,21 @@ def _our_errors() -> set[str]:
 
 
 def _register_engine() -> None:
-    """Tell papermill of an engine that starts kernels with environment variables of their own."""
+    """Tell papermill of an engine that starts this interpreter as the kernel, with environment variables of its own.
+
+    A kernel is found by its name in the user's folders first, where ``python3`` may be another environment's.
+    """
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
     from papermill.log import logger
+
+    class OwnKernelManager(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=command, display_name="Python 3", language="python", metadata={"debugger": True})
 
     class FlamingoEngine(NBClientEngine):
         @classmethod
@@ -163,6 +214,7 @@ def _register_engine() -> None:
                 nb_man,
                 timeout=None,
                 startup_timeout=start_timeout,
+                kernel_manager_class=OwnKernelManager,
                 kernel_name=kernel_name,
                 log=logger,
                 extra_arguments=["--IPKernelApp.log_level=40"],

@@ -17,12 +17,15 @@ LENGTH = 160
 _NOTHING = object()
 
 
-def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], place: object) -> None:
+def refuse_differences(
+    now: Mapping[str, Any], then: Mapping[str, Any], place: object, *, remedy: str | None = None
+) -> None:
     """Raise `ConfigError` if two identities, plain JSON values, differ; it tells each setting that does with both
     values.
 
     Args:
         place: the job's folder, for the message.
+        remedy: instead of the usual one.
     """
     found = list(differences(now, then))
     if not found:
@@ -32,7 +35,7 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], place: o
     text += "".join(f"; also {_words(name)}: {_both(*values)}" for name, *values in others[: SHOWN - 1])
     if len(found) > SHOWN:
         text += f"; and {len(found) - SHOWN} more"
-    raise ConfigError(f"{text} (folder {place})", remedy="Give what it was begun with, or another folder.")
+    raise ConfigError(f"{text} (folder {place})", remedy=remedy or "Give what it was begun with, or another folder.")
 
 
 def differences(now: Any, then: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ..errors import FlamingoError
 from ..storage import storage_errors
@@ -24,8 +25,7 @@ def only_job(folder: Path) -> Iterator[None]:
         StorageError: the folder cannot be written to.
     """
     with storage_errors(folder / NAME):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / NAME, "a+", encoding="utf-8")  # noqa: SIM115 (closed below)
+        file = _open(folder)
     with file:
         with storage_errors(folder / NAME):
             try:
@@ -38,7 +38,21 @@ def only_job(folder: Path) -> Iterator[None]:
                     file=folder,
                     remedy="Wait for it, or give another folder.",
                 ) from None
+            if not _still_there(file, folder):  # whoever held it has just removed the folder
+                raise FlamingoError("another job has just ended in this folder", file=folder, remedy="Start again.")
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
         yield
+
+
+def _open(folder: Path) -> IO[str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    return open(folder / NAME, "a+", encoding="utf-8")
+
+
+def _still_there(file: IO[str], folder: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(folder / NAME))
+    except FileNotFoundError:
+        return False

@@ -85,7 +85,7 @@ class Rewriter:
             MissingAsset: there is none.
             CheckpointError: the folder holds something else.
         """
-        from ..judges.assets import resolve
+        from ..hub import resolve
         from ..model.flamingo import FlamingoForConditionalGeneration
         from ..model.lora import merge_lora
         from ..model.processor import FlamingoProcessor

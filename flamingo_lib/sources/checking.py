@@ -79,7 +79,10 @@ def check_source(
         values = {"split": one, **row.splits[one]}
         report = SplitReport(one)
         for role, places in row.files.items():
-            found = locator.find(places, values)
+            try:
+                found = locator.find(places, values)
+            except DataError as error:  # several files that could be meant
+                found, report.error = [], "" if role in row.optional else str(error)
             if found:
                 report.found[role] = found
             elif role not in row.optional and "{id}" not in places[0]:

@@ -30,16 +30,20 @@ class ContainerError(DataError):
     """A container that is missing or broken, or that lacks the member."""
 
 
-def is_member(path: str) -> bool:
-    """True if `path` names something inside a container: ``train.zip@cat/1.jpg``, ``test_batch@17``."""
-    container, sign, _ = path.partition("@")
-    return bool(sign) and _kind(Path(container).name) != ""
+def members(path: str) -> list[tuple[str, str]]:
+    """The ways to read `path` as something inside a container, (container, member) each: ``train.zip@cat/1.jpg`` as
+    ``("train.zip", "cat/1.jpg")``. The container is one by its name alone; whether it is there is not asked.
+    """
+    return [
+        (path[:at], path[at + 1 :])
+        for at, sign in enumerate(path)
+        if sign == "@" and path[at + 1 :] and _kind(path[:at].rpartition("/")[2])
+    ]
 
 
-def split_member(path: str) -> tuple[str, str]:
-    """``train.zip@cat/1.jpg`` as (``train.zip``, ``cat/1.jpg``)."""
-    container, _, member = path.partition("@")
-    return container, member
+def is_archive(container: str) -> bool:
+    """True if the name alone says that this is a container; False of the plain words that CIFAR calls its batches."""
+    return _kind(container.rpartition("/")[2]) not in ("", "pickle")
 
 
 def _kind(name: str) -> str:
@@ -91,6 +95,11 @@ def _zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise ContainerError(f"the archive is broken: {error}", file=path) from error
+
+
+def has_member(container: Path, member: str) -> bool:
+    """True if the archive holds a file of that name; `ContainerError` if it is broken."""
+    return member in _zip(container, _stamp(container)).NameToInfo
 
 
 def _read_zip(container: Path, member: str) -> bytes:

@@ -1,21 +1,30 @@
-"""Text files read line by line: plain lines, and JSON with one value a line."""
+"""Annotation files in the form they have: a JSON list, one JSON object, or JSON lines, whatever the name says; and lines
+of plain text.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import DataError
-from .json_stream import Report, open_bytes, read_items
+from .json_stream import CHUNK, Report, content_of, open_bytes, read_items
+
+LONGEST_LINE = 16 << 20
+"""Bytes in which the end of a first line is looked for."""
+
+Form = Literal["list", "object", "lines", "line", ""]
 
 
 def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:
     """Yield ``(line number, text)`` of a UTF-8 text file without line ends, skipping blank lines."""
     path, number = Path(path), 0
+    if (found := content_of(path)).startswith(("an HTML page", "a ZIP", "a PDF")):
+        raise DataError(f"the file is not lines of text but {found}", file=path, remedy="Get the file itself.")
     with open_bytes(path) as file:
         try:
             for number, line in enumerate(file, start=1):
@@ -35,21 +44,116 @@ def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[t
             report(f"after line {number}", reason)
 
 
+def json_form(path: str | PathLike) -> Form:
+    """What a JSON file holds: a "list", "lines" (of objects, one each), one "line" that is an object, or an "object" over
+    several lines or a very long one; "" if it begins otherwise.
+    """
+    with open_bytes(path) as file:
+        try:
+            head = file.read(CHUNK).lstrip(b"\xef\xbb\xbf \t\r\n")
+            if head[:1] != b"{":
+                return "list" if head[:1] == b"[" else ""
+            while b"\n" not in head and len(head) < LONGEST_LINE and (more := file.read(CHUNK)):
+                head += more
+            line, _, rest = head.partition(b"\n")
+            while not rest.strip() and (more := file.read(CHUNK)):
+                rest += more
+        except (EOFError, OSError, gzip.zlib.error):
+            return "object"  # what can be read of it is read all the same
+    if not line.rstrip().endswith(b"}"):
+        return "object"
+    try:
+        json.loads(line, strict=False)
+    except (ValueError, RecursionError):
+        whole = False
+    else:
+        whole = True
+    if rest.lstrip()[:1] == b"{":
+        return "lines"
+    return "line" if whole and not rest.strip() else "object"
+
+
+def refuse_other_form(path: str | PathLike, sections: Collection[str]) -> None:
+    """`DataError` if a file that is to be one object with several `sections` is JSON lines or a list."""
+    form = json_form(path)
+    if len(sections) > 1 and form in ("lines", "list"):
+        held = "JSON lines, one value a line" if form == "lines" else "a JSON list"
+        raise DataError(
+            f"the file is {held}, not one JSON object with {', '.join(sorted(sections))}",
+            file=path,
+            remedy="Get the file as its makers published it.",
+        )
+
+
+def read_records(
+    path: str | PathLike,
+    sections: Collection[str] | None = None,
+    report: Report | None = None,
+    *,
+    keyed: bool = False,
+) -> Iterator[tuple[str, int | str, Any]]:
+    """As `read_items`; a file of JSON lines, whatever its name, is read as the list of its values.
+
+    Args:
+        keyed: the file is to be one object of records by their keys.
+
+    Raises:
+        DataError: JSON lines or a list in place of an object with several sections or keys; an object that is neither
+            such nor one record.
+    """
+    path = Path(path)
+    if sections:
+        refuse_other_form(path, sections)
+    form = json_form(path)
+    if keyed and form in ("lines", "list"):
+        held = "JSON lines, one value a line" if form == "lines" else "a JSON list"
+        raise DataError(
+            f"the file is {held}, not one JSON object of records by their keys",
+            file=path,
+            remedy="Get the file as its makers published it.",
+        )
+    if form == "lines":
+        section = next(iter(sections), "") if sections else ""
+        for place, (_, _, value) in enumerate(read_json_lines(path, report)):
+            yield section, place, value
+        return
+    for number, (section, key, value) in enumerate(read_items(path, sections, report)):
+        if number == 0 and isinstance(key, str) and not (keyed or sections or isinstance(value, dict)):
+            if form == "line":  # JSON lines of a single record
+                yield from (("", 0, record) for _, _, record in read_json_lines(path, report))
+                return
+            raise DataError(
+                f"the file is one JSON object, beginning with {key!r}, and not a list of records",
+                file=path,
+                remedy="Give a JSON list, or JSON lines.",
+            )
+        yield section, key, value
+
+
 def read_json_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[str, int | str, Any]]:
-    """As `read_items`, of a file with one JSON value a line; a file that is one JSON list is read as that."""
+    """As `read_items`, of a file with one JSON value a line, the key being the number of the line; a file that is one
+    JSON list, whatever its name, is read as that.
+    """
     path = Path(path)
     with open_bytes(path) as file:
         try:
-            head = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n")
+            head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
         except (EOFError, OSError, gzip.zlib.error):
             head = b""  # what can be read of it follows below
     if head.startswith(b"["):
         yield from read_items(path, None, report)
         return
+    if head.partition(b"\n")[0].rstrip() == b"{":
+        raise DataError(
+            "the file is one JSON object over several lines, neither a list nor JSON lines",
+            file=path,
+            remedy="Give a JSON list, or JSON lines: one value a line.",
+        )
     for number, text in read_lines(path, report):
         try:
             yield "", number, json.loads(text, strict=False)
         except (ValueError, RecursionError) as error:
+            reason = f"not valid JSON: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             if report is None:
-                raise DataError(f"not valid JSON: {error}", file=path, record=f"line {number}") from error
-            report(f"line {number}", f"not valid JSON: {error}")
+                raise DataError(reason, file=path, record=f"line {number}") from error
+            report(f"line {number}", reason)

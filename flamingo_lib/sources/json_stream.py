@@ -21,6 +21,10 @@ from typing import IO, Any
 import msgspec
 
 from ..errors import DataError
+from ..images import describe_content
+
+GZIP = b"\x1f\x8b"
+"""How a gzip file begins."""
 
 CHUNK = 1 << 18
 """Bytes read at a time: few enough that the records of a block stay in the processor's cache."""
@@ -42,16 +46,34 @@ MAX_GUESSES = 3
 
 
 def open_bytes(path: str | PathLike) -> IO[bytes]:
-    """Open for reader, through gzip where the name ends in ``.gz``; a missing or empty file is a `DataError`."""
+    """Open for reading, through gzip if its first bytes say so (whatever its name); a missing or empty file, or a Git LFS
+    pointer, is a `DataError`.
+    """
     path = Path(path)
     try:
-        if path.stat().st_size == 0:
+        with open(path, "rb") as file:
+            head = file.read(64)
+        if not head:
             raise DataError("the file is empty (zero bytes)", file=path, remedy="Download it again.")
-        return gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
+        if head.startswith(b"version https://git-lfs"):
+            raise DataError(f"the file is {describe_content(head)}", file=path)
+        if path.suffix == ".gz" and not head.startswith(GZIP) and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in b"[{":
+            reason = "the compressed file is cut off or broken: it does not begin as one"
+            raise DataError(reason, file=path, remedy="Download it again.")
+        return gzip.open(path, "rb") if head.startswith(GZIP) else open(path, "rb")
     except FileNotFoundError:
         raise DataError("the file is missing", file=path) from None
     except OSError as error:
         raise DataError(f"the file cannot be read: {error.strerror}", file=path) from error
+
+
+def content_of(path: str | PathLike) -> str:
+    """What a file is by its first bytes (`images.describe_content`), such as "an HTML page"; "" if nothing is known."""
+    try:
+        with open_bytes(path) as file:
+            return describe_content(file.read(1024))
+    except (EOFError, OSError, gzip.zlib.error):
+        return ""
 
 
 @contextmanager
@@ -240,10 +262,11 @@ def read_blocks(
         stream = _Stream(file, path, sections if isinstance(sections, Mapping) else {})
         first = stream.peek()
         if first not in ("[", "{") or not first:
+            found = content_of(path)
             raise DataError(
-                "the file is not a JSON list or object",
+                f"the file is not a JSON list or object{f' but {found}' if found else ''}",
                 file=path,
-                remedy="Check that it is the annotation file and not, say, an error page.",
+                remedy="Get the annotation file itself.",
             )
         where, last = "", "the beginning"
         try:

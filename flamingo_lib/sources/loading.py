@@ -133,17 +133,17 @@ def _stream(
                 break
             if total + reader.total >= next_check:
                 next_check *= 2
-                _check(quarantine, bad + reader.bad, total + reader.total, min_failures)
+                _check(row, locator, quarantine, bad + reader.bad, total + reader.total, min_failures)
         bad, total = bad + reader.bad, total + reader.total
         if limit is not None and given >= limit:
             break
     if announce and bad:
         reasons = ", ".join(f"{count} {reason}" for reason, count in quarantine.counts().most_common(5))
         log.warning("%s: %d of %d records cannot be used (%s)", row.name, bad, total, reasons)
-    _check(quarantine, bad, total, min_failures if given else 0)
+    _check(row, locator, quarantine, bad, total, min_failures if given else 0)
 
 
-def _check(quarantine: Quarantine, bad: int, total: int, min_failures: int) -> None:
+def _check(row: DatasetSpec, locator: Locator, quarantine: Quarantine, bad: int, total: int, min_failures: int) -> None:
     """Stop if this stream's share of bad records is over what `quarantine` allows."""
     if bad <= min_failures and 2 * bad <= total:
         return
@@ -156,5 +156,6 @@ def _check(quarantine: Quarantine, bad: int, total: int, min_failures: int) -> N
             ),
             file=first["file"],
             record=first["record"],
-            remedy=f"See {quarantine.path or 'the quarantine'} for all of them, or allow a larger share.",
+            remedy=(f"See {quarantine.path} for all of them. " if quarantine.path else "")
+            + f"`flamingo sources check {row.name} {locator.root}` counts them by reason; mend or take out these records.",
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from os import PathLike
@@ -12,6 +14,8 @@ from string import Formatter
 from typing import Any
 
 from ..errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 class BadRecord(Exception):
@@ -44,6 +48,9 @@ def filler(place: str) -> Callable[..., str]:
     return place.format
 
 
+WILD = {"*": "[^/]*", "#": "[0-9]+", "?": "([^/]*)"}
+"""The wild cards of a place, and what each matches: see `catalog.spec.DatasetSpec`."""
+
 MOST_FOLDERS = 64
 """Folders of each depth in which files are looked for."""
 
@@ -61,6 +68,7 @@ class Locator:
             )
         self.prefixes = ["", *self._folders("")]
         self._best: dict[str, str] = {}
+        self._told: set[str] = set()
 
     def _folders(self, prefix: str) -> list[str]:
         """The folders in `prefix`, each with a slash at its end."""
@@ -83,23 +91,62 @@ class Locator:
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
         """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a
-        value.
+        value. Places with a `?` come after all others.
+
+        Raises:
+            DataError: several files or folders for a `?`.
         """
+        return next(self._candidates(places, values), [])
+
+    def others(self, places: Sequence[str], values: Mapping[str, Any], found: Sequence[str]) -> list[list[str]]:
+        """What else lies in `places` (those with a `?` left out) and is not one of the `found` files."""
+        known = {os.path.realpath(self.root / path) for path in found}
+        named = [place for place in places if "?" not in place]
+        groups = [
+            [path for path in group if os.path.realpath(self.root / path) not in known]
+            for group in self._candidates(named, values)
+        ]
+        return [group for group in groups if group]
+
+    def _candidates(self, places: Sequence[str], values: Mapping[str, Any]) -> Iterator[list[str]]:
+        """The files of each place that exists, the first place first."""
         try:
             filled = [variant for place in places for variant in variants(place.format_map(values))]
         except KeyError:  # a place that depends on the record, such as one annotation file an image
-            return []
-        for prefix in self._everywhere():
-            for variant in filled:
-                path = prefix + variant
-                if "*" in path:
-                    pattern = "*".join(glob.escape(part) for part in path.split("*"))
-                    found = sorted(PurePosixPath(match).as_posix() for match in glob.glob(pattern, root_dir=self.root))
+            return
+        tried = set()
+        for group in ([v for v in filled if "?" not in v], [v for v in filled if "?" in v]):
+            for prefix in self._everywhere():
+                for variant in group:
+                    if prefix + variant in tried:
+                        continue
+                    tried.add(prefix + variant)
+                    found = self._matches(prefix, variant, places[0])
                     if found:
-                        return found
-                elif self._is_file(path):
-                    return [path]
-        return []
+                        yield found
+
+    def _matches(self, prefix: str, variant: str, official: str) -> list[str]:
+        """The files that a place stands for: ``*`` any, ``#`` any by number, ``?`` the only one."""
+        if self._is_file(prefix + variant):  # a file of this very name, signs and all
+            return [prefix + variant]
+        if not any(sign in variant for sign in WILD):
+            return []
+        parts = re.split("([*#?])", variant)
+        pattern = "".join("*" if part in WILD else glob.escape(part) for part in parts)
+        test = re.compile(re.escape(prefix) + "".join(WILD.get(part) or re.escape(part) for part in parts))
+        found: dict[tuple[str, ...], list[str]] = {}
+        for path in glob.glob(glob.escape(prefix) + pattern, root_dir=self.root):
+            path = PurePosixPath(path).as_posix()
+            if (match := test.fullmatch(path)) and self._is_file(path):
+                found.setdefault(match.groups(), []).append(path)
+        if len(found) > 1:
+            names = sorted(path for paths in found.values() for path in sorted(paths)[:1])
+            raise DataError(
+                f"several files could be meant: {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}",
+                file=self.root,
+                remedy=f"Leave the right one there, or give it the official name, {variants(official)[-1]}.",
+            )
+        return sorted(path for paths in found.values() for path in paths)
 
     def image(self, places: Sequence[str], values: Mapping[str, Any]) -> str:
         """The path of an image, relative to the root; where the last one was found is looked first."""
@@ -113,6 +160,21 @@ class Locator:
                 for variant in variants(place):
                     path = prefix + variant.format_map(values)
                     if self._is_file(path):
+                        self._tell_of_others(prefix, path, places, values)
                         self._best[key] = prefix.replace("{", "{{").replace("}", "}}") + variant
                         return path
         raise BadRecord(f"the image is missing: {variants(places[0])[0].format_map(values)}")
+
+    def _tell_of_others(self, prefix: str, path: str, places: Sequence[str], values: Mapping[str, Any]) -> None:
+        """Log, once for each folder, that an image of this name lies in other folders of the same rank as well."""
+        if not prefix or prefix in self._told:
+            return
+        self._told.add(prefix)
+        here = os.path.realpath(self.root / path)
+        beside = self._deeper if prefix.count("/") > 1 else self.prefixes[1:]
+        for other in beside:
+            for variant in (variant for place in places for variant in variants(place)):
+                found = other + variant.format_map(values)
+                if other != prefix and self._is_file(found) and os.path.realpath(self.root / found) != here:
+                    log.warning("reading the images from %s; of the same name, and not read: %s", path, found)
+                    return

@@ -7,6 +7,8 @@ next.
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -14,11 +16,14 @@ from typing import Any
 from ..errors import DataError
 from ..records import Box, Sample, Turn
 from ..storage import Quarantine
+from ..text import is_blank, single_spaced
 from . import json_lines, json_stream
 from .catalog.spec import DatasetSpec
-from .images import leaves, probe
+from .images import leaves, locate, probe
 from .locator import BadRecord, Locator, fill_known, filler, variants
 from .prompts import wordings
+
+log = logging.getLogger(__name__)
 
 SIZES_KEPT = 65_536
 """Image sizes remembered in a pass, so that the many questions about one image look at its file once."""
@@ -36,7 +41,18 @@ def reason_of(error: BaseException) -> str:
         return f"{error.what}: {error.file}" if error.file is not None else error.what
     if isinstance(error, KeyError):
         return f"a field is missing: {error.args[0] if error.args else '?'}"
-    return f"malformed: {error}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"not valid JSON: {error.msg}"
+    if isinstance(error, UnicodeError):
+        return "not UTF-8"
+    if isinstance(error, ValueError):
+        value = str(error).rpartition(": ")[2]
+        if "literal" in str(error) or "convert" in str(error):
+            return f"malformed: {value} is not a number"
+        return "malformed: a list or line has more or fewer parts than it should"
+    if isinstance(error, IndexError):
+        return "malformed: a list has fewer entries than it should"
+    return "malformed: a field is of another type than it should be"
 
 
 class Reader:
@@ -47,8 +63,8 @@ class Reader:
         split: the row's name of the split.
         seed: for wordings, marks and choices of this pass.
         options: the row's, with the caller's on top.
-        total: records seen so far, good and bad.
-        bad: records put aside so far.
+        total: what became a sample and what was put aside so far; parts of samples count only if they are put aside.
+        bad: what was put aside so far.
     """
 
     def __init__(
@@ -71,7 +87,8 @@ class Reader:
         self.total = self.bad = 0
         self._seen = seen
         self._sizes: dict[str, tuple[int, int]] = {}
-        self._file = self._key = ""
+        self._file, self._key, self._part = "", "", False
+        self._told: set[str] = set()
         self._official_image = filler(fill_known(variants(row.images[0])[0] if row.images else "", self.values))
         self._prefix = f"{row.name}/{split}/"
         self._wordings: dict[str, Callable[[str], str]] = {}
@@ -79,8 +96,23 @@ class Reader:
     # files
 
     def files(self, role: str, **values: Any) -> list[str]:
-        """The files of `role` of this split, relative to the root; empty if there are none."""
-        return self.locator.find(self.row.files[role], {**self.values, **values})
+        """The files of `role` of this split, relative to the root; empty if there are none.
+
+        Of several places the first in the row's order is taken; the first time, the others are logged.
+
+        Raises:
+            DataError: several files where the row expects one.
+        """
+        places = self.row.files[role]
+        found = self.locator.find(places, {**self.values, **values})
+        if found and not values and role not in self._told:
+            self._told.add(role)
+            if others := self.locator.others(places, self.values, found):
+                log.warning(
+                    "%s (%s): reading the %s from %s; also there and not read: %s",
+                    self.row.name, self.split, role, shown(found), "; ".join(map(shown, others)),
+                )  # fmt: skip
+        return found
 
     def file(self, role: str, **values: Any) -> str:
         """The one file of `role`; a missing one is a `DataError` that names where it should be."""
@@ -98,51 +130,53 @@ class Reader:
         return found[0]
 
     def items(
-        self, file: str, sections: Collection[str] | None = None, *, lines: bool = False
+        self, file: str, sections: Collection[str] | None = None, *, lines: bool = False, keyed: bool = False
     ) -> Iterator[tuple[str, int | str, Any]]:
-        """(section, key, record) of a JSON file (`json_stream`); what cannot be read goes to the quarantine."""
-        path = self.root / file
+        """(section, key, record) of a JSON file, a list or JSON lines (`json_lines.read_records`); what cannot be read
+        goes to the quarantine.
 
-        def report(record: str, reason: str) -> None:
-            self.total += 1
-            self.put_aside(file, record, reason)
-
+        Args:
+            sections: names of the lists or objects wanted of a JSON object.
+            lines: the makers publish JSON lines: the keys are line numbers.
+            keyed: the makers publish one object of records by their keys.
+        """
+        path, report = self.root / file, self._reporter(file)
         if lines:
             yield from json_lines.read_json_lines(path, report)
         else:
-            yield from json_stream.read_items(path, sections, report)
+            yield from json_lines.read_records(path, sections, report, keyed=keyed)
 
     def blocks(self, file: str, kinds: Mapping[str, type]) -> Iterator[tuple[str, int | str, list[Any]]]:
         """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them
         in `total`.
         """
-
-        def report(record: str, reason: str) -> None:
-            self.total += 1
-            self.put_aside(file, record, reason)
-
-        yield from json_stream.read_blocks(self.root / file, kinds, report)
+        json_lines.refuse_other_form(self.root / file, kinds)
+        yield from json_stream.read_blocks(self.root / file, kinds, self._reporter(file))
 
     def lines(self, file: str) -> Iterator[tuple[int, str]]:
         """(number, text) of a text file's lines that are not blank."""
+        yield from json_lines.read_lines(self.root / file, self._reporter(file))
 
-        def report(record: str, reason: str) -> None:
-            self.total += 1
-            self.put_aside(file, record, reason)
-
-        yield from json_lines.read_lines(self.root / file, report)
+    def _reporter(self, file: str) -> Callable[[str, str], None]:
+        return lambda record, reason: self.put_aside(file, record, reason)
 
     # records
 
     def put_aside(self, file: str, record: str | int, reason: str) -> None:
-        """Write one record to the quarantine."""
+        """Write one record to the quarantine and count it."""
+        self.total += 1
         self.bad += 1
         self.quarantine.add(file=file, record=record, reason=reason)
 
-    def keep(self, file: str, key: str | int) -> Reader:
-        """A context for the work on record `key` of `file`: an error inside puts the record aside and goes no further."""
-        self._file, self._key = file, str(key)
-        self.total += 1
+    def keep(self, file: str, key: str | int, *, part: bool = False) -> Reader:
+        """A context for the work on record `key` of `file`: an error inside puts the record aside and goes no further.
+
+        Args:
+            part: the record is only a part of a sample, such as a question whose answer lies in another file: it counts
+                in `total` only if it is put aside, so that the share of bad ones is one of samples.
+        """
+        self._file, self._key, self._part = file, str(key), part
+        self.total += not part
         return self
 
     def __enter__(self) -> Reader:
@@ -151,12 +185,12 @@ class Reader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         if not isinstance(error, RECORD_ERRORS):
             return False
+        self.total -= not self._part  # counted by `keep` as well
         self.put_aside(self._file, self._key, reason_of(error))
         return True
 
     def reject(self, file: str, record: str | int, error: Exception) -> None:
-        """Count a record that a reader's own ``except RECORD_ERRORS`` caught, and put it aside."""
-        self.total += 1
+        """Put aside a record that a reader's own ``except RECORD_ERRORS`` caught."""
         self.put_aside(file, record, reason_of(error))
 
     # parts of a sample
@@ -179,7 +213,13 @@ class Reader:
                 raise BadRecord(f"the image path leaves the root: {value}")
         if not (self.check_images or look):
             return self._official_image(**values)
-        return self.locator.image(self.row.images, {**self.values, **values})
+        try:
+            return self.locator.image(self.row.images, {**self.values, **values})
+        except BadRecord:
+            official = self._official_image(**values)
+            if "@" in official and (found := locate(self.root, official))[1] and found[0].is_file():
+                return official  # in an archive
+            raise
 
     def places(self, **values: Any) -> list[str]:
         """Where an image of this split may lie, the official place first."""
@@ -210,10 +250,10 @@ class Reader:
         """A `Sample` with its id, after the checks that every source shares; raises `BadRecord`."""
         raw = raw.strip()
         instruction = instruction.strip()
-        if not raw:
+        if is_blank(raw):
             hint = " (the makers publish no answers of this split)" if self.split in self.row.unlabelled else ""
             raise BadRecord("empty annotation" + hint)
-        if not instruction:
+        if is_blank(instruction):
             raise BadRecord("empty instruction")
         if not (raw.isascii() and instruction.isascii()):
             try:
@@ -253,16 +293,40 @@ class Reader:
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:
-    """The text in `field`, its white space made single; a missing field or another type is a bad record."""
+    """The text in `field`, its white space made single, "" if it shows nothing; a missing field or another type is a bad
+    record.
+    """
     value = record[field]
     if not isinstance(value, str):
         raise BadRecord(f"the field {field} is not text")
-    return " ".join(value.split())
+    return single_spaced(value)
+
+
+def question_of(record: Mapping[str, Any], field: str = "question") -> str:
+    """As `text_of`, of a question: one that shows nothing is a bad record."""
+    return shown_text(text_of(record, field), "question")
+
+
+def shown_text(text: Any, what: str) -> str:
+    """`text`, or what `str` makes of it, with single white space; a bad record if there is nothing to see.
+
+    Args:
+        what: how the reason calls it, such as "answer".
+    """
+    text = single_spaced(str(text))
+    if not text:
+        raise BadRecord(f"empty annotation: no {what}")
+    return text
 
 
 def distinct(texts: Iterable[str]) -> list[str]:
     """`texts` in order, each once; case does not count."""
     return list({text.lower(): text for text in reversed(list(texts))}.values())[::-1]
+
+
+def shown(files: Sequence[str]) -> str:
+    """``a.json``, or ``a/1.txt and 41 more``."""
+    return files[0] + (f" and {len(files) - 1:,} more" if len(files) > 1 else "")
 
 
 def sentence(text: str) -> str:

@@ -16,6 +16,7 @@ from ..scenes.language import strip_details
 from ..scenes.lexicon import NUMBERS
 from ..scenes.questions import parse_question
 from ..seeding import generator
+from ..sources.images import resolve
 from ..storage import read_jsonl
 from ..text import split_sentences
 from .packing.tokenized import Example
@@ -37,8 +38,11 @@ _FACTS = frozenset(
 
 
 def image_files(root: str | os.PathLike, source: str, images: Sequence[str]) -> tuple[str, ...]:
-    """The image files of a record of `source`, whose folder is `root`/`source`."""
-    return tuple(str(Path(root) / source / image) for image in images)
+    """The image files of a record of `source`, whose folder is `root`/`source`; `ImageError` if one leaves it."""
+    folder = Path(root) / source
+    for image in images:
+        resolve(folder, image)
+    return tuple(str(folder / image) for image in images)
 
 
 def sample_example(sample: Sample, root: str | os.PathLike) -> Example:

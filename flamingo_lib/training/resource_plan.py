@@ -70,7 +70,7 @@ def known_config(base: str) -> FlamingoConfig:
     Raises:
         MissingAsset: neither.
     """
-    from ..judges.assets import resolve
+    from ..hub import resolve
 
     if base == "openflamingo-9b":
         text = {

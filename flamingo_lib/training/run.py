@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +21,16 @@ from torch import nn
 
 from ..config import StageConfig
 from ..errors import ConfigError
+from ..rewriting.job_config import refuse_differences
+from ..rewriting.lock import NAME as LOCK
+from ..rewriting.lock import only_job
 from ..seeding import derive_seed
-from ..storage import fingerprint, read_json, write_json
+from ..storage import fingerprint, read_json
 from .collate import Collator
 from .feature_cache import weights_fingerprint
 from .packing.dataset import WindowDataset
 from .packing.plan import PackingReport
-from .trainer import StageTrainer, checkpoints, training_arguments
-
-IDENTITY = "run.json"
-"""Beside the checkpoints: what they were trained on, so that those of another run are not resumed."""
+from .trainer import ABOUT, StageTrainer, checkpoints, training_arguments
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class StageResult:
         seconds: wall-clock time of this process's steps.
         loss: mean loss over the last tenth of the steps.
         curve: (step, mean loss since the previous entry) in order.
-        tokens, supervised_tokens: seen by this process, padding excluded.
+        tokens, supervised_tokens: seen in all steps, those before a resume too, by this process's share of each batch;
+            padding excluded.
         trained_parameters: how many numbers were trained.
         packing: the first epoch's windows.
     """
@@ -60,16 +64,25 @@ class StageResult:
         return asdict(self)
 
 
-class _Counting:
-    """A collator that counts what it hands out."""
+class TokenCounter:
+    """Counts the tokens of the batches that were trained on.
+
+    Batches are made ahead of the step that uses them, so that a collator alone would count too many at a checkpoint.
+    """
 
     def __init__(self, collator: Callable[[list], dict[str, torch.Tensor]]) -> None:
         self.collator, self.tokens, self.supervised = collator, 0, 0
+        self._ahead: deque[tuple[int, int]] = deque()
 
     def __call__(self, rows: list) -> dict[str, torch.Tensor]:
-        self.tokens += sum(len(row) for row in rows)
-        self.supervised += sum(int(row.labelled.sum()) for row in rows)
+        """Collate `rows`."""
+        self._ahead.append((sum(len(row) for row in rows), sum(int(row.labelled.sum()) for row in rows)))
         return self.collator(rows)
+
+    def count(self, batch: Any = None) -> None:
+        """The oldest batch that wasn't counted yet is trained on."""
+        tokens, supervised = self._ahead.popleft()
+        self.tokens, self.supervised = self.tokens + tokens, self.supervised + supervised
 
 
 def world_size() -> int:
@@ -93,23 +106,26 @@ def run_stage(
     cpu: bool | None = None,
     checkpoint_activations: bool = False,
     keep_checkpoints: bool = False,
+    finish: Callable[[StageResult], None] | None = None,
 ) -> StageResult:
     """Train `model`, whose trainable weights are already chosen, on the windows of `dataset`.
 
     A run that was interrupted, however hard, goes on from its newest checkpoint in `work_dir` and ends with the same
-    weights, bit by bit, as one that was not. Checkpoints of another stage, seed, data set or model are thrown away.
+    weights, bit by bit, as one that was not. Every checkpoint says what it was trained from; one of other settings,
+    data or weights is refused. One training at a time works in `work_dir`.
 
     Args:
-        work_dir: where checkpoints stand while the run lasts; emptied at its end.
+        work_dir: where checkpoints stand while the run lasts; they are removed at its end.
         collator: makes batches, visual inputs included.
         save_every: steps between checkpoints; None for none.
         log_every: steps between points of the loss curve; at least five points are taken.
         fsdp, bf16, cpu, checkpoint_activations: see `trainer.training_arguments`.
         keep_checkpoints: leave the checkpoints where they are.
+        finish: called in every process with the result while the checkpoints are still there, to save the model.
 
     Raises:
-        ConfigError: nothing to train, or a batch size that can't be divided.
-        FlamingoError: the loss is not a number, or the disk is full.
+        ConfigError: nothing to train, a batch size that can't be divided, or a checkpoint of another training.
+        FlamingoError: the loss is not a number, another process trains in `work_dir`, or the disk is full.
     """
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     if not trained:
@@ -133,53 +149,98 @@ def run_stage(
         cpu=cpu,
         checkpoint_activations=checkpoint_activations,
     )
-    counting = _Counting(collator)
+    counter = TokenCounter(collator)
     config = copy.deepcopy(model.config)
-    trainer = StageTrainer(label=label, model=model, args=arguments, train_dataset=dataset, data_collator=counting)
     identity = {
         "stage": stage.model_dump(mode="json"),
         "seed": seed,
         "steps": dataset.steps,
+        "bf16": bf16,
         "data": _data_identity(dataset),
         "trains": [name for name, _ in trained],
         "start": weights_fingerprint([model]),
+        "model": _config_identity(config),
     }
-    with arguments.main_process_first(local=False):
-        newest = _resumable(folder, identity)
-    begin = time.monotonic()
-    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
-    seconds = time.monotonic() - begin
-    if trainer.is_fsdp_enabled:
-        _gather(model)
-    model.config = config
-    trainer.accelerator.wait_for_everyone()
-    if arguments.should_save and not keep_checkpoints:
-        shutil.rmtree(folder, ignore_errors=True)
-    curve = tuple((int(entry["step"]), float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry)
-    tail = [loss for step, loss in curve if step > 0.9 * dataset.steps] or [loss for _, loss in curve[-1:]]
-    return StageResult(
-        steps=dataset.steps,
-        resumed_from=int(newest.name.removeprefix("checkpoint-")) if newest else 0,
-        seconds=seconds,
-        loss=sum(tail) / max(len(tail), 1),
-        curve=curve,
-        tokens=counting.tokens,
-        supervised_tokens=counting.supervised,
-        trained_parameters=sum(weight.numel() for _, weight in trained),
-        packing=dataset.plan(0).report(dataset.table.sizes),
+    trainer = StageTrainer(
+        label=label,
+        about=lambda: {"identity": identity, "tokens": counter.tokens, "supervised_tokens": counter.supervised},
+        on_batch=counter.count,
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        data_collator=counter,
     )
+    with ExitStack() as stack:
+        with arguments.main_process_first(local=False):
+            if arguments.process_index == 0:
+                stack.enter_context(only_job(folder))
+            newest, about = _resumable(folder, identity)
+        counter.tokens, counter.supervised = about.get("tokens", 0), about.get("supervised_tokens", 0)
+        begin = time.monotonic()
+        trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        seconds = time.monotonic() - begin
+        if trainer.is_fsdp_enabled:
+            _gather(model)
+        model.config = config
+        curve = tuple(
+            (int(entry["step"]), float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry
+        )
+        tail = [loss for step, loss in curve if step > 0.9 * dataset.steps] or [loss for _, loss in curve[-1:]]
+        result = StageResult(
+            steps=dataset.steps,
+            resumed_from=int(newest.name.removeprefix("checkpoint-")) if newest else 0,
+            seconds=seconds,
+            loss=sum(tail) / max(len(tail), 1),
+            curve=curve,
+            tokens=counter.tokens,
+            supervised_tokens=counter.supervised,
+            trained_parameters=sum(weight.numel() for _, weight in trained),
+            packing=dataset.plan(0).report(dataset.table.sizes),
+        )
+        if finish is not None:
+            finish(result)
+        trainer.accelerator.wait_for_everyone()
+        if arguments.process_index == 0 and not keep_checkpoints:
+            _remove_checkpoints(folder)
+    return result
 
 
-def _resumable(folder: Path, identity: dict[str, Any]) -> Path | None:
-    """The newest checkpoint of this very run; what others left is removed."""
-    file = folder / IDENTITY
-    key = fingerprint(identity)
-    if file.exists() and read_json(file).get("key") == key:
-        found = checkpoints(folder)
-        return found[-1] if found else None
-    shutil.rmtree(folder, ignore_errors=True)
-    write_json(file, {"key": key} | identity)
-    return None
+def _resumable(folder: Path, identity: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+    """The newest checkpoint and what it says of itself; a `ConfigError` if it is of another training."""
+    found = checkpoints(folder)
+    if not found:
+        return None, {}
+    newest, about = found[-1], {}
+    if (newest / ABOUT).is_file():
+        about = read_json(newest / ABOUT)
+    if not isinstance(about, dict) or not isinstance(about.get("identity"), dict):
+        raise ConfigError(
+            f"the checkpoint doesn't say what it was trained from ({ABOUT} is missing), so it can't be resumed",
+            file=newest,
+            remedy=f"Give another folder, or remove {folder} to begin anew.",
+        )
+    refuse_differences(
+        json.loads(json.dumps(identity)),
+        about["identity"],
+        newest,
+        remedy=f"Give what it was begun with, or another folder; or remove {folder} to begin anew.",
+    )
+    return newest, about
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """Take away what training wrote into `folder`, and the folder itself if nothing else is in it."""
+    for path in (*checkpoints(folder), folder / ".partial"):
+        shutil.rmtree(path, ignore_errors=True)
+    (folder / LOCK).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _config_identity(config: Any) -> str:
+    """A hash of a model's settings, without those that say where it came from."""
+    volatile = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version"}
+    return fingerprint({name: value for name, value in config.to_dict().items() if name not in volatile})
 
 
 def _data_identity(dataset: WindowDataset) -> str:

@@ -70,7 +70,7 @@ def load_base(
     Raises:
         MissingAsset: there is none.
     """
-    from ..judges.assets import resolve
+    from ..hub import resolve
     from ..model.flamingo import FlamingoForConditionalGeneration
     from ..model.processor import FlamingoProcessor
 
@@ -184,7 +184,11 @@ def train_stage(
 
     Returns:
         How it went; the same numbers are in `training.json`.
+
+    Raises:
+        ConfigError: `out` is a folder with other things in it, and as `run_stage`.
     """
+    refuse_other_folder(out)
     bf16 = model_config.dtype == "bfloat16"
     model, processor = (
         base
@@ -199,18 +203,32 @@ def train_stage(
     work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
     collator = stage_collator(model, processor, dataset, cache_folder=cache_folder, rank=rank, processes=world_size())
     state.wait_for_everyone()
-    result = run_stage(
-        model, stage, dataset, work, seed=seed, collator=collator, label=label, fsdp=fsdp, bf16=bf16, cpu=cpu, **options
-    )
-    if rank == 0:
-        save_trained(
-            model,
-            processor,
-            out,
-            lora="lora" in stage.tunes,
-            result=result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed},
+
+    def save(result: StageResult) -> None:
+        if rank == 0:
+            save_trained(
+                model,
+                processor,
+                out,
+                lora="lora" in stage.tunes,
+                result=result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed},
+            )
+
+    options |= {"label": label, "fsdp": fsdp, "bf16": bf16, "cpu": cpu}
+    return run_stage(model, stage, dataset, work, seed=seed, collator=collator, finish=save, **options)
+
+
+def refuse_other_folder(out: str | os.PathLike) -> None:
+    """A `ConfigError` if the folder `out` holds anything but a model: it would be replaced as a whole."""
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ConfigError("a file has the name of the trained model's folder", file=out, remedy="Give another name.")
+    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
+        raise ConfigError(
+            "the folder for the trained model holds other things, and would be replaced as a whole",
+            file=out,
+            remedy="Give the name of a new folder.",
         )
-    return result
 
 
 def stage_speed(

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import SequentialSampler
@@ -22,11 +23,15 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from transformers.trainer_callback import ProgressCallback
 
 from ..config import StageConfig
-from ..errors import CheckpointError, ConfigError, FlamingoError
+from ..errors import CheckpointError, ConfigError, FlamingoError, StorageError
 from ..progress import Progress
+from ..storage import is_disk_full, storage_error, write_json
 
 WEIGHTS = "trained.safetensors"
 """The file of a checkpoint that holds the trained weights."""
+
+ABOUT = "about.json"
+"""The file of a checkpoint that says what it was trained from, and how many tokens it has seen."""
 
 LAYER_CLASS = "FlamingoLayer"
 """The module that FSDP shards by."""
@@ -117,10 +122,24 @@ def training_arguments(
 
 
 class StageTrainer(Trainer):
-    """`Trainer` over a `WindowDataset`; see the module's description."""
+    """`Trainer` over a `WindowDataset`; see the module's description.
 
-    def __init__(self, *, label: str, **arguments: Any) -> None:
+    Args:
+        label: shown with the progress.
+        about: JSON values to write into a checkpoint, asked for when it is saved.
+        on_batch: called with a batch just before the model sees it.
+    """
+
+    def __init__(
+        self,
+        *,
+        label: str,
+        about: Callable[[], Mapping[str, Any]] | None = None,
+        on_batch: Callable[[Mapping[str, Any]], None] | None = None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
+        self._about, self._on_batch = about, on_batch
         for callback in (PrinterCallback, ProgressCallback):
             self.remove_callback(callback)
         self.add_callback(StageProgress(label))
@@ -128,6 +147,12 @@ class StageTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(self.train_dataset)
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], *arguments: Any, **options: Any) -> torch.Tensor:
+        """Forward and backward of one micro batch."""
+        if self._on_batch is not None:
+            self._on_batch(inputs)
+        return super().training_step(model, inputs, *arguments, **options)
 
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
         """Not counted: it would walk through all modules in every step."""
@@ -143,17 +168,28 @@ class StageTrainer(Trainer):
         if self.args.should_save:
             shutil.rmtree(self._staging, ignore_errors=True)
         self.accelerator.wait_for_everyone()
+        name = f"checkpoint-{self.state.global_step}"
+        staging = Path(self._staging)
         try:
             super()._save_checkpoint(model, trial)
-        except OSError as error:
-            raise FlamingoError(
-                f"could not write: {error.strerror or error}", file=folder, remedy="Free some space and start again."
-            ) from error
+            if self.args.should_save and self._about is not None:
+                write_json(staging / name / ABOUT, self._about())
+        except Exception as error:  # torch and safetensors have errors of their own for a full disk
+            full = is_disk_full(error, folder)
+            shutil.rmtree(staging, ignore_errors=True)
+            if full:
+                raise StorageError(
+                    f"the disk is full; the checkpoint of step {self.state.global_step} was not written",
+                    file=folder,
+                    remedy="Free some space and start again: the training goes on from the checkpoint before.",
+                ) from error
+            if isinstance(error, OSError) and (known := storage_error(error, folder)) is not None:
+                raise known from error
+            raise
         finally:
-            staging, self._staging = Path(self._staging), None
+            self._staging = None
         self.accelerator.wait_for_everyone()
         if self.args.should_save:
-            name = f"checkpoint-{self.state.global_step}"
             for file in sorted((staging / name).rglob("*")):
                 if file.is_file():
                     with open(file, "rb") as written:
@@ -178,7 +214,14 @@ class StageTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         file = Path(resume_from_checkpoint) / WEIGHTS
-        weights = load_file(file)
+        try:
+            weights = load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(
+                f"the checkpoint cannot be read: {error}",
+                file=file,
+                remedy=f"Remove {file.parent}: the training goes on from the checkpoint before, or from the beginning.",
+            ) from error
         target = self.model if model is None else model
         trained = {name for name, weight in target.named_parameters() if weight.requires_grad}
         if set(weights) != trained:

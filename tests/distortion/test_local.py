@@ -1,11 +1,15 @@
 """The local backend against a tiny random Llama."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
 from flamingo_lib.distortion.llm import LlmDistorter
 from flamingo_lib.distortion.local import TransformersBackend
 from flamingo_lib.distortion.prompt import build_messages
-from flamingo_lib.errors import MissingAsset
+from flamingo_lib.errors import CheckpointError, MissingAsset
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}</s>\n{% endfor %}"
@@ -87,5 +91,63 @@ def test_responses_beyond_the_context_are_dropped_and_counted(folder):
 
 
 def test_a_model_that_is_not_there(tmp_path):
-    with pytest.raises(MissingAsset, match="cannot be loaded"):
+    with pytest.raises(MissingAsset, match="the chat model .*not on this machine"):
+        TransformersBackend(str(tmp_path / "nothing"))
+    with pytest.raises(CheckpointError, match="no weights"):
         TransformersBackend(str(tmp_path))
+
+
+def change_weights(folder, change):
+    from safetensors.torch import load_file, save_file
+
+    save_file(change(dict(load_file(folder / "model.safetensors"))), folder / "model.safetensors", {"format": "pt"})
+
+
+def drop_norm(folder):
+    change_weights(folder, lambda state: {name: value for name, value in state.items() if name != "model.norm.weight"})
+
+
+def reshape_norm(folder):
+    change_weights(folder, lambda state: state | {"model.norm.weight": state["model.norm.weight"][:-1].clone()})
+
+
+def pickle_weights(folder):
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def bring_code(folder):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoModelForCausalLM": "own.Own"}}))
+
+
+def point_to_lfs(folder):
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+
+def drop_tokenizer(folder):
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (drop_norm, "model.norm.weight are missing"),
+        (reshape_norm, "model.norm.weight have another shape"),
+        (pickle_weights, "pickle"),
+        (bring_code, "own.Own.*never run"),
+        (point_to_lfs, "git LFS pointer"),
+        (drop_tokenizer, "token"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused_by_name(folder, tmp_path, spoil, says, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks"))
+    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    spoil(copy)
+    with pytest.raises(CheckpointError, match=says) as error:
+        TransformersBackend(str(copy))
+    assert str(copy) in str(error.value)

@@ -11,6 +11,8 @@ import pytest
 
 from flamingo_lib.distortion.llm import LlmDistorter
 from flamingo_lib.distortion.server import KEY_VARIABLE, ServerBackend, ServerError
+from flamingo_lib.errors import ConfigError
+from flamingo_lib.storage import Quarantine
 
 RESPONSE = "Of course! The ring in the image is blue, number {}. I hope this helps!"
 
@@ -159,7 +161,7 @@ def test_a_server_that_is_not_there():
 
 def test_an_interrupted_run_continues_where_it_was(tmp_path):
     cache = tmp_path / "completions.jsonl"
-    with serving(lambda asked, attempt: (400, {}, "bad") if "number 7." in asked else None) as (model, url):
+    with serving(lambda asked, attempt: (402, {}, "bad") if "number 7." in asked else None) as (model, url):
         with pytest.raises(ServerError):
             run(url, concurrency=1, cache=cache)
         before = len(cache.read_text().splitlines())
@@ -188,3 +190,98 @@ def test_a_consumer_that_stops_leaves_nothing_running():
         drafts.close()
         time.sleep(0.1)
         assert not [thread for thread in threading.enumerate() if thread.name == "distortion-server"]
+
+
+NO_TEXT = {"finish_reason": "content_filter", "message": {"role": "assistant", "content": None}}
+PARTS = {"message": {"role": "assistant", "content": [{"type": "text", "text": "blue"}]}}
+PAGE = "<!DOCTYPE html><html><head><title>Gateway</title></head></html>"
+REFUSALS = [
+    ((400, "maximum context length is 2048 tokens"), "maximum context length"),
+    ((413, "too large"), "status 413: too large"),
+    ((422, '{"detail": "unprocessable"}'), "unprocessable"),
+    ((200, json.dumps({"choices": [NO_TEXT]})), "without text (content_filter)"),
+    ((200, json.dumps({"choices": [PARTS]})), "content is a list"),
+    ((200, json.dumps({"choices": [{"message": {"content": "a\ud800"}}]})), "half a character"),
+    ((200, PAGE), "a web page (HTML)"),
+    ((200, "[" * 20_000), "no completion"),
+    ((200, '{"choices": null}'), "no completion"),
+]
+
+
+@pytest.mark.parametrize(("answer", "reason"), REFUSALS)
+def test_a_record_that_is_refused_is_set_aside(answer, reason, tmp_path):
+    status, text = answer
+    quarantine = Quarantine(tmp_path / "quarantine.jsonl")
+    with serving(lambda asked, attempt: (status, {}, text) if "number 3." in asked else None) as (model, url):
+        drafts, distorter = run(url, count=5, quarantine=quarantine)
+    assert [draft.text for draft in drafts] == ["blue 0", "blue 1", "blue 2", "", "blue 4"]
+    assert [draft.rejected for draft in drafts] == ["", "", "", "refused", ""]
+    assert distorter.counts == {"kept": 4, "refused": 1}
+    (entry,) = [json.loads(line) for line in (tmp_path / "quarantine.jsonl").read_text().splitlines()]
+    assert entry["record"] == "3" and reason in entry["reason"] and entry["file"].startswith(url)
+    assert max(model.attempts.values()) <= 3
+
+
+@pytest.mark.parametrize(("answer", "reason"), REFUSALS[:4] + REFUSALS[6:7])
+def test_a_server_that_refuses_everything_ends_the_job(answer, reason):
+    status, text = answer
+    with (
+        serving(lambda asked, attempt: (status, {}, text)) as (model, url),
+        pytest.raises(ServerError, match="refused 8 records in a row") as error,
+    ):
+        run(url, count=1000)
+    assert reason in str(error.value) and len(model.attempts) < 30
+
+
+@pytest.mark.parametrize("status", [301, 401, 402, 403, 404, 405])
+def test_a_refusal_of_the_caller_ends_the_job_at_once(status):
+    with serving(lambda asked, attempt: (status, {}, "no")) as (model, url), pytest.raises(ServerError, match="no"):
+        run(url, count=1000, concurrency=1)
+    assert sum(model.attempts.values()) <= 2
+
+
+def test_a_record_that_breaks_the_server_is_set_aside():
+    broken = lambda asked, attempt: (500, {}, "internal error") if "number 3." in asked else None  # noqa: E731
+    with serving(broken) as (_, url):
+        drafts, _ = run(url, count=5, retries=2, concurrency=1)
+        assert [draft.rejected for draft in drafts] == ["", "", "", "refused", ""]
+    with (
+        serving(lambda asked, attempt: (500, {}, "internal error")) as (_, url),
+        pytest.raises(ServerError, match="no completion after 3 tries"),
+    ):
+        run(url, count=5, retries=2)
+
+
+@pytest.mark.parametrize("wanted", ["86400", "inf", "1e400", "Fri, 01 Jan 2100 00:00:00 GMT"])
+def test_retry_after_is_bounded(wanted, monkeypatch):
+    monkeypatch.setattr("flamingo_lib.distortion.server.MAX_PAUSE", 0.2)
+    with serving(lambda asked, attempt: (429, {"retry-after": wanted}, "later") if attempt == 1 else None) as (_, url):
+        start = time.monotonic()
+        drafts, _ = run(url, count=1)
+        assert drafts[0].text == "blue 0" and 0.19 <= time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("wanted", ["nan", "-5", "soon", "", "Fri, 99 Jan 2100"])
+def test_retry_after_that_says_nothing_is_no_pause(wanted):
+    with serving(lambda asked, attempt: (429, {"retry-after": wanted}, "later") if attempt == 1 else None) as (_, url):
+        assert run(url, count=1)[0][0].text == "blue 0"
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "http://", "http://[::1", "ftp://a", "http://a:99999"])
+def test_what_is_no_address_is_refused_at_once(url):
+    with pytest.raises(ConfigError, match="not an address"):
+        ServerBackend(url, "guanaco")
+
+
+def test_a_key_that_no_header_may_hold_is_a_clear_error(monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, "schlüssel")
+    with pytest.raises(ConfigError, match=KEY_VARIABLE):
+        run("http://127.0.0.1:9/v1", count=1)
+
+
+def test_a_cache_of_other_lines_is_read_over(tmp_path):
+    cache = tmp_path / "completions.jsonl"
+    cache.write_text('{"key": "a"}\n[1]\n{"key": "b", "text": null, "stopped": true}\n')
+    with serving() as (_, url):
+        assert run(url, count=1, cache=cache)[0][0].text == "blue 0"
+    assert len(cache.read_text().splitlines()) == 4

@@ -208,3 +208,20 @@ def test_funnel_counts_and_shows():
     page = funnel_html(report)
     assert "&lt;coco&gt;" in page and "<coco>" not in page and "50.0 %" in page
     assert funnel_markdown(report).splitlines()[-1].startswith("| all | 4 | 2 |")
+
+
+@pytest.mark.parametrize("names", [("change",), (), ("length", "change")])
+def test_a_record_without_output_is_dropped_whatever_the_chain(names):
+    batch = [
+        rewrite("", flags=("unreadable_image",), id="s/unreadable"),
+        rewrite("Some text all the same.", flags=("unreadable_image",), id="s/text"),
+        rewrite("\u200b\ufeff", id="s/invisible"),
+        rewrite("The ball is red.", id="s/good"),
+    ]
+    results = Chain(FiltersConfig(chain=names)).judge_batch(batch)
+    assert [result.sample.id for result in results if result.kept] == ["s/good"]
+    assert all(
+        "output" in (verdict := result.verdicts[-1]).filter or verdict.filter == "length" for result in results[:3]
+    )
+    assert [verdict.filter for verdict in results[3].verdicts] == list(names)
+    assert Funnel(names).update(results).row()["kept"] == 1

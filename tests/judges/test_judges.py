@@ -53,7 +53,7 @@ def test_remedies_name_the_way(monkeypatch, tmp_path):
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(CheckpointError, match=r"STS judge cannot be loaded.*whole folder") as caught:
+    with pytest.raises(CheckpointError, match=r"STS judge cannot be loaded.*modules.json.*whole folder") as caught:
         StsJudge(str(tmp_path))
     assert str(tmp_path) in str(caught.value)
     with pytest.raises(MissingAsset) as caught:

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
+from flamingo_lib.code_hash import closure
 from flamingo_lib.errors import ConfigError, DataError, MissingAsset
 from flamingo_lib.pf1m.parquet import read_parquet
 from flamingo_lib.pf1m.record import read_pf1m
@@ -165,6 +166,19 @@ def test_a_changed_rewriter_setting_or_image_is_refused(
     picture.write_bytes(picture.read_bytes() + b"\xff\xd9")
     with pytest.raises(DataError, match="the sources changed"):
         build(root, rewriter_folder, out, settings)
+
+
+def test_shards_of_other_code_are_refused(scenes_root, rewriter_folder, settings, tmp_path, monkeypatch):
+    build(scenes_root, rewriter_folder, tmp_path, settings, command="rewrite")
+    (tmp_path / "shards" / "000001.jsonl").unlink()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    asked = []
+    monkeypatch.setattr("flamingo_lib.pf1m.build.code_fingerprint", lambda modules: asked.extend(modules) or "other")
+    with pytest.raises(ConfigError, match='code fingerprint differs .* now "other", then "[0-9a-f]{16}"'):
+        build(scenes_root, rewriter_folder, tmp_path, settings, command="rewrite")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    made_of = closure(asked)
+    assert {"flamingo_lib.filters.chain", "flamingo_lib.rewriting.rewriter", "flamingo_lib.judges.nli"} <= made_of
 
 
 def test_a_record_explained(built, tmp_path):

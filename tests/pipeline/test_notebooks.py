@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from flamingo_lib.errors import ConfigError, FlamingoError, MissingAsset
+from flamingo_lib.errors import ConfigError, DataError, FlamingoError, MissingAsset
 from flamingo_lib.pipeline.notebook_outputs import normalise, take_over, unnormalised
 from flamingo_lib.pipeline.notebooks import notebook_paths, parameters, run_notebooks
 from flamingo_lib.pipeline.run_folder import Workspace
@@ -216,3 +216,58 @@ def _wait_for(condition, seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.1)
+
+
+def with_metadata(path: Path, metadata: dict) -> Path:
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"metadata": metadata}))
+    return path
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"kernelspec": {"name": "conda-env-other-py", "display_name": "Other", "language": "python"}},
+        {"kernelspec": {"name": "conda-env-other-py"}},
+        {},
+    ],
+    ids=["of another environment", "without a language", "none"],
+)
+def test_any_python_notebook_runs_with_this_environments_python(tmp_path, quiet, metadata, monkeypatch):
+    shadow = tmp_path / "jupyter" / "kernels" / "python3"
+    shadow.mkdir(parents=True)
+    spec = {"argv": ["/no/such/python", "-f", "{connection_file}"], "display_name": "Other", "language": "python"}
+    (shadow / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = write(tmp_path / "notebooks", "00_a.ipynb", "import sys\nprint(sys.executable)")
+    with_metadata(path, metadata)
+    place = workspace(tmp_path)
+    assert list(run_notebooks(place, folder=path.parent, say=lambda line: None)) == ["00_a.ipynb"]
+    outputs = nbformat.read(place.folder / "notebooks" / "00_a.ipynb", 4).cells[-1].outputs
+    assert outputs[0].text == f"{sys.executable}\n"
+
+
+def test_a_notebook_of_another_language_is_named_with_its_kernel(tmp_path, quiet):
+    path = write(tmp_path / "notebooks", "00_a.ipynb", "1 + 1")
+    with_metadata(path, {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}})
+    with pytest.raises(ConfigError, match=r"kernel 'ir' is for R.*00_a\.ipynb.*Choose a Python kernel"):
+        run_notebooks(workspace(tmp_path), folder=path.parent, say=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"cells": 1}', '{"cells": [{}]}', '{"cells": [{"cell_type": 1}]}']
+)
+def test_what_is_no_notebook_is_named(tmp_path, quiet, content):
+    path = write(tmp_path / "notebooks", "00_a.ipynb")
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"00_a\.ipynb") as error:
+        run_notebooks(workspace(tmp_path), folder=path.parent, say=lambda line: None)
+    assert "'cells'" not in str(error.value)
+
+
+def test_a_kernel_that_cannot_start_is_one_clear_error(tmp_path, quiet, monkeypatch):
+    path = write(tmp_path / "notebooks", "00_a.ipynb", "1 + 1")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(FlamingoError, match=r"00_a\.ipynb could not be run") as error:
+        run_notebooks(workspace(tmp_path), folder=path.parent, say=lambda line: None)
+    assert "no-python" in str(error.value)

@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
-GROUND = {"errors", "seeding", "storage", "progress", "records", "config", "presets", "html", "code_hash"}
-GROUND |= {"atomic", "config_types", "moved", "text"}
+GROUND = {"errors", "seeding", "storage", "progress", "records", "config", "presets", "code_hash"}
+GROUND |= {"atomic", "config_types", "html", "hub", "images", "media", "moved", "text"}
 STOREYS = (
     GROUND,
     {"scenes"},

@@ -4,13 +4,14 @@ Usage: job_script.py OUT RECORDS SHARD_SIZE WORKERS [option=value ...]; options:
     record's
 number whose text differs), model (the rewriter's name), die (a record's number at which the working process kills
 itself once; needs `mark`, a file), full (bytes after which the disk counts as full), fail (a record at which the work
-raises).
+raises), semaphore (the work holds one).
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -41,6 +42,8 @@ class FakeWork:
 
     def __init__(self, given):
         self.given, self.tokens = given, 0
+        if "semaphore" in given:
+            self.semaphore = multiprocessing.get_context("spawn").Lock()
 
     def __call__(self, samples, tick):
         done = []

@@ -294,6 +294,18 @@ def test_work_that_loses_a_record_is_a_bug(tmp_path):
         run_job(Samples(9, -1), lambda: Lossy({}), tmp_path, identity={}, shard_size=5)
 
 
+def test_workers_leave_no_semaphore_behind(whole, tmp_path):
+    code, text = finish(start(tmp_path, workers=2, semaphore=1))
+    assert code == 0 and "leaked" not in text
+    assert files(tmp_path) == whole
+
+
+def test_workers_end_at_once_if_the_job_fails(tmp_path):
+    begin = time.monotonic()
+    code, text = finish(start(tmp_path, records=4000, shard=2000, workers=2, fail=1, sleep=0.05))
+    assert code != 0 and "a bug" in text and time.monotonic() - begin < 60
+
+
 def test_nothing_to_do(tmp_path):
     result = job(tmp_path, records=0)
     assert result.records == result.shards == 0 and list(read_shards(tmp_path)) == []

@@ -1,5 +1,6 @@
 """Training itself: the loss against a slow independent computation, hard kills, and two processes."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -14,12 +15,14 @@ from random import Random
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from flamingo_lib.errors import CheckpointError, ConfigError, FlamingoError
+from flamingo_lib.errors import CheckpointError, ConfigError, FlamingoError, StorageError
+from flamingo_lib.rewriting.lock import only_job
 from flamingo_lib.training.packing.dataset import WindowDataset
-from flamingo_lib.training.trainer import checkpoints, training_arguments
+from flamingo_lib.training.trainer import ABOUT, WEIGHTS, checkpoints, training_arguments
 from tests.training import tiny_stage
 
 PROGRAM = Path(tiny_stage.__file__)
@@ -126,24 +129,125 @@ def test_a_run_killed_twice_ends_with_the_same_bits(whole, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
-def test_checkpoints_of_another_run_are_not_resumed(tmp_path, monkeypatch):
-    assert in_a_process(tmp_path / "work", "x", 8 * 5) == -signal.SIGKILL
-    for changed in ("base", "data"):
-        shutil.copytree(tmp_path / "work", tmp_path / changed)
+def refused(work, *words, **changed):
+    """Training in `work` is refused with these words, and leaves its checkpoints as they are."""
+    before = [path.name for path in checkpoints(work)]
+    with pytest.raises(ConfigError) as error:
+        tiny_stage.train(work, **changed)
+    for word in (*words, "checkpoint-4", f"remove {work}"):
+        assert word in str(error.value), error.value
+    assert before and [path.name for path in checkpoints(work)] == before
+
+
+def test_checkpoints_of_another_training_are_refused_by_name(tmp_path, monkeypatch):
+    work = tmp_path / "work"
+    assert in_a_process(work, "x", 8 * 5) == -signal.SIGKILL
     base, table = tiny_stage.tiny_model, tiny_stage.tiny_table
     with monkeypatch.context() as patch:
         patch.setattr(tiny_stage, "tiny_model", lambda dropout: with_another_embedding(base(dropout)))
-        assert tiny_stage.train(tmp_path / "base")[1].resumed_from == 0
+        refused(work, "start differs")
     with monkeypatch.context() as patch:
         patch.setattr(
             tiny_stage,
             "tiny_table",
             lambda: replace(table(), images=tuple(("1.png",) * len(files) for files in table().images)),
         )
-        assert tiny_stage.train(tmp_path / "data")[1].resumed_from == 0
-    other = tiny_stage.STAGE.model_copy(update={"learning_rate": 2e-3, "max_steps": 3})
-    _, result = tiny_stage.train(tmp_path / "work", stage=other)
-    assert result.resumed_from == 0 and result.steps == 3
+        refused(work, "data differs")
+    refused(work, "model differs", dropout=0.2)
+    refused(
+        work,
+        "stage.learning_rate differs from what this job was begun with: now 0.002, then 0.01",
+        stage=tiny_stage.STAGE.model_copy(update={"learning_rate": 2e-3}),
+    )
+    (work / "checkpoint-4" / ABOUT).unlink()
+    refused(work, "doesn't say what it was trained from")
+
+
+def test_a_checkpoint_put_there_by_another_training_is_refused(tmp_path):
+    for name, rate in (("one", 1e-2), ("two", 2e-2)):
+        stage = tiny_stage.STAGE.model_copy(update={"learning_rate": rate, "max_steps": 4})
+        tiny_stage.train(tmp_path / name, stage=stage, keep_checkpoints=True)
+    shutil.rmtree(tmp_path / "two" / "checkpoint-4")
+    shutil.move(tmp_path / "one" / "checkpoint-4", tmp_path / "two")
+    refused(tmp_path / "two", "stage.learning_rate", stage=stage)
+
+
+def test_a_second_training_in_the_same_folder_is_refused(tmp_path):
+    with only_job(tmp_path / "work"), pytest.raises(FlamingoError, match=f"another job.*process {os.getpid()} on"):
+        tiny_stage.train(tmp_path / "work")
+    assert tiny_stage.train(tmp_path / "work")[1].resumed_from == 0
+
+
+def test_tokens_are_counted_over_a_resume_and_not_twice(tmp_path):
+    assert in_a_process(tmp_path / "work", "resumed", 8 * 5 + 3) == -signal.SIGKILL
+    _, resumed = tiny_stage.train(tmp_path / "work")
+    _, whole = tiny_stage.train(tmp_path / "other")
+    dataset = WindowDataset(tiny_stage.tiny_table(), tiny_stage.STAGE, seed=3)
+    rows = [dataset[index] for index in range(8 * tiny_stage.STAGE.max_steps)]
+    assert resumed.resumed_from == 4 and whole.tokens == sum(len(row) for row in rows)
+    assert (resumed.tokens, resumed.supervised_tokens) == (whole.tokens, whole.supervised_tokens)
+
+
+def test_a_model_that_cannot_be_saved_costs_no_training(tmp_path):
+    def full(result):
+        raise FlamingoError("the disk is full")
+
+    with pytest.raises(FlamingoError, match="disk is full"):
+        tiny_stage.train(tmp_path / "work", finish=full)
+    assert checkpoints(tmp_path / "work")[-1].name == "checkpoint-10"
+    saved = []
+    _, result = tiny_stage.train(tmp_path / "work", finish=saved.append)
+    assert saved == [result] and result.resumed_from == result.steps == 10 and result.loss > 0
+    assert result.tokens > 0 and not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)),
+        RuntimeError("PytorchStreamWriter failed writing file: No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+    ids=["oserror", "torch", "safetensors"],
+)
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path, monkeypatch, error):
+    from flamingo_lib.training import trainer
+
+    write = trainer.save_file
+    with monkeypatch.context() as patch:
+
+        def fill(weights, path, **options):
+            if "checkpoint-6" in str(path):
+                raise error
+            write(weights, path, **options)
+
+        patch.setattr(trainer, "save_file", fill)
+        with pytest.raises(StorageError, match=r"disk is full; the checkpoint of step 6.*goes on"):
+            tiny_stage.train(tmp_path / "work")
+    assert [path.name for path in checkpoints(tmp_path / "work")] == ["checkpoint-2", "checkpoint-4"]
+    assert not (tmp_path / "work" / ".partial").exists()
+    assert tiny_stage.train(tmp_path / "work")[1].resumed_from == 4
+
+
+def test_an_error_that_is_no_full_disk_is_not_called_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("flamingo_lib.training.trainer.save_file", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tiny_stage.train(tmp_path / "work")
+
+
+def test_a_checkpoint_that_was_damaged_is_named(tmp_path):
+    tiny_stage.train(tmp_path / "work", keep_checkpoints=True)
+    file = tmp_path / "work" / "checkpoint-10" / WEIGHTS
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=f"cannot be read.*{file}.*Remove {file.parent}"):
+        tiny_stage.train(tmp_path / "work")
+
+
+def test_what_others_put_into_the_folder_stays(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "notes.txt").write_text("mine")
+    tiny_stage.train(tmp_path / "work", stage=tiny_stage.STAGE.model_copy(update={"max_steps": 2}))
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["notes.txt"]
 
 
 def with_another_embedding(model):
@@ -188,7 +292,7 @@ def test_settings_that_cannot_be_are_refused(tmp_path):
 
 def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
     model, _ = tiny_stage.train(tmp_path / "work", stage=tiny_stage.STAGE.model_copy(update={"max_steps": 1}))
-    from flamingo_lib.training.trainer import WEIGHTS, StageTrainer
+    from flamingo_lib.training.trainer import StageTrainer
 
     arguments = training_arguments(tiny_stage.STAGE, tmp_path / "t", steps=1, seed=0, save_every=None, cpu=True)
     trainer = StageTrainer(label="x", model=model, args=arguments, train_dataset=[])

@@ -113,7 +113,7 @@ class Killing(WindowDataset):
         return super().__getitem__(index)
 
 
-def train(work_dir, *, kill_at=-1, fsdp=False, dropout=0.1, stage=STAGE, save_every=2):
+def train(work_dir, *, kill_at=-1, fsdp=False, dropout=0.1, stage=STAGE, save_every=2, **options):
     torch.set_num_threads(1)
     model = tiny_model(dropout)
     dataset = Killing(tiny_table(), stage, seed=3)
@@ -130,6 +130,7 @@ def train(work_dir, *, kill_at=-1, fsdp=False, dropout=0.1, stage=STAGE, save_ev
         log_every=1,
         fsdp=fsdp,
         cpu=True,
+        **options,
     )
     return model, result
 

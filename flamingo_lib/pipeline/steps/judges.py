@@ -18,7 +18,7 @@ def judge_files(*roles: str) -> Callable[[Preset], Sequence[Path]]:
     """
 
     def files(preset: Preset) -> list[Path]:
-        from ...judges.assets import local_folder
+        from ...hub import local_folder
 
         found: list[Path] = []
         for role in roles:

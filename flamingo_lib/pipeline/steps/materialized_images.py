@@ -7,8 +7,8 @@ from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
-from ...errors import DataError
 from ...records import Sample
+from ...sources.images import image_bytes, locate, open_images
 from ...training.examples import image_files
 from ...training.packing.tokenized import Example
 
@@ -26,15 +26,14 @@ class PlainImages:
 
     def files(self, sample: Sample) -> tuple[str, ...]:
         """The image files of `sample`, as it speaks of them."""
-        if "mark" not in sample.meta and not any("@" in path for path in sample.images):
+        root = self.root / sample.source
+        if "mark" not in sample.meta and not any("@" in path and locate(root, path)[1] for path in sample.images):
             return image_files(self.root, sample.source, sample.images)
         key = self._key(sample)
         targets = [self.folder / f"{key}-{number}.png" for number in range(len(sample.images))]
         if not all(target.is_file() for target in targets):
-            from ...sources import open_images
-
             self.folder.mkdir(parents=True, exist_ok=True)
-            for target, image in zip(targets, open_images(sample, self.root / sample.source), strict=True):
+            for target, image in zip(targets, open_images(sample, root), strict=True):
                 partial = target.with_suffix(f".{os.getpid()}.part")
                 image.save(partial, "PNG")
                 partial.replace(target)
@@ -44,24 +43,9 @@ class PlainImages:
         """A hash of what decides the drawn pixels: the pictures' contents and the mark."""
         digest = blake2b(repr(sample.meta.get("mark")).encode(), digest_size=12)
         for path in sample.images:
-            digest.update(blake2b(_content(self.root / sample.source, path), digest_size=12).digest())
+            digest.update(blake2b(image_bytes(self.root / sample.source, path), digest_size=12).digest())
         return digest.hexdigest()
 
     def example(self, example: Example, sample: Sample) -> Example:
         """A training example of `sample` with its images as plain files."""
         return replace(example, images=self.files(sample))
-
-
-def _content(root: Path, path: str) -> bytes:
-    """The bytes of the encoded picture at `path`, a file or a member of a container; `DataError` if it can't be read."""
-    from ...sources.containers import is_member, read_member, split_member
-    from ...sources.images import resolve
-
-    if is_member(path):
-        container, member = split_member(path)
-        return read_member(resolve(root, container), member)
-    target = resolve(root, path)
-    try:
-        return target.read_bytes()
-    except OSError as error:
-        raise DataError(f"the image cannot be read: {error.strerror}", file=target) from error

@@ -39,19 +39,13 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def _in_shards(samples: Sequence[Sample], rewriter: Rewriter, name: str, scratch: Path, size: int) -> list[Rewrite]:
-    """All rewrites, shard by shard; a shard that a killed run has finished is read."""
-    from ...progress import Progress
+    """All rewrites, shard by shard; shards that a killed run has finished are read."""
+    from ...rewriting.job import run_job
+    from ...rewriting.shards import read_shards
 
-    rewritten: list[Rewrite] = []
-    with Progress(name, len(samples)) as progress:
-        for start in range(0, len(samples), size):
-            path, part = scratch / f"{name}-{start:07d}.jsonl", samples[start : start + size]
-            if path.exists():
-                progress.update(len(part))
-            else:
-                write_records(path, rewriter.rewrite(part, progress.update))
-            rewritten += read_records(Rewrite, path)
-    return rewritten
+    out = scratch / name  # the scratch folder is this step's with these settings: nothing more identifies the job
+    run_job(lambda: samples, lambda: rewriter.rewrite, out, identity={"step": name}, shard_size=size, title=name)
+    return list(read_shards(out))
 
 
 STEP = Step(

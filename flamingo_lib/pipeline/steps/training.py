@@ -16,7 +16,7 @@ MODEL = "model"
 
 def base_files(preset: Preset) -> Sequence[Path]:
     """The files of the base model, which every result that starts from it depends on."""
-    from ...judges.assets import resolve
+    from ...hub import resolve
 
     folder = resolve(preset.model.base, role="the base model")
     return sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".txt", ".model"})

@@ -16,6 +16,8 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
+from tqdm import tqdm
+
 from ...errors import DataError, FlamingoError
 from ...records import Sample, from_json, to_json
 from ..shards import encode_shard
@@ -55,22 +57,21 @@ class WorkerPool:
         self._start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._stop(orderly=kind is None)
 
     def _start(self) -> None:
         self._pool = ProcessPoolExecutor(
             self.workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self.make_work, os.getpid())
         )
 
-    def _stop(self) -> None:
+    def _stop(self, *, orderly: bool) -> None:
+        """End the workers: `orderly` lets them return what they hold, such as semaphores; else they are terminated."""
         if self._pool is not None:
-            processes = list((self._pool._processes or {}).values())
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.join()
+            if not orderly:
+                for process in list((self._pool._processes or {}).values()):
+                    process.terminate()
+            self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Done]:
@@ -112,7 +113,7 @@ class WorkerPool:
                             "They may have run out of memory: use fewer workers or a smaller batch. What is done stays."
                         ),
                     )
-                self._stop()
+                self._stop(orderly=False)
                 self._start()
 
 
@@ -126,6 +127,7 @@ def _begin(make_work: Callable[[], Any], parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    tqdm.set_lock(threading.RLock())  # its own would be a semaphore, which a terminated worker leaves behind
 
 
 def _run(number: int, samples: list[dict[str, Any]], digest: str) -> Done:

@@ -99,7 +99,7 @@ ROWS = (
         "cifar-10", "CIFAR-10", "cifar-10", _folder("cifar-10"), "cifar", ("cifar-10-batches-py/|{batch}",), "label",
         "none stated", "https://www.cs.toronto.edu/~kriz/cifar.html",
         "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-        splits=("train", "test"), values={"train": {"batch": "data_batch_*"}, "test": {"batch": "test_batch"}},
+        splits=("train", "test"), values={"train": {"batch": "data_batch_#"}, "test": {"batch": "test_batch"}},
     ),
     elevater_row(
         "eurosat", "EuroSAT", "eurosat_clip", "eurosat_clip_20210930", "folders", ("EuroSAT/|2750/*/*.jpg",), "label_aerial",

@@ -34,12 +34,21 @@ ROWS = (
         files={
             "labels": (
                 "{split}/labelTxt/*.txt",
-                "{split}/labelTxt-v*/*.txt",
-                "{split}/labelTxt-v*/*/*.txt",
+                "{split}/labelTxt-v1.0/labelTxt/*.txt",
+                "{split}/labelTxt-v1.0/*.txt",
+                "{split}/labelTxt-v1.5/DOTA-v1.5_{split}/*.txt",
+                "{split}/labelTxt-v1.5/*.txt",
+                "{split}/labelTxt-v2.0/DOTA-v2.0_{split}/*.txt",
+                "{split}/labelTxt-v2.0/*.txt",
                 "labelTxt/{split}/*.txt",
                 "{split}/annfiles/*.txt",
                 "labelTxt/*.txt",
-                "labelTxt-v*/*.txt",
+                "labelTxt-v1.0/*.txt",
+                "labelTxt-v1.5/*.txt",
+                "labelTxt-v2.0/*.txt",
+                "{split}/labelTxt-v?/*.txt",
+                "{split}/labelTxt-v?/?/*.txt",
+                "labelTxt-v?/*.txt",
             )
         },
         splits=plain("train", "val"),
@@ -48,7 +57,7 @@ ROWS = (
         licence="academic use only",
         homepage="https://captain-whu.github.io/DOTA/",
         citation="Xia et al., DOTA: A Large-Scale Dataset for Object Detection in Aerial Images, CVPR 2018",
-        notes="Boxes are the horizontal ones around four corners. Images over the pixel bound are put aside. Licence as remembered.",
+        notes="Boxes are the horizontal ones around four corners: of the two kinds of labels the oriented ones are read, of the versions the earliest. Images over the pixel bound are put aside. Licence as remembered.",
         max_share=0.2,
     ),
     DatasetSpec(

@@ -36,7 +36,7 @@ ROWS = (
         title="UltraChat",
         task="instruction",
         format="ultrachat",
-        files={"dialogues": ("ultrachat_release*.json", "*.jsonl", "train_*.jsonl", "*.json")},
+        files={"dialogues": ("ultrachat_release*.json", "train_#.jsonl", "?.jsonl", "?.json")},
         splits=plain("train"),
         licence="MIT; for research and education",
         homepage="https://github.com/thunlp/UltraChat",
@@ -49,12 +49,24 @@ ROWS = (
         title="ShareGPT (Vicuna's release)",
         task="instruction",
         format="sharegpt",
-        files={"dialogues": ("sg_90k_part*.json", "ShareGPT_V3_unfiltered_cleaned_split*.json", "*.json", "*.jsonl")},
+        files={
+            "dialogues": (
+                "sg_90k_part#_html_cleaned.json",
+                "sg_90k_part#.json",
+                "ShareGPT_V3_unfiltered_cleaned_split.json",
+                "ShareGPT_V3_unfiltered_cleaned_split_no_imsorry.json",
+                "?.json",
+                "?.jsonl",
+            )
+        },
         splits=plain("train"),
         licence="not stated",
         homepage="https://github.com/lm-sys/FastChat/blob/main/docs/commands/data_cleaning.md",
         citation="Chiang et al., Vicuna: An Open-Source Chatbot, 2023 (data shared by users of sharegpt.com)",
-        notes="Speakers' names vary; HTML values become text; dialogues may begin with an answer or end with a question.",
+        notes=(
+            "Speakers' names vary; dialogues may begin with an answer or end with a question. Answers of the sg_90k files that are "
+            "HTML, and values with ChatGPT's own marks in any file, become text. The files are versions of each other; one is read."
+        ),
         ids_repeat=True,
     ),
     DatasetSpec(
@@ -64,15 +76,22 @@ ROWS = (
         format="oasst",
         files={
             "trees": (
-                "*_oasst_ready.trees.jsonl.gz",
-                "*_oasst_ready.trees.jsonl",
-                "*_oasst_all.trees.jsonl*",
-                "*.trees.jsonl*",
+                "2023-04-12_oasst_ready.trees.jsonl.gz",
+                "2023-04-12_oasst_ready.trees.jsonl",
+                "?_oasst_ready.trees.jsonl.gz",
+                "?_oasst_ready.trees.jsonl",
+                "?_oasst_all.trees.jsonl.gz",
+                "?_oasst_all.trees.jsonl",
+                "?.trees.jsonl.gz",
+                "?.trees.jsonl",
             ),
             "messages": (
-                "*_oasst_ready.messages.jsonl.gz",
-                "*_oasst_ready.messages.jsonl",
-                "*_oasst_all.messages.jsonl*",
+                "2023-04-12_oasst_ready.messages.jsonl.gz",
+                "2023-04-12_oasst_ready.messages.jsonl",
+                "?_oasst_ready.messages.jsonl.gz",
+                "?_oasst_ready.messages.jsonl",
+                "?_oasst_all.messages.jsonl.gz",
+                "?_oasst_all.messages.jsonl",
             ),
         },
         optional=("trees", "messages"),
@@ -155,15 +174,25 @@ ROWS = (
     ),
     DatasetSpec(
         name="pf-1m",
-        title="PF-1M as released",
+        title="PF-1M, as released or as built here",
         task="instruction",
         format="pf1m",
-        files={"records": ("PF-1M.json", "*.json", "*.jsonl")},
+        files={
+            "records": ("PF-1M.json", "pf1m.json"),
+            "parquet": ("data/|train-#.parquet", "data/|train-#-of-#.parquet"),
+            "shards": ("shards/#.jsonl",),
+            "copy": ("?.json", "?.jsonl"),
+        },
+        optional=("records", "parquet", "shards", "copy"),
         splits=plain("train"),
         images=("images/|{file}",),
         licence="none stated",
         homepage="https://huggingface.co/datasets/chendelong/PF-1M",
         citation="Chen et al., Visual Instruction Tuning with Polite Flamingo, AAAI 2024",
-        notes="Raw is the polite output; the raw annotation is in meta['original'], with the scores. Images lie under one root.",
+        notes=(
+            "Raw is the polite output; the raw annotation is in meta['original'], with the scores. Images lie under one root, in a "
+            "folder for each dataset. A folder that build-pf1m or rewrite wrote is read as well: pf1m.json, else its Parquet files, "
+            "else the records of its shards that no filter dropped."
+        ),
     ),
 )

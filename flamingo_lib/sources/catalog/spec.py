@@ -22,8 +22,12 @@ class DatasetSpec:
     """One dataset: where its files are, which reader understands them, and whose it is.
 
     A path may have optional leading parts, ended by ``|``: ``a/|b/c.json`` is looked for as ``a/b/c.json``, then
-    ``b/c.json``, under the root, under its subfolders and under theirs. ``{split}`` and the values of `splits` are
-    filled in; ``*`` matches several files.
+    ``b/c.json``, under the root, under its subfolders (by name) and under theirs. ``{split}`` and the values of `splits`
+    are filled in. ``*`` matches several files that belong together, ``#`` such as differ by a number. ``?`` stands for
+    a name that isn't known: it must match one file or folder, and is looked for after all other places.
+
+    The first place that exists is read. Files in the other places are named in the log and not read; several files for
+    one ``?`` are an error that asks which is meant.
 
     Attributes:
         name: the catalogue name, the first part of every sample id.

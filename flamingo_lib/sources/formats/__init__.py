@@ -15,6 +15,7 @@ from . import (
     detection,
     dialogues,
     instructions,
+    pf1m,
     points,
     questions,
     regions,
@@ -55,6 +56,6 @@ READERS: dict[str, Callable[[Reader], Iterator[Sample]]] = {
     "sharegpt": dialogues.sharegpt,
     "oasst": instructions.oasst,
     "instruction-list": instructions.instruction_list,
-    "pf1m": instructions.pf1m,
+    "pf1m": pf1m.pf1m,
 }
 """Format name -> reader."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...records import Box, Sample
+from ...text import single_spaced
 from ..boxes import captions_and_boxes
 from ..reader import BadRecord, Reader, text_of
 
@@ -49,14 +50,14 @@ def grouped_captions(reader: Reader) -> Iterator[Sample]:
     file = reader.file("annotations")
     captions: dict[str, list[str]] = {}
     for _, key, record in reader.items(file, {"data"}):
-        with reader.keep(file, key):
+        with reader.keep(file, key, part=True):
             name = record["image_id"]
             if not isinstance(name, str) or not name:
                 raise BadRecord("the image id is not text")
             texts = (
                 [text_of(record, "caption_str")]
                 if record.get("caption_str")
-                else [" ".join(text.split()) for text in record.get("reference_strs", ())]
+                else [single_spaced(text) for text in record.get("reference_strs", ())]
             )
             captions.setdefault(name, []).extend(texts)
     for name, texts in captions.items():
@@ -75,11 +76,11 @@ def token_lines(reader: Reader) -> Iterator[Sample]:
         return
     captions: dict[str, list[str]] = {}
     for number, line in reader.lines(file):
-        with reader.keep(file, f"line {number}"):
+        with reader.keep(file, f"line {number}", part=True):
             name, tab, caption = line.partition("\t")
             if not tab or not name.strip():
                 raise BadRecord("malformed: not image, tab, caption")
-            captions.setdefault(name.rpartition("#")[0] or name, []).append(" ".join(caption.split()))
+            captions.setdefault(name.rpartition("#")[0] or name, []).append(single_spaced(caption))
     for name, texts in captions.items():
         with reader.keep(file, name):
             yield _sample(reader, name.rsplit(".", 1)[0], reader.image(file=name), texts)
@@ -115,4 +116,4 @@ def caption_urls(reader: Reader) -> Iterator[Sample]:
                 raise BadRecord("malformed: not caption, tab, address")
             name = address.strip().split("?")[0].rsplit("/", 1)[-1]
             path = reader.image(index=number - 1, shard=(number - 1) // 10_000, name=name or "-")
-            yield _sample(reader, number - 1, path, [" ".join(caption.split())], url=address.strip())
+            yield _sample(reader, number - 1, path, [single_spaced(caption)], url=address.strip())

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...records import Sample
+from ...text import single_spaced
 from ..reader import BadRecord, Reader
 
 
 def _draft(sentences: Any) -> list[str]:
-    texts = list(dict.fromkeys(" ".join(text.split()).removesuffix(" .") for text in sentences))
+    texts = list(dict.fromkeys(single_spaced(text.removesuffix(" .")) for text in sentences))
     return [text for text in texts if text]
 
 
@@ -19,7 +20,7 @@ def spot_the_diff(reader: Reader) -> Iterator[Sample]:
     file = reader.file("annotations")
     sentences: dict[str, list[str]] = {}
     for _, key, record in reader.items(file):
-        with reader.keep(file, record.get("img_id", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("img_id", key) if isinstance(record, dict) else key, part=True):
             texts = _draft(record["sentences"])
             if not texts:
                 raise BadRecord("empty annotation: no sentence")

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ...records import Sample
+from ...text import is_blank, single_spaced
 from ..images import resolve
 from ..prompts import LETTERS, lettered, listed
-from ..reader import BadRecord, Reader, distinct, sentence, text_of
+from ..reader import BadRecord, Reader, distinct, question_of, sentence, shown_text, text_of
 from .questions import majority
 
 
@@ -30,17 +31,17 @@ def a_okvqa(reader: Reader) -> Iterator[Sample]:
     file = reader.file("questions")
     for _, key, record in reader.items(file):
         with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
-            number, question = record["question_id"], text_of(record, "question")
+            number, question = record["question_id"], question_of(record)
             choices = [str(choice) for choice in record.get("choices") or []]
             index = record.get("correct_choice_idx")
             direct = record.get("direct_answers") or []
             if isinstance(direct, str):  # some releases print the list into a string
                 direct = [part.strip(" '\"") for part in direct.strip("[]").split(",")]
             answer = _choice(choices, index) if index is not None else majority(direct)
-            if not answer:
+            if is_blank(answer):
                 raise BadRecord("empty annotation (the makers publish no answers of the test split)")
             reasons = distinct(
-                sentence(" ".join(text.split())) for text in record.get("rationales") or [] if text.strip()
+                sentence(single_spaced(text)) for text in record.get("rationales") or [] if not is_blank(text)
             )
             reasons = reasons[: reader.options.get("rationales")]
             yield reader.sample(
@@ -59,7 +60,7 @@ def a_okvqa(reader: Reader) -> Iterator[Sample]:
 def _choice(choices: Sequence[str], index: Any) -> str:
     if not isinstance(index, int) or not 0 <= index < len(choices):
         raise BadRecord(f"the right choice is number {index!r} of {len(choices)}")
-    return choices[index]
+    return shown_text(choices[index], "right choice")
 
 
 def science_qa(reader: Reader) -> Iterator[Sample]:
@@ -70,16 +71,18 @@ def science_qa(reader: Reader) -> Iterator[Sample]:
         wanted = {
             str(pid) for section, _, pid in reader.items(split_file[0], {reader.split}) if section == reader.split
         }
-    for _, key, record in reader.items(file):
+    for _, key, record in reader.items(file, keyed=True):
         if isinstance(record, dict) and (
             str(key) not in wanted if wanted is not None else record.get("split") != reader.split
         ):
             continue
         with reader.keep(file, key):
-            question, hint = text_of(record, "question"), text_of(record, "hint") if record.get("hint") else ""
+            question, hint = question_of(record), text_of(record, "hint") if record.get("hint") else ""
             choices = [str(choice) for choice in record["choices"]]
             answer = _choice(choices, record["answer"])
-            reason = " ".join((record.get("solution") or record.get("lecture") or "").split())
+            reason = next(
+                filter(None, map(single_spaced, (record.get("solution") or "", record.get("lecture") or ""))), ""
+            )
             asked = with_choices(reader, key, question, choices)
             name = record.get("image")
             yield reader.sample(
@@ -102,7 +105,7 @@ def icon_qa(reader: Reader) -> Iterator[Sample]:
         key = "-".join(folder.split("/")[-2:])
         with reader.keep(file, key):
             record = json.loads(resolve(reader.root, file).read_bytes())
-            question = text_of(record, "question")
+            question = question_of(record)
             choices = [str(choice) for choice in record.get("choices") or []]
             pictures = bool(choices) and all(choice.endswith(".png") for choice in choices)
             images = [f"{folder}/image.png", *(f"{folder}/{choice}" for choice in choices if pictures)]
@@ -155,11 +158,14 @@ def ai2d(reader: Reader) -> Iterator[Sample]:
         if (reader.split == "test") != (held is None or stem in held):
             continue
         questions: dict[str, Any] = {}
-        with reader.keep(file, stem):
+        with reader.keep(file, stem, part=True):
             questions = json.loads(resolve(reader.root, file).read_bytes())["questions"]
+            if not isinstance(questions, dict):
+                raise BadRecord("the field questions is not an object")
         for place, (question, record) in enumerate(questions.items()):
             with reader.keep(file, record.get("questionId", place) if isinstance(record, dict) else place):
                 choices = [str(choice) for choice in record["answerTexts"]]
+                question = shown_text(question, "question")
                 image = reader.image(look=bool(record.get("abcLabel")), stem=stem)
                 mark = _label_mark(reader, file, image) if record.get("abcLabel") else None
                 if record.get("abcLabel") and mark is None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ...errors import DataError
 from ...records import Sample
 from ...seeding import derive_seed
+from ...text import is_blank, single_spaced
+from ..containers import has_member, members
 from ..images import resolve
 from ..prompts import wording
 from ..reader import BadRecord, Reader, sentence
@@ -45,10 +47,21 @@ def _labels(reader: Reader, index: str) -> dict[int, str]:
     if (registered := label_map(reader, index)) is not None:
         return _lines_of(reader, registered)
     named = sorted(path.name for path in (reader.root / folder).glob("*label*.txt"))
-    for name in ("labels.txt", "labelmap.txt", *named):
-        path = _join(folder, name)
-        if (reader.root / path).is_file():
-            return _lines_of(reader, path)
+    official = [name for name in ("labels.txt", "labelmap.txt") if name in named]
+    if len(named) > 1 and not official:
+        raise DataError(
+            f"several files could name the classes: {', '.join(named)}",
+            file=reader.root / folder,
+            remedy="Give the right one the name labels.txt.",
+        )
+    for name in official or named:
+        return _lines_of(reader, _join(folder, name))
+    if len(reader.files("wiki") if "wiki" in reader.row.files else ()) > 1:
+        raise DataError(
+            "the class names are missing, and several knowledge files could give their order",
+            file=reader.root / folder,
+            remedy="Put a file labels.txt there, one class a line.",
+        )
     known = list(_knowledge(reader))
     if not known:
         raise DataError(
@@ -63,10 +76,13 @@ def _lines_of(reader: Reader, path: str) -> dict[int, str]:
 
 
 def _archive_member(reader: Reader, folder: str, place: str) -> str:
-    """An index's ``archive.zip@inner`` as a path below the root, in the archive or unpacked beside it."""
-    archive, sign, inner = place.partition("@")
-    if not sign:
+    """An index's ``archive.zip@inner`` as a path below the root, in the archive or unpacked beside it; a file of the very
+    name goes before.
+    """
+    ways = members(place)
+    if not ways or (reader.check_images and (reader.root / folder / place).is_file()):
         return _join(folder, place)
+    archive, inner = next((way for way in ways if (reader.root / folder / way[0]).is_file()), ways[0])
     packed = _join(folder, archive)
     if reader.check_images and not (reader.root / packed).is_file():
         for unpacked in (_join(folder, archive.removesuffix(".zip"), inner), _join(folder, inner)):
@@ -91,7 +107,7 @@ def _iris(reader: Reader, file: str) -> Iterator[Labelled]:
     folder = _folder(file)
     names = _labels(reader, file)
     for number, line in reader.lines(file):
-        with reader.keep(file, f"line {number}"):
+        with reader.keep(file, f"line {number}", part=True):
             place, _, labels = line.strip().replace("\t", " ").rpartition(" ")
             if not place:
                 raise BadRecord("malformed: not a path, a space and labels")
@@ -110,7 +126,7 @@ def _coco(reader: Reader, file: str) -> Iterator[Labelled]:
     labels: dict[int, list[int]] = {}
     names: dict[int, str] = {}
     for section, key, record in reader.items(file, {"images", "annotations", "categories"}):
-        with reader.keep(file, f"{section} {key}"):
+        with reader.keep(file, f"{section} {key}", part=True):
             if section == "images":
                 place = record["file_name"]
                 if not isinstance(place, str):
@@ -124,12 +140,20 @@ def _coco(reader: Reader, file: str) -> Iterator[Labelled]:
         sorted((reader.root / folder).glob("*.zip")) if any("@" not in place for place in images.values()) else []
     )
     for number, place in images.items():
-        with reader.keep(file, f"image {number}"):
+        with reader.keep(file, f"image {number}", part=True):
             if number not in labels:
                 raise BadRecord("empty annotation: no label")
             if "@" not in place and archives and not (reader.root / folder / place).is_file():
-                place = f"{archives[0].name}@{place}"
+                place = f"{_archive_with(archives, place)}@{place}"
             yield _archive_member(reader, folder, place), tuple(names[label] for label in labels[number])
+
+
+def _archive_with(archives: list[Path], member: str) -> str:
+    """The name of the one of `archives` that holds `member`; of a single archive, its name."""
+    holding = [path for path in archives if has_member(path, member)] if len(archives) > 1 else archives
+    if len(holding) > 1:
+        raise BadRecord(f"several archives hold {member}: {', '.join(path.name for path in holding)}")
+    return (holding or archives)[0].name
 
 
 def _class_folders(reader: Reader) -> Iterator[Labelled]:
@@ -163,10 +187,10 @@ def _knowledge(reader: Reader) -> dict[str, list[str]]:
             except ValueError as error:
                 raise DataError(f"the knowledge file is not one JSON array: {error}", file=file) from error
             for key, record in enumerate(records):
-                with reader.keep(file, key):
+                with reader.keep(file, key, part=True):
                     given = [record.get("def_wiki"), record.get("def_wn"), *(record.get("gpt3") or [])]
                     kept = texts.setdefault(record["classname"], [])
-                    kept.extend(" ".join(text.split()) for text in given if isinstance(text, str) and text.strip())
+                    kept.extend(single_spaced(text) for text in given if isinstance(text, str) and not is_blank(text))
     return texts
 
 
@@ -192,10 +216,12 @@ def elevater(reader: Reader) -> Iterator[Sample]:
     else:
         items, source = list(_class_folders(reader)), "class folders"
     knowledge = _knowledge(reader)
-    for path, labels in few_of_each(items, reader.options.get("per_class", 32), reader.seed):
+    chosen = few_of_each(items, reader.options.get("per_class", 32), reader.seed)
+    reader.total += len(items) - len(chosen)  # they could be used
+    for path, labels in chosen:
         with reader.keep(source, path):
             names = list(dict.fromkeys(label.replace("_", " ").strip() for label in labels))
-            if not all(names):
+            if any(map(is_blank, names)):
                 raise BadRecord("a class without a name")
             several = [article(name) for name in names]
             phrase = several[0] if len(several) == 1 else ", ".join(several[:-1]) + " and " + several[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from ...records import Box, Sample
+from ...text import is_invisible, single_spaced
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
 from ..reader import RECORD_ERRORS, BadRecord, Reader
@@ -43,11 +45,11 @@ AT_ONCE = 1_000
 ODD = 0x2545F4914F6CDD1D
 """A factor that spreads image ids over 64 bits."""
 
-SPACE = 32
-"""The code of a space; those below are white space or invisible."""
+SPACE, DELETE = 32, 127
+"""The code of a space, those below being white space or invisible; and of the one invisible ASCII code above."""
 
-WIDE_SPACES = [code for code in range(128, 0x3001) if chr(code).isspace()]
-"""The codes of white space beyond ASCII."""
+WIDE_SPACES = [code for code in range(128, sys.maxunicode + 1) if chr(code).isspace() or is_invisible(chr(code))]
+"""The codes of white space and invisible characters beyond ASCII."""
 
 
 class _Captions:
@@ -169,7 +171,7 @@ def _untidy(texts: list[str]) -> list[int]:
     form, kind = ("ascii", np.uint8) if line.isascii() else ("utf-32-le", np.uint32)
     codes = np.frombuffer(line.encode(form, "surrogatepass"), kind)
     blank = codes <= SPACE
-    found = np.flatnonzero(blank[1:] & blank[:-1] | (codes[1:] < SPACE))
+    found = np.flatnonzero(blank[1:] & blank[:-1] | (codes[1:] < SPACE) | (codes[1:] == DELETE))
     if kind is np.uint32:
         others = np.flatnonzero(codes > 127)
         found = np.concatenate([found, others[np.isin(codes[others], WIDE_SPACES)]])
@@ -181,7 +183,7 @@ def _untidy(texts: list[str]) -> list[int]:
 
 def _tidied(reader: Reader, file: str, image: int, texts: list[str]) -> list[str]:
     """The captions of an image with single spaces, each once; those without text are put aside."""
-    texts = [" ".join(text.split()) for text in texts]
+    texts = [single_spaced(text) for text in texts]
     for _ in range(texts.count("")):
         reader.put_aside(file, f"a caption of image {image}", "empty annotation: a caption without text")
     return [text for text in dict.fromkeys(texts) if text]
@@ -205,10 +207,10 @@ def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dic
     names: dict[int, str] = {}
     for section, key, record in reader.items(file, {"annotations", "categories"}):
         if section == "categories":
-            with reader.keep(file, f"category {key}"):
+            with reader.keep(file, f"category {key}", part=True):
                 names[record["id"]] = record["name"]
             continue
-        with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key, part=True):
             if record["image_id"] in images and not record.get("iscrowd"):
                 found.setdefault(record["image_id"], []).append(
                     (record["category_id"], tuple(record["bbox"]), record["id"])

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 from ...records import Box, Sample
 from ..boxes import captions_and_boxes, counts_text, from_corners
 from ..images import resolve
-from ..reader import BadRecord, Reader
+from ..reader import BadRecord, Reader, shown_text
 
 MAX_BOXES = 40
 """Boxes in a draft; of more, the largest. The counts and `Sample.boxes` hold all."""
@@ -17,7 +17,7 @@ MAX_BOXES = 40
 def class_name(name: str) -> str:
     """``Expressway-Service-area`` as ``expressway service area``: case and hyphens vary between copies of a set."""
     words = name.replace("-", " ").replace("_", " ").split()
-    return " ".join(word if len(word) == 1 else word.lower() for word in words)
+    return shown_text(" ".join(word if len(word) == 1 else word.lower() for word in words), "class name")
 
 
 def _sample(reader: Reader, key: str, image: str, boxes: Sequence[Box]) -> Sample:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...records import Sample, Turn
-from ..html_text import html_to_text, looks_like_html
+from ...text import is_blank
+from ..html_text import answer_text, is_html_dump
 from ..reader import BadRecord, Reader
 
 HUMAN = frozenset({"human", "user", "prompter"})
@@ -29,9 +30,9 @@ def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
         if role in HUMAN:
             question = text if question is None else f"{question}\n{text}"
         elif role in ASSISTANT:
-            if question and text:
+            if question and not is_blank(question) and not is_blank(text):
                 turns.append(Turn(question, text))
-            elif turns and text and question is None:  # two answers in a row are one
+            elif turns and question is None and not is_blank(text):  # two answers in a row are one
                 turns[-1] = Turn(turns[-1].instruction, f"{turns[-1].response}\n{text}")
             question = None
         elif role != "system":
@@ -86,11 +87,12 @@ def ultrachat(reader: Reader) -> Iterator[Sample]:
 
 
 def sharegpt(reader: Reader) -> Iterator[Sample]:
-    """ShareGPT as Vicuna published it: several speakers' names, values that may be HTML, any beginning and end."""
+    """ShareGPT as Vicuna published it: several speakers' names, answers that may be HTML, any beginning and end."""
     files = reader.files("dialogues") or [reader.file("dialogues")]
     for file in files:
+        dump = is_html_dump(file)
         for _, key, record in reader.items(file, lines=True):
             with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
                 messages = [(str(item["from"]).lower(), item["value"]) for item in record["conversations"]]
-                messages = [(role, html_to_text(text) if looks_like_html(text) else text) for role, text in messages]
+                messages = [(role, answer_text(text, html_dump=dump and role in ASSISTANT)) for role, text in messages]
                 yield as_sample(reader, record.get("id", key), pair_up(messages))

@@ -1,14 +1,13 @@
-"""Readers of text-only instruction sets: OASST's trees, instruction lists; and of the released PF-1M."""
+"""Readers of text-only instruction sets: OASST's trees, instruction lists."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...records import Box, Sample
-from ..boxes import BOX_PREAMBLE
-from ..reader import BadRecord, Reader
+from ...records import Sample
+from ...text import is_blank
+from ..reader import BadRecord, Reader, shown_text
 from .dialogues import as_sample, pair_up
 
 
@@ -33,7 +32,7 @@ def _trees_of_messages(reader: Reader, file: str) -> Iterator[tuple[str, dict[st
     """Trees of the flat messages file, whose lines name their parents."""
     nodes: dict[str, dict[str, Any]] = {}
     for _, key, record in reader.items(file, lines=True):
-        with reader.keep(file, f"line {key}"):
+        with reader.keep(file, f"line {key}", part=True):
             kept = (
                 "message_id",
                 "parent_id",
@@ -90,41 +89,10 @@ def instruction_list(reader: Reader) -> Iterator[Sample]:
                 answer = next((record[name] for name in ("output", "response") if name in record), None)
                 if answer is None:
                     raise BadRecord("a field is missing: output or response")
+                shown_text(record["instruction"], "instruction")
                 name = file.rpartition("/")[2].rpartition(".")[0] if len(files) > 1 else ""
                 yield reader.sample(
-                    f"{name}-{key}" if name else key, instruction="\n".join(part for part in given if part), raw=answer
+                    f"{name}-{key}" if name else key,
+                    instruction="\n".join(part for part in given if not is_blank(part)),
+                    raw=answer,
                 )
-
-
-_image_mark = re.compile(r"<img_path>(.*?)<img_path>", re.DOTALL)
-_box_line = re.compile(r"^(.+): \[([\d.]+), ([\d.]+), ([\d.]+), ([\d.]+)\]\s*$", re.MULTILINE)
-
-SCORES = ("rouge_score", "reward", "nli_similarity", "sts_similarity", "paragraph_clip_scores", "filtered_paragraphs")
-
-
-def pf1m(reader: Reader) -> Iterator[Sample]:
-    """The released PF-1M: the polite output is the response, the raw annotation and all scores are kept in `meta`."""
-    file = reader.file("records")
-    for _, key, record in reader.items(file, lines=True):
-        with reader.keep(file, key):
-            text = record["input"]
-            images = tuple(reader.image(file=path.strip()) for path in _image_mark.findall(text))
-            instruction = _image_mark.sub("\n", text).strip()
-            if "<img_path>" in instruction:
-                raise BadRecord("malformed: an <img_path> mark without its partner")
-            original = record["original"]
-            block = original.partition(BOX_PREAMBLE)[2]
-            boxes = [
-                Box(match[1], *(float(value) for value in match.groups()[1:])) for match in _box_line.finditer(block)
-            ]
-            task = "vqa" if "nli_similarity" in record else "caption" if "sts_similarity" in record else "instruction"
-            yield reader.sample(
-                key,
-                images=images,
-                instruction=re.sub(r"[ \t]*\n+", "\n", instruction),
-                raw=record["output"],
-                boxes=boxes,
-                task=task,
-                original=original,
-                **{name: record[name] for name in SCORES if name in record},
-            )

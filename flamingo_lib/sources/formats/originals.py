@@ -50,7 +50,7 @@ def fer(reader: Reader, found: list[str]) -> Iterator[Labelled]:
         for number, (emotion, used, pixels) in enumerate(fer_rows(resolve(reader.root, path))):
             if (used or "Training") != usage:
                 continue
-            with reader.keep(path, f"row {number + 1}"):
+            with reader.keep(path, f"row {number + 1}", part=True):
                 if isinstance(pixels, str):
                     raise BadRecord(pixels)
                 yield f"{path}@{number}", (FER_2013[int(emotion)],)
@@ -70,7 +70,7 @@ def cifar(reader: Reader, found: list[str]) -> Iterator[Labelled]:
         except (KeyError, TypeError):
             raise DataError("a CIFAR batch without labels", file=path) from None
         for number, label in enumerate(labels):
-            with reader.keep(path, number):
+            with reader.keep(path, number, part=True):
                 yield f"{path}@{number}", (str(names[label]),)
 
 
@@ -88,7 +88,7 @@ def voc(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     for path in found:
         name = path.rpartition("/")[2].rpartition("_")[0]
         for number, line in reader.lines(path):
-            with reader.keep(path, f"line {number}"):
+            with reader.keep(path, f"line {number}", part=True):
                 image, flag = line.split()
                 if int(flag) == 1:
                     labels.setdefault(image, []).append(name)
@@ -103,7 +103,7 @@ def pets(reader: Reader, found: list[str]) -> Iterator[Labelled]:
         for number, line in reader.lines(path):
             if line.startswith("#"):
                 continue
-            with reader.keep(path, f"line {number}"):
+            with reader.keep(path, f"line {number}", part=True):
                 stem = line.split()[0]
                 yield f"{_parent(path, 2)}images/{stem}.jpg", (stem.rpartition("_")[0].replace("_", " ").lower(),)
 
@@ -113,7 +113,7 @@ def gtsrb(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     for path in found:
         with open(resolve(reader.root, path), newline="", encoding="utf-8", errors="replace") as file:
             for number, row in enumerate(csv.DictReader(file, delimiter=";"), start=2):
-                with reader.keep(path, f"line {number}"):
+                with reader.keep(path, f"line {number}", part=True):
                     yield f"{_parent(path)}{row['Filename']}", (GTSRB[int(row["ClassId"])],)
 
 
@@ -127,7 +127,7 @@ def dtd(reader: Reader, found: list[str]) -> Iterator[Labelled]:
 def aircraft(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """FGVC-Aircraft: ``id variant`` lines, the variant after the first space."""
     for number, line in reader.lines(found[0]):
-        with reader.keep(found[0], f"line {number}"):
+        with reader.keep(found[0], f"line {number}", part=True):
             image, space, variant = line.strip().partition(" ")
             if not space:
                 raise BadRecord("malformed: not an id, a space and a variant")
@@ -165,7 +165,7 @@ def flowers(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     numbers = _mat(resolve(reader.root, found[0]), {"train": "trnid", "val": "valid", "test": "tstid"}[reader.split])
     labels = _mat(resolve(reader.root, f"{base}imagelabels.mat"), "labels")
     for number in numbers.tolist():
-        with reader.keep(found[0], number):
+        with reader.keep(found[0], number, part=True):
             yield f"{base}jpg/image_{number:05d}.jpg", (FLOWERS_102[int(labels[number - 1]) - 1],)
 
 
@@ -178,7 +178,7 @@ def cars(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     for place, item in enumerate(_mat(path, "annotations")):
         if whole and bool(item["test"]) != (reader.split == "test"):
             continue
-        with reader.keep(found[0], place):
+        with reader.keep(found[0], place, part=True):
             image = item["relative_im_path"] if whole else f"cars_{reader.split}/{item['fname']}"
             yield f"{base}{image}", (str(names[int(item["class"]) - 1]),)
 

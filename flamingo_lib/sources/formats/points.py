@@ -8,7 +8,7 @@ from typing import Any
 from ...records import Sample
 from ...seeding import derive_seed
 from ..marks import point_mark
-from ..reader import BadRecord, Reader
+from ..reader import BadRecord, Reader, shown_text
 
 KINDS = ("local", "looktwice")
 
@@ -25,7 +25,7 @@ def _point(
     if not (0 <= x <= 1 and 0 <= y <= 1):
         raise BadRecord(f"a point outside the image: ({point['x']}, {point['y']}) in {width} x {height}")
     mark = point_mark(x, y, seed=reader.seed, key=key)
-    text = " ".join(question.split())
+    text = shown_text(question, "question")
     return reader.sample(
         key,
         images=(image,),
@@ -48,7 +48,7 @@ def point_qa(reader: Reader) -> Iterator[Sample]:
             continue
         any_found = True
         wanted = {str(value) for _, _, value in reader.items(listing[0])}
-        for _, image_id, records in reader.items(files[0]):
+        for _, image_id, records in reader.items(files[0], keyed=True):
             if str(image_id) not in wanted:
                 continue
             for place, record in enumerate(records if isinstance(records, list) else [records]):
@@ -61,7 +61,7 @@ def point_qa(reader: Reader) -> Iterator[Sample]:
 def _local(reader: Reader, file: str, image_id: str, place: int, record: dict[str, Any]) -> Iterator[Sample]:
     points: list[dict[str, Any]] = []
     key = f"local-{image_id}-{place}"
-    with reader.keep(file, key):
+    with reader.keep(file, key, part=True):
         if not record["points"]:
             raise BadRecord("empty annotation: no point")
         points = list(record["points"])

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...records import Sample
-from ..reader import BadRecord, Reader, sentence, text_of
+from ...text import is_blank, single_spaced
+from ..reader import BadRecord, Reader, question_of, sentence
 
 
 def majority(answers: Iterable[Any]) -> str:
@@ -16,7 +17,7 @@ def majority(answers: Iterable[Any]) -> str:
         str(answer.get("raw_answer") or answer.get("answer") or "") if isinstance(answer, dict) else str(answer)
         for answer in answers
     ]
-    counts = Counter(text.strip().lower() for text in texts if text.strip())
+    counts = Counter(text.strip().lower() for text in texts if not is_blank(text))
     if not counts:
         return ""
     winner = max(counts, key=counts.__getitem__)
@@ -28,11 +29,11 @@ def vqa_pairs(reader: Reader) -> Iterator[Sample]:
     file = reader.file("questions")
     questions: dict[int, tuple[int, str]] = {}
     for _, key, record in reader.items(file, {"questions"}):
-        with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
+        with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key, part=True):
             number = record["question_id"]
             if number in questions:
                 raise BadRecord(f"duplicate id: {number}")
-            questions[number] = (record["image_id"], text_of(record, "question"))
+            questions[number] = (record["image_id"], question_of(record))
     found = reader.files("annotations")
     if not found and reader.split in reader.row.unlabelled:
         for number in questions:
@@ -72,7 +73,7 @@ def clevr(reader: Reader) -> Iterator[Sample]:
     file = reader.file("questions")
     for _, key, record in reader.items(file, {"questions"}):
         with reader.keep(file, record.get("question_index", key) if isinstance(record, dict) else key):
-            question = text_of(record, "question")
+            question = question_of(record)
             yield reader.sample(
                 record.get("question_index", key),
                 images=(reader.image(file=record["image_filename"]),),
@@ -89,9 +90,9 @@ def gqa(reader: Reader) -> Iterator[Sample]:
     files = reader.files("questions") or [reader.file("questions")]
     field = "fullAnswer" if reader.options.get("full_answer") else "answer"
     for file in files:
-        for _, key, record in reader.items(file):
+        for _, key, record in reader.items(file, keyed=True):
             with reader.keep(file, key):
-                question = text_of(record, "question")
+                question = question_of(record)
                 yield reader.sample(
                     key,
                     images=(reader.image(id=str(record["imageId"])),),
@@ -108,7 +109,7 @@ def text_vqa(reader: Reader) -> Iterator[Sample]:
     file = reader.file("questions")
     for _, key, record in reader.items(file, {"data"}):
         with reader.keep(file, record.get("question_id", key) if isinstance(record, dict) else key):
-            question, answers = text_of(record, "question"), record.get("answers") or []
+            question, answers = question_of(record), record.get("answers") or []
             yield reader.sample(
                 record["question_id"],
                 images=(reader.image(id=str(record["image_id"])),),
@@ -124,12 +125,12 @@ def ocr_vqa(reader: Reader) -> Iterator[Sample]:
     """OCR-VQA: book covers keyed by id, parallel lists of questions and answers, the split a number."""
     file = reader.file("questions")
     number = {"train": 1, "val": 2, "test": 3}[reader.split]
-    for _, key, record in reader.items(file):
+    for _, key, record in reader.items(file, keyed=True):
         if isinstance(record, dict) and record.get("split", 1) != number:
             continue
         pairs: list[tuple[str, str]] = []
         image = ""
-        with reader.keep(file, key):
+        with reader.keep(file, key, part=True):
             questions, answers = record["questions"], record["answers"]
             if len(questions) != len(answers):
                 raise BadRecord(f"{len(questions)} questions but {len(answers)} answers")
@@ -148,18 +149,18 @@ def vqa_e(reader: Reader) -> Iterator[Sample]:
     file = reader.file("questions")
     for _, key, record in reader.items(file):
         with reader.keep(file, key):
-            question = text_of(record, "question")
+            question = question_of(record)
             image = record["img_id"] if "img_id" in record else record["image_id"]
             answer = record.get("multiple_choice_answer") or majority(record.get("answers") or [])
             given = record["explanation"]
             reason = given if isinstance(given, str) else given[0]  # the second item is a score
-            if not str(answer).strip() or not reason.strip():
+            if is_blank(str(answer)) or is_blank(reason):
                 raise BadRecord("empty annotation: no answer or no explanation")
             yield reader.sample(
                 key,
                 images=(reader.image(id=int(image)),),
                 instruction=question,
-                raw=f"{sentence(str(answer))} {sentence(' '.join(reason.split()))}",
+                raw=f"{sentence(str(answer))} {sentence(single_spaced(reason))}",
                 image_id=int(image),
                 question=question,
                 answer=str(answer),
@@ -172,7 +173,7 @@ def chart_qa(reader: Reader) -> Iterator[Sample]:
     for role, file in found or [("human", reader.file("human"))]:
         for _, key, record in reader.items(file):
             with reader.keep(file, key):
-                question = text_of(record, "query")
+                question = question_of(record, "query")
                 yield reader.sample(
                     f"{role}-{key}",
                     images=(reader.image(file=record["imgname"]),),

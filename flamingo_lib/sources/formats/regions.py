@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import DataError
 from ...records import Sample
+from ...text import single_spaced
 from ..boxes import from_size
 from ..containers import load_pickle
 from ..images import resolve
@@ -23,7 +24,7 @@ def _instances(
     annotations: dict[int, tuple[int, tuple[float, ...], int]] = {}
     names: dict[int, str] = {}
     for section, key, record in reader.items(file, {"images", "annotations", "categories"}):
-        with reader.keep(file, f"{section} {key}"):
+        with reader.keep(file, f"{section} {key}", part=True):
             if section == "images":
                 images[record["id"]] = (record["file_name"], record["width"], record["height"])
             elif section == "categories":
@@ -46,7 +47,7 @@ def _region(
     box = from_size(name, tuple(bbox), width, height)
     kinds = reader.options.get("marks", REGION_KINDS)
     mark = region_mark((box.x1, box.y1, box.x2, box.y2), seed=reader.seed, key=f"{reader.row.name}/{key}", kinds=kinds)
-    expressions = list(dict.fromkeys(" ".join(text.split()) for text in texts))
+    expressions = list(dict.fromkeys(single_spaced(text) for text in texts))
     return reader.sample(
         key,
         images=(reader.image(file=file_name, id=image_id),),
@@ -66,7 +67,7 @@ def _google(reader: Reader, file: str) -> Iterator[Sample]:
     expressions: dict[Any, str] = {}
     sizes: dict[Any, tuple[str, float, float]] = {}
     for section, key, record in reader.items(file, {"annotations", "refexps", "images"}):
-        with reader.keep(file, f"{section} {key}"):
+        with reader.keep(file, f"{section} {key}", part=True):
             if section == "refexps":
                 expressions[record.get("refexp_id", key)] = record["raw"]
             elif section == "images":

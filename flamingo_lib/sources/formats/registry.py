@@ -21,7 +21,7 @@ def label_map(reader: Reader, index: str) -> str | None:
     whole = (reader.root.resolve() / index).as_posix()
     for file in reader.files("registry"):
         for _, key, entry in reader.items(file):
-            with reader.keep(file, entry.get("name", key) if isinstance(entry, dict) else key):
+            with reader.keep(file, entry.get("name", key) if isinstance(entry, dict) else key, part=True):
                 found = _named_by(entry, index, whole)
                 if found is None:
                     continue

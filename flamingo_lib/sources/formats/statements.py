@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...records import Sample
-from ..reader import BadRecord, Reader, sentence, text_of
+from ..reader import BadRecord, Reader, sentence, shown_text, text_of
 
 
 def vsr(reader: Reader) -> Iterator[Sample]:
@@ -67,7 +67,7 @@ def grid_3d(reader: Reader) -> Iterator[Sample]:
         with reader.keep(file, key):
             index, tokens = int(record["img_idx"]), record["question"]
             question = tokens if isinstance(tokens, str) else " ".join(tokens)
-            question = " ".join(question.split()).replace(" ?", "?").replace(" ,", ",")
+            question = shown_text(question, "question").replace(" ?", "?").replace(" ,", ",")
             if reader.check_images and index not in pictures:
                 raise BadRecord(f"the image is missing: {index}.png")
             yield reader.sample(
