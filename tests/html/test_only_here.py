@@ -14,7 +14,7 @@ ROOM = Path(html.__file__).parent
 PACKAGE = ROOM.parent
 TAG = re.compile(
     r"<(div|span|table|thead|tbody|tr|td|th|img|p|h[1-6]|style|script|details|summary|ul|ol|li|dl|dt|dd|b|i|em|strong|pre"
-    r"|code|svg|rect|figure|figcaption|article|section|header|main|body|html|head|a|ins|del|label|input|fieldset)\b"
+    r"|code|svg|rect|figure|figcaption|article|section|header|main|a|ins|del|label|input|fieldset)\b"
 )
 GROUND_FLOOR = {"html", "errors", "records", "storage", "seeding"}
 
