@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..html import Markup, Token, token_strip
+from ..renamed import renamed
 from .template import Rendered
 
 if TYPE_CHECKING:
@@ -37,3 +38,6 @@ def token_view(rows: list[TokenRow], title: str = "") -> Markup:
         hint = f"looks at {sees}; {'trained on' if row.label else 'not trained on'}"
         tokens.append(Token(row.token, hint, row.attended, row.label))
     return token_strip(tokens, title=title, group_name="image", trained="trained on")
+
+
+__getattr__ = renamed(__name__, to_html=token_view)

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 
 from ..html import Markup, card, changed, code, columns, image_link, join, message, page, paragraph, table, toggles
 from ..records import Pair
+from ..renamed import renamed
 from .commands import STYLE_COMMANDS
 from .edit_rates import common_subsequence
 from .segment import find_tokens, words
@@ -110,3 +111,6 @@ def pairs_page(
         return page(title, message("There are no pairs to show."), note=note)
     choice = toggles({f"way-{way}": WAYS[way] for way in ways}) if len(ways) > 1 else ""
     return page(title, _summary(pairs), choice, *(_card(pair, picture) for pair in pairs), note=note)
+
+
+__getattr__ = renamed(__name__, to_html=pairs_page)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .. import html
 from ..html import Markup
+from ..renamed import renamed
 from .figures import matrix_plot, reward_plot, tax_plot, titles, to_png, type_plot, u_plot
 from .model_metrics import EvalSet, ModelMetrics
 from .politeness import win_matrix
@@ -90,3 +91,6 @@ def stage_sections(models: Mapping[str, ModelMetrics], eval_set: EvalSet | None 
 def write_page(path: str | Path, sections: Mapping[str, Markup], *, title: str = "Evaluation", notes: str = "") -> Path:
     """Write a page of `sections` by their titles that needs no other file; returns its path."""
     return html.write_page(path, title, *(html.section(name, part) for name, part in sections.items()), note=notes)
+
+
+__getattr__ = renamed(__name__, picture=plot, table=html.table)

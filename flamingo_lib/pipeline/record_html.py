@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import DataError
 from ..html import Markup, badge, card, changed, code, definitions, join, message, picture, standalone, table
 from ..records import Rewrite, Sample
+from ..renamed import renamed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -102,3 +103,6 @@ def _verdict_table(rewrite: Rewrite) -> Markup:
         scores = (None if value is None else float(value) for value in (verdict.score, verdict.threshold))
         rows.append((verdict.filter, mark, *scores, verdict.reason))
     return table(("filter", "verdict", "score", "threshold", "reason"), rows)
+
+
+__getattr__ = renamed(__name__, record_page=record_view)

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from ..config import PretrainConfig
+from ..media import IGNORE_INDEX, attended_images
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.loss import IGNORED
 from ..progress import Progress
 from ..scenes.graph import Scene, draw_scene
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
@@ -144,8 +144,8 @@ class RowEncoder:
             loss_weights[number, : len(scale)] = torch.tensor(scale)
         return Batch(
             input_ids=input_ids,
-            attended_image=(input_ids == self.image_token_id).cumsum(1),
-            labels=torch.where(loss_weights > 0, input_ids, IGNORED),
+            attended_image=attended_images(input_ids, self.image_token_id, "preceding"),
+            labels=torch.where(loss_weights > 0, input_ids, IGNORE_INDEX),
             weights=loss_weights,
             scenes=torch.tensor([0 if row.scene is None else row.scene for row in rows]),
             mentions=torch.tensor(mentions, dtype=torch.long).reshape(-1, 3),
@@ -283,7 +283,9 @@ def exact_answers(
             vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
         ).logits
         exact = (
-            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORED)).all(1).tolist()
+            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORE_INDEX))
+            .all(1)
+            .tolist()
         )
         for (_, question), good in zip(part, exact, strict=True):
             right[question.type].append(good)

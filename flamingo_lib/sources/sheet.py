@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..html import Markup, card, definitions, grid, page, picture
 from ..records import Sample
+from ..renamed import renamed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,11 +31,17 @@ def sample_card(sample: Sample, images: Sequence[Image]) -> Markup:
         )
         for place, image in enumerate(images)
     ]
-    exchanges = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
-    rows = [row for instruction, raw in exchanges for row in (("instruction", instruction), ("raw annotation", raw))]
+    rows = [
+        row
+        for turn in sample.dialogue
+        for row in (("instruction", turn.instruction), ("raw annotation", turn.response))
+    ]
     return card(sample.id, definitions(rows), note=sample.task, media=pictures)
 
 
 def sample_sheet(samples: Iterable[tuple[Sample, Sequence[Image]]], *, title: str, about: str = "") -> Markup:
     """The page of `samples`, each with its opened pictures."""
     return page(title, grid(sample_card(sample, images) for sample, images in samples), note=about, wide=True)
+
+
+__getattr__ = renamed(__name__, to_html=sample_sheet)

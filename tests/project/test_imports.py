@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
 GROUND = {"errors", "seeding", "storage", "progress", "records", "config", "presets", "code_hash"}
-GROUND |= {"atomic", "config_types", "html", "hub", "images", "media", "moved", "text"}
+GROUND |= {"atomic", "config_types", "html", "hub", "images", "media", "moved", "renamed", "text"}
 STOREYS = (
     GROUND,
     {"scenes"},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ...html import Markup, Segment, Shape, strip_chart
+from ...renamed import renamed
 from .dataset import WindowRow
 
 SHAPES: dict[str, Shape] = {"system": "half", "prompt": "half", "label": "full", "image": "tick", "padding": "empty"}
@@ -75,3 +76,6 @@ def window_chart(
 def _segment(kind: str, turn: int, begin: int, length: int) -> Segment:
     label = KINDS[kind] + (f" of sample {turn}" if turn else "") + f", {length} tokens from {begin}"
     return Segment(begin, length, SHAPES[kind], label, group=turn, mark=str(turn) if turn else "")
+
+
+__getattr__ = renamed(__name__, to_html=window_chart)
