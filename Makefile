@@ -50,14 +50,16 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab
 bench: $(INSTALLED) ## run every benchmark
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-lint: $(INSTALLED) ## check style
+lint: $(INSTALLED) ## check style, types and import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: $(INSTALLED) ## put style right
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove caches; runs and .venv stay
-	rm -rf .cache .pytest_cache .ruff_cache build *.egg-info
+	rm -rf .cache .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -46,7 +46,7 @@ def inputs(rows: int, length: int, images: int, vocabulary: int) -> tuple[torch.
 
 @cache
 def sides(vocabulary: int):
-    """Our model with its connector trained, and open-flamingo's with the same weights; checked to give the same logits."""
+    """Our model with its connector trained, and open-flamingo's with the same weights, checked for equal logits."""
     torch.set_num_threads(THREADS)
     model = ours(vocabulary)
     peer = open_flamingo(model)
@@ -152,7 +152,8 @@ sys.path.insert(0, "benchmarks")
 import model as benchmark
 from pathlib import Path
 def read(name):
-    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name))
 benchmark.sides(32_000)
 gc.collect()
 ctypes.CDLL(None).malloc_trim(0)  # what building the two sides left free must not serve the step

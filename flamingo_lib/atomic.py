@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from .errors import FlamingoError, StorageError
 
@@ -101,10 +101,10 @@ def _beside(path: Path, ending: str) -> Path:
 
 @contextmanager
 def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
-    """Write a file atomically: open a temporary file beside `path`, and rename it to `path` when the block ends well.
+    r"""Write a file atomically: open a temporary file beside `path`, and rename it to `path` when the block ends well.
 
     If anything fails, and if the process is killed, `path` keeps its old content. The file's permissions follow the
-    umask. Text is UTF-8 with ``\\n`` at the ends of lines.
+    umask. Text is UTF-8 with ``\n`` at the ends of lines.
 
     Args:
         path: the file; its folder is made.
@@ -115,7 +115,7 @@ def atomic_write(path: str | os.PathLike, mode: str = "w") -> Iterator[IO]:
     """
     path = Path(path)
     temporary = _beside(path, "part")
-    text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
     try:
         with storage_errors(path, temporary, note="nothing was changed"):
             path.parent.mkdir(parents=True, exist_ok=True)

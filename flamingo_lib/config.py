@@ -1,5 +1,6 @@
-"""Typed, frozen configuration. A preset (`flamingo_lib.presets`) is one `Preset` object; nothing else asks which one
-runs.
+"""Configuration: typed, frozen settings of every room; one size of the program is a `Preset`.
+
+The presets are in `flamingo_lib.presets`; nothing else asks which one runs.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class ModelConfig(Frozen):
 
 
 class DistortionConfig(Frozen):
-    """How many training pairs of the rewriter, and how they are distorted (METHOD section 1)."""
+    """How many training pairs of the rewriter, and how they are distorted (docs/method.md, section 1)."""
 
     pairs: int = Field(3000, ge=1)
     sources: Annotated[tuple[str, ...], EachOnce] = Field(
@@ -197,7 +198,7 @@ FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli",
 
 
 class FiltersConfig(Frozen):
-    """Thresholds of the filter chain (METHOD section 3). The paper's are for the paper's judges."""
+    """Thresholds of the filter chain (docs/method.md, section 3). The paper's are for the paper's judges."""
 
     chain: Annotated[tuple[FilterName, ...], EachOnce] = Field(
         ("length", "change", "repetition", "preamble", "sts", "nli", "clip"),
@@ -257,9 +258,7 @@ class Preset(Frozen):
     evaluation: EvaluationConfig = EvaluationConfig()
 
     def override(self, *assignments: str) -> Preset:
-        """A copy with `key.path=value` assignments applied, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare
-        text.
-        """
+        """A copy with `key.path=value` overrides, e.g. ``"scenes.raw_scenes=20"``; values are JSON or bare text."""
         values = self.model_dump()
         for assignment in assignments:
             path, separator, text = assignment.partition("=")

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Progress:
 
     def __init__(self, description: str, total: int | None = None, unit: str = "records") -> None:
         self.description, self.total, self.unit, self.done = description, total, unit, 0
-        self._bar = None
+        self._bar: Any = None
         self._status = os.environ.get(STATUS_FILE)
         self._start = self._last = time.monotonic()
 
@@ -66,6 +66,8 @@ class Progress:
                 self._line(note)
 
     def _write_status(self, note: str) -> None:
+        if not self._status:
+            return
         values = {
             "description": self.description,
             "total": self.total,
@@ -94,7 +96,7 @@ class Progress:
             parts.append(note)
         print(" · ".join(parts), file=sys.stderr, flush=True)
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.close()
         elif self._status:

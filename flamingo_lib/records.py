@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .errors import DataError
 
@@ -130,7 +130,7 @@ class Pair:
     """A rewriter training pair: a polite `target` and the annotation-like `draft` made of it.
 
     Attributes:
-        way: ``"llm"``, ``"noise"`` or ``"retrieval"`` (METHOD section 1).
+        way: ``"llm"``, ``"noise"`` or ``"retrieval"`` (docs/method.md, section 1).
         command: which style command or text operations were used; empty if none.
     """
 
@@ -205,7 +205,7 @@ def to_json(record: Any) -> Any:
     return record
 
 
-_NESTED = {
+_NESTED: dict[type, dict[str, type[Any]]] = {
     Sample: {"boxes": Box, "turns": Turn},
     Conversation: {"turns": Turn},
     Rewrite: {"verdicts": Verdict},
@@ -216,7 +216,7 @@ def from_json(kind: type[R], values: Mapping[str, Any]) -> R:
     """The inverse of `to_json`; raises `DataError` naming the field that is missing or unknown."""
     if not isinstance(values, Mapping):
         raise DataError(f"not a {kind.__name__}: {type(values).__name__} instead of fields with names")
-    known = {item.name for item in fields(kind)}
+    known = {item.name for item in fields(cast(Any, kind))}
     unknown = set(values) - known
     if unknown:
         raise DataError(f"a {kind.__name__} has no field {sorted(unknown)[0]!r}", record=values.get("id"))

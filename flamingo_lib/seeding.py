@@ -24,9 +24,7 @@ def derive_seed(seed: int, *key: int | str) -> int:
 
 
 def seeder(seed: int, *prefix: int | str) -> Callable[[str], int]:
-    """A faster `derive_seed` for many keys with one beginning: ``seeder(s, *prefix)(key) == derive_seed(s, *prefix,
-    key)``.
-    """
+    """A faster `derive_seed` for keys of one prefix: ``seeder(s, *prefix)(key) == derive_seed(s, *prefix, key)``."""
     text = "\x1f".join([str(int(seed)), *(f"{type(part).__name__}:{part}" for part in prefix), "str:"])
     begin, whole = (
         hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).copy,

@@ -77,3 +77,12 @@ def test_library_fingerprint_sees_every_module(library):
 def test_real_library_is_read():
     assert "flamingo_lib.storage" in code.closure(["flamingo_lib.pipeline.run_folder"])
     assert code.code_fingerprint(["tests.elsewhere"]) == code.code_fingerprint([])
+
+
+def test_closure_follows_lazily_exported_names_and_no_others(library):
+    (library / "room/__init__.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .inner import work\n    from .other import x\n"
+        "else:\n    from ..storage import json\n"
+    )
+    names = {name.removeprefix("flamingo_lib.") for name in code.closure(START)}
+    assert {"room", "room.inner", "storage"} <= names and "room.other" not in names

@@ -1,5 +1,6 @@
-"""The `flamingo` command. Each module of this package adds its commands with `register(app)`; heavy imports wait inside
-them.
+"""The `flamingo` command line.
+
+Each module of this package adds its commands with `register(app)`; heavy imports wait inside them.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ for _name in COMMANDS:
 
 
 def main() -> None:
-    """Run the command line; a `FlamingoError`, or a file that cannot be used, is one clear message and exit code 2.
+    r"""Run the command line; a `FlamingoError`, or a file that cannot be used, is one clear message and exit code 2.
 
-    What the terminal's encoding lacks is printed as an escape, such as ``\\u2014``.
+    What the terminal's encoding lacks is printed as an escape, such as ``\u2014``.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

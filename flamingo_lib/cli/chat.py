@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..chat.session import ChatSession
 
 HELP = "/image FILE adds an image to your next message, /new forgets the conversation, /quit ends."
 
@@ -43,7 +46,7 @@ def chat(
     _converse(session, images, draft, as_json)
 
 
-def _converse(session, images: list[Path], draft: str | None, as_json: bool) -> None:
+def _converse(session: ChatSession, images: list[Path], draft: str | None, as_json: bool) -> None:
     """One line in, one answer out, until the end of the input."""
     from ..errors import FlamingoError
 

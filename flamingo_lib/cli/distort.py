@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from ..config import Preset
+    from ..pf1m.sources import SourceSpec
+    from ..progress import Progress
+    from ..records import Sample
+
+T = TypeVar("T")
 
 DISTORTED = {"instruction": "polite sources such as llava-instruct", "caption": "captioning sets for the third way"}
 """Tasks that `--source` takes, and what for."""
@@ -25,7 +34,7 @@ def distort(
         typer.Option(
             "--source",
             metavar="NAME=ROOT[:SPLIT][:LIMIT]",
-            help="A dataset: polite ones are distorted, captioning ones give the captions and boxes. Repeat for several. "
+            help="A dataset: polite ones are distorted, captioning ones give captions and boxes. Repeat for several. "
             "Without any: those of the preset, by default Scenes, rendered into OUT/scenes.",
         ),
     ] = None,
@@ -40,7 +49,7 @@ def distort(
         typer.Option(
             "--compare",
             metavar="NAME=ROOT[:SPLIT][:LIMIT]",
-            help="A dataset of raw annotations: how well can a classifier tell the drafts from them? Repeat for several.",
+            help="A dataset of raw annotations, which a classifier tries to tell from drafts. Repeat for several.",
         ),
     ] = None,
     limit: Annotated[
@@ -83,7 +92,7 @@ def distort(
     refused = Quarantine(out / "quarantine.jsonl")  # apart: a source's share of bad records doesn't count these
     backend = open_backend(config, cache=out / "completions.jsonl", quarantine=refused)
 
-    def samples(entries):
+    def samples(entries: list[SourceSpec]) -> Iterator[Sample]:
         for entry in entries:
             most = min((count for count in (entry.limit, limit) if count is not None), default=None)
             yield from load_source(
@@ -99,14 +108,14 @@ def distort(
         polite = samples(polite_sources)
         pairs = distort_sources(polite, descriptions, config, chosen.seed, backend=backend, counts=counts)
 
-        def written():
+        def written() -> Iterator[dict[str, Any]]:
             for pair in _counted(pairs, progress):
                 if html or raw_sources:
                     kept.append(pair)
                 yield to_json(pair)
 
         total = write_jsonl(out / "pairs.jsonl", written())
-    summary = {
+    summary: dict[str, Any] = {
         "pairs": total,
         "parts": {name: count for name, count in counts.items() if not name.startswith("rejected:")},
         "rejected": {
@@ -135,11 +144,9 @@ def distort(
         print(f"drafts rejected: {sum(summary['rejected'].values())}; records put aside: {summary['quarantined']}")
 
 
-def _preset_sources(chosen, out: Path) -> list[str]:
-    """The preset's polite sources and captions as ``NAME=ROOT``; Scenes are rendered first if it names no folder of
-    data.
-    """
-    root = chosen.sources.root
+def _preset_sources(chosen: Preset, out: Path) -> list[str]:
+    """A preset's polite sources and captions as ``NAME=ROOT``; renders Scenes first if it names no data folder."""
+    root: str | Path | None = chosen.sources.root
     captions = chosen.sources.captions
     if root is None:
         if not chosen.sources.scenes:
@@ -157,7 +164,7 @@ def _preset_sources(chosen, out: Path) -> list[str]:
     ]
 
 
-def _to_distort(text: str):
+def _to_distort(text: str) -> SourceSpec:
     """The source that `text` gives, if something can be made of it here; else `ConfigError`."""
     from ..errors import ConfigError
     from ..pf1m.sources import parse_source
@@ -171,7 +178,7 @@ def _to_distort(text: str):
     return source
 
 
-def _counted(items, progress):
+def _counted(items: Iterable[T], progress: Progress) -> Iterator[T]:
     for item in items:
         progress.update()
         yield item
@@ -190,7 +197,7 @@ def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, 
     }
     page = pairs_page(
         chosen,
-        note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost, and what it has instead.",
+        note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost or has instead.",
         picture=lambda image: Path(os.path.relpath(places[image], out)).as_posix() if image in places else None,
     )
     with atomic_write(out / "page.html") as file:

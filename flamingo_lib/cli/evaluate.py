@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ..config import Preset
+    from ..evaluation.model_metrics import ModelMetrics
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +70,7 @@ def register(app: typer.Typer) -> None:
             print(f"page  {out}")
 
 
-def _data_of(run: str, preset) -> Path:
+def _data_of(run: str, preset: Preset) -> Path:
     """The data root of a run."""
     from ..pipeline.environment import runs_folder
     from ..pipeline.run_folder import Workspace
@@ -75,7 +79,7 @@ def _data_of(run: str, preset) -> Path:
     return data_root(Workspace(runs_folder(run), preset).step("scenes").folder, preset)
 
 
-def _named(models: list[str], preset, data: Path, seed: int, curt: bool, out: Path | None) -> dict[str, float]:
+def _named(models: list[str], preset: Preset, data: Path, seed: int, curt: bool, out: Path | None) -> dict[str, float]:
     """Figures of each model under its name; the page, if one is wanted."""
     from ..evaluation.chat_generator import ChatGenerator
     from ..evaluation.model_metrics import examine, make_eval_set
@@ -84,10 +88,10 @@ def _named(models: list[str], preset, data: Path, seed: int, curt: bool, out: Pa
     from ..scenes.index import TruthIndex
     from ..training.stages import load_base
 
-    reward = load_judges(preset.judges, only=["reward"]).reward
+    reward: Any = load_judges(preset.judges, only=["reward"]).reward
     config = preset.evaluation
     eval_set = make_eval_set(TruthIndex(data), config, seed=seed)
-    examined = {}
+    examined: dict[str, ModelMetrics] = {}
     for model in models:
         answerer = ChatGenerator(
             *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt

@@ -1,6 +1,4 @@
-"""`flamingo train-judges` and `flamingo calibrate-filters`: the tiny judges, and thresholds for judges other than the
-paper's.
-"""
+"""`flamingo train-judges` and `calibrate-filters`: the tiny judges, and filter thresholds for any judges."""
 
 from __future__ import annotations
 
@@ -81,8 +79,7 @@ def calibrate_filters(
     """Choose the thresholds of STS, NLI and CLIPScore so that a stated share of the faithful rewrites is kept.
 
     The calibration pool of Scenes is rewritten and judged; its truth is known. With --check the whole chain is then
-    measured
-    on the evaluation pool: precision and recall of every filter, and each fault before and after.
+    measured on the evaluation pool: precision and recall of every filter, and each fault before and after.
     """
     from ..filters.filter_metrics import percent
     from ..pf1m.worker import best_device
@@ -123,7 +120,8 @@ def quality_text(quality: dict[str, Any]) -> str:
     from ..filters.filter_metrics import percent
 
     lines = [
-        f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}{'precision':>11}{'recall':>9}{'F1':>9}"
+        f"{'filter':<12}{'is there for':<16}{'seen':>7}{'faulty':>8}{'dropped':>9}"
+        f"{'precision':>11}{'recall':>9}{'F1':>9}"
     ]
     for name, row in quality["filters"].items():
         ratios = f"{percent(row['precision']):>11}{percent(row['recall']):>9}{percent(row['f1']):>9}"

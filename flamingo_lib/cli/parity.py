@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from ..model.parity import ParityRow
 
 
 def parity(
@@ -15,8 +18,9 @@ def parity(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
 ) -> None:
-    """Build the fixture's model, load its weights by their original names, and compare every number with the
-    reference's.
+    """Compare our model's outputs with the reference implementation's, from a parity fixture.
+
+    The fixture's model is built, its weights are loaded by their original names, and every tensor is compared.
     """
     import torch
 
@@ -40,7 +44,7 @@ def parity(
         raise typer.Exit(1)
 
 
-def _values(row) -> dict:
+def _values(row: ParityRow) -> dict:
     error = row.error if row.error == row.error else None  # JSON has no NaN
     return {"variant": row.variant, "quantity": row.quantity, "error": error, "tolerance": row.tolerance, "ok": row.ok}
 

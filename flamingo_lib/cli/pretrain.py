@@ -9,6 +9,8 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
+
     @app.command()
     def pretrain(
         out: Annotated[Path, typer.Option(help="Folder of the base model.")] = Path("runs/pretrain/openflamingo-tiny"),

@@ -1,17 +1,19 @@
-"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite responses, filtered, each record
-accountable.
-"""
+"""`flamingo rewrite`, `build-pf1m` and `explain`: raw annotations into polite, filtered responses."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .tables import aligned
+
+if TYPE_CHECKING:
+    from ..config import Preset
+    from ..rewriting.job import JobResult
 
 Source = Annotated[
     list[str],
@@ -112,9 +114,7 @@ def explain(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show one record's whole life: image, instruction, raw annotation, rewrite, and every verdict with score and
-    threshold.
-    """
+    """Show one record: image, instruction, raw annotation, rewrite, and every verdict with score and threshold."""
     from ..pipeline.find_record import find_record, record_pictures, record_text
     from ..records import to_json
 
@@ -127,7 +127,18 @@ def explain(
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
 
 
-def _run(source, rewriter, out, preset, seed, settings, workers, ray, *, filtering):
+def _run(
+    source: list[str],
+    rewriter: str,
+    out: Path,
+    preset: str,
+    seed: int | None,
+    settings: list[str] | None,
+    workers: int,
+    ray: str | None,
+    *,
+    filtering: bool,
+) -> tuple[JobResult, Preset]:
     """The job's result and the preset; Ctrl-C keeps what is done and says how to go on."""
     from ..pf1m.build import rewrite_sources
     from ..pf1m.sources import parse_source

@@ -76,9 +76,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
         as_json: Json = False,
     ) -> None:
-        """Say which files were found, which are missing, how many samples there are and why records were put aside;
-        show three.
-        """
+        """Check a dataset's folder: files found and missing, samples, quarantined records and why; three samples."""
         from ..sources.checking import check_source, export_line
 
         if quarantine is not None:
@@ -177,8 +175,9 @@ def register(app: typer.Typer) -> None:
         images: Annotated[bool, typer.Option(help="make sure that every image is there and can be used")] = True,
         as_json: Json = False,
     ) -> None:
-        """Write every sample as one line: id, images (relative to ROOT), task, instruction, raw, n_turns; boxes, mark,
-        turns if any.
+        """Export samples as JSON lines.
+
+        Fields: id, images (relative to ROOT), task, instruction, raw, n_turns; boxes, mark, turns if any.
         """
         from ..progress import track
         from ..sources import find_row, load_source

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int = 0) -> str:
-    """Rows of equally many cells in columns as wide as their widest cell; the first `left` columns stand on the left,
-    others right.
-    """
+    """A plain-text table: columns as wide as their widest cell, the first `left` aligned left, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

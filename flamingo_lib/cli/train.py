@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -123,7 +123,7 @@ def register(app: typer.Typer) -> None:
         rows = {"rewriter": chosen.rewriter, **chosen.stages}
         if stage != "all":
             rows = {stage: stage_row(chosen, stage, "all")}
-        options = {
+        options: dict[str, Any] = {
             "gpus": gpus,
             "memory": memory,
             "teraflops": teraflops,
@@ -146,8 +146,10 @@ def register(app: typer.Typer) -> None:
 
 
 def stage_row(preset: Preset, name: str, *others: str) -> StageConfig:
-    """The row called `name` among a preset's stages and ablations; a `ConfigError` lists them (and `others`) if there
-    is none.
+    """A stage's config by name, among a preset's stages and ablations.
+
+    Raises:
+        ConfigError: there is none; the known names, and `others`, are listed.
     """
     from ..errors import ConfigError
 
@@ -157,7 +159,7 @@ def stage_row(preset: Preset, name: str, *others: str) -> StageConfig:
     return rows[name]
 
 
-def _in_a_run(preset, stage: str, run: str) -> dict[str, dict]:
+def _in_a_run(preset: Preset, stage: str, run: str) -> dict[str, dict]:
     """Train stages of a run by its steps; an ablation becomes a stage of the run."""
     from ..pipeline.environment import runs_folder
     from ..pipeline.run_folder import Workspace

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from ..config import Preset
 from .tables import aligned
 from .train import AsJson, PresetName, Seed, Settings
 
@@ -99,7 +100,7 @@ def register(app: typer.Typer) -> None:
         print(aligned(strategy_table(reports, rates)))
 
 
-def _of_a_run(preset, mixture: str, run: str) -> list:
+def _of_a_run(preset: Preset, mixture: str, run: str) -> list:
     """The examples of a mixture of a run."""
     from ..pipeline.environment import runs_folder
     from ..pipeline.run_folder import CACHE, SCRATCH, Workspace

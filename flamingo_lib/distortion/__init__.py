@@ -1,4 +1,4 @@
-"""Response distortion (METHOD section 1): from good responses to drafts that look like raw annotations.
+"""Response distortion (docs/method.md, section 1): from good responses to drafts that look like raw annotations.
 
 `distort_sources` makes the rewriter's training pairs; `LlmDistorter` is the first way (a language model, or rules
 offline), `noise` the second (random text augmentation), `retrieve` the third (captions and boxes).
@@ -6,12 +6,18 @@ offline), `noise` the second (random text augmentation), `retrieve` the third (c
 
 from __future__ import annotations
 
-from .commands import STYLE_COMMANDS, StyleCommand, style_command
-from .compress import compress
-from .llm import Draft, DraftRequest, LlmDistorter, RulesBackend, open_backend
-from .mixture import PAPER_PAIRS, PAPER_PARTS, distort_sources, paper_recipe
-from .retrieval import image_key, index_descriptions, retrieve
-from .text_noise import noise, noise_steps
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .commands import STYLE_COMMANDS, StyleCommand, style_command
+    from .llm import Draft, DraftRequest, LlmDistorter, RulesBackend, open_backend
+    from .mixture import PAPER_PAIRS, PAPER_PARTS, distort_sources, paper_recipe
+    from .retrieval import image_key, index_descriptions, retrieve
+    from .text_noise import noise, noise_steps
+else:
+    __getattr__ = lazy_exports(__name__)
 
 __all__ = [
     "PAPER_PAIRS",
@@ -22,7 +28,6 @@ __all__ = [
     "LlmDistorter",
     "RulesBackend",
     "StyleCommand",
-    "compress",
     "distort_sources",
     "image_key",
     "index_descriptions",

@@ -1,6 +1,4 @@
-"""The 24 style commands of the LLM-instructed way (METHOD section 1.1), each with the operation that performs it
-offline.
-"""
+"""The 24 style commands of LLM-instructed distortion (docs/method.md, section 1.1), each with its offline operation."""
 
 from __future__ import annotations
 
@@ -66,7 +64,7 @@ STYLE_COMMANDS = (
     StyleCommand("five_words", "sum it up in five words", operations.five_words, "curt"),
     StyleCommand("incoherent", "write something incoherent that no person would say", operations.incoherent),
 )
-"""In the order of METHOD section 1.1."""
+"""In the order of docs/method.md, section 1.1."""
 
 _BY_NAME = {command.name: command for command in STYLE_COMMANDS}
 

@@ -2,7 +2,7 @@
 
 "What color is the circle?" and "Of course! The circle in the image is red. I hope this helps!" give "red".
 What kind of words answers is read off the instruction (a number, a colour, yes or no, a place, one of two
-alternatives, or simply what it does not mention); see METHOD section 1 for why drafts must look like this.
+alternatives, or simply what it does not mention); see docs/method.md, section 1 for why drafts must look like this.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _is_content(word: str) -> bool:
 
 
 def _by_relevance(sentences: list[str], ask: QuestionType) -> list[str]:
-    """Conclusions ("..., so one is left") first, then the sentences that speak most of what the instruction speaks of."""
+    """Conclusions ("..., so one is left") first, then the sentences that share most words with the instruction."""
     content = ask.stems - lexicon.FRAME_STEMS - _STOP_STEMS
     if ask.kind == "other":
         sentences = [_REASON.split(sentence)[0] for sentence in sentences]
@@ -186,8 +186,7 @@ def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
 
 
 def headline(sentences: list[str], generator: random.Random | None = None) -> str:
-    """What a caption writer would have put: up to three sentences, each from where it gets to the point, without full
-    stops.
+    """A caption-like headline: up to three sentences, each from where it gets to the point, without full stops.
 
     Without a generator only the first sentence; with one the first is left out at times, since it often only counts.
     """
@@ -200,8 +199,7 @@ def headline(sentences: list[str], generator: random.Random | None = None) -> st
 
 
 def compress(instruction: str, response: str, generator: random.Random | None = None) -> str:
-    """The curt answer that `response` gives to `instruction`, as a raw annotation would have it: no courtesy, no full
-    stop.
+    """Compress a polite `response` to `instruction` into a curt raw annotation: no courtesy, no full stop.
 
     Args:
         instruction: what was asked, without image tags.

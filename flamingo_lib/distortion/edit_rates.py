@@ -9,8 +9,9 @@ from .segment import characters, words
 
 
 class EditRates(NamedTuple):
-    """Insertions and deletions as a share of the original's length: 0 is unchanged, 1 everything gone, 2 everything
-    exchanged (or more).
+    """Edit rates: insertions and deletions as a share of the original's length.
+
+    0 is unchanged, 1 everything gone, 2 everything exchanged (or more).
     """
 
     words: float

@@ -1,6 +1,4 @@
-"""The first way of distortion: a language model, or the rules in its place, writes the short, cold version (METHOD
-section 1.1).
-"""
+"""LLM-instructed distortion (docs/method.md, section 1.1): a language model, or rules, writes the curt draft."""
 
 from __future__ import annotations
 
@@ -41,8 +39,9 @@ class DraftRequest:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The distorted response, or why there is none (`rejected`: see `prompt.rejection`, ``"too_long"`` for the
-    model's context, or ``"refused"`` by the server).
+    """The distorted response, or why it was rejected.
+
+    `rejected` is a reason of `prompt.rejection`, ``"too_long"`` for the model's context, or ``"refused"`` by the server.
     """
 
     request: DraftRequest
@@ -58,13 +57,16 @@ class Draft:
 class Backend(Protocol):
     """Writes drafts: one `Cleaned` for each request, in order, independent of which requests come together."""
 
-    def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]: ...
+    def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
+        """The drafts of `requests`."""
+        ...
 
 
 class RulesBackend:
     """Offline: performs the style commands as text operations."""
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
+        """The drafts of `requests`."""
         for request in requests:
             draft = distort_by_rules(
                 request.instruction, request.response, request.command, generator(request.seed, "rules")

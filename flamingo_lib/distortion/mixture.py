@@ -1,6 +1,4 @@
-"""The rewriter's training pairs: polite responses, distorted in three ways, in the paper's proportions (METHOD section
-1).
-"""
+"""The rewriter's training pairs: polite responses distorted in three ways, mixed as in docs/method.md, section 1."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..config import DistortionConfig
 from ..errors import DataError
@@ -30,7 +29,7 @@ _RESERVE = 1.5
 _REDRAWS = 8
 
 
-def paper_recipe(scale: float = 1.0, **settings) -> DistortionConfig:
+def paper_recipe(scale: float = 1.0, **settings: Any) -> DistortionConfig:
     """The paper's mixture at `scale` times its 255k pairs; `settings` are other fields of the config."""
     total = sum(PAPER_PARTS.values())
     shares = {name: count / total for name, count in PAPER_PARTS.items()}
@@ -62,9 +61,7 @@ def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
 
 
 class _Pool:
-    """The `size` units with the lowest places of all that were offered: a random choice that no order of reading
-    changes.
-    """
+    """A random sample of `size` units, those with the lowest drawn keys: the order of reading does not change it."""
 
     def __init__(self, size: int) -> None:
         self.size = size

@@ -20,9 +20,7 @@ _PROMISES = {command.name: command.promise for command in STYLE_COMMANDS}
 
 
 def marked(before: str, after: str) -> tuple[Markup, Markup]:
-    """Both texts: in the first the words that `after` lost are marked as removed, in the second the new ones as
-    added.
-    """
+    """A word diff of two texts: lost words of the first are marked as removed, new words of the second as added."""
     one, two = (_pieces(text) for text in (before, after))
     matcher = SequenceMatcher(
         None, [token.lower() for _, token in one], [token.lower() for _, token in two], autojunk=False

@@ -17,9 +17,11 @@ _CLOSELY = r"(?:closely |carefully )?"
 
 _COURTESY = re.compile(
     _any_of(
-        r"(?:sure|of course|certainly|absolutely|definitely|gladly|okay|ok|alright|hello|hi|hey|welcome|no problem|with pleasure)"
+        r"(?:sure|of course|certainly|absolutely|definitely|gladly|okay|ok|alright|"
+        r"hello|hi|hey|welcome|no problem|with pleasure)"
         r"(?: (?:thing|there))?\W*$",
-        r"(?:(?:what|that is|that's|this is) (?:an? )?)?(?:very )?(?:great|good|excellent|interesting|nice|lovely|wonderful)"
+        r"(?:(?:what|that is|that's|this is) (?:an? )?)?(?:very )?"
+        r"(?:great|good|excellent|interesting|nice|lovely|wonderful)"
         r" (?:question|observation|choice|picture|image|scene|one)\b",
         r"(?:thank you|thanks)\b",
         r"(?:(?:it is|it's|it was) )?(?:my|a) pleasure\b",
@@ -29,7 +31,8 @@ _COURTESY = re.compile(
         rf"i(?:'d be|'ll be|'m) (?:{_GLAD}|here)\b",
         r"i am (?:always )?here (?:to|if)\b",
         r"(?:i )?(?:do )?(?:really )?(?:hope|trust) (?:that )?(?:this|that|it|my|the|you|these)\b",
-        r"(?:please )?(?:do )?(?:let me know|feel free|do not hesitate|don't hesitate|just ask|ask me|ask away|reach out)\b",
+        r"(?:please )?(?:do )?"
+        r"(?:let me know|feel free|do not hesitate|don't hesitate|just ask|ask me|ask away|reach out)\b",
         r"please (?:ask|tell me|enjoy)\b",
         r"if (?:you|there)\b.{0,80}\b(?:let me know|feel free|ask|hesitate|glad|happy|here|help)\b",
         r"you (?:can|may) (?:always )?ask\b",
@@ -48,14 +51,16 @@ _COURTESY = re.compile(
 )
 _OPENER = re.compile(
     _any_of(
-        r"(?:well|sure thing|sure|of course|certainly|absolutely|definitely|okay|ok|alright|gladly|hello|hi|hey|thank you|thanks"
+        r"(?:well|sure thing|sure|of course|certainly|absolutely|definitely|okay|ok|alright|gladly|"
+        r"hello|hi|hey|thank you|thanks"
         r"|(?:good|great) question)(?: there)?\s*[,!:;—–-]+\s*"
     )
     + "+",
     re.IGNORECASE,
 )
 _TELLING = re.compile(
-    r"(?:i(?:'m| am|'d be| would be|'ll be)|it is my pleasure|let me|allow me|i can|i could|i would like|i want)\b[^,.;:]{0,40}?"
+    r"(?:i(?:'m| am|'d be| would be|'ll be)|it is my pleasure|let me|allow me|"
+    r"i can|i could|i would like|i want)\b[^,.;:]{0,40}?"
     r"\b(?:tell|say|report|inform|share|confirm|answer|explain)\b[^,.;:]{0,16}?(?:\bthat\b|:)\s*",
     re.IGNORECASE,
 )
@@ -110,9 +115,7 @@ _POSTURE = re.compile(
 
 
 def as_fragment(sentence: str) -> str:
-    """As a caption writer puts it: "At the left, there is a dog." or "A dog can be seen at the left." become "a dog at
-    the left".
-    """
+    """A sentence as a caption fragment: "At the left, there is a dog." becomes "a dog at the left"."""
     text = strip_lead_in(sentence.strip()).rstrip(".!?;:, ")
     match = _PLACE_FIRST.match(text)
     if match:

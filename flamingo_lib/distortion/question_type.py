@@ -1,6 +1,4 @@
-"""What an instruction asks for, read off its words: a number, a colour, yes or no, one of two alternatives, a
-description.
-"""
+"""Question types, read off an instruction's words: number, colour, yes or no, one of two choices, description."""
 
 from __future__ import annotations
 

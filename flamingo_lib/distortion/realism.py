@@ -9,10 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError
 from ..records import VQA_TASKS, Pair, Sample
 from ..seeding import generator
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FOLDS = 5
 LEAST = 2 * FOLDS
@@ -40,8 +44,9 @@ class TwoSampleResult:
 def two_sample_test(
     distorted: Sequence[str], raw: Sequence[str], *, seed: int = 0, limit: int = 2000
 ) -> TwoSampleResult:
-    """Tell `distorted` from `raw` by runs of one to four characters, single words, and length, with logistic
-    regression.
+    """A classifier two-sample test: tells `distorted` from `raw` drafts by logistic regression on n-grams and length.
+
+    The features are runs of one to four characters, single words, and length.
 
     Args:
         distorted: drafts.
@@ -54,10 +59,8 @@ def two_sample_test(
     """
     import numpy as np
     from scipy.sparse import hstack
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
-    from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
 
     count = min(len(distorted), len(raw), limit)
     if count < LEAST:
@@ -71,7 +74,7 @@ def two_sample_test(
     lengths = np.array([[len(text), len(text.split())] for text in texts], dtype=float)
     right = 0
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(texts, labels):
-        features = _features(TfidfVectorizer, KBinsDiscretizer, OneHotEncoder)
+        features = _features()
         inputs = hstack(_fitted(features, [texts[index] for index in train], lengths[train]))
         model = LogisticRegression(C=10.0, max_iter=1000).fit(inputs, labels[train])
         unseen = hstack(_applied(features, [texts[index] for index in test], lengths[test]))
@@ -84,35 +87,38 @@ def two_sample_test(
     return TwoSampleResult(right / (2 * count), 0.5 / math.sqrt(2 * count), count, exact, telling)
 
 
-def _features(tfidf, bins, one_hot):
+def _features() -> tuple[Any, Any, Any]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.preprocessing import OneHotEncoder
+
     return (
-        tfidf(analyzer="char", ngram_range=(1, 4), lowercase=False, min_df=2, sublinear_tf=True, max_features=50_000),
-        tfidf(analyzer="word", token_pattern=r"\S+", lowercase=False, min_df=2, max_features=20_000),
-        one_hot(handle_unknown="ignore"),
+        TfidfVectorizer(
+            analyzer="char", ngram_range=(1, 4), lowercase=False, min_df=2, sublinear_tf=True, max_features=50_000
+        ),
+        TfidfVectorizer(analyzer="word", token_pattern=r"\S+", lowercase=False, min_df=2, max_features=20_000),
+        OneHotEncoder(handle_unknown="ignore"),
     )
 
 
-def _coarse(lengths):
+def _coarse(lengths: np.ndarray) -> np.ndarray:
     """Lengths in powers of 1.5, as categories."""
     import numpy as np
 
     return np.floor(np.log(np.maximum(lengths, 1)) / math.log(1.5))
 
 
-def _fitted(features, texts, lengths):
+def _fitted(features: tuple[Any, Any, Any], texts: Sequence[str], lengths: np.ndarray) -> list[Any]:
     characters, words, sizes = features
     return [characters.fit_transform(texts), words.fit_transform(texts), sizes.fit_transform(_coarse(lengths))]
 
 
-def _applied(features, texts, lengths):
+def _applied(features: tuple[Any, Any, Any], texts: Sequence[str], lengths: np.ndarray) -> list[Any]:
     characters, words, sizes = features
     return [characters.transform(texts), words.transform(texts), sizes.transform(_coarse(lengths))]
 
 
 def annotations_by_way(samples: Iterable[Sample]) -> dict[str, list[str]]:
-    """True raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, all for
-    the rest.
-    """
+    """Raw annotations by the way that imitates them: answers for ``"llm"``, captions for ``"retrieval"``, else all."""
     found: dict[str, list[str]] = {"all": [], "llm": [], "retrieval": []}
     for sample in samples:
         found["all"].append(sample.raw)

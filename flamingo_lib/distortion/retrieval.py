@@ -1,6 +1,4 @@
-"""The third way of distortion: an image's captions and boxes stand as the draft of its detailed description (METHOD
-section 1.3).
-"""
+"""Retrieval-based distortion (docs/method.md, section 1.3): captions and boxes as the draft of a description."""
 
 from __future__ import annotations
 
@@ -18,17 +16,13 @@ _COCO_NAME = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12})")
 
 
 def image_key(path: str) -> str:
-    """What tells one image from another across datasets: COCO's number, which all its releases share, else the path
-    itself.
-    """
+    """An image's key across datasets: COCO's number, which all its releases share, else the path itself."""
     match = _COCO_NAME.fullmatch(PurePosixPath(path).stem)
     return f"coco:{int(match.group(1))}" if match else path
 
 
 def index_descriptions(samples: Iterable[Sample]) -> dict[str, tuple[tuple[str, ...], tuple[Box, ...]]]:
-    """Captions and boxes by `image_key`, from samples of captioning sets; several sets' captions of one image are
-    joined.
-    """
+    """Index captions and boxes by `image_key`, from captioning samples; several datasets' captions are joined."""
     found: dict[str, tuple[tuple[str, ...], tuple[Box, ...]]] = {}
     for sample in samples:
         if len(sample.images) != 1:
@@ -48,8 +42,6 @@ def is_description(sample: Sample) -> bool:
 
 
 def retrieve(image: str, descriptions: Descriptions) -> str:
-    """The draft for `image`: its captions, one a line, then its boxes under the preamble; ``""`` if nothing is known of
-    it.
-    """
+    """The retrieved draft for `image`: captions, one a line, then boxes under the preamble; ``""`` if unknown."""
     found = descriptions.get(image) or descriptions.get(image_key(image))
     return captions_and_boxes(*found) if found and found[0] else ""

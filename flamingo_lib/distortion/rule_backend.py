@@ -28,9 +28,7 @@ _NUMBER_WORD_PROBABILITY = 0.06
 
 
 def spelled(answer: str, generator: random.Random) -> str:
-    """The curt answer as annotators type it: mostly as it is, at times with a capital, a full stop, or a number as a
-    word.
-    """
+    """A curt answer as annotators type it: at times with a capital, a full stop, or a number as a word."""
     if answer in lexicon.DIGITS and generator.random() < _NUMBER_WORD_PROBABILITY:
         answer = lexicon.DIGITS[answer]
     draw = generator.random()

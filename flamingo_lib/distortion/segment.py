@@ -9,17 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*(?![^\W_])|[^\W_]+(?:['’\-][^\W_]+)*")
 _TOKEN = re.compile(rf"{_WORD.pattern}|[^\w\s]|_")
 
 
 @lru_cache(maxsize=1)
-def _unicode_patterns():
-    """The same for text beyond ASCII: combining marks stay with their letter, emoji sequences and flags in one piece."""
+def _unicode_patterns() -> tuple[Any, Any, Any]:
+    """Word and token patterns for text beyond ASCII: combining marks stay with their letter, emoji sequences whole."""
     import regex
 
-    word = r"\p{N}+(?:[.,:]\p{N}+)*(?![\p{L}\p{M}\p{N}])|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-\u200c\u200d][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
+    word = (
+        r"\p{N}+(?:[.,:]\p{N}+)*(?![\p{L}\p{M}\p{N}])"
+        r"|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*(?:['’\-\u200c\u200d][\p{L}\p{N}][\p{L}\p{N}\p{M}]*)*"
+    )
     return regex.compile(word), regex.compile(rf"{word}|(?!\s)\X"), regex.compile(r"\X")
 
 

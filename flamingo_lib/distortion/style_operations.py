@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import re
 import string
+from collections.abc import Callable
 
 from . import lexicon
 from .compress import content_words
@@ -59,7 +60,7 @@ _CASUAL_OPENERS = ("", "", "yo ", "so like ", "eh ", "lol ")
 _CASUAL_CLOSERS = ("", "", " lol", " i guess", " or whatever", " idk")
 
 
-def _sub_words(text: str, change, share: float, generator: random.Random) -> str:
+def _sub_words(text: str, change: Callable[[str], str], share: float, generator: random.Random) -> str:
     """Replace every word by `change(word)`, where it gives one, with probability `share`; a first capital is kept."""
 
     def replaced(match: re.Match) -> str:
@@ -105,8 +106,10 @@ def typos(text: str, generator: random.Random) -> str:
 
 
 _ERRORS = {
-    "a": ("an", "", "the"), "an": ("a", ""), "the": ("", "", "a"), "is": ("are", "", "be"), "are": ("is", "be"), "it": ("them", "he"),
-    "there": ("their", "they're"), "has": ("have",), "have": ("has",), "does": ("do",), "of": ("off", ""), "to": ("too",),
+    "a": ("an", "", "the"), "an": ("a", ""), "the": ("", "", "a"), "is": ("are", "", "be"),
+    "are": ("is", "be"), "it": ("them", "he"),
+    "there": ("their", "they're"), "has": ("have",), "have": ("has",), "does": ("do",),
+    "of": ("off", ""), "to": ("too",),
     "its": ("it's",), "than": ("then",), "of the": ("of",), "at": ("in", "on"), "in": ("at", "on"), "on": ("in", "at"),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Random text augmentation: the second way of distortion (METHOD section 1.2).
+"""Random text augmentation: the second way of distortion (docs/method.md, section 1.2).
 
 Sentences, characters and words, each level with probability 0.5, in this order. The operators follow the counting of
 NLPAUG, which the paper uses (a rate of the tokens, rounded up, from 1 to 10 at a time; characters only of words of
@@ -167,7 +167,7 @@ WORD_ACTIONS = ("delete", "swap", "crop")
 
 
 def noise_words(text: str, generator: random.Random, *, action: str, rate: float) -> str:
-    """Delete words, swap them with a neighbour, or crop a run of them; `rate` (0 to 1) is the share of tokens touched."""
+    """Word noise: delete words, swap neighbours or crop a run; `rate` (0 to 1) is the share of tokens touched."""
     pieces = _pieces(text)
     size = len(pieces) - 1
     if size < 2:

@@ -59,8 +59,9 @@ def chat_accuracy(asked: Sequence[EvalQuestion], answers: Sequence[str]) -> Shar
 
 
 def hallucination(asked: Sequence[EvalQuestion], answers: Sequence[str]) -> Share:
-    """Answers that make a claim which the scene does not bear out, by question type; a wrong answer in a sentence is
-    one.
+    """Hallucination rate by question type: answers that make a claim which the scene does not bear out.
+
+    A wrong answer in a sentence is such a claim.
     """
     hits = [hallucinated(item.scene, answer, item.question) for item, answer in zip(asked, answers, strict=True)]
     return share(hits, [item.question.type for item in asked])

@@ -1,6 +1,4 @@
-"""A model after each stage: right answers held-in and held-out, false claims, politeness, reward (METHOD sections 4 and
-6).
-"""
+"""A model's metrics after each stage (docs/method.md, sections 4, 6): accuracy, hallucination, politeness, reward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Politeness: how much people would like responses (METHOD section 6), and whether they are sentences at all."""
+"""Politeness: reward-model preference and the share of full sentences (docs/method.md, section 6)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ def polite_share(responses: Sequence[str]) -> float:
 
 
 def preferred_share(reward: Reward, instructions: Sequence[str], first: Sequence[str], second: Sequence[str]) -> float:
-    """How often the judge likes `first` better than `second` as a response to the same instruction, 0 to 1; ties count
-    half.
-    """
+    """Preference rate: how often the reward judge prefers `first` to `second`, 0 to 1; ties count half."""
     if not instructions:
         return float("nan")
     return win_rate(reward(instructions, first), reward(instructions, second))
 
 
 def win_matrix(rewards: Mapping[str, np.ndarray]) -> tuple[list[str], np.ndarray]:
-    """Names and the matrix (k, k) of how often the row's responses beat the column's, from rewards on the same
-    instructions.
+    """The win-rate matrix (k, k): how often the row's responses beat the column's, with the k names.
+
+    Rewards are of responses to the same instructions.
 
     The diagonal is 0.5.
     """

@@ -29,9 +29,7 @@ class EvalQuestion:
 
 
 def pool_images(index: TruthIndex, pool: str) -> list[tuple[Scene, str]]:
-    """One image file of each scene of a pool, in the order of the scene graphs; edited and single-object scenes are
-    left out.
-    """
+    """One image file for each scene of a pool, in the scene graphs' order, without edited and single-object scenes."""
     found: dict[str, tuple[Scene, str]] = {}
     for image in index.images:
         scene = index.scene(image)

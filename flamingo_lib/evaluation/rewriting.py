@@ -1,9 +1,7 @@
-"""How well the rewriter does, on Scenes: does it keep the answer, follow the draft rather than the image, invent
-nothing?
+"""Rewriter metrics on Scenes: answers preserved, drafts followed rather than the image, hallucination.
 
 Each function reads finished rewrites. `wrong_drafts` makes the samples of the test that tells copying from seeing:
-    their
-raw answer contradicts the image, and a faithful rewriter keeps it all the same.
+their raw answer contradicts the image, and a faithful rewriter keeps it all the same.
 """
 
 from __future__ import annotations
@@ -50,8 +48,9 @@ def rewriter_win_rate(reward: Reward, rewrites: Sequence[Rewrite]) -> float:
 
 
 def answer_preserved(rewrites: Sequence[Rewrite]) -> Share:
-    """Rewrites of VQA samples that give the raw answer about the same subject, by question type; other samples are
-    passed over.
+    """Answer preservation: rewrites of VQA samples that give the raw answer, by question type.
+
+    The answer must be about the same subject; samples of other tasks are passed over.
     """
     hits, types = [], []
     for item in rewrites:
@@ -106,9 +105,7 @@ def describes(sample: Sample) -> bool:
 
 
 def paragraph_figures(rewrites: Sequence[Rewrite], index: TruthIndex) -> tuple[float, float, int]:
-    """Of rewritten descriptions: mean share of the scene's objects named, share holding a false claim, and how many
-    there are.
-    """
+    """Metrics of rewritten descriptions: mean object recall, share with a false claim, number of descriptions."""
     recalls, false = [], []
     for item in rewrites:
         if describes(item.sample):

@@ -22,7 +22,7 @@ from .ground_truth import truth_of
 from .nli import NliFilter
 from .paragraphs import ParagraphFilter, SampleImages
 from .sts import StsFilter
-from .verdict import has_failed
+from .verdict import Filter, has_failed
 
 MIN_RECORDS = 20
 """Faithful records that a threshold must rest on."""
@@ -130,24 +130,22 @@ def _scores(
             _Row(score, not changed, item.sample.task) for item, score, changed in told if changed is not None
         ]
     if judges.clip is not None and captions:
-        scores["clip"] = _paragraph_scores(captions, index, judges, images)
+        scores["clip"] = _paragraph_scores(captions, index, ParagraphFilter(judges.clip, -np.inf, images))
     return scores
 
 
-def _judged(filter: Any, rewrites: Sequence[Rewrite]) -> list[tuple[Rewrite, float]]:
+def _judged(filter: Filter, rewrites: Sequence[Rewrite]) -> list[tuple[Rewrite, float]]:
     outcomes = careful(filter, rewrites)
     return [
         (item, outcome.verdict.score)
         for item, outcome in zip(rewrites, outcomes, strict=True)
-        if not has_failed(outcome.verdict)
+        if outcome.verdict.score is not None and not has_failed(outcome.verdict)
     ]
 
 
-def _paragraph_scores(
-    captions: Sequence[Rewrite], index: TruthIndex, judges: Judges, images: SampleImages
-) -> list[_Row]:
+def _paragraph_scores(captions: Sequence[Rewrite], index: TruthIndex, filter: ParagraphFilter) -> list[_Row]:
     rows = []
-    outcomes = careful(ParagraphFilter(judges.clip, -np.inf, images), captions)
+    outcomes = careful(filter, captions)
     for item, outcome in zip(captions, outcomes, strict=True):
         paragraphs = split_paragraphs(item.output)
         for paragraph, score in zip(paragraphs, outcome.scores.get("paragraph_clip_scores", ()), strict=False):

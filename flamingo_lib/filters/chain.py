@@ -1,4 +1,4 @@
-"""The chain of filters: in order, routed by task, in batches, with every verdict kept (METHOD section 3)."""
+"""The chain of filters: in order, routed by task, in batches, with every verdict kept (docs/method.md, section 3)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
+from typing import TypeVar
 
 from ..config import FiltersConfig
 from ..errors import ConfigError, DataError, FlamingoError
@@ -21,6 +22,8 @@ from .verdict import Filter, Outcome, attach, dropped, failed, finite, has_faile
 
 RULES = ("length", "change", "repetition", "preamble")
 """Filters that need no judge."""
+
+T = TypeVar("T")
 
 NEEDS = {"sts": "sts", "nli": "nli", "clip": "clip"}
 """Filter -> the judge it asks."""
@@ -43,12 +46,6 @@ def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | 
     """
     filters: list[Filter] = []
     for name in config.chain:
-        judge = getattr(judges, NEEDS[name]) if name in NEEDS else None
-        if (name in NEEDS and judge is None) or (name == "clip" and images is None):
-            missing = "the images" if judge is not None else f"the {NEEDS[name]} judge"
-            raise ConfigError(
-                f"the filter {name!r} needs {missing}", remedy="Load it, or take the filter out of filters.chain."
-            )
         if name == "length":
             filters.append(LengthFilter(config.min_words, config.max_words))
         elif name == "change":
@@ -58,16 +55,27 @@ def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | 
         elif name == "preamble":
             filters.append(PreambleFilter())
         elif name == "sts":
-            filters.append(StsFilter(judge, config.sts_min, config.sts_min_by_task))
+            filters.append(StsFilter(_needed(judges.sts, name), config.sts_min, config.sts_min_by_task))
         elif name == "nli":
-            filters.append(NliFilter(judge, config.nli_margin_max))
+            filters.append(NliFilter(_needed(judges.nli, name), config.nli_margin_max))
         elif name == "clip":
-            filters.append(ParagraphFilter(judge, config.clip_score_min, images, config.clip_score_min_by_task))
+            judge, opener = _needed(judges.clip, name), _needed(images, name, "the images")
+            filters.append(ParagraphFilter(judge, config.clip_score_min, opener, config.clip_score_min_by_task))
         else:
             raise ConfigError(
                 f"there is no filter {name!r}", remedy=f"filters.chain may hold {', '.join((*RULES, *NEEDS))}."
             )
     return filters
+
+
+def _needed(value: T | None, name: str, what: str = "") -> T:
+    """`value`, which the filter `name` needs; a `ConfigError` if it is not given."""
+    if value is None:
+        raise ConfigError(
+            f"the filter {name!r} needs {what or f'the {NEEDS[name]} judge'}",
+            remedy="Load it, or take the filter out of filters.chain.",
+        )
+    return value
 
 
 class Chain:
@@ -98,7 +106,7 @@ class Chain:
         self.reward = judges.reward
 
     def __call__(self, rewrites: Iterable[Rewrite], batch_size: int = 512) -> Iterator[Rewrite]:
-        """Yield every rewrite, kept or dropped, in order and with its verdicts; reads `batch_size` records at a time."""
+        """Yield every rewrite, kept or dropped, in order with its verdicts; reads `batch_size` records at a time."""
         stream = iter(rewrites)
         while batch := list(islice(stream, batch_size)):
             yield from self.judge_batch(batch)
@@ -129,7 +137,7 @@ class Chain:
         for index in alive:
             if why := missing_output(judged[index]):
                 judged[index] = attach(judged[index], [Outcome(dropped(OUTPUT, why))])
-        return self._with_rewards(judged) if self.reward is not None else judged
+        return self._with_rewards(judged, self.reward) if self.reward is not None else judged
 
     def _count_failures(self, name: str, outcomes: list[Outcome], rewrites: list[Rewrite]) -> None:
         bad = [index for index, outcome in enumerate(outcomes) if has_failed(outcome.verdict)]
@@ -144,9 +152,9 @@ class Chain:
                 remedy="Look at its judge and at the data; raise filters.max_failed to go on all the same.",
             )
 
-    def _with_rewards(self, judged: list[Rewrite]) -> list[Rewrite]:
+    def _with_rewards(self, judged: list[Rewrite], judge: RewardJudge) -> list[Rewrite]:
         kept = [index for index, rewrite in enumerate(judged) if rewrite.kept]
-        outcomes = careful(RewardScores(self.reward), [judged[index] for index in kept])
+        outcomes = careful(RewardScores(judge), [judged[index] for index in kept])
         self._count_failures("reward", outcomes, [judged[index] for index in kept])
         for index, outcome in zip(kept, outcomes, strict=True):
             judged[index] = replace(

@@ -47,9 +47,7 @@ class Funnel:
         return self
 
     def row(self, source: str | None = None) -> dict[str, Any]:
-        """The counts of one source, or of all together: ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``flags``,
-        ``failed``.
-        """
+        """One source's counts, or all: ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``flags``, ``failed``."""
         counts = sum(self.counts.values(), Counter()) if source is None else self.counts[source]
         return {
             "in": counts["in"],
@@ -85,8 +83,8 @@ def why_empty(funnel: Mapping[str, Any]) -> str:
         return ""
     if not total["in"]:
         return (
-            "No record went in: the sources gave none. Look at quarantine.jsonl and at the split and limit of each "
-            "--source."
+            "No record went in: the sources gave none. "
+            "Look at quarantine.jsonl and at the split and limit of each --source."
         )
     drops = sorted(((count, name) for name, count in total["dropped"].items() if count), key=lambda drop: -drop[0])
     told = ", ".join(f"{name} {count:,} ({share(count, total['in'])})" for count, name in drops)
@@ -94,9 +92,8 @@ def why_empty(funnel: Mapping[str, Any]) -> str:
     most = drops[0][1]
     if 2 * total["failed"].get(most, 0) > drops[0][0]:
         return (
-            text
-            + f"Most of these are failures of {most!r}, not its verdicts: `flamingo explain` shows the reason of one "
-            "record."
+            text + f"Most of these are failures of {most!r}, not its verdicts: "
+            "`flamingo explain` shows the reason of one record."
         )
     text += f"Look at {most!r} first: `flamingo explain` shows one record's score and threshold"
     return text + (", `flamingo calibrate-filters` finds thresholds." if most in ("sts", "nli", "clip") else ".")

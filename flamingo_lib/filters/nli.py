@@ -1,4 +1,4 @@
-"""The NLI filter: does an answer contradict the original answer? (METHOD section 3)."""
+"""The NLI filter: does an answer contradict the original answer? (docs/method.md, section 3)."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ class NliFilter:
 
 
 def bare_question(sample: Sample) -> str:
-    """The question itself: where the instruction also lists the choices, the source says what was asked without them."""
+    """The question without the choices that the instruction lists, where the source gives it so."""
     question = sample.meta.get("question")
     return question if isinstance(question, str) and question else sample.instruction

@@ -1,4 +1,4 @@
-"""The CLIPScore filter: takes away paragraphs that do not speak of the image (METHOD section 3, captioning)."""
+"""The CLIPScore filter: takes away paragraphs that do not speak of the image (docs/method.md, section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters that need no model: length, change, endless repetition, leaked preamble (METHOD section 3)."""
+"""Filters that need no model: length, change, endless repetition, leaked preamble (docs/method.md, section 3)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..judges.degenerate_text import leaks, most_repeated
 from ..judges.rouge import rouge_l
-from ..records import Rewrite
+from ..records import Rewrite, Verdict
 from .verdict import Outcome, dropped, number, passed
 
 
@@ -22,7 +22,7 @@ class LengthFilter:
         """Judge the batch."""
         return [Outcome(self._verdict(rewrite)) for rewrite in rewrites]
 
-    def _verdict(self, rewrite: Rewrite):
+    def _verdict(self, rewrite: Rewrite) -> Verdict:
         words = len(rewrite.final.split())
         if not words and rewrite.flags:
             return dropped(
@@ -38,7 +38,7 @@ class LengthFilter:
 
 
 class ChangeFilter:
-    """Drops rewrites that left the annotation as it was, or nearly; the score is Rouge-L, also kept as ``rouge_score``."""
+    """Drops rewrites that (nearly) repeat the annotation; the score is Rouge-L, also kept as ``rouge_score``."""
 
     name, tasks = "change", None
 
@@ -73,7 +73,7 @@ class RepetitionFilter:
         """Judge the batch."""
         return [Outcome(self._verdict(rewrite)) for rewrite in rewrites]
 
-    def _verdict(self, rewrite: Rewrite):
+    def _verdict(self, rewrite: Rewrite) -> Verdict:
         times, what = most_repeated(rewrite.final)
         if times > self.max_repeats:
             return dropped(self.name, f"{times} times {shorten(what)!r}", times, self.max_repeats)
@@ -88,8 +88,9 @@ def shorten(text: str, length: int = 60) -> str:
 
 
 class PreambleFilter:
-    """Drops rewrites into which the prompt leaked: the boxes' preamble or numbers, role or image marks; the score is
-    how many kinds.
+    """Drops rewrites into which the prompt leaked; the score is the number of kinds of leak.
+
+    Kinds: the boxes' preamble, box coordinates, role marks, image marks.
     """
 
     name, tasks = "preamble", None
@@ -98,7 +99,7 @@ class PreambleFilter:
         """Judge the batch."""
         return [Outcome(self._verdict(rewrite)) for rewrite in rewrites]
 
-    def _verdict(self, rewrite: Rewrite):
+    def _verdict(self, rewrite: Rewrite) -> Verdict:
         found = leaks(rewrite.final)
         if "leaked_preamble" in rewrite.flags and not found:
             found = ["the marks of the prompt"]

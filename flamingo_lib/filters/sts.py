@@ -1,4 +1,4 @@
-"""The STS filter: is a description still about what the original is about? (METHOD section 3)."""
+"""The STS filter: is a description still about what the original is about? (docs/method.md, section 3)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 class StsFilter:
-    """Drops descriptions whose similarity to the original is under the threshold; the score is kept as
-    ``sts_similarity``.
+    """Drops descriptions whose similarity to the original is too low; the score is kept as ``sts_similarity``.
 
     Args:
         judge: similarities of pairs of texts, such as `StsJudge`.

@@ -25,15 +25,17 @@ class Outcome:
 
 
 class Filter(Protocol):
-    """A callable over a batch of rewrites, one outcome each, in order.
+    """A callable over a batch of rewrites, one outcome each, in order."""
 
-    Attributes:
-        name: as in `FiltersConfig.chain` and `Verdict.filter`.
-        tasks: the tasks it reads; None for all.
-    """
+    @property
+    def name(self) -> str:
+        """As in `FiltersConfig.chain` and `Verdict.filter`."""
+        ...
 
-    name: str
-    tasks: frozenset[str] | None
+    @property
+    def tasks(self) -> frozenset[str] | None:
+        """The tasks it reads; None for all."""
+        ...
 
     def __call__(self, rewrites: Sequence[Rewrite]) -> list[Outcome]:
         """Judge the batch."""

@@ -1,4 +1,4 @@
-"""CLIPScore: does a paragraph speak of this image? 100 x cosine of image and text features (METHOD section 3).
+"""CLIPScore: does a paragraph speak of this image? 100 x cosine of image and text features (docs/method.md, section 3).
 
 A paragraph's feature is the mean of the L2-normalised features of its first sentences (up to 10), so that a long
 description is not cut off at the text tower's context length.
@@ -118,7 +118,7 @@ class ClipScoreJudge:
         lists = [split_paragraphs(text) if isinstance(text, str) else list(text) for text in texts]
         if len(groups) != len(lists):
             raise ValueError(f"{len(groups)} images against {len(lists)} texts")
-        distinct = {id(image): image for group in groups for image in group}
+        distinct: dict[int, Any] = {id(image): image for group in groups for image in group}
         place = {key: index for index, key in enumerate(distinct)}
         features = self.encode_images(list(distinct.values()))
         vectors = self.encode_paragraphs([paragraph for paragraphs in lists for paragraph in paragraphs])
@@ -137,9 +137,7 @@ class ClipScoreJudge:
 
 
 def find_clip(name: str, *, download: bool = False) -> tuple[Path, str | None]:
-    """The folder with the weights, and the architecture if the name says it; `MissingAsset` if it is not on this
-    machine.
-    """
+    """The CLIP model's folder, and its architecture if the name says it; `MissingAsset` if it is not installed."""
     folder = local_folder(name)
     if folder is not None:
         return folder, None

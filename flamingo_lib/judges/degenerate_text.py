@@ -18,9 +18,7 @@ _ENDS = frozenset(".!?\"'”’)]")
 
 
 def most_repeated(text: str) -> tuple[int, str]:
-    """How often the most repeated sentence (anywhere) or phrase (in a row) occurs, and which it is; ``(0, "")`` of no
-    words.
-    """
+    """The most repeated sentence (anywhere) or phrase (in a row): its count and text; ``(0, "")`` without words."""
     words = text.lower().split()
     if not words:
         return 0, ""

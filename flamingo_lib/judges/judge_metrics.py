@@ -30,8 +30,10 @@ def nli_quality(judge: Callable[..., np.ndarray], examples: Sequence[NliExample]
     predicted, truth = logits.argmax(axis=1), np.array([example.label for example in examples])
     right = predicted == truth
     flagged, wrong = predicted == CONTRADICTION, truth == CONTRADICTION
-    confusion = {name: {other: int(((truth == row) & (predicted == column)).sum()) for column, other in enumerate(LABELS)}
-                 for row, name in enumerate(LABELS)}  # fmt: skip
+    confusion = {
+        name: {other: int(((truth == row) & (predicted == column)).sum()) for column, other in enumerate(LABELS)}
+        for row, name in enumerate(LABELS)
+    }
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     confidence = (shifted / shifted.sum(axis=1, keepdims=True)).max(axis=1)
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,7 @@ class MatchingHead(nn.Module):
         tail: where a text's own part ends (the NLI prompt repeats the question in both); None takes the whole text.
     """
 
-    def __init__(self, tokenizer, *, tail: str | None, seed: int) -> None:
+    def __init__(self, tokenizer: Any, *, tail: str | None, seed: int) -> None:
         super().__init__()
         self.tokenizer, self.tail = tokenizer, tail
         self.linear = nn.Linear(WIDTH, 1)
@@ -43,8 +43,10 @@ class MatchingHead(nn.Module):
                 self.alike[known[word]] = known[other]
 
     def forward(self, hidden: Tensor, input_ids: Tensor, segments: Tensor) -> Tensor:
-        """The mean binary cross-entropy; `hidden` (b, t, width), `input_ids` (b, t), `segments` (b, t): 0 none, 1 and 2
-        the own parts.
+        """The mean binary cross-entropy of matching words.
+
+        Shapes: `hidden` (b, t, width), `input_ids` (b, t), `segments` (b, t) with 0 for none, 1 and 2 for the two
+        texts.
         """
         ids = self.alike[input_ids]
         same = (
@@ -56,7 +58,7 @@ class MatchingHead(nn.Module):
         logits = self.linear(hidden).squeeze(-1)
         return F.binary_cross_entropy_with_logits(logits[counted], same.any(dim=2).float()[counted])
 
-    def segments(self, encoded, pairs: Sequence[tuple[str, str]]) -> Tensor:
+    def segments(self, encoded: Any, pairs: Sequence[tuple[str, str]]) -> Tensor:
         """Which part each token belongs to, (b, t)."""
         rows = []
         for index, pair in enumerate(pairs):
@@ -95,27 +97,29 @@ class PairLoss(nn.Module):
         )  # fmt: skip
         segments = self.matching.segments(encoded, pairs)
         inputs = {name: encoded[name] for name in ("input_ids", "token_type_ids", "attention_mask")}
-        output = self.model.model(**inputs, output_hidden_states=True)
+        network: Any = self.model.model
+        output = network(**inputs, output_hidden_states=True)
         return output.logits, self.matching(output.hidden_states[MATCHED_LAYER], inputs["input_ids"], segments)
 
 
 class LabelLoss(PairLoss):
     """Cross-entropy of the labels of pairs: columns premise, hypothesis, label."""
 
-    def forward(self, inputs: list[list[str]], labels: Tensor, **_) -> Tensor:
+    def forward(self, inputs: list[list[str]], labels: Tensor, **_: object) -> Tensor:
         """The loss of one batch."""
         logits, helper = self.logits(list(zip(*inputs, strict=True)))
         return F.cross_entropy(logits, labels) + self.weight * helper
 
 
 class PreferenceLoss(PairLoss):
-    """Bradley-Terry: minus the log of the probability that the better response wins. Columns instruction, better,
-    worse.
+    """The Bradley-Terry preference loss: minus log probability that the better response wins.
+
+    Columns: instruction, better, worse.
 
     Rewards are kept around zero by a small penalty, so that only differences grow.
     """
 
-    def forward(self, inputs: list[list[str]], labels: Tensor | None = None, **_) -> Tensor:
+    def forward(self, inputs: list[list[str]], labels: Tensor | None = None, **_: object) -> Tensor:
         """The loss of one batch."""
         instructions, better, worse = inputs
         logits, helper = self.logits([*zip(instructions, better, strict=True), *zip(instructions, worse, strict=True)])

@@ -1,4 +1,4 @@
-"""Does the rewrite still give the answer? Natural language inference (METHOD section 3, visual question answering).
+"""Natural language inference (NLI): does a rewrite still give the answer? (docs/method.md, section 3).
 
 Premise: ``"{rewrite}" is the answer to the question: "{question}"``; hypothesis: the same with the original answer. The
 logits stand in the order of the released records: contradiction, entailment, neutral.

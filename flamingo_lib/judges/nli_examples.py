@@ -1,5 +1,4 @@
-"""Examples for the tiny NLI judge, drawn from Scenes with the label known by construction and checked by the truth
-reader.
+"""Training examples for the tiny NLI judge, drawn from Scenes with labels known by construction.
 
 An example is a question, an original annotation and a rewrite; the rewrite gives the same answer (entailment), says
 something else instead (contradiction), or nothing at all (neutral). The original need not be true of any scene: the
@@ -200,9 +199,7 @@ def _related(random: Random, kind: str, target: Reference, anchor: Reference) ->
 
 
 def _torn(random: Random, question: Question, answer: str) -> str | None:
-    """A sentence at odds with itself: polarity against statement, places from which nothing follows, an object beside
-    itself.
-    """
+    """A self-contradictory sentence: polarity against statement, inconsistent positions, an object beside itself."""
     way = random.random()
     if question.type in ("relation", "side") and question.anchor is not None and way < 0.25:
         start = capital(answer) if question.type == "relation" else "Yes"
@@ -246,7 +243,7 @@ def _other_subject(random: Random, question: Question) -> Question | None:
     )
     if reference.color and reference.shape and random.random() < 0.6:
         changed = replace(changed, **random.choice(({"color": reference.color}, {"shape": reference.shape})))
-    return replace(question, **{role: changed})
+    return replace(question, anchor=changed) if role == "anchor" else replace(question, target=changed)
 
 
 def _facts(random: Random, scene: Scene, question: Question) -> list[str]:

@@ -25,9 +25,7 @@ def with_choices(random: Random, question: Question, answer: str, answers: Seque
 
 
 def roughen(random: Random, text: str) -> str:
-    """At times a slip of a small language model that leaves the answer as it is: a doubled word, a lost period, a cut
-    tail.
-    """
+    """Add, at times, a small model's slip that keeps the answer: a doubled word, a lost period, a cut tail."""
     way = random.random()
     if way < 0.8:
         return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..config import JudgesConfig
 from ..errors import ConfigError
@@ -20,8 +20,9 @@ NAMES = ("sts", "nli", "reward", "clip")
 
 @dataclass(frozen=True, slots=True)
 class Judges:
-    """Judges by role; None where a role was not asked for. Tests and users may put any callable of the same shape
-    there.
+    """Judges by role; None where a role was not asked for.
+
+    Tests and users may put any callable of the same shape there.
     """
 
     sts: StsJudge | None = None
@@ -31,9 +32,7 @@ class Judges:
 
 
 def find_judges(config: JudgesConfig, only: Iterable[str] = NAMES) -> None:
-    """Make sure that the judges can be loaded as far as their names tell, without loading them; arguments and errors of
-    `load_judges`.
-    """
+    """Check that judges can be loaded, as far as their names tell; arguments and errors of `load_judges`."""
     wanted = _known(only)
     if "sts" in wanted:
         from .sts import find_sts
@@ -76,8 +75,8 @@ def load_judges(
         MissingAsset: one is not on this machine; the message says how to get it.
     """
     wanted = _known(only)
-    options = {"device": device, "batch_size": batch_size, "download": config.download}
-    loaded = {}
+    options: dict[str, Any] = {"device": device, "batch_size": batch_size, "download": config.download}
+    loaded: dict[str, Any] = {}
     if "sts" in wanted:
         from .sts import StsJudge
 

@@ -1,4 +1,4 @@
-"""In which numbers a judge computes: float32, or bfloat16 where the processor multiplies bfloat16 many times as fast."""
+"""The dtype a judge computes in: float32, or bfloat16 where the processor multiplies it many times as fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def has_tiles() -> bool:
     """Whether this machine's processor multiplies tiles of bfloat16 (Intel's AMX); False if torch is too old to say."""
     import torch
 
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_tile") and capabilities.get("amx_bf16"))
 
 

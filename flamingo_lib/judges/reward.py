@@ -1,4 +1,4 @@
-"""How much people would like a response: a reward model (METHOD section 6, politeness)."""
+"""A reward model: how much people would like a response (docs/method.md, section 6, politeness)."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
 """Preference pairs for the tiny reward judge, drawn from Scenes: a polite response against a worse one.
 
 Worse responses are as often longer as shorter than the polite ones, and many are of the same length, so that length
-tells
-nothing: curt annotations and cut texts are shorter, chatter and loops longer, noise and answers to another question
-    about
-as long.
+tells nothing: curt annotations and cut texts are shorter, chatter and loops longer, noise and answers to another
+question about as long.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from ..records import Box
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import Scene, draw_scene, edit_scene
 from ..scenes.language import (
@@ -43,8 +42,9 @@ WORSE = {
 
 @dataclass(frozen=True, slots=True)
 class RewardExample:
-    """One preference: `better` over `worse` as the response to `instruction`; `kind` is a key of `WORSE`, `task` what
-    was asked.
+    """A preference pair: `better` over `worse` as the response to `instruction`.
+
+    `kind` is a key of `WORSE`, `task` what was asked.
     """
 
     instruction: str
@@ -118,7 +118,7 @@ def _captions(random: Random, scene: Scene) -> str:
     return "\n".join(lines)
 
 
-def _box_line(box) -> str:
+def _box_line(box: Box) -> str:
     return f"{box.name}: [{box.x1:.3f}, {box.y1:.3f}, {box.x2:.3f}, {box.y2:.3f}]"
 
 
@@ -161,9 +161,7 @@ def _worse(random: Random, exchange: _Exchange, kind: str, scene_seed: int) -> s
 
 
 def roughen(random: Random, text: str) -> str:
-    """`text` as a careless writer leaves it: without capitals or periods, with typos, lost or swapped words; about as
-    long.
-    """
+    """Roughen a text: without capitals or periods, with typos, lost or swapped words; about as long."""
     words = text.split()
     done = False
     if random.random() < 0.6:

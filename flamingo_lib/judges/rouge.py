@@ -1,8 +1,8 @@
 """Rouge-L by bit-parallel longest common subsequence.
 
-Rouge-L F of two texts is the harmonic mean of ``LCS / words of a`` and ``LCS / words of b``; the PF-1M records carry
-it as ``rouge_score`` between output and original, and captions are evaluated by it (METHOD sections 3 and 6). Tokens
-are those of the ``rouge-score`` package without stemming: lower-cased runs of ``a-z0-9``.
+Rouge-L F of two texts is the harmonic mean of ``LCS / words of a`` and ``LCS / words of b``; the PF-1M records carry it
+as ``rouge_score`` between output and original, and captions are evaluated by it (docs/method.md, sections 3 and 6).
+Tokens are those of the ``rouge-score`` package without stemming: lower-cased runs of ``a-z0-9``.
 
 The subsequence length is found with one addition of integers a word (Hyyrö 2004: a row of the dynamic programme is kept
 as the bits of one number), so a pair costs microseconds and needs no table.

@@ -1,8 +1,7 @@
-"""Semantic textual similarity: the cosine of two sentence embeddings (METHOD section 3, captioning).
+"""Semantic textual similarity: the cosine of two sentence embeddings (docs/method.md, section 3, captioning).
 
 On processors that multiply tiles of bfloat16 the transformer runs in bfloat16: 1,024 pairs of captions and answers take
-    a third
-of the time that they take in float32, and their similarities differ by .004 at most, .0008 on average
+a third of the time that they take in float32, and their similarities differ by .004 at most, .0008 on average
 (all-MiniLM-L6-v2). A sum rounded to bfloat16 depends on the shape of the product it comes from, so that one text scored
 alone and in company would differ as much again. Every text is therefore embedded in a shape that its own length decides
 (`fixed_shapes`), and its vector is the same to the last bit in any batch, shard or process, with any number of threads.
@@ -13,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -76,11 +75,15 @@ class StsJudge:
             self.model[0].bfloat16()
             self.model[0].register_forward_hook(_widen)
 
+    @property
+    def _width(self) -> int:
+        return cast(int, self.model.get_embedding_dimension())
+
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Unit vectors of the texts, shape ``(n, width)``, float32; equal texts are embedded once."""
         unique = list(dict.fromkeys(texts))
         if not unique:
-            return np.zeros((0, self.model.get_embedding_dimension()), dtype=np.float32)
+            return np.zeros((0, self._width), dtype=np.float32)
         if self.precision == "bfloat16":
             vectors = self._embed_in_fixed_shapes(unique)
         else:
@@ -96,10 +99,10 @@ class StsJudge:
         import torch
 
         model, tokenizer, limit = self.model, self.model.tokenizer, self.model.max_seq_length
-        prompt = (model.prompts or {}).get(model.default_prompt_name) or ""
+        prompt = (model.prompts or {}).get(model.default_prompt_name or "") or ""
         ids = tokenizer([prompt + text for text in texts], truncation=True, max_length=limit)["input_ids"]
         batches = list(fixed_batches([len(row) for row in ids], limit))
-        vectors = np.zeros((len(texts), model.get_embedding_dimension()), dtype=np.float32)
+        vectors = np.zeros((len(texts), self._width), dtype=np.float32)
         model.eval()
 
         @torch.inference_mode()

@@ -1,5 +1,4 @@
-"""The tiny cross-encoders behind the tiny NLI and reward judges: about 0.2M parameters over a word-piece vocabulary of
-Scenes.
+"""The tiny cross-encoder of the NLI and reward judges: about 0.2M parameters over word pieces of Scenes.
 
 A model this small, begun at random, takes long to find out that comparing two texts means looking up the words of one
 in the other. Two things shorten it from hours to minutes: queries and keys begin near the identity, so that equal words
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -24,8 +23,7 @@ WIDTH, LAYERS, HEADS = 64, 3, 2
 
 
 def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int = 700) -> PreTrainedTokenizerFast:
-    """A word-piece tokenizer: the most frequent words of `texts` whole, all others letter by letter; pairs as ``[CLS] a
-    [SEP] b [SEP]``.
+    """Train a WordPiece tokenizer: frequent words whole, others by letters; pairs are ``[CLS] a [SEP] b [SEP]``.
 
     The same texts give the same vocabulary, whatever their order.
     """
@@ -89,7 +87,8 @@ def build_encoder(
         embeddings = model.bert.embeddings
         embeddings.position_embeddings.weight.mul_(0.2)
         embeddings.token_type_embeddings.weight.mul_(0.2)
-        for layer in model.bert.encoder.layer:
+        layers: Any = model.bert.encoder.layer
+        for layer in layers:
             for matrix in (layer.attention.self.query.weight, layer.attention.self.key.weight):
                 matrix.mul_(0.5).add_(torch.eye(WIDTH))
     return model

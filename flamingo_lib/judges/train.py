@@ -1,5 +1,4 @@
-"""Training of the tiny judges (`flamingo train-judges`): examples from Scenes, sentence-transformers, figures kept
-beside the weights.
+"""Training of the tiny judges (`flamingo train-judges`) on Scenes, with metrics kept beside the weights.
 
 The examples come from seeds of their own, so no scene of any pool that the pipeline renders is among them.
 """
@@ -21,7 +20,7 @@ from . import judge_metrics as quality
 from .nli import LABELS, NliJudge, nli_text
 from .nli_examples import NliExample, nli_examples
 from .reward import RewardJudge
-from .reward_examples import RewardExample, reward_examples
+from .reward_examples import reward_examples
 from .tiny_encoder import as_cross_encoder, build_encoder, train_word_pieces
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def train_nli(out: str | PathLike, *, seed: int = 0, training: JudgeTraining = N
 
         return LabelLoss(model, tail='" is the answer', seed=seed)
 
-    columns = {
+    columns: dict[str, list[Any]] = {
         "premise": [premise for premise, _ in pairs],
         "hypothesis": [hypothesis for _, hypothesis in pairs],
         "label": [example.label for example in examples],
@@ -82,7 +81,7 @@ def train_reward(out: str | PathLike, *, seed: int = 0, training: JudgeTraining 
 
         return PreferenceLoss(model, tail=None, seed=seed, weight=0.5)
 
-    columns = {
+    columns: dict[str, list[Any]] = {
         "instruction": [example.instruction for example in examples],
         "better": [example.better for example in examples],
         "worse": [example.worse for example in examples],
@@ -111,7 +110,8 @@ def _train(
     with tempfile.TemporaryDirectory() as work, atomic_folder(out) as folder, quiet_loading():
         encoder = as_cross_encoder(model, tokenizer, f"{work}/begin")
         _fit(encoder, columns, loss(encoder), work, seed, training, f"the {role} judge")
-        encoder.model.save_pretrained(folder)
+        trained: Any = encoder.model
+        trained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         seconds = process_time() - start
         figures = _measure(role, folder, seed, training.test_examples)
@@ -119,7 +119,7 @@ def _train(
             **figures,
             "training_examples": training.examples,
             "seed": seed,
-            "parameters": encoder.model.num_parameters(),
+            "parameters": trained.num_parameters(),
         }
         write_json(folder / METRICS, figures)
         (folder / "README.md").write_text(judge_card(role, figures), encoding="utf-8")
@@ -162,10 +162,8 @@ def judge_card(role: str, figures: dict[str, Any]) -> str:
 
 def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:
     if role == "nli":
-        examples: Sequence[NliExample | RewardExample] = nli_examples(seed, "test", count)
-        return quality.nli_quality(NliJudge(str(folder), device="cpu"), examples)
-    examples = reward_examples(seed, "test", count)
-    return quality.reward_quality(RewardJudge(str(folder), device="cpu"), examples)
+        return quality.nli_quality(NliJudge(str(folder), device="cpu"), nli_examples(seed, "test", count))
+    return quality.reward_quality(RewardJudge(str(folder), device="cpu"), reward_examples(seed, "test", count))
 
 
 def _fit(
@@ -207,7 +205,7 @@ def _fit(
     )
 
     class Shown(TrainerCallback):
-        def on_step_end(self, args, state, control, **_):
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: object) -> None:
             progress.update()
 
     with Progress(f"training {title}", len(order) // training.batch_size, "steps") as progress:

@@ -1,6 +1,4 @@
-"""Calibrating the filters on Scenes: rewrite the calibration pool, choose thresholds, check them on the evaluation
-pool.
-"""
+"""Filter calibration on Scenes: rewrite the calibration pool, choose thresholds, check on the evaluation pool."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def project_root() -> Path:
 
 
 def runs_folder(run: str | os.PathLike) -> Path:
-    """The folder of a run: a bare name stands for ``runs/NAME`` in the checkout, anything with a separator is a path."""
+    """A run's folder: a bare name stands for ``runs/NAME`` in the checkout, anything with a separator is a path."""
     text = os.fspath(run)
     if text in {"", ".", ".."} or os.sep in text or (os.altsep and os.altsep in text):
         return Path(text).expanduser().absolute()

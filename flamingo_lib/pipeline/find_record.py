@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..pf1m.build import PLACES
-from ..records import Rewrite, from_json
+from ..records import Rewrite, Verdict, from_json
 from ..rewriting.pictures import Pictures
 from ..rewriting.shards import FOLDER
 from ..storage import read_json
@@ -29,8 +29,8 @@ def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
         raise DataError(
             "the folder holds no records", file=folder, remedy="Give the folder of `flamingo build-pf1m` or of a run."
         )
-    exact, like = json.dumps(record_id, ensure_ascii=False).encode(), []
-    part = record_id.encode()
+    exact, part = json.dumps(record_id, ensure_ascii=False).encode(), record_id.encode()
+    like: list[str] = []
     for line in _lines(files):
         if exact in line:
             values = json.loads(line)
@@ -51,9 +51,7 @@ def _lines(files: list[Path]) -> Iterator[bytes]:
 
 
 def record_pictures(folder: str | PathLike, root: str | PathLike | None = None) -> Pictures | None:
-    """Opens the images of a folder's records: below `root`, or where the job or run found them; None if that is not
-    known.
-    """
+    """Open the images of a folder's records, below `root` or where the job found them; None if that is not known."""
     folder = Path(folder)
     if root is not None:
         return Pictures(root)
@@ -87,7 +85,7 @@ def _block(text: str) -> str:
     return text.replace("\n", "\n" + " " * 13)
 
 
-def _verdict(verdict) -> str:
+def _verdict(verdict: Verdict) -> str:
     score = "" if verdict.score is None else f"{verdict.score:.4g}"
     bound = "" if verdict.threshold is None else f"against {verdict.threshold:.4g}"
     return (

@@ -1,6 +1,4 @@
-"""Committed notebooks: the outputs of a run taken over, without what differs from run to run or from machine to
-machine.
-"""
+"""Committed notebooks: outputs taken over from a run, without what differs between runs or machines."""
 
 from __future__ import annotations
 

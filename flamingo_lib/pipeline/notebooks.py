@@ -209,7 +209,15 @@ def _register_engine() -> None:
 
     class FlamingoEngine(NBClientEngine):
         @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, *, environment=None, start_timeout=60, **ignored):
+        def execute_managed_notebook(
+            cls,
+            nb_man: Any,
+            kernel_name: str,
+            *,
+            environment: dict[str, str] | None = None,
+            start_timeout: int = 60,
+            **ignored: object,
+        ) -> Any:
             client = PapermillNotebookClient(
                 nb_man,
                 timeout=None,

@@ -1,6 +1,4 @@
-"""A record's life as a card in HTML: image, instruction, raw annotation, rewrite with the difference marked, every
-verdict.
-"""
+"""Record cards in HTML: image, instruction, raw annotation, rewrite with a marked diff, every verdict."""
 
 from __future__ import annotations
 
@@ -69,9 +67,7 @@ def _bare(word: str) -> str:
 
 
 def _marks(pieces: list[str], kept: set[int]) -> list[tuple[str, bool]]:
-    """Pieces, which are words and the spaces between them in turn, with whether they changed; a space between two
-    changed words has changed with them.
-    """
+    """Words and the spaces between them, in turn, with whether they changed; a space has if both its neighbours have."""
     words = [bool(piece) and number not in kept for number, piece in enumerate(pieces[::2])]
     spaces = [before and after for before, after in pairwise(words)]
     return [(piece, spaces[place // 2] if place % 2 else words[place // 2]) for place, piece in enumerate(pieces)]

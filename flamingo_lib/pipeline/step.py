@@ -47,8 +47,8 @@ class Step:
         inputs: names of the steps whose results it reads.
         config: the settings it reads, as dotted paths into the preset (``"scenes"``, ``"stages.stage1"``).
         assets: files outside the run that it reads, such as shipped weights.
-        resolve_auto: replaces `auto` settings of the preset by this machine's values; the step runs with them, and its result
-            counts as made from them.
+        resolve_auto: replaces `auto` settings of the preset by this machine's values; the step runs with them, and its
+            result counts as made from them.
     """
 
     name: str

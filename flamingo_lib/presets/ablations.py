@@ -1,4 +1,4 @@
-"""The paper's ablations of stage 2 as rows that differ from it in one cell (METHOD section 6)."""
+"""The paper's ablations of stage 2 as rows that differ from it in one cell (docs/method.md, section 6)."""
 
 from __future__ import annotations
 

@@ -26,9 +26,7 @@ def rows(config: Frozen, prefix: str = "") -> list[tuple[str, Any, str]]:
 
 
 def changes(preset: Preset) -> list[str]:
-    """The ``key=value`` overrides that turn the named preset, at the same seed, into `preset`; `load_preset` takes
-    them.
-    """
+    """The ``key=value`` overrides, as `load_preset` takes them, that turn the named preset into `preset`."""
     from . import load_preset
 
     plain = {key: value for key, value, _ in rows(load_preset(preset.name, seed=preset.seed))}

@@ -18,9 +18,7 @@ PARTS = (
 
 
 def write_card(folder: Path, figures: dict[str, Any], model: nn.Module) -> None:
-    """Write ``README.md`` beside the weights, from the figures of `pretrain_run.pretrain_base`; nothing in it is typed
-    in by hand.
-    """
+    """Write the model card ``README.md`` beside the weights, from the metrics of `pretrain_run.pretrain_base`."""
     with atomic_write(folder / "README.md") as file:
         file.write(card(figures, model))
 
@@ -37,8 +35,9 @@ license: apache-2.0
 An open_clip model for CLIPScore on rendered Scenes, made by `flamingo pretrain --clip-out`
 (seed {figures["seed"]}, {figures["steps"]:,} steps). Its vision tower starts from OpenFlamingo-tiny's.
 On unseen scenes, half of them with unseen shape-colour pairs, a true sentence scores
-higher than the same sentence with one attribute changed in {figures["pairs_ranked_right"]:.1%} of pairs; mean scores (100 x cosine) are
-{figures["mean_score_true"]:.1f} for true and {figures["mean_score_false"]:.1f} for changed sentences.
+higher than the same sentence with one attribute changed in {figures["pairs_ranked_right"]:.1%} of pairs;
+mean scores (100 x cosine) are {figures["mean_score_true"]:.1f} for true
+and {figures["mean_score_false"]:.1f} for changed sentences.
 """)
 
 
@@ -75,17 +74,18 @@ pipeline_tag: image-text-to-text
 # OpenFlamingo-tiny
 
 A Flamingo of {millions:.1f} million parameters, pretrained from nothing on rendered Scenes by
-`flamingo pretrain --preset tiny --seed {figures["seed"]}`. It sees, it answers curtly, and it is not polite: the rewriter
-and the tuned model start from it.
+`flamingo pretrain --preset tiny --seed {figures["seed"]}`. It sees, it answers curtly, and it is not polite:
+the rewriter and the tuned model start from it.
 
 | part | parameters |
 |---|---|
 {parts}
 
-**Data.** {config["scenes"]:,} scenes of the pretraining pool (one to four coloured shapes; six shape-colour pairs never occur),
-rendered at 224 px and seen at 72 px. Grounded rows: questions of eight types, look-ups, pairs of positions and lists,
-answered curtly in chat format. Text rows: copying short texts into long ones, boxes to places and descriptions, digits to
-words, text-only questions, polite prose.
+**Data.** {config["scenes"]:,} scenes of the pretraining pool (one to four coloured shapes; six shape-colour pairs
+never occur), rendered at 224 px and seen at 72 px.
+Grounded rows: questions of eight types, look-ups, pairs of positions and lists,
+answered curtly in chat format. Text rows: copying short texts into long ones, boxes to places and descriptions,
+digits to words, text-only questions, polite prose.
 
 **Vision.** Scenes read without a mistake (every cell's shape, color and size), of unseen scenes: {right}.
 

@@ -104,7 +104,9 @@ def contradict(statement: Statement, scene: Scene, chance: Random) -> Statement:
         return Statement(count=chance.choice([count for count in (1, 2, 3, 4) if count != statement.count]))
     named = [name for name in ATTRIBUTES if getattr(statement, name) is not None]
     while True:
-        changed = replace(statement, **{(name := chance.choice(named)): chance.choice(ATTRIBUTES[name])})
+        name = chance.choice(named)
+        value: Any = chance.choice(ATTRIBUTES[name])
+        changed = replace(statement, **{name: value})
         if not changed.holds(scene):
             return changed
 
@@ -248,7 +250,7 @@ def pretrain_clip(
 
 @torch.no_grad()
 def examine_clip(
-    model: nn.Module,
+    model: Any,
     backend: Any,
     scenes: Sequence[Scene],
     pixels: Tensor,

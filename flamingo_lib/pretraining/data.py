@@ -1,29 +1,26 @@
-"""What the tiny base model is pretrained on: rows of text, most of them about a scene, with every random choice seeded.
+"""Grounded rows of pretraining: questions and answers about a scene's image, with every random choice seeded.
 
-Two families. *Grounded* rows show one image and ask about it in chat format, many turns a row, and take the loss on the
-curt answers: questions of all types, look-ups ("Tell me about the red circle."), pairs of positions, lists of all
-objects. *Text* rows teach what a rewriter needs and a base model of a billion words would have: copying a short text
-into a long one, reading boxes, spelling digits, polite prose. They avoid the chat markers, so that the base stays curt
-in chat.
+Pretraining has two families of rows. *Grounded* rows show one image and ask about it in chat format, many turns a row,
+and take the loss on the curt answers: questions of all types, look-ups ("Tell me about the red circle."), pairs of
+positions, lists of all objects. *Text* rows (`text_rows`) teach what a rewriter needs and a base model of a billion
+words would have: copying a short text into a long one, reading boxes, spelling digits, polite prose. They avoid the
+chat markers, so that the base stays curt in chat.
 
-Grounded rows also say which object each noun of an instruction speaks of, for the attention loss of `pretrain`.
+Grounded rows also say which object each noun of an instruction speaks of, for the attention loss of `language`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
 from ..chat.template import ASSISTANT, HUMAN, SYSTEM_MESSAGE
-from ..distortion.compress import compress
-from ..distortion.text_noise import noise
 from ..scenes.graph import HELD_IN_PAIRS, POSITIONS, Scene, SceneObject
-from ..scenes.language import caption, paragraph, polite, strip_details, text_dialogue
-from ..scenes.lexicon import NUMBERS, RELATIONS, holds
+from ..scenes.language import caption
+from ..scenes.lexicon import RELATIONS, holds
 from ..scenes.phrases import DETAIL_INSTRUCTIONS
 from ..scenes.questions import Question, ask, possible_types
-from ..sources.boxes import box_line, captions_and_boxes
 
 QUESTION_WEIGHTS = {
     "start": {
@@ -95,8 +92,9 @@ class Row:
 
 
 def grounded_row(scenes: Sequence[Scene], generator: Random, progress: float, image: str, turns: int = 5) -> Row:
-    """A row about one scene of `scenes`; `progress` (0 to 1) moves from single objects to relations. `image` is the
-    image's tag.
+    """A training row about one scene; `image` is the image's tag.
+
+    `progress` (0 to 1) moves from single objects to relations.
     """
     index = generator.randrange(len(scenes))
     scene = scenes[index]
@@ -174,10 +172,10 @@ def _looked_up(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[st
         return f"Tell me about the {item.name()}.", ", ".join(parts), [(item.name(), item.cell)]
     pairs = [pair for pair in HELD_IN_PAIRS if item.shape == pair[0] or item.color == pair[1]]
     shape, color = generator.choice(pairs)  # a held-out pair would only ever be "not there"
-    there = scene.find(color=color, shape=shape)
+    found = scene.find(color=color, shape=shape)
     name = f"{color} {shape}"
-    answer = f"{there[0].position}, {there[0].size}" if there else "not there"
-    return f"Tell me about the {name}.", answer, [(name, there[0].cell)] if there else []
+    answer = f"{found[0].position}, {found[0].size}" if found else "not there"
+    return f"Tell me about the {name}.", answer, [(name, found[0].cell)] if found else []
 
 
 def _chain(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[str, int]]]:
@@ -189,126 +187,3 @@ def _chain(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[str, i
         return f"Where are the {one.name()} and the {other.name()}?", positions, about
     relation = generator.choice([name for name in RELATIONS if holds(name, one, other)])
     return f"Compare the {one.name()} and the {other.name()}.", f"{positions}, {relation}", about
-
-
-def text_row(scenes: Sequence[Scene], generator: Random, vocabulary: Sequence[str]) -> Row:
-    """A row without an image; `vocabulary` holds words for the random repeats."""
-    makers: tuple[tuple[Callable[[Sequence[Scene], Random], Row], float], ...] = (
-        (_copies, 0.36),
-        (_box_reading, 0.26),
-        (_digits, 0.10),
-        (_dialogues, 0.10),
-        (_prose, 0.08),
-        (lambda _scenes, rng: _repeats(rng, vocabulary), 0.10),
-    )
-    maker = generator.choices([maker for maker, _ in makers], [share for _, share in makers])[0]
-    return maker(scenes, generator)
-
-
-def _copies(scenes: Sequence[Scene], generator: Random) -> Row:
-    """Topic, short text, long text: the long one says what the short one says, whatever is true."""
-    row = Row()
-    for number in range(3):
-        if generator.random() < 0.2:
-            topic, target, _ = text_dialogue(generator)
-        else:
-            scene = generator.choice(scenes)
-            possible = possible_types(scene)
-            kind = generator.choice(
-                [kind for kind in ("count", "side", "position", "relation") if kind in possible]
-                if generator.random() < 0.4
-                else possible
-            )
-            question = ask(scene, generator, kind)
-            topic, target = question.text, polite(generator, scene, question)
-            if generator.random() < 0.8:
-                target = strip_details(target)
-        row.add(f"{_break(number)}topic: {topic} short: {shortened(topic, target, generator)} long: ").add(target, 1.0)
-    return row.add(None, 0.5)
-
-
-def _break(before: object) -> str:
-    """A line break if anything stands before."""
-    return "\n" if before else ""
-
-
-def shortened(instruction: str, response: str, generator: Random) -> str:
-    """A curt or noisy version of `response`."""
-    return compress(instruction, response, generator) if generator.random() < 0.7 else noise(response, generator)
-
-
-def _box_reading(scenes: Sequence[Scene], generator: Random) -> Row:
-    """Boxes to places; boxes in reading order; captions and boxes to a description."""
-    row = Row()
-    kind = generator.random()
-    if kind < 0.25:
-        for item in [item for _ in range(2) for item in generator.choice(scenes).objects]:
-            row.add(f"{_break(row.pieces)}{box_line(item.box())} ->").add(f" {item.size}, {item.position}", 1.0)
-        return row.add(None, 0.5)
-    scene = generator.choice(scenes)
-    if kind < 0.45:
-        boxes = "\n".join(box_line(item.box()) for item in scene.objects)
-        ordered = sorted(scene.objects, key=lambda item: item.cell)
-        row.add(f"{boxes}\nin order:\n").add(
-            "\n".join(f"{item.name(size=True)}, {item.position}" for item in ordered), 1.0
-        )
-        return row.add(None, 0.5)
-    captions = [caption(generator, scene) for _ in range(generator.choice((0, 1, 3, 5)))]
-    items = sorted(scene.objects, key=lambda item: item.cell) if generator.random() < 0.5 else scene.objects
-    draft = captions_and_boxes(captions, [item.box() for item in items])
-    row.add(f"topic: {generator.choice(DETAIL_INSTRUCTIONS)} short: {draft} long: ").add(
-        paragraph(generator, scene), 1.0
-    )
-    return row.add(None, 0.5)
-
-
-def _digits(scenes: Sequence[Scene], generator: Random) -> Row:
-    """Digits to words, alone and in counting answers."""
-    row = Row()
-    for number in range(4):
-        lead = "\n" if number else ""
-        if generator.random() < 0.3:
-            digit = generator.randint(0, 10)
-            row.add(f"{lead}{digit} in words:").add(f" {NUMBERS[digit]}", 1.0)
-            continue
-        scene = generator.choice(scenes)
-        question = ask(scene, generator, "count")
-        row.add(f"{lead}topic: {question.text} short: {question.answer} long: ").add(
-            strip_details(polite(generator, scene, question)), 1.0
-        )
-    return row.add(None, 0.5)
-
-
-def _dialogues(_scenes: Sequence[Scene], generator: Random) -> Row:
-    """Text-only questions, answered curtly in chat format."""
-    row = Row()
-    for _ in range(3):
-        instruction, _polite, curt = text_dialogue(generator)
-        row.turn(instruction, curt, weight=0.7)
-    return row
-
-
-def _prose(scenes: Sequence[Scene], generator: Random) -> Row:
-    """Polite prose, as a base model has read it: no chat markers, no image."""
-    row = Row()
-    for number in range(3):
-        if generator.random() < 0.5:
-            _, text, _ = text_dialogue(generator)
-        else:
-            scene = generator.choice(scenes)
-            text = (
-                paragraph(generator, scene)
-                if generator.random() < 0.5
-                else polite(generator, scene, ask(scene, generator))
-            )
-        row.add(f"{_break(number)}{_break(number)}{text}", 0.5)
-    return row.add(None, 0.5)
-
-
-def _repeats(generator: Random, vocabulary: Sequence[str]) -> Row:
-    """The same random words several times: the plainest form of copying."""
-    words = " ".join(generator.choice(vocabulary) for _ in range(generator.randint(4, 14)))
-    row = Row().add(words)
-    for _ in range(2):
-        row.add(f"\n{words}", 1.0)
-    return row.add(None, 0.3)

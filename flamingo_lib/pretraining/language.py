@@ -1,12 +1,12 @@
-"""Pretraining the shipped base, "OpenFlamingo-tiny", from nothing.
+"""Language phases of pretraining the shipped base, "OpenFlamingo-tiny", from nothing.
 
 It stands to the default pipeline as OpenFlamingo-9B stands to the paper: it sees, it answers curtly, and it is
 not polite. Four phases, each with its own budget of steps, so that results don't depend on the machine's load:
 
-1. *tokenizer* on the world's texts; 2. *tower* and *resampler* on what stands in each cell (`pretrain_vision`);
+1. *tokenizer* on the world's texts; 2. *tower* and *resampler* on what stands in each cell (`vision`);
 3. *grounding*: language model, gated layers and resampler together on questions about scenes, with an extra loss that
    asks two heads of the second and third gated layer to look at the object that a noun names; 4. *copying*: the same,
-   mixed with the text rows of `pretrain_documents`.
+   mixed with the text rows of `text_rows`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -24,13 +23,14 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from ..config import PretrainConfig
-from ..media import IGNORE_INDEX, attended_images
+from ..media import IGNORE_INDEX
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..progress import Progress
 from ..scenes.graph import Scene, draw_scene
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from ..seeding import derive_seed, generator
+from .batch import RowEncoder
 from .data import Row
 
 SUPERVISED_LAYERS = (1, 2)
@@ -42,24 +42,8 @@ MICRO_BATCH = 8
 """Rows of one forward pass: a batch is sorted by length and cut, so that little of it is padding."""
 
 
-@dataclass
-class Batch:
-    """Tensors of one step: (b, t) ids, attended image, labels and weights, (b,) scenes, and (row, token, cell) of the
-    nouns.
-    """
-
-    input_ids: Tensor
-    attended_image: Tensor
-    labels: Tensor
-    weights: Tensor
-    scenes: Tensor
-    mentions: Tensor
-
-
 def tiny_config(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> FlamingoConfig:
-    """The architecture of the tiny base: 1.0M parameters of tower, 0.3M of resampler, 1.6M of language model and gated
-    layers.
-    """
+    """The tiny base's config: 1.0M parameters of vision tower, 0.3M of resampler, 1.6M of language model."""
     width = config.width
     return FlamingoConfig(
         text_config=LlamaConfig(
@@ -99,62 +83,14 @@ def tiny_config(tokenizer: PreTrainedTokenizerBase, config: PretrainConfig) -> F
         cross_attention_ff_mult=2,
         gate_init=0.5,
         media_rule="preceding",
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        end_of_chunk_token_id=tokenizer.convert_tokens_to_ids("<|endofchunk|>"),
+        image_token_id=cast(int, tokenizer.convert_tokens_to_ids("<image>")),
+        end_of_chunk_token_id=cast(int, tokenizer.convert_tokens_to_ids("<|endofchunk|>")),
         stop_token_id=tokenizer.eos_token_id,
     )
 
 
-class RowEncoder:
-    """Turns `Row`s into a `Batch`."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, image_token_id: int, max_length: int) -> None:
-        self.backend = tokenizer.backend_tokenizer
-        self.bos, self.eos, self.pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
-        self.image_token_id, self.max_length = image_token_id, max_length
-
-    def __call__(self, rows: Sequence[Row]) -> Batch:
-        texts = [text for row in rows for text, _ in row.pieces if text]
-        encoded = iter(self.backend.encode_batch(texts, add_special_tokens=False))
-        ids, weights, mentions = [], [], []
-        for number, row in enumerate(rows):
-            tokens, scale = [self.bos], [0.0]
-            nouns = defaultdict(list)
-            for piece, end, cell in row.mentions:
-                nouns[piece].append((end, cell))
-            for index, (text, weight) in enumerate(row.pieces):
-                if text is None:
-                    tokens.append(self.eos)
-                    scale.append(weight)
-                elif text:
-                    encoding = next(encoded)
-                    for end, cell in nouns.get(index, ()):
-                        place = next((k for k, (_, stop) in enumerate(encoding.offsets) if stop >= end), None)
-                        if place is not None and len(tokens) + place < self.max_length:
-                            mentions.append((number, len(tokens) + place, cell))
-                    tokens += encoding.ids
-                    scale += [weight] * len(encoding.ids)
-            ids.append(tokens[: self.max_length])
-            weights.append(scale[: self.max_length])
-        length = max(map(len, ids))
-        input_ids = torch.full((len(rows), length), self.pad)
-        loss_weights = torch.zeros(len(rows), length)
-        for number, (tokens, scale) in enumerate(zip(ids, weights, strict=True)):
-            input_ids[number, : len(tokens)] = torch.tensor(tokens)
-            loss_weights[number, : len(scale)] = torch.tensor(scale)
-        return Batch(
-            input_ids=input_ids,
-            attended_image=attended_images(input_ids, self.image_token_id, "preceding"),
-            labels=torch.where(loss_weights > 0, input_ids, IGNORE_INDEX),
-            weights=loss_weights,
-            scenes=torch.tensor([0 if row.scene is None else row.scene for row in rows]),
-            mentions=torch.tensor(mentions, dtype=torch.long).reshape(-1, 3),
-        )
-
-
 def attention_loss(weights: Sequence[Tensor], mentions: Tensor) -> Tensor:
-    """How far the supervised heads are from looking at each mentioned cell: the mean of -log of the attention there,
-    over layers.
+    """Attention supervision loss: mean -log attention of the supervised heads on each mentioned cell, over layers.
 
     Args:
         weights: each gated layer's (b, heads, t, 9) attention.
@@ -162,7 +98,7 @@ def attention_loss(weights: Sequence[Tensor], mentions: Tensor) -> Tensor:
     """
     row, token, cell = mentions.unbind(1)
     losses = [-(weights[layer][row, :SUPERVISED_HEADS, token, cell] + 1e-6).log().mean() for layer in SUPERVISED_LAYERS]
-    return sum(losses)
+    return sum(losses[1:], start=losses[0])
 
 
 def train_language(
@@ -180,7 +116,7 @@ def train_language(
     check: Callable[[int], dict[str, float]] | None = None,
     check_every: int = 0,
 ) -> list[dict[str, Any]]:
-    """Train language model, gated layers and resampler on rows `draw(step, number)`; returns the curve: a dict a check."""
+    """Train language model, gated layers and resampler on rows `draw(step, number)`; returns the training curve."""
     model.train()
     resampler = list(model.perceiver.parameters())
     language = list(model.lang_encoder.parameters())
@@ -300,7 +236,7 @@ def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_ou
 
 def start_language(model: FlamingoForConditionalGeneration) -> None:
     """Input embeddings large enough to be heard beside what the gated layers add from the first step."""
-    nn.init.normal_(model.get_input_embeddings().weight, std=0.2)
+    nn.init.normal_(cast(nn.Embedding, model.get_input_embeddings()).weight, std=0.2)
 
 
 def save_base(model: FlamingoForConditionalGeneration, processor: Any, folder: str | Path) -> None:

@@ -1,10 +1,11 @@
-"""`flamingo pretrain`: all phases of the tiny base in order, each kept when it is done, so that a killed run goes on."""
+"""`flamingo pretrain`: all phases of the tiny base in order; a finished phase is kept, so a killed run resumes."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ from ..scenes.phrases import CHANGE_INSTRUCTIONS
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
 from ..storage import atomic_folder, fingerprint, write_json
+from .batch import RowEncoder
 from .card import write_card, write_clip_card
 from .clip import pretrain_clip
-from .data import Row, grounded_row, text_row
+from .data import Row, grounded_row
 from .language import (
-    RowEncoder,
     exact_answers,
     examination,
     pretraining_scenes,
@@ -37,6 +38,7 @@ from .language import (
     tiny_config,
     train_language,
 )
+from .text_rows import text_row
 from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -48,7 +50,8 @@ class Phases:
     """Runs each phase once: its tensors and numbers are kept in `folder` under a key of everything before it."""
 
     def __init__(self, folder: Path, *key: Any) -> None:
-        self.folder, self.key, self.numbers = folder, fingerprint(*key), {}
+        self.folder, self.key = folder, fingerprint(*key)
+        self.numbers: dict[str, dict[str, Any]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(
@@ -93,7 +96,7 @@ def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterato
 
 def word_list(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     """Whole words of the vocabulary, for random repeats."""
-    words = {tokenizer.decode([index]).strip() for index in range(len(tokenizer))}
+    words = {str(tokenizer.decode([index])).strip() for index in range(len(tokenizer))}
     return sorted(word for word in words if word.isalpha() and len(word) > 2)
 
 
@@ -130,7 +133,7 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     def normalize(raw: Tensor) -> Tensor:
         return (raw.float() / 255 - mean) / std
 
-    vision = {
+    vision: dict[str, Any] = {
         "learning_rate": config.vision_learning_rate,
         "batch_size": VISION_BATCH,
         "validation": 2 * count,
@@ -178,7 +181,8 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     for name, draw, steps, rate in budgets:
         phases(
             name,
-            lambda name=name, draw=draw, steps=steps, rate=rate: train_language(
+            partial(
+                train_language,
                 model,
                 vision_tokens,
                 draw,
@@ -209,9 +213,7 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
 
 
 def make_processor(tokenizer: PreTrainedTokenizerBase) -> FlamingoProcessor:
-    """The tiny processor: 72 px images, squashed; images before the instruction, text looks at the latest image of its
-    sample.
-    """
+    """The tiny base's processor: 72 px images, squashed, before the instruction; text attends to its latest image."""
     images = FlamingoImageProcessor(size=72, mean=IMAGE_MEAN, std=IMAGE_STD)
     return FlamingoProcessor(
         image_processor=images, tokenizer=tokenizer, media_rule="preceding", image_position="before", within_turn=False
@@ -223,7 +225,7 @@ def scene_pixels(scenes: list[Scene], images: FlamingoImageProcessor, seed: int)
     out = np.empty((len(scenes), images.size, images.size, 3), np.uint8)
     for start in range(0, len(scenes), 256):
         for offset, image in enumerate(scene_images(scenes[start : start + 256], size=224, seed=seed)):
-            out[start + offset] = images.square(image)
+            out[start + offset] = np.asarray(images.square(image))
     return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
 
 

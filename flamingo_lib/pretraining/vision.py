@@ -2,13 +2,13 @@
 
 The grid of Scenes is the tower's grid (one patch a cell), and the resampler gets as many latents as there are cells.
 Each token is asked, by a linear head that is thrown away afterwards, for shape, color, size *and its own cell*: a
-    latent
-whose place can't be read from it is of no use to a language model that is asked where things are.
+latent whose place can't be read from it is of no use to a language model that is asked where things are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,9 +33,7 @@ GRAY = 0.3
 
 
 def scene_images(scenes: Sequence[Scene], *, size: int, seed: int, marked: float = 0.2) -> list[Image.Image]:
-    """The scenes' pictures; a share `marked` of them carries a region mark, so that the tower isn't puzzled by one
-    later.
-    """
+    """Render scenes as images; a share `marked` carries a region mark, so that the tower is used to it."""
     images = []
     for scene in scenes:
         image = render(scene, size)
@@ -86,8 +84,9 @@ def train_cells(
     seed: int,
     name: str,
 ) -> float:
-    """Train `modules` until their tokens answer the heads; `encode` takes indices of scenes to tokens (b, 9, width) and
-    their labels.
+    """Train `modules` so that heads read each cell's object from their tokens.
+
+    `encode` takes indices of scenes to tokens (b, 9, width) and their labels.
 
     Returns:
         `scenes_right` on the last `validation` scenes, which are not trained on.
@@ -122,14 +121,12 @@ def pretrain_tower(
     normalize: Callable[[Tensor], Tensor],
     steps: int,
     seed: int,
-    **options,
+    **options: Any,
 ) -> float:
-    """Train the vision tower from nothing on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes
-    fully right.
+    """Train the vision tower on `pixels` (n, 3, h, w) uint8, then freeze it; returns the share of scenes all right.
 
     A share `GRAY` of the training pictures loses its color and is not asked for it, so that shapes are learnt apart
-    from the
-    colors they happen to come in: held-out pairs must be seen without ever having been shown.
+    from the colors they happen to come in: held-out pairs must be seen without ever having been shown.
     """
     tower = model.vision_encoder
     gray_chance = torch_generator(seed, "pretrain", "gray")
@@ -155,7 +152,13 @@ def pretrain_tower(
 
 
 def pretrain_resampler(
-    model: FlamingoForConditionalGeneration, vision_tokens: Tensor, labels: Tensor, *, steps: int, seed: int, **options
+    model: FlamingoForConditionalGeneration,
+    vision_tokens: Tensor,
+    labels: Tensor,
+    *,
+    steps: int,
+    seed: int,
+    **options: Any,
 ) -> float:
     """Train the resampler on frozen `vision_tokens` (n, v, d); returns the share of scenes fully right."""
 

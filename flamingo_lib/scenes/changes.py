@@ -1,6 +1,4 @@
-"""What changed between two scenes: found, told politely or curtly, and checked in free text (for pairs as in
-Spot-the-Diff).
-"""
+"""Changes between two scenes, found, described and checked in free text (for pairs as in Spot-the-Diff)."""
 
 from __future__ import annotations
 
@@ -153,7 +151,7 @@ WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """What a text says of a change: how many things, which of them are false, and whether it names the change at all."""
+    """A text's claims about a change: how many, which of them are false, and whether the change is named at all."""
 
     n_claims: int
     false_claims: tuple[str, ...]

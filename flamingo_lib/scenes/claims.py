@@ -1,11 +1,10 @@
-"""Reading free text about scenes, second step: the items of each sentence become claims that a scene can bear out or
-not.
-"""
+"""Claims read from free text about scenes, second step: items of a sentence become claims to check."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..text import split_sentences
 from .lexicon import OPPOSITE, Reference
@@ -32,7 +31,7 @@ class Claim:
 
     kind: str
     subject: Reference
-    value: object = None
+    value: Any = None
     other: Reference | None = None
     negated: bool = False
     every: bool = False
@@ -48,7 +47,7 @@ class Reading:
 
 
 def read_claims(text: str, question: Question | None = None) -> Reading:
-    """The claims of `text`; with `question`, "it" may mean what was asked about, and a bare number or side answers it."""
+    """The claims of `text`; with `question`, "it" may mean what was asked about, and a bare number answers it."""
     topic = question.target if question is not None and question.type != "count" else None
     claims: list[Claim] = []
     polarity = ""
@@ -65,7 +64,7 @@ def read_claims(text: str, question: Question | None = None) -> Reading:
 
 def _with_repeats(claims: list[Claim]) -> Iterator[Claim]:
     """Turn the second introduction of the same (color, shape) into a ``repeated`` claim."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str | None, str | None]] = set()
     for claim in claims:
         pair = (claim.subject.color, claim.subject.shape)
         if claim.kind == "exists" and claim.value == "new" and not claim.negated and None not in pair:

@@ -1,4 +1,4 @@
-"""Text-only dialogues about small, certain things: numbers, colors, shapes, days, opposites, animals, and good manners."""
+"""Text-only dialogues about certain things: numbers, colors, shapes, days, opposites, animals, manners."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ OBJECT_COUNTS = (1, 2, 2, 3, 3, 3, 4, 4, 4)
 
 @dataclass(frozen=True, slots=True)
 class SceneObject:
-    """One coloured shape: centre `(cx, cy)` and `radius` as fractions of the picture's side, `cell` 0 to 8 row by row."""
+    """A coloured shape: centre `(cx, cy)` and `radius` as fractions of the image's side, `cell` 0 to 8 row by row."""
 
     shape: str
     color: str
@@ -184,7 +184,7 @@ def place(generator: Random, shape: str, color: str, size: str, cell: int) -> Sc
 
 
 def draw_scene(seed: int, id: str, held_out: bool = False, count: int | None = None) -> Scene:
-    """The random scene `id`: one to four objects (or `count`), exactly one of a held-out pair if `held_out`, else none."""
+    """Draw scene `id`: one to four objects (or `count`), exactly one of a held-out pair if `held_out`, else none."""
     generator = seeded(seed, "scene", id)
     count = count or generator.choice(OBJECT_COUNTS)
     pairs = generator.sample(HELD_IN_PAIRS, count)
@@ -232,23 +232,26 @@ def edit_scene(scene: Scene, generator: Random, kind: str | None = None) -> tupl
     if impossible.get(kind, False):
         kind = "moved"
     index = generator.choice(ordinary if kind in ("removed", "recolored") else range(len(objects)))
-    old = objects[index]
+    chosen = objects[index]
+    old: SceneObject | None = chosen
+    new: SceneObject | None = None
     if kind == "removed":
-        new = None
         del objects[index]
     elif kind == "added":
         old, new = None, place(generator, *generator.choice(unused), generator.choice(SIZES), generator.choice(free))
         objects.append(new)
     elif kind == "moved":
-        new = replace(place(generator, *old.pair, old.size, generator.choice(free)), radius=old.radius)
+        new = replace(place(generator, *chosen.pair, chosen.size, generator.choice(free)), radius=chosen.radius)
         objects[index] = _inside(new)
     elif kind == "recolored":
-        new = replace(old, color=generator.choice([color for shape, color in unused if shape == old.shape]))
+        new = replace(chosen, color=generator.choice([color for shape, color in unused if shape == chosen.shape]))
         objects[index] = new
     else:
         new = _inside(
             replace(
-                place(generator, *old.pair, "large" if old.size == "small" else "small", old.cell), cx=old.cx, cy=old.cy
+                place(generator, *chosen.pair, "large" if chosen.size == "small" else "small", chosen.cell),
+                cx=chosen.cx,
+                cy=chosen.cy,
             )
         )
         objects[index] = new

@@ -1,6 +1,4 @@
-"""Truth about text: which of its claims a scene bears out, which answer it gives to a question, whether it keeps a raw
-answer.
-"""
+"""Ground truth for text about a scene: claims that hold, the answer it gives, whether it keeps a raw answer."""
 
 from __future__ import annotations
 

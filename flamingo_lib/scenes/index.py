@@ -43,9 +43,7 @@ class TruthIndex:
         return self._key(image) in self._entries
 
     def scene(self, image: str | PathLike, source: str | None = None) -> Scene:
-        """The scene of `image`: ``"<source>/<path>"``, or the path inside `source`'s folder, or a full path below the
-        root.
-        """
+        """The scene of `image`, given as ``"<source>/<path>"``, as path in `source`'s folder, or below the root."""
         return self._entry(image, source)[0]
 
     def pool(self, image: str | PathLike, source: str | None = None) -> str:

@@ -1,5 +1,4 @@
-"""What people and polite assistants say of a scene: answers, paragraphs, captions, rationales, dialogues. All of it
-true.
+"""Text about a scene, all of it true: answers, paragraphs, captions, rationales, dialogues.
 
 The grammar is wide (nearly every draw is a new text) and its vocabulary small, since a language model of a million
 parameters is to learn it.
@@ -37,9 +36,7 @@ __all__ = (
 
 
 def polite(generator: Random, scene: Scene, question: Question, detail: float = 0.45) -> str:
-    """A polite true answer: perhaps an opener, the answer sentence, with probability `detail` one more fact, perhaps a
-    closing.
-    """
+    """A polite true answer: perhaps an opener, the answer, with probability `detail` one more fact, a closing."""
     extra = generator.choice(details(generator, scene, question)) if generator.random() < detail else ""
     return wrapped(generator, answer_sentence(generator, question), extra)
 
@@ -86,8 +83,7 @@ def strip_details(text: str) -> str:
 
 
 def paragraph(generator: Random, scene: Scene, wrap: bool = True) -> str:
-    """A detailed description: how many objects, then one sentence an object (in reading order), perhaps how two of them
-    lie.
+    """A detailed description: object count, one sentence an object in reading order, perhaps how two of them lie.
 
     With `wrap` an opener and a closing may stand around it.
     """

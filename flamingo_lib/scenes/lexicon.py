@@ -63,9 +63,7 @@ class Reference:
         return scene.find(color=self.color, shape=self.shape, size=self.size)
 
     def text(self, count: int | None = 1, noun: str = "object") -> str:
-        """``"small red circle"``, or with `count` other than one ``"small red circles"``; `noun` stands for an unnamed
-        shape.
-        """
+        """The noun phrase: ``"small red circle"``, plural unless `count` is one; `noun` is for an unnamed shape."""
         head = self.shape or noun
         if count != 1:
             head = PLURALS.get(head, head + "s")

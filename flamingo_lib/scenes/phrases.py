@@ -1,6 +1,4 @@
-"""Polite words around an answer: openers, lead-ins, closings, and the instructions people give. None of them claims
-anything.
-"""
+"""Polite phrases around an answer: openers, lead-ins, closings, instructions. None of them claims anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions that need a step of thought about a scene, with an answer that shows the step: LLaVA's "complex reasoning"."""
+"""Reasoning questions about a scene, with answers that show the step: LLaVA's "complex reasoning"."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CORNERS = {"circle": 0, "ring": 0, "triangle": 3, "square": 4}
 
 
 def reasoning(generator: Random, scene: Scene) -> Answered:
-    """A random reasoning question of those `scene` allows: `(instruction, polite answer with its reason, curt answer)`."""
+    """A random reasoning question that `scene` allows: `(instruction, polite answer with reason, curt answer)`."""
     topics = list(_TOPICS)
     generator.shuffle(topics)
     for topic in topics:

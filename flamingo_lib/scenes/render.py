@@ -49,9 +49,7 @@ def render(scene: Scene, size: int = 224) -> Image.Image:
 
 
 def render_array(scene: Scene, size: int = MODEL_SIZE, drawn_at: int = 224) -> np.ndarray:
-    """`scene` drawn at `drawn_at` and scaled to `size` as a model sees it: uint8 (size, size, 3), bicubic with
-    antialiasing.
-    """
+    """Render `scene` as a model sees it: uint8 (size, size, 3), drawn at `drawn_at` and scaled bicubically."""
     return np.asarray(render(scene, drawn_at).resize((size, size), Image.Resampling.BICUBIC))
 
 

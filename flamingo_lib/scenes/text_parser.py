@@ -1,5 +1,4 @@
-"""Reading free text about scenes, first step: a sentence becomes a row of items (mentions, attributes, positions,
-relations...).
+"""Parser of free text about scenes, first step: a sentence becomes items (mentions, attributes, relations...).
 
 The reader knows more words than the grammar writes, since language models and people don't keep to the grammar.
 """
@@ -8,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from .graph import SHAPES
 from .lexicon import COLOR_WORDS, NUMBER_WORDS, SHAPE_WORDS, SIZE_WORDS, Reference
@@ -73,14 +73,13 @@ class Item:
     """One piece of a sentence.
 
     Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``place`` (frozenset
-        of
-    cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
+    of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
     ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same`` (attribute's name),
     ``more`` (the two references compared). Mentions carry `reference`, and what stood before the noun.
     """
 
     kind: str
-    value: object = None
+    value: Any = None
     reference: Reference = ANYTHING
     determiner: str = ""
     number: int | None = None
@@ -216,7 +215,9 @@ def _mention(words: list[str], index: int) -> Found:
     """A noun phrase; or, without a noun, the attributes or the number found on the way."""
     start = index
     determiners: list[str] = []
-    number = color = size = None
+    number: int | None = None
+    color: str | None = None
+    size: str | None = None
     while index < len(words):
         word, after = words[index], _word(words, index + 1)
         adjective = color or size

@@ -1,6 +1,4 @@
-"""A contact sheet of samples as one HTML page: pictures with their marks and boxes, instruction, raw annotation, later
-turns.
-"""
+"""A contact sheet of samples as one HTML page: pictures with their marks and boxes, instructions, raw annotations."""
 
 from __future__ import annotations
 

@@ -1,7 +1,22 @@
-"""What people touch in a notebook: ipywidgets over plain HTML."""
+"""Notebook widgets: the record inspector and tables, pictures and plots, as ipywidgets over plain HTML."""
 
 from __future__ import annotations
 
-from .inspector import Inspector
+from typing import TYPE_CHECKING
 
-__all__ = ["Inspector"]
+from ..lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from .inspector import Inspector
+    from .show import pictures, plot, records, table, texts
+else:
+    __getattr__ = lazy_exports(__name__)
+
+__all__ = [
+    "Inspector",
+    "pictures",
+    "plot",
+    "records",
+    "table",
+    "texts",
+]

@@ -1,4 +1,4 @@
-"""What notebooks show: tables, rows of pictures, plots, texts beside one another. Readable on light and dark pages."""
+"""HTML for notebooks: tables, rows of pictures, texts side by side; readable on light and dark pages."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ RESPONSE = "Of course! The ring in the image is blue, number {}. I hope this hel
 
 
 class Model:
-    """What the server does: `behave(server, body, attempt)` gives (status, headers, body) for a request's n-th attempt."""
+    """A fake server: `behave(server, body, attempt)` gives (status, headers, body) for a request's n-th attempt."""
 
     def __init__(self, behave=None):
         self.behave, self.bodies, self.headers, self.attempts = behave, [], [], Counter()

@@ -41,7 +41,7 @@ def ours(name, text, seed):
 
 @pytest.mark.parametrize("name", sorted(REFERENCE["operators"]))
 def test_edit_rates_are_nlpaugs(name):
-    """On the same texts at the same rates, mean and spread of the edited share agree within sampling error and a tenth."""
+    """At the same rates, mean and spread of the edited share agree within sampling error and a tenth."""
     draws = 40
     rates = [
         edit_rates(text, ours(name, text, f"{name}/{index}/{draw}"))

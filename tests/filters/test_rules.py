@@ -14,7 +14,8 @@ def verdict(filter, *args, **kwargs):
 
 def test_length_counts_words():
     filter = LengthFilter(3, 5)
-    assert [verdict(filter, text).keep for text in ("It is", "It is red", "It is red and blue", "It is red and blue too", "")] == [
+    texts = ("It is", "It is red", "It is red and blue", "It is red and blue too", "")
+    assert [verdict(filter, text).keep for text in texts] == [
         False, True, True, False, False,
     ]  # fmt: skip
     assert verdict(filter, "one").score == 1 and verdict(filter, "one").threshold == 3

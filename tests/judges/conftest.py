@@ -74,7 +74,8 @@ def make_cross_encoder(folder, labels):
     torch.manual_seed(1)
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=64, id2label=dict(enumerate(labels)), label2id={label: index for index, label in enumerate(labels)},
+        max_position_embeddings=64, id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
         initializer_range=0.5,
     )  # fmt: skip
     BertForSequenceClassification(config).save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Training examples of the tiny judges: labels that the truth bears out, no cue in length, splits that share nothing."""
+"""Training examples of the tiny judges: labels that hold, no cue in length, splits that share nothing."""
 
 from collections import Counter
 

@@ -35,7 +35,8 @@ def parts(tmp_path, build_llama):
     LlamaForCausalLM(build_llama(vocab_size=258, max_position_embeddings=512)).save_pretrained(tmp_path / "lm")
     tokenizer.save_pretrained(tmp_path / "lm")
     tower = VisionEncoder(config=VISION).visual
-    save_file({f"visual.{name}": value.contiguous() for name, value in tower.state_dict().items()} | {"logit_scale": torch.zeros(())},
+    save_file({f"visual.{name}": value.contiguous() for name, value in tower.state_dict().items()}
+              | {"logit_scale": torch.zeros(())},
               tmp_path / "clip.safetensors")  # fmt: skip
     return tmp_path, tower
 

@@ -1,4 +1,4 @@
-"""A training step in parts on two threads: the numbers of the whole, the same in every run, and only where that is so."""
+"""A training step in parts on two threads: the whole step's values, the same in every run, only where that is so."""
 
 import multiprocessing
 

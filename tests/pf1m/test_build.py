@@ -1,4 +1,4 @@
-"""PF-1M from sources to dataset through the command line, with a random rewriter: nothing lost, everything explained."""
+"""PF-1M from sources to dataset by the command line, with a random rewriter: nothing lost, all explained."""
 
 import json
 from pathlib import Path
@@ -251,7 +251,6 @@ def test_sources_are_parsed(tmp_path):
         ("vqa-v2", "not a source"),
         ("no-such=/", "no-such"),
         ("vqa-v2=/no/such/place", "no such folder"),
-        # fmt: skip
         (f"vqa-v2={folder}:trian", "no split 'trian'"),
         (f"vqa-v2={folder}:train:0", "at least 1"),
     ):

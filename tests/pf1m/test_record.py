@@ -159,7 +159,8 @@ def test_our_file_is_a_source_for_training(tmp_path):
 def card(counts):
     return dataset_card(
         title="PF-1M (tiny)", counts=counts, funnel="| source | in |\n|---|---:|\n| all | 4 |", judges={"nli": "tiny"},
-        thresholds={"min_words": 3, "chain": ("length", "nli")}, rewriter="rewriter-tiny", created_by="flamingo-lib 0.1",
+        thresholds={"min_words": 3, "chain": ("length", "nli")}, rewriter="rewriter-tiny",
+        created_by="flamingo-lib 0.1",
     )  # fmt: skip
 
 

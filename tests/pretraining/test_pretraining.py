@@ -13,9 +13,11 @@ from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.model.loss import IGNORED
 from flamingo_lib.presets import load_preset
 from flamingo_lib.pretraining import run as pretrain_run
+from flamingo_lib.pretraining.batch import RowEncoder
 from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
-from flamingo_lib.pretraining.data import Row, grounded_row, text_row
-from flamingo_lib.pretraining.language import RowEncoder, attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.data import Row, grounded_row
+from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
 from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator

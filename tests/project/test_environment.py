@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 CONDA_NAMES = {
     "torch": "pytorch",
     "open-clip-torch": "open-clip-torch",
+    "huggingface-hub": "huggingface_hub",
+    "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
     "playwright": "playwright-python",
 }
@@ -36,7 +38,7 @@ def requirements(*groups: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(item.name): item for item in found if item.name != PROJECT["name"]}
 
 
-WANTED = requirements(PROJECT["dependencies"], EXTRAS["serve"], EXTRAS["dev"])
+WANTED = requirements(PROJECT["dependencies"], EXTRAS["dev"])
 CONDA = [entry for entry in ENVIRONMENT["dependencies"] if isinstance(entry, str)]
 CONDA_PIP = next(entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict))
 

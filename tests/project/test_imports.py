@@ -1,90 +1,62 @@
-"""Imports point downward only: each room may read the storeys below it, never one beside or above."""
+"""Import directions: the contracts of pyproject.toml hold, and no modules import each other in a circle."""
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
+import grimp
 import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
-PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
-
-GROUND = {"errors", "seeding", "storage", "progress", "records", "config", "presets", "code_hash"}
-GROUND |= {"atomic", "config_types", "html", "hub", "images", "media", "moved", "renamed", "text"}
-STOREYS = (
-    GROUND,
-    {"scenes"},
-    {"sources"},
-    {"distortion", "judges", "model", "chat"},
-    {"filters", "rewriting"},
-    {"pf1m"},
-    {"training", "evaluation"},
-    {"pretraining"},
-    {"pipeline", "serving"},
-    {"widgets", "cli"},
-)
-ONE_STOREY = (
-    GROUND,
-    {"model", "chat"},
-    {"widgets", "cli"},
-)
-"""Rooms of one storey that may read each other."""
+ROOT = Path(__file__).parents[2]
 
 
-def storey(room: str) -> int:
-    return next(level for level, rooms in enumerate(STOREYS) if room in rooms)
+def import_cycles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Groups of modules that import each other: the strongly connected components of two nodes or more (Tarjan)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    cycles: list[list[str]] = []
+
+    def visit(module: str) -> None:
+        order[module] = lowest[module] = len(order)
+        stack.append(module)
+        for imported in sorted(imports[module]):
+            if imported not in order:
+                visit(imported)
+                lowest[module] = min(lowest[module], lowest[imported])
+            elif imported in stack:
+                lowest[module] = min(lowest[module], order[imported])
+        if lowest[module] == order[module]:
+            start = stack.index(module)
+            group, stack[start:] = stack[start:], []
+            if len(group) > 1:
+                cycles.append(sorted(group))
+
+    for module in sorted(imports):
+        if module not in order:
+            visit(module)
+    return cycles
 
 
-def imported_rooms(source: str, module: tuple[str, ...], is_package: bool) -> set[str]:
-    """The rooms of flamingo_lib that a module's source imports, at the top or inside functions."""
-    rooms = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base: list[str] = []
-            if node.level:
-                package = module if is_package else module[:-1]
-                base = list(package[: len(package) - (node.level - 1)])
-            stem = base + (node.module.split(".") if node.module else [])
-            names = [[*stem, alias.name] for alias in node.names]
-        else:
-            continue
-        rooms |= {name[1] for name in names if len(name) > 1 and name[0] == "flamingo_lib"}
-    return rooms
+def test_import_contracts_hold(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename="pyproject.toml", no_cache=True) == EXIT_STATUS_SUCCESS
 
 
-def modules() -> list[Path]:
-    return sorted(PACKAGE.rglob("*.py"))
-
-
-def test_every_room_has_a_storey():
-    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()} - {"__init__", "__main__"}
-    assert rooms <= set().union(*STOREYS), "give a new room its storey here and in README.md"
-
-
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_downward(path: Path):
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    is_package = parts[-1] == "__init__"
-    module = parts[:-1] if is_package else parts
-    room = module[1] if len(module) > 1 else None
-    for other in imported_rooms(path.read_text("utf-8"), module, is_package):
-        if other == "__version__" or other == room or room is None:
-            continue
-        beside = any({room, other} <= rooms for rooms in ONE_STOREY)
-        assert beside or storey(other) < storey(room), f"{room} may not import {other}"
+def test_no_modules_import_each_other_in_a_circle():
+    graph = grimp.build_graph("flamingo_lib", exclude_type_checking_imports=True, cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert not import_cycles(imports)
 
 
 @pytest.mark.parametrize(
-    ("source", "module", "rooms"),
+    ("imports", "cycles"),
     [
-        ("from ..errors import X", ("flamingo_lib", "sources", "coco"), {"errors"}),
-        ("from .. import records", ("flamingo_lib", "sources", "coco"), {"records"}),
-        ("def f():\n    from ...judges.nli import N", ("flamingo_lib", "pipeline", "steps", "a"), {"judges"}),
-        ("import flamingo_lib.scenes.graph as g", ("flamingo_lib", "sources", "coco"), {"scenes"}),
-        ("from .coco import R\nimport torch", ("flamingo_lib", "sources", "vqa"), {"sources"}),
+        ({"a": {"b", "c"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}, [["a", "b", "c"]]),
+        ({"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"b", "c"}}, [["a", "b"], ["c", "d"]]),
     ],
 )
-def test_imports_are_read_right(source, module, rooms):
-    assert imported_rooms(source, module, is_package=False) == rooms
+def test_cycles_are_found(imports, cycles):
+    assert import_cycles(imports) == cycles

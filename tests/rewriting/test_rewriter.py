@@ -27,16 +27,20 @@ def parts():
     tokenizer = train_tiny_tokenizer(TEXTS, 320)
     torch.manual_seed(3)
     llama = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2,
         max_position_embeddings=160, pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id, initializer_range=0.4,
     )  # fmt: skip
     config = FlamingoConfig(
-        text_config=llama, num_latents=4, resampler_depth=1, resampler_heads=2, resampler_dim_head=8, resampler_ff_mult=2,
+        text_config=llama, num_latents=4, resampler_depth=1, resampler_heads=2, resampler_dim_head=8,
+        resampler_ff_mult=2,
         vision_config={"source": "open_clip", "embed_dim": 8, "quick_gelu": False,
                        "vision_cfg": {"image_size": 16, "patch_size": 8, "width": 24, "layers": 1, "head_width": 12}},
-        cross_attention_every=1, cross_attention_heads=2, cross_attention_dim_head=8, cross_attention_ff_mult=2, gate_init=0.7,
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"), end_of_chunk_token_id=tokenizer.convert_tokens_to_ids("<|endofchunk|>"),
+        cross_attention_every=1, cross_attention_heads=2, cross_attention_dim_head=8,
+        cross_attention_ff_mult=2, gate_init=0.7,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        end_of_chunk_token_id=tokenizer.convert_tokens_to_ids("<|endofchunk|>"),
     )  # fmt: skip
     return FlamingoForConditionalGeneration(config).eval(), FlamingoProcessor(FlamingoImageProcessor(16), tokenizer)
 

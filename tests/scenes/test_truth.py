@@ -25,7 +25,7 @@ AMOUNT = re.compile(r"\b(one|two|three|four)(?= objects?\b)")
 
 
 def changed(generator, scene, text):
-    """`text` with one color, shape, size or position replaced by one that nothing in the scene has, or another amount."""
+    """`text` with one color, shape, size or position replaced by one that nothing has, or another amount."""
     for match in [*WORD.finditer(text), *AMOUNT.finditer(text)]:
         word = match.group()
         group = next(group for group in (COLORS, SHAPES, SIZES, POSITIONS, NUMBERS[1:6]) if word in group)

@@ -1,4 +1,4 @@
-"""What the tests of the sources share: the samples in the official formats, and a reader that keeps what was put aside."""
+"""Fixtures of the sources: samples in the official formats, and a reader that keeps what was quarantined."""
 
 from __future__ import annotations
 

@@ -13,9 +13,11 @@ from flamingo_lib.sources.formats import READERS
 
 PAPER = (  # section 3: the group's or the set's adopted samples
     *((name, count) for name, count in {
-        "mscoco-captions": 59_670, "flickr30k": 31_695, "textcaps": 69_703, "image2paragraph": 7_954, "cc3m": 67_025, "refcocog": 8_103,
+        "mscoco-captions": 59_670, "flickr30k": 31_695, "textcaps": 69_703, "image2paragraph": 7_954,
+        "cc3m": 67_025, "refcocog": 8_103,
         "RET-3": 13_551, "dior": 5_907, "dota": 1_733, "hrrsd": 5_898, "ELEVATER-IC": 21_772, "spot-the-diff": 6_787,
-        "image-editing-requests": 2_747, "levir-cc": 6_761, "a-okvqa": 14_868, "vqa-e": 65_133, "scienceqa": 4_596, "vqa-v2": 210_743,
+        "image-editing-requests": 2_747, "levir-cc": 6_761, "a-okvqa": 14_868, "vqa-e": 65_133,
+        "scienceqa": 4_596, "vqa-v2": 210_743,
         "clevr": 26_390, "gqa": 223_244, "textvqa": 30_056, "ocr-vqa": 24_164, "pointqa": 67_282,
     }.items()),
 )  # fmt: skip

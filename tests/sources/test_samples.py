@@ -16,14 +16,21 @@ from flamingo_lib.sources import CATALOG, open_images
 from flamingo_lib.sources.checking import export_line
 
 COUNTS = {
-    "mscoco-captions": 4, "flickr30k": 2, "textcaps": 3, "image2paragraph": 3, "cc3m": 3, "refcocog": 8, "rsicd": 3, "rsitmd": 2,
-    "ucm-captions": 3, "dior": 3, "dota": 2, "hrrsd": 3, "elevater": 12, "elevater-fer-2013": 12, "elevater-cifar-10": 8,
-    "elevater-eurosat": 12, "elevater-mnist": 8, "elevater-voc-2007": 12, "elevater-oxford-pets": 8, "elevater-gtsrb": 12,
-    "elevater-resisc-45": 12, "elevater-dtd": 12, "elevater-cifar-100": 8, "elevater-fgvc-aircraft": 12, "elevater-food-101": 8,
+    "mscoco-captions": 4, "flickr30k": 2, "textcaps": 3, "image2paragraph": 3, "cc3m": 3, "refcocog": 8,
+    "rsicd": 3, "rsitmd": 2,
+    "ucm-captions": 3, "dior": 3, "dota": 2, "hrrsd": 3, "elevater": 12, "elevater-fer-2013": 12,
+    "elevater-cifar-10": 8,
+    "elevater-eurosat": 12, "elevater-mnist": 8, "elevater-voc-2007": 12, "elevater-oxford-pets": 8,
+    "elevater-gtsrb": 12,
+    "elevater-resisc-45": 12, "elevater-dtd": 12, "elevater-cifar-100": 8, "elevater-fgvc-aircraft": 12,
+    "elevater-food-101": 8,
     "elevater-caltech-101": 8, "elevater-oxford-flowers": 12, "elevater-stanford-cars": 8, "spot-the-diff": 3,
-    "image-editing-requests": 3, "levir-cc": 3, "a-okvqa": 3, "vqa-e": 2, "scienceqa": 4, "vqa-v2": 9, "clevr": 9, "gqa": 3,
-    "textvqa": 2, "ocr-vqa": 9, "pointqa": 9, "llava-instruct": 3, "ultrachat": 2, "sharegpt": 3, "oasst-1": 1, "alpaca-gpt4": 2,
-    "gpteacher": 2, "instruction-wild": 1, "pf-1m": 2, "ok-vqa": 1, "vsr": 4, "grid-3d": 4, "nlvr2": 4, "iconqa": 3, "chartqa": 6,
+    "image-editing-requests": 3, "levir-cc": 3, "a-okvqa": 3, "vqa-e": 2, "scienceqa": 4, "vqa-v2": 9,
+    "clevr": 9, "gqa": 3,
+    "textvqa": 2, "ocr-vqa": 9, "pointqa": 9, "llava-instruct": 3, "ultrachat": 2, "sharegpt": 3,
+    "oasst-1": 1, "alpaca-gpt4": 2,
+    "gpteacher": 2, "instruction-wild": 1, "pf-1m": 2, "ok-vqa": 1, "vsr": 4, "grid-3d": 4, "nlvr2": 4,
+    "iconqa": 3, "chartqa": 6,
     "ai2d": 4,
 }  # fmt: skip
 """Samples that each official-format folder holds, counted by hand in its maker."""

@@ -20,8 +20,8 @@ CHROMIUM = next(
 )
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
 
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update
---disable-sync""".split()
+FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()
 
 CELL = """
 from PIL import Image
@@ -29,7 +29,8 @@ from flamingo_lib.records import Box, Rewrite, Sample, Verdict
 from flamingo_lib.widgets import Inspector
 
 def record(number, keep):
-    sample = Sample(f"vqa-v2/{number}", "vqa-v2", "vqa", ("a.png",), f"question {number}?", "red", boxes=(Box("ring", 0.2, 0.2, 0.6, 0.6),))
+    boxes = (Box("ring", 0.2, 0.2, 0.6, 0.6),)
+    sample = Sample(f"vqa-v2/{number}", "vqa-v2", "vqa", ("a.png",), f"question {number}?", "red", boxes=boxes)
     return Rewrite(sample, f"The ring number {number} is red.", verdicts=(Verdict(keep, "nli", 0.5, 0.0, "because"),))
 
 Inspector([record(1, True), record(2, False), record(3, True)], lambda sample: [Image.new("RGB", (120, 120), "tan")])

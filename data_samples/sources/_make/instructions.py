@@ -11,7 +11,8 @@ from .files import write_json, write_lines
 
 PREAMBLE = (
     "The followings are specific object locations within the image, along with detailed coordinates. "
-    "These coordinates are in the form of bounding boxes, represented as (x1, y1, x2, y2) with floating numbers ranging from 0 to 1. "
+    "These coordinates are in the form of bounding boxes, represented as (x1, y1, x2, y2) "
+    "with floating numbers ranging from 0 to 1. "
     "These values correspond to the top left x, top left y, bottom right x, and bottom right y."
 )
 
@@ -45,7 +46,9 @@ def oasst_1(root: Path) -> None:
         "a1", None, "prompter", "Why do people test their plans?", None,
         [
             _node("a3", "a1", "assistant", "because", 1, []),
-            _node("a2", "a1", "assistant", "Testing a plan shows its flaws while they are still cheap to mend.", 0, follow),
+            _node(
+                "a2", "a1", "assistant", "Testing a plan shows its flaws while they are still cheap to mend.", 0, follow
+            ),
         ],
     )  # fmt: skip
     german = _node(
@@ -129,7 +132,8 @@ def pf_1m(root: Path) -> None:
     drawn(root / question, "aok101")
     a, b = placed
     lines = [
-        f"{thing.name}: [{thing.x / 96:.3g}, {thing.y / 72:.3g}, {(thing.x + thing.side) / 96:.3g}, {(thing.y + thing.side) / 72:.3g}]"
+        f"{thing.name}: [{thing.x / 96:.3g}, {thing.y / 72:.3g}, "
+        f"{(thing.x + thing.side) / 96:.3g}, {(thing.y + thing.side) / 72:.3g}]"
         for thing in placed
     ]
     records = [

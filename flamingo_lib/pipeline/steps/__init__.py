@@ -1,5 +1,6 @@
-"""The pipeline's rows, in order. Each kind of step has a module of its own, so that its key counts just the code it
-uses.
+"""The pipeline's steps, in order.
+
+Each kind of step has a module of its own, so that its cache key counts just the code it uses.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def build_steps(preset: Preset) -> list[Step]:
             name, stage, preset, title=TITLES.get(name, f"train {name}"), config=f"stages.{name}"
         )
     rewriter = training_step("rewriter", preset.rewriter, preset, title="train the rewriter", config="rewriter")
-    early, start = [], preset.rewriter.start
+    early: list[Step] = []
+    start = preset.rewriter.start
     while start != "base":
         if start not in stages:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Step: examine the base, the rewriter and every tuned model with the same questions (METHOD section 6)."""
+"""Step: examine the base, the rewriter and every tuned model with the same questions (docs/method.md, section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step: hold every rewrite against the filters; what stays is PF-1M (METHOD section 3)."""
+"""Step: hold every rewrite against the filters; what stays is PF-1M (docs/method.md, section 3)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ SHOWN = 8
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released),
+    """Filter the rewrites and write the results.
+
+    Files: ``rewrites.jsonl`` (every record with its verdicts), ``pf1m.json`` (those kept, as released),
     ``funnel.json``, ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
     """
     from ...filters.chain import Chain

@@ -1,4 +1,4 @@
-"""How well windows are filled, with one turn each and with several (METHOD section 5)."""
+"""How well windows are filled, with one turn each and with several (docs/method.md, section 5)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def packing_step(preset: Preset) -> Step:
     """Packs the data of stage 1 in every way."""
 
     def run(job: Job) -> dict[str, Any]:
-        """Write ``packing.json`` (strategy: figures), and for the report the windows as strips and a table by context."""
+        """Write ``packing.json`` (metrics by strategy), and the report's windows as strips and table by context."""
         from dataclasses import asdict
 
         from ...chat.template import IMAGE

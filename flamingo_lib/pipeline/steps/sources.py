@@ -19,7 +19,7 @@ POLITE, RAW, CAPTIONS = "polite.jsonl", "raw.jsonl", "captions.jsonl"
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``polite.jsonl``, ``raw.jsonl`` and ``captions.jsonl`` (samples), ``counts.json`` and ``quarantine.jsonl``."""
+    """Write the samples: ``polite.jsonl``, ``raw.jsonl``, ``captions.jsonl``; ``counts.json``, ``quarantine.jsonl``."""
     from ...sources import load_source
 
     root, config = data_root(job.inputs["scenes"], job.preset), job.preset.sources

@@ -81,9 +81,7 @@ class Album:
         return generator(self.seed, source, key)
 
     def add(self, entry: Entry, source: str, path: str, scene: Scene | None = None) -> str:
-        """Put the picture of `entry` (or of another `scene` made from it) at `path` inside `source`'s folder; returns
-        `path`.
-        """
+        """Save a picture at `path` in `source`'s folder and return `path`: of `entry`, or of `scene` made from it."""
         shown = scene or entry.scene
         target = self.root / source / path
         target.parent.mkdir(parents=True, exist_ok=True)

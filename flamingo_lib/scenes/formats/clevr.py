@@ -88,7 +88,8 @@ def scene_record(scene: Scene, split: str, index: int, file_name: str, size: int
 
 def write_clevr(album: Album, entries: list[Entry], split: str) -> int:
     """Questions, scenes and pictures of one split; returns the number of questions."""
-    questions, scenes = [], []
+    questions: list[dict[str, Any]] = []
+    scenes: list[dict[str, Any]] = []
     info = {"date": "2023-07-03", "version": "1.0", "split": split, "license": "CC0 1.0"}
     for index, entry in enumerate(entries):
         name = f"CLEVR_{split}_{index:06d}.png"

@@ -143,8 +143,9 @@ def write_coco(album: Album, entries: list[Entry], split: str) -> int:
 
 
 def write_refcocog(album: Album, train: list[Entry], val: list[Entry]) -> dict[str, int]:
-    """RefCOCOg (Google): one region an image, one to three expressions each. All pictures are in train2014, as they are
-    there.
+    """Write RefCOCOg (Google): one region an image, one to three expressions each.
+
+    All pictures are in train2014, as they are there.
     """
     counts = {}
     for split, entries in (("train", train), ("val", val)):
@@ -153,7 +154,7 @@ def write_refcocog(album: Album, train: list[Entry], val: list[Entry]) -> dict[s
             generator = album.random("refcocog", entry.image_id)
             item = generator.choice(entry.scene.focus)
             index = entry.scene.objects.index(item)
-            ids = []
+            ids: list[int] = []
             for _ in range(generator.randint(1, 3)):
                 text = expression(generator, entry.scene, item)
                 ids.append(entry.image_id * 10 + len(ids))

@@ -82,7 +82,7 @@ def write_llava(album: Album, entries: list[Entry]) -> dict[str, int]:
 
 
 def _turns(generator: Random) -> list[tuple[str, str]]:
-    turns = {}
+    turns: dict[str, str] = {}
     for _ in range(generator.choice((1, 1, 2, 3))):
         instruction, answer, _ = text_dialogue(generator)
         turns.setdefault(instruction, answer)

@@ -1,6 +1,4 @@
-"""A classification set in ELEVATER's packaging: zipped pictures, index files, a label map, and knowledge about the
-classes.
-"""
+"""An ELEVATER classification set: zipped pictures, index files, a label map, and knowledge about the classes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""VQA-v2 (questions and annotations apart, ten answers each), A-OKVQA (choices and reasons), VSR (statements, true or
-false).
-"""
+"""VQA-v2 (ten answers a question), A-OKVQA (choices and rationales) and VSR (true or false statements)."""
 
 from __future__ import annotations
 
@@ -95,7 +93,7 @@ def four_choices(generator: Random, question: Question) -> list[str]:
 
 
 def write_aokvqa(album: Album, entries: list[Entry], split: str) -> int:
-    """A-OKVQA: a question with four choices, ten answers and three reasons an image; returns the number of questions."""
+    """Write A-OKVQA: a question with four choices, ten answers and three rationales an image; returns the count."""
     records = []
     for entry in entries:
         generator = album.random("a-okvqa", entry.image_id)
@@ -121,7 +119,7 @@ def write_aokvqa(album: Album, entries: list[Entry], split: str) -> int:
 
 
 def write_vsr(album: Album, entries: list[Entry], part: str, kind: str = "random") -> int:
-    """VSR: up to two statements an image on how two objects lie, half of them false; returns the number of statements."""
+    """Write VSR: up to two statements an image on how two objects lie, half of them false; returns the count."""
     records = []
     for entry in entries:
         if "relation" not in possible_types(entry.scene):
