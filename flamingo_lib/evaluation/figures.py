@@ -125,8 +125,8 @@ def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
     for row in range(len(names)):
         for column in range(len(names)):
             dark = np.dot(image.to_rgba(values[row, column])[:3], (0.299, 0.587, 0.114)) < 0.5
-            shown = {"ha": "center", "va": "center", "fontsize": 8, "color": "white" if dark else "black"}
-            axis.text(column, row, f"{values[row, column]:.2f}", **shown)
+            ink, number = "white" if dark else "black", f"{values[row, column]:.2f}"
+            axis.text(column, row, number, ha="center", va="center", fontsize=8, color=ink)
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axis.set_yticks(range(len(names)), names)
     axis.set_title(title, fontsize=9, color=INK)

@@ -67,7 +67,7 @@ def _bare(word: str) -> str:
 
 
 def _marks(pieces: list[str], kept: set[int]) -> list[tuple[str, bool]]:
-    """Words and the spaces between them, in turn, with whether they changed; a space has if both its neighbours have."""
+    """Words and the spaces between them, in turn, with whether they changed; a space has if its neighbours have."""
     words = [bool(piece) and number not in kept for number, piece in enumerate(pieces[::2])]
     spaces = [before and after for before, after in pairwise(words)]
     return [(piece, spaces[place // 2] if place % 2 else words[place // 2]) for place, piece in enumerate(pieces)]

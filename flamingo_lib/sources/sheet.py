@@ -32,7 +32,7 @@ def sample_card(sample: Sample, images: Sequence[Image]) -> Markup:
     rows = [
         row
         for turn in sample.dialogue
-        for row in (("instruction", turn.instruction), ("raw annotation", turn.response))
+        for row in (("instruction", turn.instruction), ("raw annotation", turn.response or ""))
     ]
     return card(sample.id, definitions(rows), note=sample.task, media=pictures)
 
