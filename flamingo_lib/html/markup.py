@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from .styles import stylesheet
+
 UNSHOWABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """Control characters that HTML forbids, and halves of surrogate pairs, which no file can hold."""
 
@@ -21,10 +23,8 @@ class Markup(str):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the fragment with its styles."""
-        from .pages import standalone
-
-        return str(standalone(self))
+        """What a notebook shows: the fragment with the styles that it needs."""
+        return f'<style>{stylesheet(self)}</style><div class="fl">{self}</div>'
 
 
 def text(value: str) -> Markup:

@@ -35,7 +35,7 @@ def page(title: str, *parts: str, note: str = "", wide: bool = False) -> Markup:
         element("meta", charset="utf-8"),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
-        _style(),
+        Markup(f"<style>{stylesheet()}</style>"),
     )
     return Markup(f"<!doctype html>\n{element('html', head, body, lang='en')}\n")
 
@@ -54,8 +54,7 @@ def section(title: str, *parts: str) -> Markup:
 
 def standalone(*parts: str) -> Markup:
     """A fragment with the styles that it needs, for a notebook's output or a widget."""
-    body = join(parts)
-    return join([_style(body), element("div", body, class_="fl")])
+    return Markup(join(parts)._repr_html_())
 
 
 def write_fragment(path: str | os.PathLike, fragment: Markup) -> None:
@@ -73,7 +72,3 @@ def write_fragment(path: str | os.PathLike, fragment: Markup) -> None:
 def read_fragment(path: str | os.PathLike) -> Markup:
     """A fragment that `write_fragment` wrote; it is taken as it stands, so read only files that a run has written."""
     return Markup(Path(path).read_text("utf-8"))
-
-
-def _style(body: str | None = None) -> Markup:
-    return Markup(f"<style>{stylesheet(body)}</style>")
