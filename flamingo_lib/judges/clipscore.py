@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import CheckpointError, MissingAsset
-from ..images import ImageInput, crop_to_ratio, load_image
 from ..hub import (
     check_weights,
     checkpoints_folder,
@@ -22,6 +21,7 @@ from ..hub import (
     refuse_remote_code,
     translate_loading_errors,
 )
+from ..images import ImageInput, crop_to_ratio, load_image
 from ..storage import read_json
 from ..text import split_paragraphs, split_sentences
 

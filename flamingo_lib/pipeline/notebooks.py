@@ -129,9 +129,7 @@ def _check_parameters(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
-    """Execute one notebook with this environment's Python, whatever kernel it names; `target` appears only when all of
-    it went well.
-    """
+    """Execute one notebook with this environment's Python; `target` appears only when all of it went well."""
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
