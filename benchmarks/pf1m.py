@@ -157,10 +157,10 @@ def job_rate(chosen: list[Sample]) -> float:
 
 def inputs_of(chosen: list[Sample]) -> dict[str, Any]:
     """What the processor makes of samples with one image each."""
-    from flamingo_lib.chat.template import ChatTurn
+    from flamingo_lib.records import Turn
 
     made = rewriter()
-    chats = [[ChatTurn(sample.instruction, images=1, draft=sample.raw)] for sample in chosen]
+    chats = [[Turn(sample.instruction, images=1, draft=sample.raw)] for sample in chosen]
     return dict(
         made.processor(
             chats=chats,

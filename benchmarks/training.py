@@ -29,14 +29,13 @@ from typing import Any
 
 from harness import ROOT, Row, in_fresh_process, main
 
-from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import StageConfig
 from flamingo_lib.presets import load_preset
+from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.scenes.graph import draw_scene
 from flamingo_lib.scenes.language import conversation, paragraph, polite, text_dialogue
 from flamingo_lib.scenes.questions import ask
 from flamingo_lib.scenes.render import render
-from flamingo_lib.training.packing.tokenized import Example
 
 CONTEXT = 1024
 
@@ -66,7 +65,7 @@ def pictures() -> Path:
 
 
 @cache
-def stage1_mixture(count: int) -> list[Example]:
+def stage1_mixture(count: int) -> list[Conversation]:
     """Examples in stage 1's proportions: texts 64 %, visual dialogues and descriptions 23 %, rewrites 13 %."""
     examples = []
     for number in range(count):
@@ -81,20 +80,20 @@ def stage1_mixture(count: int) -> list[Example]:
         else:
             question = ask(scene, draw)
             turns = [(question.text, polite(draw, scene, question))]
-        chat = tuple(ChatTurn(*turn, images=len(files) if not index else 0) for index, turn in enumerate(turns))
-        examples.append(Example(str(number), chat, files))
+        chat = tuple(Turn(*turn, images=len(files) if not index else 0) for index, turn in enumerate(turns))
+        examples.append(Conversation(str(number), chat, files))
     return examples
 
 
 @cache
-def questions(count: int) -> list[Example]:
+def questions(count: int) -> list[Conversation]:
     """Visual questions with polite answers, as stage 2 reads them."""
     examples = []
     for number in range(count):
         draw, scene = random.Random(number), draw_scene(0, f"s{number % 200}")
         question = ask(scene, draw)
-        turn = ChatTurn(question.text, polite(draw, scene, question), images=1)
-        examples.append(Example(str(number), (turn,), (str(pictures() / f"{number % 200}.jpg"),)))
+        turn = Turn(question.text, polite(draw, scene, question), images=1)
+        examples.append(Conversation(str(number), (turn,), (str(pictures() / f"{number % 200}.jpg"),)))
     return examples
 
 
@@ -108,7 +107,7 @@ def base() -> Any:
     return load_base(load_preset("tiny").model.base)
 
 
-def speed(stage: StageConfig, examples: list[Example], steps: int, *, pad_to: int | None = None) -> Any:
+def speed(stage: StageConfig, examples: list[Conversation], steps: int, *, pad_to: int | None = None) -> Any:
     """`stages.stage_speed` of the tiny base: per second of processor time, data loading and optimizer included.
 
     Args:

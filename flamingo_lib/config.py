@@ -29,17 +29,12 @@ class ScenesConfig(Frozen):
 class SourcesConfig(Frozen):
     """Which datasets are read, by catalogue name, and where they lie."""
 
-    root: str | None = Field(None, description="folder with one subfolder a dataset; none: the rendered Scenes")
-    polite: Annotated[tuple[str, ...], EachOnce] = Field(
-        ("llava-instruct", "ultrachat", "sharegpt"), description="datasets whose responses are good already"
-    )
-    raw: Annotated[tuple[str, ...], EachOnce] = Field(
-        ("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog"),
-        description="datasets whose annotations are rewritten",
-    )
+    root: str | None = Field(None, description="folder with one subfolder a dataset")
+    scenes: bool = Field(False, description="without a root, read the rendered Scenes")
+    polite: Annotated[tuple[str, ...], EachOnce] = Field((), description="datasets whose responses are good already")
+    raw: Annotated[tuple[str, ...], EachOnce] = Field((), description="datasets whose annotations are rewritten")
     captions: Annotated[tuple[str, ...], EachOnce] = Field(
-        ("mscoco-captions", "llava-instruct"),
-        description="folders with COCO captions and boxes, for drafts of descriptions",
+        (), description="folders with COCO captions and boxes, for drafts of descriptions"
     )
     limit: int | None = Field(None, ge=1, description="samples read of each dataset and split")
 
@@ -64,6 +59,9 @@ class DistortionConfig(Frozen):
     """How many training pairs of the rewriter, and how they are distorted (docs/method.md, section 1)."""
 
     pairs: int = Field(3000, ge=1)
+    sources: Annotated[tuple[str, ...], EachOnce] = Field(
+        (), description="polite datasets that are distorted; none: all of them"
+    )
     llm_visual: Share = Field(113 / 280, ge=0, description="LLM-instructed distortion of visual dialogues")
     llm_text: Share = Field(76 / 280, ge=0, description="LLM-instructed distortion of text-only dialogues")
     noise: Share = Field(77 / 280, ge=0, description="random text augmentation")
@@ -176,6 +174,7 @@ class RewritingConfig(Frozen):
     max_new_tokens: int = Field(160, ge=1)
     shard_size: int = Field(512, ge=1, description="records in one atomically written shard")
     temperature: float = Field(0.0, ge=0, description="0 is greedy")
+    mixture: str = Field("raw", description="name of the mixture of raw annotations that are rewritten")
     limit_per_source: int | None = Field(None, ge=1)
 
 

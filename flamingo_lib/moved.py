@@ -12,6 +12,7 @@ from types import ModuleType
 
 MOVED = {
     "chat.explain": "chat.token_view",
+    "chat.media": "media",
     "cli.train_windows": "cli.windows",
     "distortion.asking": "distortion.question_type",
     "distortion.courtesy": "distortion.politeness_phrases",
@@ -34,7 +35,8 @@ MOVED = {
     "pipeline.pf1m_sources": "pf1m.sources",
     "pipeline.pf1m_work": "pf1m.worker",
     "pipeline.relay": "pipeline.progress_relay",
-    "pipeline.steps.images": "pipeline.steps.materialized_images",
+    "pipeline.steps.images": "sources.image_files",
+    "pipeline.steps.materialized_images": "sources.image_files",
     "pipeline.workspace": "pipeline.run_folder",
     "presets.settings": "presets.overrides",
     "rewriting.dataset": "pf1m.parquet",

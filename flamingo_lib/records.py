@@ -7,7 +7,7 @@ JSON with `to_json` and `from_json`. Image paths are relative to a `root` that t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -46,10 +46,42 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One exchange of a dialogue."""
+    """One exchange: what the human says and what the assistant answers.
+
+    Attributes:
+        instruction: what the human says, without image tags.
+        response: the assistant's answer; None if the model is to give it.
+        images: how many of the conversation's images stand in this turn.
+        draft: for the rewriter, the raw response that the answer revises.
+    """
 
     instruction: str
-    response: str
+    response: str | None = None
+    images: int = 0
+    draft: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Turns with their images: what the chat template renders, training tunes on, and a chat is.
+
+    Attributes:
+        id: the record's id, for error messages and seeds.
+        turns: in order.
+        images: image files in the order in which the turns bring them.
+
+    Raises:
+        DataError: the turns bring more or fewer images than there are.
+    """
+
+    id: str
+    turns: tuple[Turn, ...]
+    images: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        wanted = sum(turn.images for turn in self.turns)
+        if wanted != len(self.images):
+            raise DataError(f"the turns speak of {wanted} images, but there are {len(self.images)}", record=self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +96,8 @@ class Sample:
         instruction: what is asked, without image tags.
         raw: the raw annotation as the rewriter will read it (of polite sources: the first response).
         boxes: the objects' boxes where the source has them.
-        turns: all exchanges where there are several; the first repeats `instruction` and `raw`.
+        turns: all exchanges where there are several; the first repeats `instruction` and `raw`. They say which of them
+            brings which image; where none does, the first brings all.
         meta: whatever else the source says and a later room reads (strings, numbers, lists).
     """
 
@@ -81,6 +114,15 @@ class Sample:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise DataError(f"unknown task {self.task!r}", record=self.id, remedy=f"Use one of {', '.join(TASKS)}.")
+
+    @property
+    def dialogue(self) -> tuple[Turn, ...]:
+        """The sample as turns, one or several, each with the number of images that stand in it."""
+        if not self.turns:
+            return (Turn(self.instruction, self.raw, len(self.images)),)
+        if self.images and not any(turn.images for turn in self.turns):
+            return (replace(self.turns[0], images=len(self.images)), *self.turns[1:])
+        return self.turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +207,7 @@ def to_json(record: Any) -> Any:
 
 _NESTED: dict[type, dict[str, type[Any]]] = {
     Sample: {"boxes": Box, "turns": Turn},
+    Conversation: {"turns": Turn},
     Rewrite: {"verdicts": Verdict},
 }
 

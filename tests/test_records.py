@@ -13,6 +13,7 @@ from flamingo_lib.records import (
     TASKS,
     VQA_TASKS,
     Box,
+    Conversation,
     Pair,
     Rewrite,
     Sample,
@@ -34,7 +35,7 @@ def several(items):
 
 
 BOXES = st.builds(Box, TEXT, NUMBER, NUMBER, NUMBER, NUMBER)
-TURNS = st.builds(Turn, TEXT, TEXT)
+TURNS = st.builds(Turn, TEXT, st.none() | TEXT, st.integers(0, 3), st.none() | TEXT)
 SAMPLES = st.builds(
     Sample,
     id=TEXT,
@@ -55,8 +56,13 @@ SAMPLE = Sample("vqa-v2/1", "vqa-v2", "vqa", ("a.jpg",), "What is it?", "a cat",
 REWRITE = Rewrite(SAMPLE, "It is a cat.", ("truncated",), {"reward": 1.5}, (Verdict(True, "length"),))
 
 
+CONVERSATIONS = several(TURNS).map(
+    lambda turns: Conversation("c", turns, tuple("a.png" for turn in turns for _ in range(turn.images)))
+)
+
+
 @settings(deadline=None)
-@given(BOXES | TURNS | SAMPLES | PAIRS | VERDICTS | REWRITES)
+@given(BOXES | TURNS | CONVERSATIONS | SAMPLES | PAIRS | VERDICTS | REWRITES)
 def test_round_trip_through_json(record):
     back = from_json(type(record), json.loads(json.dumps(to_json(record), allow_nan=False)))
     assert back == record and type(back) is type(record)
@@ -151,3 +157,26 @@ def test_final_text_is_the_last_edit():
     assert Rewrite(SAMPLE, "x").final == "x"
     assert Rewrite(SAMPLE, "x", verdicts=(edits[0], Verdict(True, "nli"))).final == "one"
     assert Rewrite(SAMPLE, "x", verdicts=tuple(edits)).final == ""
+
+
+def test_a_conversation_counts_its_images():
+    turns = (Turn("What is it?", "A cat.", 1), Turn("And these?", None, 2))
+    assert Conversation("c", turns, ("a.png", "b.png", "c.png")).turns == turns
+    with pytest.raises(DataError, match=r"the turns speak of 3 images, but there are 1 \(record c\)"):
+        Conversation("c", turns, ("a.png",))
+
+
+def test_a_sample_as_a_dialogue():
+    turns = (Turn("Hi", "Hello."), Turn("What is it?", "A cat."))
+
+    def dialogue(images, turns):
+        return Sample("a", "s", "instruction", images, "Hi", "Hello.", turns=turns).dialogue
+
+    assert SAMPLE.dialogue == (Turn("What is it?", "a cat", 1),)
+    assert dialogue((), turns) == turns
+    assert [turn.images for turn in dialogue(("a", "b"), turns)] == [2, 0]  # nothing says where they stand
+    assert [turn.images for turn in dialogue(("a",), (turns[0], Turn("What?", "A cat.", 1)))] == [0, 1]
+
+
+def test_turns_of_older_files_have_no_images():
+    assert from_json(Turn, {"instruction": "q", "response": "r"}) == Turn("q", "r", 0, None)

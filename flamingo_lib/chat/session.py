@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import DataError
+from ..records import Turn
 from ..seeding import torch_generator
-from .template import ChatTurn, Rendered
+from .template import Rendered
 from .token_view import explain, to_html
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ChatSession:
 
     def reset(self) -> None:
         """Forget the conversation."""
-        self.turns: list[ChatTurn] = []
+        self.turns: list[Turn] = []
         self._latents: list[list[torch.Tensor]] = []  # of each turn's images, (n, D) each
         self._answers = 0
 
@@ -74,7 +75,7 @@ class ChatSession:
         """
         if not instruction.strip():
             raise DataError("the instruction is empty", remedy="Ask something.")
-        turn = ChatTurn(instruction, None, len(images), draft)
+        turn = Turn(instruction, None, len(images), draft)
         latents = self._look(images)
         start, rendered = self._fit([*self.turns, turn])
         shown = [latent for of_turn in [*self._latents[start:], latents] for latent in of_turn]
@@ -97,7 +98,7 @@ class ChatSession:
         pixels = self.processor.image_processor.pixels(images).to(self.model.device)
         return list(self.model.resample(self.model.encode_images(pixels)))
 
-    def _fit(self, turns: list[ChatTurn]) -> tuple[int, Rendered]:
+    def _fit(self, turns: list[Turn]) -> tuple[int, Rendered]:
         """The latest turns that leave room for an answer, and how many were left out before them."""
         window = getattr(self.model.config.text_config, "max_position_embeddings", None)
         for start in range(len(turns)):

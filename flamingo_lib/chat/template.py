@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, DataError
-from .media import MEDIA_RULES, attended_images
+from ..media import MEDIA_RULES, attended_images
+from ..records import Turn
+from ..renamed import renamed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -27,23 +29,6 @@ IMAGE = "<image>"
 END_OF_CHUNK = "<|endofchunk|>"
 
 _ANCHOR = "a"
-
-
-@dataclass(frozen=True, slots=True)
-class ChatTurn:
-    """One exchange.
-
-    Attributes:
-        instruction: what the human says.
-        response: the assistant's answer; None if the model is to give it.
-        images: how many images stand in the instruction.
-        draft: for the rewriter, the raw response that the answer revises.
-    """
-
-    instruction: str
-    response: str | None = None
-    images: int = 0
-    draft: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +58,7 @@ class ChatTemplate:
 
     Args:
         tokenizer: a fast tokenizer that knows `<image>`, `<|endofchunk|>`, BOS and EOS.
-        media_rule: one of `media.MEDIA_RULES`.
+        media_rule: one of `MEDIA_RULES`.
         image_position: images stand "before" or "after" the instruction's text.
         within_turn: tokens look at images of their own turn only (METHOD section 5); else over the whole row, as the
             references do.
@@ -122,7 +107,7 @@ class ChatTemplate:
             "rewriter_marker": self.rewriter_marker,
         }
 
-    def render(self, turns: Sequence[ChatTurn], *, system: bool = True, generation_prompt: bool = False) -> Rendered:
+    def render(self, turns: Sequence[Turn], *, system: bool = True, generation_prompt: bool = False) -> Rendered:
         """A chat as ids, loss mask and attended images.
 
         Args:
@@ -156,7 +141,7 @@ class ChatTemplate:
             attended = attended_images(ids, self.image_token_id, self.media_rule)
         return Rendered(ids, loss, attended, turn_of, n_images)
 
-    def _render_turn(self, turn: ChatTurn, open_ended: bool) -> tuple[list[int], list[bool]]:
+    def _render_turn(self, turn: Turn, open_ended: bool) -> tuple[list[int], list[bool]]:
         answer = ASSISTANT
         if turn.draft is not None:
             answer = ASSISTANT.replace("Assistant", self.rewriter_marker) + DRAFTED + turn.draft + REVISED
@@ -206,3 +191,6 @@ class ChatTemplate:
             if end > shift
         ]
         return [token for token, _ in pairs], [start for _, start in pairs]
+
+
+__getattr__ = renamed(__name__, ChatTurn=Turn)

@@ -149,6 +149,10 @@ def _preset_sources(chosen: Preset, out: Path) -> list[str]:
     root: str | Path | None = chosen.sources.root
     captions = chosen.sources.captions
     if root is None:
+        if not chosen.sources.scenes:
+            from ..pipeline.steps.scenes import no_data
+
+            raise no_data(chosen)
         from ..scenes.writers import write_scenes
 
         root, captions = out / "scenes", ("llava-instruct",)

@@ -34,10 +34,15 @@ def register(app: typer.Typer) -> None:
         ] = None,
         run_dir: Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")] = None,
         data: Annotated[
-            Path | None, typer.Option("--data", help="chats to train on, JSON lines, instead of a run's data")
+            Path | None,
+            typer.Option(
+                "--data",
+                help="what to train on instead of a run's data: chats (JSON lines or a list), or what build-pf1m wrote",
+            ),
         ] = None,
         images: Annotated[
-            Path | None, typer.Option("--images", help="folder that the chats' image paths are relative to")
+            Path | None,
+            typer.Option("--images", help="with --data: folder that image paths are relative to; by default its own"),
         ] = None,
         base: Annotated[
             str | None, typer.Option("--base", help="with --data: the model to start from; by default the preset's")
@@ -52,8 +57,9 @@ def register(app: typer.Typer) -> None:
         """Tune the rewriter or a stage of the U.
 
         Without --data, the stage of a run, with whatever it needs that isn't there yet. With --data, any chats: one
-        {"id": ..., "turns": [{"instruction": ..., "response": ..., "images": 1}], "images": ["a.png"]} a line, also
-        under torchrun or accelerate launch. An interrupted training goes on where it was.
+        {"id": ..., "turns": [{"instruction": ..., "response": ..., "images": 1}], "images": ["a.png"]} a line or all of
+        them in one JSON list, or a folder of build-pf1m or its pf1m.json; also under torchrun or accelerate launch. An
+        interrupted training goes on where it was.
         """
         from ..errors import ConfigError
         from ..presets import load_preset
@@ -73,7 +79,7 @@ def register(app: typer.Typer) -> None:
             result = train_stage(
                 base or chosen.model.base,
                 row,
-                read_examples(data, images or data.parent),
+                read_examples(data, images),
                 out,
                 seed=seed,
                 model_config=chosen.model,

@@ -69,7 +69,7 @@ def register(app: typer.Typer) -> None:
         chosen = load_preset(preset, settings or (), seed)
         row = stage_row(chosen, stage)
         if data is not None:
-            examples = list(read_examples(data, images or data.parent))
+            examples = list(read_examples(data, images))
         else:
             examples = _of_a_run(chosen, row.mixture, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
         model, processor = load_base(base or chosen.model.base)

@@ -51,11 +51,13 @@ class _Unit:
 
 def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
     """One unit a turn."""
-    exchanges = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
-    for index, (instruction, response) in enumerate(exchanges):
+    exchanges, shown = sample.dialogue, 0
+    for index, turn in enumerate(exchanges):
         key = sample.id if len(exchanges) == 1 else f"{sample.id}/turn-{index}"
-        if any(map(str.isalnum, response)):
-            yield _Unit(derive_seed(seed, "place", key), key, sample.source, sample.images, instruction, response)
+        shown += turn.images
+        if any(map(str.isalnum, turn.response)):
+            images = sample.images[:shown]  # a later turn goes on about what was shown
+            yield _Unit(derive_seed(seed, "place", key), key, sample.source, images, turn.instruction, turn.response)
 
 
 class _Pool:
@@ -125,7 +127,8 @@ def distort_sources(
     its target.
 
     Args:
-        polite: samples with good responses, with and without images.
+        polite: samples with good responses, with and without images; those of other sources than `config.sources` are
+            left alone, if it names any.
         retrieval: captions and boxes by image, for detailed descriptions (see `retrieval.index_descriptions`).
         config: how many pairs, in which shares, by which backend.
         backend: instead of the one that `config` names.
@@ -138,6 +141,8 @@ def distort_sources(
     reserve = int(_RESERVE * config.pairs) + 64
     pools = {"visual": _Pool(reserve), "text": _Pool(reserve), "described": _Pool(reserve)}
     for sample in polite:
+        if config.sources and sample.source not in config.sources:
+            continue
         draft = retrieve(sample.images[0], retrieval) if is_description(sample) else ""
         for unit in _units(sample, seed):
             pools["visual" if unit.images else "text"].offer(unit)

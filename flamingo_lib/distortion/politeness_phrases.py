@@ -125,12 +125,17 @@ def as_fragment(sentence: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
+def is_courtesy(sentence: str) -> bool:
+    """True if a sentence says nothing but courtesies: a greeting, an offer of help, praise of the question."""
+    stripped = strip_opener(sentence)
+    return not stripped or _COURTESY.match(stripped) is not None or not any(map(str.isalnum, stripped))
+
+
 def informative_sentences(text: str) -> list[str]:
     """The sentences of `text` that say something, openers taken off; all sentences if nothing is left."""
     sentences = split_sentences(text)
     kept = []
     for sentence in sentences:
-        stripped = strip_opener(sentence)
-        if stripped and not _COURTESY.match(stripped) and any(map(str.isalnum, stripped)):
-            kept.append(stripped)
+        if not is_courtesy(sentence):
+            kept.append(strip_opener(sentence))
     return kept or sentences

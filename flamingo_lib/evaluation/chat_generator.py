@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..chat.template import ChatTurn
 from ..errors import DataError
 from ..model.generation import generate_batch
 from ..model.processor import pad_rows
 from ..progress import Progress
+from ..records import Turn
 
 if TYPE_CHECKING:
     from ..chat.template import Rendered
@@ -48,7 +48,7 @@ class ChatGenerator:
 
     def __call__(
         self,
-        chats: Sequence[Sequence[ChatTurn]],
+        chats: Sequence[Sequence[Turn]],
         images: Sequence[Sequence[str | os.PathLike]],
         *,
         description: str = "answering",
@@ -87,7 +87,7 @@ class ChatGenerator:
         description: str = "answering",
     ) -> list[str]:
         """Answers to one-turn chats."""
-        chats = [[ChatTurn(text, images=len(files))] for text, files in zip(instructions, images, strict=True)]
+        chats = [[Turn(text, images=len(files))] for text, files in zip(instructions, images, strict=True)]
         return self(chats, images, description=description)
 
     @torch.inference_mode()

@@ -10,9 +10,10 @@ import torch
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase
 from transformers.processing_utils import ProcessorMixin
 
-from ..chat.media import attended_images
-from ..chat.template import IMAGE, ChatTemplate, ChatTurn, Rendered
+from ..chat.template import IMAGE, ChatTemplate, Rendered
 from ..errors import DataError
+from ..media import attended_images
+from ..records import Turn
 from .config import FlamingoConfig
 from .images import FlamingoImageProcessor, Picture
 from .loss import IGNORED
@@ -56,7 +57,7 @@ class FlamingoProcessor(ProcessorMixin):
 
     def __call__(
         self,
-        chats: Sequence[Sequence[ChatTurn]] | None = None,
+        chats: Sequence[Sequence[Turn]] | None = None,
         images: Sequence[Sequence[Picture]] | None = None,
         text: Sequence[str] | None = None,
         *,
@@ -126,7 +127,7 @@ class FlamingoProcessor(ProcessorMixin):
     def render(
         self,
         *,
-        chats: Sequence[Sequence[ChatTurn]] | None = None,
+        chats: Sequence[Sequence[Turn]] | None = None,
         text: Sequence[str] | None = None,
         system: bool = True,
         generation_prompt: bool = True,

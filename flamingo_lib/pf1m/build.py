@@ -21,8 +21,9 @@ from ..rewriting.executors.ray import LOCAL, run_ray_job
 from ..rewriting.job import JOB, JobResult, run_job
 from ..rewriting.shards import read_shards
 from ..storage import atomic_write, fingerprint_files, read_json, write_json
+from .images import released
 from .parquet import dataset_card, write_parquet
-from .record import from_rewrite, write_through
+from .record import write_through
 from .sources import ImageSizes, SourceSpec, SourceStream, source_roots
 from .worker import MakeWork, best_device, cluster_stages, needed_judges
 
@@ -122,20 +123,21 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
     out = Path(out)
     funnel, counts = Funnel(preset.filters.chain), dict[str, int]()
 
-    def kept() -> Iterator[Any]:
+    def counted() -> Iterator[Any]:
         for rewrite in read_shards(out):
             funnel.add(rewrite)
-            if rewrite.kept:
-                counts[rewrite.sample.source] = counts.get(rewrite.sample.source, 0) + 1
-                yield from_rewrite(rewrite)
+            yield rewrite
 
-    write_parquet(out, write_through(out / RELEASED, kept()))
+    def kept(roots: dict[str, str]) -> Iterator[Any]:
+        for record in released(counted(), out, roots):
+            counts[record.source] = counts.get(record.source, 0) + 1
+            yield record
+
+    places = read_json(out / PLACES)
+    write_parquet(out, write_through(out / RELEASED, kept(places["roots"])))
     report = funnel.to_dict()
     write_json(out / FUNNEL, report)
-    places, judges = (
-        read_json(out / PLACES),
-        {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")},
-    )
+    judges = {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")}
     if precision := read_json(out / JOB).get("judges.sts_precision"):
         judges["sts"] += f" in {precision}"
     card = dataset_card(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
@@ -82,10 +82,27 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def from_rewrite(rewrite: Rewrite) -> Pf1mRecord:
-    """The record of a rewrite that passed the filters."""
+def from_rewrite(rewrite: Rewrite, images: Sequence[str] | None = None) -> Pf1mRecord:
+    """The record of a rewrite that passed the filters.
+
+    Args:
+        images: the paths that name its images; by default those of the sample below its dataset's name.
+
+    Raises:
+        DataError: an ``<img_path>`` in the instruction or in a path, which would be read back as an image; or a mark
+            that is to be drawn on an image, and no `images` on which it is.
+    """
     sample, scores = rewrite.sample, rewrite.scores
-    marks = "".join(f"{IMAGE_MARK}{sample.source}/{path}{IMAGE_MARK}" for path in sample.images)
+    if images is None and sample.meta.get("mark"):
+        raise DataError(
+            "the instruction speaks of a mark that its image does not show",
+            record=sample.id,
+            remedy="Write records with pf1m.images.released, which draws it.",
+        )
+    paths = [f"{sample.source}/{path}" for path in sample.images] if images is None else images
+    if any(IMAGE_MARK in text for text in (sample.instruction, *paths)):
+        raise DataError(f"an {IMAGE_MARK} in the text would be read as an image", record=sample.id)
+    marks = "".join(f"{IMAGE_MARK}{path}{IMAGE_MARK}" for path in paths)
     paragraphs = len(scores.get("paragraph_clip_scores") or ()) + len(scores.get("filtered_paragraphs") or ())
     several = paragraphs > 1
     return Pf1mRecord(

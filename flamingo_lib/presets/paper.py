@@ -1,10 +1,19 @@
 """The paper's setting, for 8 GPUs of 40 GB and up: LLaMA-7B, ViT-L/14@336, 37 datasets.
 
-Stages are its Table 4 cell by cell. Where the paper is silent: betas, weight decay, warm-up (3 % of the steps or so),
+Its datasets are read from folders of one's own: set `sources.root`. Stages are its Table 4 cell by cell. Where the paper is silent: betas, weight decay, warm-up (3 % of the steps or so),
 decay and clipping are ours; LoRA's alpha is QLoRA's for Guanaco; the images of a rewriter window are stage 1's.
 """
 
-from ..config import DistortionConfig, EvaluationConfig, JudgesConfig, ModelConfig, Preset, RewritingConfig, StageConfig
+from ..config import (
+    DistortionConfig,
+    EvaluationConfig,
+    JudgesConfig,
+    ModelConfig,
+    Preset,
+    RewritingConfig,
+    SourcesConfig,
+    StageConfig,
+)
 from .ablations import ablations
 
 _LORA = {
@@ -31,8 +40,44 @@ _STAGE2 = StageConfig(
     warmup_steps=100,
 )
 
+_DISTORTED = ("llava-instruct", "ultrachat", "sharegpt")
+
+_ELEVATER = (
+    "fer-2013",
+    "cifar-10",
+    "eurosat",
+    "mnist",
+    "voc-2007",
+    "oxford-pets",
+    "gtsrb",
+    "resisc-45",
+    "dtd",
+    "cifar-100",
+    "fgvc-aircraft",
+    "food-101",
+    "caltech-101",
+    "oxford-flowers",
+    "stanford-cars",
+)
+
+_RAW = (
+    *("mscoco-captions", "flickr30k", "textcaps", "image2paragraph", "cc3m", "refcocog"),
+    *("rsicd", "rsitmd", "ucm-captions"),  # together RET-3
+    *("dior", "dota", "hrrsd"),
+    *(f"elevater-{name}" for name in _ELEVATER),
+    *("spot-the-diff", "image-editing-requests", "levir-cc"),
+    *("a-okvqa", "vqa-e", "scienceqa"),
+    *("vqa-v2", "clevr", "gqa", "textvqa", "ocr-vqa", "pointqa"),
+)
+"""The 37 datasets that become PF-1M."""
+
 PRESET = Preset(
     name="paper",
+    sources=SourcesConfig(
+        polite=(*_DISTORTED, "oasst-1", "alpaca-gpt4", "gpteacher", "instruction-wild"),
+        raw=_RAW,
+        captions=("mscoco-captions",),
+    ),
     model=ModelConfig(
         base="openflamingo-9b",
         clip="ViT-L-14-336",
@@ -44,6 +89,7 @@ PRESET = Preset(
     ),
     distortion=DistortionConfig(
         pairs=255_000,
+        sources=_DISTORTED,
         backend="transformers",
         backend_model="timdettmers/guanaco-33b-merged",
         image_dropped=0,
@@ -60,7 +106,7 @@ PRESET = Preset(
             "warmup_steps": 100,
         }
     ),
-    rewriting=RewritingConfig(batch_size=32, max_new_tokens=512),
+    rewriting=RewritingConfig(mixture="rewritten", batch_size=32, max_new_tokens=512),
     judges=JudgesConfig(
         sts="all-mpnet-base-v2",
         nli="cross-encoder/nli-deberta-v3-base",
@@ -83,7 +129,7 @@ PRESET = Preset(
                 "warmup_steps": 50,
             }
         ),
-        "raw": _STAGE2.model_copy(update={"mixture": "raw"}),
+        "raw": _STAGE2.model_copy(update={"mixture": "raw-adopted"}),
     },
     ablations=ablations(_STAGE2, low_resolution=224),
     evaluation=EvaluationConfig(questions=4000, held_out_questions=4000, texts=1000, batch_size=32, max_new_tokens=256),

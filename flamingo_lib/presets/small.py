@@ -5,6 +5,7 @@ Make its base with `flamingo assemble --tower ViT-B-16 --weights FILE --out FOLD
 
 from ..config import ModelConfig, Preset, StageConfig
 from .ablations import ablations
+from .tiny import SCENES_DATASETS
 
 _LORA = {
     "tunes": ("lora",),
@@ -28,6 +29,7 @@ _STAGE2 = StageConfig(**_CONNECTOR | {"mixture": "pf1m", "start": "stage1", "epo
 
 PRESET = Preset(
     name="small",
+    sources=SCENES_DATASETS,
     model=ModelConfig(base="flamingo-small", lora_rank=32, lora_alpha=32),
     rewriter=StageConfig(
         **_LORA | {"mixture": "distorted-pairs", "start": "connector", "epochs": 3, "packing": "none"}

@@ -1,6 +1,6 @@
 """The default: the whole method on two CPU cores in minutes, on rendered Scenes."""
 
-from ..config import DistortionConfig, Preset, RewritingConfig, ScenesConfig, StageConfig
+from ..config import DistortionConfig, Preset, RewritingConfig, ScenesConfig, SourcesConfig, StageConfig
 from .ablations import ablations
 
 _LORA = {"tunes": ("lora",), "learning_rate": 3e-3, "context_length": 256, "max_images": 4}
@@ -27,9 +27,18 @@ _DISTORTION = DistortionConfig(
 otherwise.
 """
 
+SCENES_DATASETS = SourcesConfig(
+    scenes=True,
+    polite=("llava-instruct", "ultrachat", "sharegpt"),
+    raw=("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog"),
+    captions=("mscoco-captions", "llava-instruct"),
+)
+"""The datasets in whose formats the Scenes are rendered."""
+
 PRESET = Preset(
     name="tiny",
     scenes=ScenesConfig(polite_scenes=3000),
+    sources=SCENES_DATASETS,
     distortion=_DISTORTION,
     rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 2400, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..model.loss import IGNORED
+from ..media import IGNORE_INDEX
 from .data import Row
 
 
@@ -69,8 +69,8 @@ class RowEncoder:
             loss_weights[number, : len(scale)] = torch.tensor(scale)
         return Batch(
             input_ids=input_ids,
-            attended_image=(input_ids == self.image_token_id).cumsum(1),
-            labels=torch.where(loss_weights > 0, input_ids, IGNORED),
+            attended_image=attended_images(input_ids, self.image_token_id, "preceding"),
+            labels=torch.where(loss_weights > 0, input_ids, IGNORE_INDEX),
             weights=loss_weights,
             scenes=torch.tensor([0 if row.scene is None else row.scene for row in rows]),
             mentions=torch.tensor(mentions, dtype=torch.long).reshape(-1, 3),

@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, PreTrainedTokenizerBase
 
 from ..config import PretrainConfig
+from ..media import IGNORE_INDEX
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.loss import IGNORED
 from ..progress import Progress
 from ..scenes.graph import Scene, draw_scene
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
@@ -219,7 +219,9 @@ def exact_answers(
             vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
         ).logits
         exact = (
-            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORED)).all(1).tolist()
+            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORE_INDEX))
+            .all(1)
+            .tolist()
         )
         for (_, question), good in zip(part, exact, strict=True):
             right[question.type].append(good)

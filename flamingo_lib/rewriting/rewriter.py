@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..config import RewritingConfig
 from ..errors import CheckpointError, DataError
 from ..judges.degenerate_text import leaks, most_repeated
-from ..records import Rewrite, Sample
+from ..records import Rewrite, Sample, Turn
 from ..seeding import torch_generator
 from .pictures import picture_key
 
@@ -116,13 +116,11 @@ class Rewriter:
             samples: with the raw annotation in `raw`.
             progress: called with the number of samples finished since the last call.
         """
-        from ..chat.template import ChatTurn
-
         results: list[Rewrite | None] = [None] * len(samples)
         rows: dict[int, Rendered] = {}
         for index, sample in enumerate(samples):
             try:
-                turn = ChatTurn(sample.instruction, images=len(sample.images), draft=sample.raw)
+                turn = Turn(sample.instruction, images=len(sample.images), draft=sample.raw)
                 row = self.processor.render(chats=[[turn]], generation_prompt=True)[0]
             except DataError as error:
                 results[index] = _without_output(sample, "empty_prompt", error)
@@ -174,10 +172,9 @@ class Rewriter:
     @cached_property
     def _prefix(self) -> SharedPrefix | None:
         """What all prompts begin with, the system message, gone through once; None if that is too little."""
-        from ..chat.template import ChatTurn
         from ..model.prefix import share_prefix
 
-        chats = [[ChatTurn("a", draft="b")], [ChatTurn("c", images=1, draft="d")]]
+        chats = [[Turn("a", draft="b")], [Turn("c", images=1, draft="d")]]
         plain, pictured = (row.ids for row in self.processor.render(chats=chats, generation_prompt=True))
         same = takewhile(lambda pair: pair[0] == pair[1], zip(plain, pictured, strict=False))
         return share_prefix(self.model, [token for token, _ in same])

@@ -1,130 +1,107 @@
-"""Mixtures of sources: how many samples of each, which ones, in which order. The paper's mixtures are named objects."""
+"""Data mixtures of the training stages by name: which records, what share of a source, at most how many.
+
+Every preset's stages name one of `MIXTURES`, whose figures are the paper's (docs/method.md, sections 3 and 4). Which
+datasets there are is said by the preset's `sources`; a mixture says how much of them a stage reads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from ..errors import ConfigError
 from ..seeding import generator
 from .catalog import CATALOG
 
-T = TypeVar("T")
+Kind = Literal["polite", "raw", "pf-1m", "distorted-pairs"]
+"""What records a mixture is made of: polite samples, raw annotations, PF-1M, the rewriter's pairs."""
 
-Rule = Literal["all", "ratio", "sqrt"]
+
+class HasId(Protocol):
+    """A record with an id."""
+
+    @property
+    def id(self) -> str:
+        """Unique among the records of a run."""
+        ...
+
+
+R = TypeVar("R", bound=HasId)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One source of a mixture.
+    """A bound on one source of a mixture.
 
     Attributes:
-        source: catalogue name, or any other key of the samples.
-        weight: under ``ratio``, its share against the other parts; under ``sqrt``, a factor on its root.
-        share: the share (0 to 1) of its samples that may be used.
-        limit: at most so many samples.
-        splits: the splits to read; empty means those that `load_source` reads by default.
+        source: a catalogue name.
+        share: the probability with which each of its records is taken, 0 to 1.
+        limit: at most so many.
+
+    Raises:
+        ConfigError: a share outside 0 to 1, or a negative limit.
     """
 
     source: str
-    weight: float = 1.0
     share: float = 1.0
     limit: int | None = None
-    splits: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.share <= 1 or (self.limit is not None and self.limit < 0):
+            raise ConfigError(f"part {self.source!r} of a mixture: a negative limit, or a share outside 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Parts and the rule by which they are sampled.
+    """The records of a training stage.
 
     Attributes:
-        rule: ``all``: every part to its share and limit. ``ratio``: in proportion to the weights. ``sqrt``: in
-            proportion to weight times the square root of the part's size, which keeps large sources from drowning small
-            ones.
-        total: how many samples in all; None takes as many as the rule allows without repeating one.
+        name: what a stage's settings call it.
+        reads: the kinds of records, in the order in which they come.
+        parts: bounds on some sources; any other is taken whole.
+        key: of the draw. Mixtures of one key draw alike: of a source, the one with the lower limit takes a part of what
+            the other takes.
         notes: where the numbers come from.
     """
 
     name: str
-    parts: tuple[Part, ...]
-    rule: Rule = "all"
-    total: int | None = None
+    reads: tuple[Kind, ...]
+    parts: tuple[Part, ...] = ()
+    key: str = ""
     notes: str = ""
 
-    def plan(self, sizes: Mapping[str, int], total: int | None = None) -> dict[str, int]:
-        """Samples to take of each part, given how many each source has. No sample is used twice; absent sources count
-        as empty.
+    def draw(self, records: Mapping[str, Sequence[R]], *, seed: int, limit: int | None = None) -> list[R]:
+        """The records that the mixture takes, in their order; whether one is taken depends on the seed and the ids of
+        its source.
 
-        With a `total` (or the mixture's own), parts that reach their limit leave their rest to the others, so that the
-        sum is `total` unless there are fewer samples altogether.
+        Args:
+            records: of each source, by its catalogue name.
+            limit: at most so many of each source, besides its part's own limit.
         """
-        total = self.total if total is None else total
-        room = {part.source: self._room(part, sizes.get(part.source, 0)) for part in self.parts}
-        if self.rule == "all":
-            weights = {source: float(count) for source, count in room.items()}
-        elif self.rule == "ratio":
-            weights = {part.source: part.weight for part in self.parts}
-        else:
-            weights = {part.source: part.weight * sizes.get(part.source, 0) ** 0.5 for part in self.parts}
-        weights = {source: weight for source, weight in weights.items() if weight > 0 and room[source] > 0}
-        if not weights:
-            return dict.fromkeys(room, 0)
-        if total is None:
-            if self.rule == "all":
-                return room
-            total = int(min(room[source] / weight for source, weight in weights.items()) * sum(weights.values()) + 1e-9)
-        return dict.fromkeys(room, 0) | _fill(weights, room, min(total, sum(room[source] for source in weights)))
+        parts = {part.source: part for part in self.parts}
+        taken: list[R] = []
+        for source, items in records.items():
+            part = parts.get(source, Part(source))
+            limits = [bound for bound in (part.limit, limit) if bound is not None]
+            taken += self._of_source(items, part.share, min(limits, default=None), seed)
+        return taken
 
-    @staticmethod
-    def _room(part: Part, size: int) -> int:
-        if part.weight < 0 or not 0 <= part.share <= 1 or (part.limit is not None and part.limit < 0):
-            raise ConfigError(
-                f"part {part.source!r} of a mixture: a negative weight or limit, or a share outside 0 to 1"
-            )
-        usable = round(part.share * size)
-        return usable if part.limit is None else min(usable, part.limit)
-
-    def mix(self, samples: Mapping[str, Sequence[T]], *, total: int | None = None, seed: int = 0) -> list[T]:
-        """The chosen samples in seeded order. Which ones are chosen of a source depends on the seed and that source
-        alone.
-        """
-        chosen = self.draw({source: len(items) for source, items in samples.items()}, total=total, seed=seed)
-        return [samples[source][place] for source, place in chosen]
-
-    def draw(self, sizes: Mapping[str, int], *, total: int | None = None, seed: int = 0) -> list[tuple[str, int]]:
-        """(source, position) of every chosen sample, in seeded order."""
-        chosen = []
-        for source, count in self.plan(sizes, total).items():
-            order = list(range(sizes.get(source, 0)))
-            generator(seed, "mixture", self.name, source).shuffle(order)
-            chosen += [(source, place) for place in order[:count]]
-        generator(seed, "mixture order", self.name).shuffle(chosen)
-        return chosen
+    def _of_source(self, items: Sequence[R], share: float, limit: int | None, seed: int) -> list[R]:
+        if share == 1 and limit is None:
+            return list(items)
+        drawn = {item.id: generator(seed, self.key or self.name, item.id).random() for item in items}
+        chosen = [name for name, number in drawn.items() if number < share]
+        kept = set(chosen if limit is None else sorted(chosen, key=drawn.__getitem__)[:limit])
+        return [item for item in items if item.id in kept]
 
 
-def _fill(weights: Mapping[str, float], room: Mapping[str, int], total: int) -> dict[str, int]:
-    """`total` shared out by weight, nobody beyond their room, whole numbers by largest remainder."""
-    counts: dict[str, int] = {}
-    open_weights, rest = dict(weights), total
-    while open_weights:
-        whole = sum(open_weights.values())
-        exact = {
-            source: weight / whole * rest for source, weight in open_weights.items()
-        }  # divided first: the quotient can't overflow
-        full = [source for source, value in exact.items() if value >= room[source]]
-        if not full:
-            counts |= {source: int(value) for source, value in exact.items()}
-            missing = rest - sum(int(value) for value in exact.values())
-            by_remainder = sorted(exact, key=lambda source: int(exact[source]) - exact[source])
-            for source in by_remainder[:missing]:
-                counts[source] += 1
-            break
-        for source in full:
-            counts[source] = room[source]
-            rest -= room[source]
-            del open_weights[source]
-    return counts
+def by_source(records: Iterable[R]) -> dict[str, list[R]]:
+    """Records that have a `source`, by it, in the order in which the sources come first."""
+    found: dict[str, list[R]] = {}
+    for record in records:
+        found.setdefault(record.source, []).append(record)
+    return found
 
 
 TEXT_ONLY = ("ultrachat", "sharegpt", "oasst-1", "alpaca-gpt4", "gpteacher", "instruction-wild")
@@ -132,6 +109,9 @@ TEXT_ONLY = ("ultrachat", "sharegpt", "oasst-1", "alpaca-gpt4", "gpteacher", "in
 
 RAW_NAMES = tuple(name for name, row in CATALOG.items() if row.paper_samples is not None)
 """The datasets whose annotations are rewritten: 37, with RET-3 as its three members."""
+
+ADOPTED, REWRITTEN_IN_ALL = 975_782, 1_170_000
+"""Samples of PF-1M after filtering and before it."""
 
 
 def _group_size(group: str) -> int:
@@ -148,45 +128,49 @@ def _adopted_parts(factor: float) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+PAIRS = Mixture(
+    "distorted-pairs", ("distorted-pairs",), notes="The rewriter's pairs (`flamingo_lib.distortion.mixture`)."
+)
+
 STAGE_1 = Mixture(
     "stage1",
-    (
-        *(Part(name) for name in TEXT_ONLY),
-        Part("llava-instruct", splits=("detail", "conversation", "reasoning")),
-        Part("pf-1m", share=0.1, limit=97_000),
-    ),
+    ("polite", "pf-1m"),
+    (Part("pf-1m", share=0.1, limit=97_000),),
     notes=(
-        "Table 4: 772k = all text-only sets, LLaVA-177k, a tenth (97k) of PF-1M. The LLaVA files of the hub hold 158k."
+        "Stages 1 and 3 of Table 4: 772k = all text-only sets, LLaVA-177k, a tenth (97k) of PF-1M. The LLaVA files of "
+        "the hub hold 158k."
     ),
 )
 
 STAGE_2 = Mixture(
-    "stage2",
-    (Part("pf-1m"),),
+    "pf1m",
+    ("pf-1m",),
     notes="Table 4: all of PF-1M. The body says 0.97M, the table 1.07M; we take what there is.",
 )
 
-STAGE_3 = Mixture("stage3", STAGE_1.parts, notes="As stage 1.")
+RAW = Mixture("raw", ("raw",), notes="All raw annotations that are read.")
 
 REWRITTEN = Mixture(
     "rewritten",
-    _adopted_parts(1_170_000 / 975_782),
+    ("raw",),
+    _adopted_parts(REWRITTEN_IN_ALL / ADOPTED),
+    key=RAW.name,
     notes=(
         "What was rewritten, 1.17M: the adopted counts of section 3 scaled by 1.17M / 975,782, as counts "
         "before filtering aren't given."
     ),
 )
 
-RAW = Mixture(
-    "raw",
+RAW_ADOPTED = Mixture(
+    "raw-adopted",
+    ("raw",),
     _adopted_parts(1.0),
+    key=RAW.name,
     notes="Raw annotations instead of PF-1M (ablation of section 5), as many as were adopted of each set.",
 )
 
-MIXTURES: dict[str, Mixture] = {mixture.name: mixture for mixture in (STAGE_1, STAGE_2, STAGE_3, REWRITTEN, RAW)} | {
-    "pf1m": STAGE_2
-}
-"""The paper's mixtures by name. The rewriter's own training pairs are mixed in `flamingo_lib.distortion.mixture`."""
+MIXTURES = {mixture.name: mixture for mixture in (PAIRS, STAGE_1, STAGE_2, RAW, REWRITTEN, RAW_ADOPTED)}
+"""All mixtures by name."""
 
 
 def find_mixture(name: str) -> Mixture:

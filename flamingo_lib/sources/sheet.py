@@ -62,7 +62,7 @@ def card(sample: Sample, images: Sequence[Image.Image]) -> str:
         picture_tag(image, shown if place == 0 else (), sample.images[place]) for place, image in enumerate(images)
     )
     parts = [f'<div class="pictures">{pictures}</div>' if pictures else ""]
-    exchanges = [(turn.instruction, turn.response) for turn in sample.turns] or [(sample.instruction, sample.raw)]
+    exchanges = [(turn.instruction, turn.response) for turn in sample.dialogue]
     for instruction, raw in exchanges:
         parts.append(f'<div class="label">Instruction</div><p class="text">{html.escape(instruction)}</p>')
         parts.append(f'<div class="label">Raw annotation</div><p class="text raw">{html.escape(raw)}</p>')

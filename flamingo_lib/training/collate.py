@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..media import IGNORE_INDEX
 from .packing.dataset import WindowRow
-
-IGNORED = -100
-"""The label of a token without supervision."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Collator:
             return out
 
         ids = padded("ids", self.pad_token_id)
-        batch = {"input_ids": ids, "labels": np.where(padded("labelled", 0) > 0, ids, IGNORED)}
+        batch = {"input_ids": ids, "labels": np.where(padded("labelled", 0) > 0, ids, IGNORE_INDEX)}
         if self.attend_within_turn:
             batch["attended_image"] = padded("attended", 0)
         if self.isolate_turns:

@@ -19,14 +19,15 @@ import torch
 from accelerate import PartialState
 
 from ..config import ModelConfig, StageConfig
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..model.lora import add_lora, save_adapter
 from ..model.trainable import set_trainable
+from ..records import Conversation
 from ..seeding import derive_seed
 from ..storage import atomic_folder, write_json
 from .collate import Collator
 from .packing.dataset import WindowDataset
-from .packing.tokenized import Example, TokenTable, build_table
+from .packing.tokenized import TokenTable, build_table
 from .run import StageResult, run_stage, world_size
 from .visual_inputs import make_visuals
 
@@ -44,22 +45,48 @@ ADAPTER = "adapter"
 
 
 def example_template(processor: FlamingoProcessor) -> ChatTemplate:
-    """The template that renders training examples: the media rule runs over an example's own turns.
+    """The processor's own template, set to let the media rule run over all turns of a conversation.
 
-    A dialogue about one image goes on looking at it in later turns; other examples of a window are out of sight, since
-    each is rendered alone.
+    A later turn of a dialogue goes on attending to the image of an earlier one; other conversations of a window are out
+    of sight, since each is rendered alone. The setting is saved with the processor, so that a chat with the trained
+    model is rendered as its training was.
     """
-    from ..chat.template import ChatTemplate
-
-    return ChatTemplate(processor.tokenizer, **processor.template.settings() | {"within_turn": False})
+    if processor.within_turn:
+        processor.within_turn = False
+        processor.__dict__.pop("template", None)  # made again on demand
+    return processor.template
 
 
 def stage_dataset(
-    examples: Iterable[Example], processor: FlamingoProcessor, stage: StageConfig, *, seed: int
+    examples: Iterable[Conversation], processor: FlamingoProcessor, stage: StageConfig, *, seed: int
 ) -> WindowDataset:
     """Render `examples` and plan their windows; dialogues longer than a window are cut between turns."""
     table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
     return WindowDataset(table, stage, seed=seed)
+
+
+def require_images(table: TokenTable) -> None:
+    """Look for every image of `table` before training begins, as a missing one would stop it hours later.
+
+    Raises:
+        DataError: images are missing; the first is named with its record.
+    """
+    found: dict[str, bool] = {}
+    missing: dict[str, str] = {}
+    for name, files in zip(table.names, table.images, strict=True):
+        for file in files:
+            if file not in found:
+                found[file] = os.path.isfile(file)
+                if not found[file]:
+                    missing[file] = name
+    if missing:
+        file, name = next(iter(missing.items()))
+        raise DataError(
+            "an image is missing" if len(missing) == 1 else f"{len(missing)} images are missing, this one first",
+            file=file,
+            record=name,
+            remedy="Put the images into their folder, or leave the records out.",
+        )
 
 
 def load_base(
@@ -153,7 +180,7 @@ def stage_collator(
 def train_stage(
     base: str | os.PathLike | tuple[FlamingoForConditionalGeneration, FlamingoProcessor],
     stage: StageConfig,
-    examples: Iterable[Example],
+    examples: Iterable[Conversation],
     out: str | os.PathLike,
     *,
     seed: int,
@@ -197,6 +224,7 @@ def train_stage(
     )
     prepare(model, stage, model_config, seed=seed)
     dataset = stage_dataset(examples, processor, stage, seed=seed)
+    require_images(dataset.table)
     cpu = not torch.cuda.is_available() if cpu is None else cpu
     rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=cpu)
     model.to(state.device)

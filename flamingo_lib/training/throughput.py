@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .collate import IGNORED, Collator
+from ..media import IGNORE_INDEX
+from .collate import Collator
 from .packing.dataset import WindowDataset
 
 
@@ -37,7 +38,7 @@ def training_speed(model: nn.Module, dataset: WindowDataset, collator: Collator,
             start, supervised = clock(), 0
         begin = (step + 1) * stage.batch_size
         batch = collator([dataset[(begin + place) % len(dataset)] for place in range(stage.batch_size)])
-        supervised += int((batch["labels"] != IGNORED).sum())
+        supervised += int((batch["labels"] != IGNORE_INDEX).sum())
         model(**{name: values.to(device) for name, values in batch.items()}).loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -1,12 +1,12 @@
 """What the eye is shown of a rendered chat."""
 
-from flamingo_lib.chat import ChatTemplate, ChatTurn
+from flamingo_lib.chat import ChatTemplate, Turn
 from flamingo_lib.chat.token_view import explain, to_html
 
 
 def test_rows_and_html(tokenizer):
     template = ChatTemplate(tokenizer)
-    rendered = template.render([ChatTurn("<b>What?</b>", "Red & round.", images=1), ChatTurn("Hi", "Ho")], system=False)
+    rendered = template.render([Turn("<b>What?</b>", "Red & round.", images=1), Turn("Hi", "Ho")], system=False)
     rows = explain(rendered, tokenizer)
     assert "".join(row.token for row in rows) == tokenizer.decode(rendered.ids)
     assert [row.label for row in rows] == rendered.loss_mask and [row.attended for row in rows] == rendered.attended

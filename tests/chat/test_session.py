@@ -75,6 +75,22 @@ def test_every_answer_is_the_batched_models_answer_to_the_whole_chat(folder):
     assert "looks at image 3" in session.html()
 
 
+def test_a_follow_up_attends_to_the_image_as_training_rendered_it(folder):
+    from flamingo_lib.training.stages import example_template
+
+    session = ChatSession.from_folder(folder, max_new_tokens=4)
+    template = example_template(session.processor)
+    rendered = []
+    generate = session._generate
+    session._generate = lambda row, latents: rendered.append(row) or generate(row, latents)
+    session.ask("What is this?", [picture(0)])
+    session.ask("And its size?")
+    trained = template.render(session.turns)
+    shown = rendered[-1]
+    assert {attended for attended, turn in zip(shown.attended, shown.turn, strict=True) if turn == 2} == {1}
+    assert trained.ids[: len(shown)] == shown.ids and trained.attended[: len(shown)] == shown.attended
+
+
 def test_images_are_looked_at_once(folder, monkeypatch):
     session = ChatSession.from_folder(folder, max_new_tokens=3)
     seen = []

@@ -4,14 +4,14 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from flamingo_lib.chat import ChatTemplate, ChatTurn
+from flamingo_lib.chat import ChatTemplate, Turn
 from flamingo_lib.chat.template import SYSTEM_MESSAGE
 from flamingo_lib.errors import ConfigError, DataError
 
 TURNS = [
-    ChatTurn("What is this?", "It is red.", images=1),
-    ChatTurn("And now?", "2", images=2),
-    ChatTurn("Thanks", "Bye"),
+    Turn("What is this?", "It is red.", images=1),
+    Turn("And now?", "2", images=2),
+    Turn("Thanks", "Bye"),
 ]
 
 
@@ -88,7 +88,7 @@ def test_exact_text(tokenizer):
 
 
 def test_exact_text_of_the_rewriter(tokenizer):
-    turn = ChatTurn("What is it?", "It is red.", draft="red", images=1)
+    turn = Turn("What is it?", "It is red.", draft="red", images=1)
     template = ChatTemplate(tokenizer)
     assert text_of(template, template.render([turn], system=False)) == (
         "\n### Human: <image><|endofchunk|>What is it?\n### Assistant: (Drafted Response): red\n (Revised "
@@ -96,14 +96,12 @@ def test_exact_text_of_the_rewriter(tokenizer):
     )
     released = ChatTemplate(tokenizer, rewriter_marker="Assistent")
     assert "\n### Assistent: (Drafted Response)" in text_of(released, released.render([turn]))
-    assert "Assistent" not in text_of(
-        released, released.render([ChatTurn("a", "b")])
-    )  # the chat prompt keeps its spelling
+    assert "Assistent" not in text_of(released, released.render([Turn("a", "b")]))  # the chat prompt keeps its spelling
 
 
 def test_loss_on_responses_and_their_ends_only(any_tokenizer):
     template = ChatTemplate(any_tokenizer)
-    for turn in (*TURNS, ChatTurn("What is it?", "It is red.", draft="red")):
+    for turn in (*TURNS, Turn("What is it?", "It is red.", draft="red")):
         rendered = template.render([turn])
         marked = [token for token, loss in zip(rendered.ids, rendered.loss_mask, strict=True) if loss]
         assert marked[-1] == any_tokenizer.eos_token_id
@@ -117,7 +115,7 @@ def test_prompt_is_a_prefix_of_the_training_row(any_tokenizer):
     template = ChatTemplate(any_tokenizer)
     for response in ("It is red.", "2", " spaced", "\nline", "é", "red"):
         for draft in (None, "red", "The answer is "):
-            turn = ChatTurn("What is it?", response, images=1, draft=draft)
+            turn = Turn("What is it?", response, images=1, draft=draft)
             prompt = template.render([turn], generation_prompt=True)
             row = template.render([turn])
             assert (
@@ -126,7 +124,7 @@ def test_prompt_is_a_prefix_of_the_training_row(any_tokenizer):
                 and all(row.loss_mask[len(prompt) :])
             )
             assert row.attended[: len(prompt)] == prompt.attended and not any(prompt.loss_mask)
-            assert prompt == template.render([ChatTurn("What is it?", None, 1, draft)], generation_prompt=True)
+            assert prompt == template.render([Turn("What is it?", None, 1, draft)], generation_prompt=True)
 
 
 def test_system_message_stands_before_the_same_tokens(any_tokenizer):
@@ -166,13 +164,13 @@ def test_images_within_a_turn(tokenizer, rule, position):
 
 
 def test_unbounded_images_are_the_references_rule(tokenizer):
-    from flamingo_lib.chat.media import attended_images
+    from flamingo_lib.media import attended_images
 
     for rule in ("preceding", "following"):
         template = ChatTemplate(tokenizer, media_rule=rule, within_turn=False)
         rendered = template.render(TURNS)
         assert rendered.attended == attended_images(rendered.ids, template.image_token_id, rule)
-        single = [ChatTurn("What?", "Red.", images=2)]
+        single = [Turn("What?", "Red.", images=2)]
         bounded = ChatTemplate(tokenizer, media_rule=rule)
         assert template.render(single).attended == bounded.render(single).attended  # one turn: no difference
 
@@ -180,7 +178,7 @@ def test_unbounded_images_are_the_references_rule(tokenizer):
 def test_special_tokens_in_a_users_text_are_text(any_tokenizer):
     template = ChatTemplate(any_tokenizer)
     rendered = template.render(
-        [ChatTurn("a <image> b </s> <|endofchunk|> <s>", "ok </s> <image>", draft="<image>", images=1)]
+        [Turn("a <image> b </s> <|endofchunk|> <s>", "ok </s> <image>", draft="<image>", images=1)]
     )
     special = [token for token in rendered.ids if token < 5]
     assert special == [1, 3, 4, 2]
@@ -200,9 +198,9 @@ def test_refusals(tokenizer):
     with pytest.raises(DataError, match="no turns"):
         template.render([])
     with pytest.raises(DataError, match="turn 1 has no response"):
-        template.render([ChatTurn("a"), ChatTurn("b")], generation_prompt=True)
+        template.render([Turn("a"), Turn("b")], generation_prompt=True)
     with pytest.raises(DataError, match="turn 1 has no response"):
-        template.render([ChatTurn("a")])
+        template.render([Turn("a")])
     with pytest.raises(ConfigError, match="unknown media rule"):
         ChatTemplate(tokenizer, media_rule="both")
     with pytest.raises(ConfigError, match="unknown image position"):

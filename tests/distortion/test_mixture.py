@@ -11,7 +11,7 @@ from flamingo_lib.distortion.mixture import PAPER_PAIRS, PAPER_PARTS, distort_so
 from flamingo_lib.distortion.prompt import Cleaned
 from flamingo_lib.distortion.retrieval import index_descriptions
 from flamingo_lib.errors import DataError
-from flamingo_lib.records import Sample, from_json, to_json
+from flamingo_lib.records import Sample, Turn, from_json, to_json
 
 PLENTY = dict.fromkeys(PAPER_PARTS, 10**6)
 
@@ -53,6 +53,26 @@ def test_a_scaled_recipe_gives_each_part_its_share(polite_samples, caption_sampl
         assert (pair.way == "retrieval") <= ("top left x" in pair.draft and "/detail/" in pair.id)
         assert from_json(type(pair), to_json(pair)) == pair
     assert 60 < sum(bool(pair.command) for pair in pairs if pair.way == "llm") < 130
+
+
+def test_an_exchange_has_the_images_shown_so_far():
+    turns = (
+        Turn("Good morning!", "Good morning! What is it about?"),
+        Turn("What color is the ring?", "The ring in this picture is red.", 1),
+        Turn("And what color is the star?", "The star that you see there is green."),
+    )
+    dialogue = Sample("l/c/1", "l", "instruction", ("a.jpg",), "Good morning!", turns[0].response, turns=turns)
+    pairs, _ = distort([dialogue], pairs=60)
+    assert {pair.instruction: pair.images for pair in pairs} == {
+        "Good morning!": (),
+        "What color is the ring?": ("a.jpg",),
+        "And what color is the star?": ("a.jpg",),
+    }
+
+
+def test_only_the_sources_that_are_named_are_distorted(polite_samples):
+    pairs, _ = distort(polite_samples, pairs=60, sources=("llava-instruct",))
+    assert {pair.source for pair in pairs} == {"llava-instruct"}
 
 
 def test_dialogues_give_one_pair_a_turn(polite_samples):

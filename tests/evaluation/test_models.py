@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import EvaluationConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.evaluation.chat_generator import ChatGenerator
 from flamingo_lib.evaluation.figures import curve_plot, to_png
 from flamingo_lib.evaluation.model_metrics import ModelMetrics, examine, make_eval_set
 from flamingo_lib.evaluation.report import stage_sections, table, write_page
+from flamingo_lib.records import Turn
 
 CONFIG = EvaluationConfig(questions=16, held_out_questions=8, texts=4, batch_size=8, max_new_tokens=6)
 
@@ -43,14 +43,14 @@ def test_an_answer_does_not_depend_on_the_others(answerer, tiny):
 
 
 def test_cached_latents_are_what_the_model_makes_of_the_pixels(answerer, tiny):
-    chat = [ChatTurn("Look.", "Yes.", images=1), ChatTurn("And this?", images=1)]
+    chat = [Turn("Look.", "Yes.", images=1), Turn("And this?", images=1)]
     inputs = answerer.processor(chats=[chat], images=[tiny.images[:2]], generation_prompt=True)
     from flamingo_lib.model.generation import generate_batch
 
     expected = answerer.processor.responses(generate_batch(answerer.model, inputs, 6))
     assert answerer([chat], [tiny.images[:2]]) == expected
     with pytest.raises(DataError, match="1 <image> tokens but 0"):
-        answerer.ask(["x"], [[]]) and answerer([[ChatTurn("x", images=1)]], [[]])
+        answerer.ask(["x"], [[]]) and answerer([[Turn("x", images=1)]], [[]])
 
 
 def test_a_model_is_examined_and_shown(answerer, index, tmp_path):

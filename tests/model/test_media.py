@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from flamingo_lib.chat.media import attended_images as as_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flamingo_lib.chat.media import attended_images as as_list
 from flamingo_lib.errors import DataError
 from flamingo_lib.model.media import attended_images, check_attended, check_counts, look_mask
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from flamingo_lib.code_hash import closure
-from flamingo_lib.errors import ConfigError, DataError, MissingAsset
+from flamingo_lib.errors import ConfigError, MissingAsset
 from flamingo_lib.pipeline.run_folder import Workspace
-from flamingo_lib.pipeline.step import settings, table
+from flamingo_lib.pipeline.step import Job, settings, table
 from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
-from flamingo_lib.pipeline.steps.materialized_images import PlainImages
-from flamingo_lib.pipeline.steps.mixtures import chosen_raw
+from flamingo_lib.pipeline.steps.filter import write_released
+from flamingo_lib.pipeline.steps.mixtures import chosen_raw, mixture_examples, mixture_inputs
 from flamingo_lib.pipeline.steps.records import read_records
 from flamingo_lib.presets import NAMES, load_preset
-from flamingo_lib.records import Pair, Sample
+from flamingo_lib.records import Pair, Rewrite, Sample, Verdict
 
 STEPS = Path(__file__).parents[2] / "flamingo_lib" / "pipeline" / "steps"
 
@@ -134,31 +134,6 @@ def test_chosen_raw_is_a_fair_and_stable_choice():
     assert chosen_raw(samples, load_preset("tiny", ["rewriting.limit_per_source=null"])) == samples
 
 
-def test_marked_images_are_drawn_once(tmp_path):
-    from PIL import Image
-
-    (tmp_path / "refcocog").mkdir()
-    Image.new("RGB", (40, 40), "white").save(tmp_path / "refcocog" / "a.png")
-    images = PlainImages(tmp_path, tmp_path / "drawn")
-    plain = sample(1, "refcocog")
-    assert images.files(plain) == (str(tmp_path / "refcocog" / "a.png"),)
-    marked = sample(2, "refcocog", meta={"mark": {"kind": "box", "color": "red", "at": [0.1, 0.1, 0.9, 0.9]}})
-    (file,) = images.files(marked)
-    assert Path(file).parent == tmp_path / "drawn"
-    assert len(set(Image.open(file).convert("RGB").getdata())) > 1
-    stamp = Path(file).stat().st_mtime_ns
-    assert images.files(marked) == (file,) and Path(file).stat().st_mtime_ns == stamp
-    moved = sample(2, "refcocog", meta={"mark": {"kind": "circle", "color": "red", "at": [0.1, 0.1, 0.9, 0.9]}})
-    (other,) = images.files(moved)
-    assert other != file and Path(other).read_bytes() != Path(file).read_bytes()
-    Image.new("RGB", (40, 40), "black").save(tmp_path / "refcocog" / "a.png")  # the same name, another picture
-    (redrawn,) = images.files(marked)
-    assert redrawn not in (file, other) and Image.open(redrawn).getpixel((20, 20)) == (0, 0, 0)
-    with pytest.raises(DataError, match=r"a\.png"):
-        (tmp_path / "refcocog" / "a.png").unlink()
-        images.files(marked)
-
-
 SMALL = [
     "scenes.polite_scenes=4",
     "scenes.raw_scenes=12",
@@ -215,3 +190,59 @@ def test_a_missing_base_model_is_named(tmp_path):
     preset = load_preset("tiny", ["model.base=no-such-model"])
     with pytest.raises(MissingAsset, match="the base model 'no-such-model' is not on this machine"):
         Workspace(tmp_path, preset).key("rewriter")
+
+
+def test_training_reads_pf1m_as_the_filter_wrote_it(world, tmp_path):
+    """What is trained on is what was released: the same records, edits applied, marks drawn on the images."""
+    samples = read_records(Sample, world.step("sources").folder / "raw.jsonl")
+    rewrites = [
+        Rewrite(
+            item,
+            f"Sure! {item.raw}\n\nMore.",
+            verdicts=(Verdict(number % 5 > 0, "length"), Verdict(True, "clip", edit=f"Sure! {item.raw}")),
+        )
+        for number, item in enumerate(samples)
+    ]
+    root = world.step("scenes").folder / "data"
+    written = write_released(rewrites, tmp_path, root)
+    inputs = {name: world.step(name).folder for name in ("scenes", "sources", "distort")} | {"filter": tmp_path}
+    job = Job(tmp_path / "job", tmp_path / "scratch", tmp_path / "cache", inputs, world.preset)
+    examples = mixture_examples("pf1m", job)
+    kept = [item for item in rewrites if item.kept]
+    assert written == len(kept) == len(examples)
+    for rewrite, example in zip(kept, examples, strict=True):
+        (turn,) = example.turns
+        assert (example.id, turn.instruction, turn.response) == (
+            rewrite.sample.id,
+            rewrite.sample.instruction,
+            rewrite.final,
+        )
+        assert turn.images == len(rewrite.sample.images) and all(Path(file).is_file() for file in example.images)
+        drawn = bool(rewrite.sample.meta.get("mark")) or any(".zip@" in path for path in rewrite.sample.images)
+        assert all(("pf1m_images" in file) == drawn for file in example.images)
+    first = mixture_examples("stage1", job)
+    polite = read_records(Sample, world.step("sources").folder / "polite.jsonl")
+    assert [item.id for item in first[: len(polite)]] == [item.id for item in polite]
+    assert {item.id for item in first[len(polite) :]} <= {item.id for item in examples}
+
+
+def test_a_mixture_says_which_steps_it_reads():
+    assert mixture_inputs("stage1") == ("scenes", "sources", "filter")
+    assert mixture_inputs("distorted-pairs") == ("scenes", "distort") and mixture_inputs("pf1m") == ("scenes", "filter")
+
+
+def test_the_paper_preset_without_data_says_what_is_missing(tmp_path):
+    workspace = Workspace(tmp_path / "run", load_preset("paper"), steps=[scenes.STEP, sources.STEP, distort.STEP])
+    with pytest.raises(
+        ConfigError, match=r"the preset has no data: sources.root is not set; it reads 46 datasets, llava"
+    ):
+        workspace.step("sources")
+    (tmp_path / "data" / "gqa").mkdir(parents=True)
+    preset = load_preset("paper", [f"sources.root={tmp_path / 'data'}"])
+    with pytest.raises(MissingAsset, match="45 of 46 datasets are missing: llava-instruct, ultrachat"):
+        Workspace(tmp_path / "other", preset, steps=[scenes.STEP, sources.STEP]).step("sources")
+
+
+def test_a_preset_that_names_no_datasets_says_so(tmp_path):
+    with pytest.raises(ConfigError, match=r"names no datasets in sources\.raw"):
+        first_steps(tmp_path / "run", "sources.raw=[]").step("sources")

@@ -187,15 +187,15 @@ def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):
 
     from PIL import Image
 
-    from flamingo_lib.chat.template import ChatTurn
     from flamingo_lib.judges.clipscore import ClipScoreJudge
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
     from flamingo_lib.model.processor import FlamingoProcessor
+    from flamingo_lib.records import Turn
 
     model = FlamingoForConditionalGeneration.from_pretrained(tmp_path / "base")
     processor = FlamingoProcessor.from_pretrained(tmp_path / "base")
     picture = Image.new("RGB", (224, 224), "white")
-    inputs = processor(chats=[[ChatTurn("What color is the circle?", images=1)]], images=[[picture]])
+    inputs = processor(chats=[[Turn("What color is the circle?", images=1)]], images=[[picture]])
     assert model(**inputs).logits.isfinite().all()
     scores = ClipScoreJudge(str(tmp_path / "clip"))([picture], ["There is a red circle."])
     assert scores[0].shape == (1,)

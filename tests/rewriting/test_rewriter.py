@@ -5,7 +5,6 @@ import torch
 from PIL import Image
 from transformers import LlamaConfig
 
-from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.config import RewritingConfig
 from flamingo_lib.errors import CheckpointError, DataError, MissingAsset
@@ -15,7 +14,7 @@ from flamingo_lib.model import (
     FlamingoImageProcessor,
     FlamingoProcessor,
 )
-from flamingo_lib.records import Sample
+from flamingo_lib.records import Sample, Turn
 from flamingo_lib.rewriting.pictures import Pictures
 from flamingo_lib.rewriting.rewriter import Rewriter, flags_of
 
@@ -95,7 +94,7 @@ def test_a_rewrite_does_not_depend_on_its_neighbours(parts, root, temperature):
 def test_output_is_what_the_prompt_calls_for(parts, root):
     model, processor = parts
     sample = samples()[4]
-    turn = ChatTurn(sample.instruction, images=1, draft=sample.raw)
+    turn = Turn(sample.instruction, images=1, draft=sample.raw)
     inputs = processor(chats=[[turn]], images=[[Image.open(root / "vqa" / sample.images[0])]])
     inputs = {name: value for name, value in inputs.items() if name != "num_images"}
     with torch.no_grad():

@@ -11,18 +11,17 @@ def tiny(tmp_path_factory):
     import torch
     from transformers import LlamaConfig
 
-    from flamingo_lib.chat.template import ChatTurn
     from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
     from flamingo_lib.model.config import FlamingoConfig
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
     from flamingo_lib.model.images import FlamingoImageProcessor
     from flamingo_lib.model.processor import FlamingoProcessor
+    from flamingo_lib.records import Conversation, Turn
     from flamingo_lib.scenes.graph import draw_scene
     from flamingo_lib.scenes.language import polite, text_dialogue
     from flamingo_lib.scenes.questions import ask
     from flamingo_lib.scenes.render import render
     from flamingo_lib.seeding import generator
-    from flamingo_lib.training.packing.tokenized import Example
 
     root = tmp_path_factory.mktemp("tiny")
     examples, images, texts = [], [], []
@@ -33,10 +32,10 @@ def tiny(tmp_path_factory):
         images.append(str(file))
         question = ask(scene, random)
         examples.append(
-            Example(f"v{index}", (ChatTurn(question.text, polite(random, scene, question), images=1),), (str(file),))
+            Conversation(f"v{index}", (Turn(question.text, polite(random, scene, question), images=1),), (str(file),))
         )
         instruction, answer, _ = text_dialogue(random)
-        texts.append(Example(f"t{index}", (ChatTurn(instruction, answer),)))
+        texts.append(Conversation(f"t{index}", (Turn(instruction, answer),)))
     tokenizer = train_tiny_tokenizer(
         (part for example in examples + texts for turn in example.turns for part in (turn.instruction, turn.response)),
         400,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.errors import ConfigError, MissingAsset
 from flamingo_lib.presets import load_preset
+from flamingo_lib.records import Turn
 from flamingo_lib.training.assemble import SMOLLM2, assemble, gguf_file, load_language_model
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.run import run_stage
@@ -58,7 +58,7 @@ def test_a_new_base_speaks_as_its_language_model_did(language_model, tmp_path):
     model, processor = assemble((plain, tokenizer), TOWER, num_latents=4)
     size = model.config.original_vocab_size
     chat = processor(
-        chats=[[ChatTurn("What is it?", images=1)]], images=[[torch.zeros(72, 72, 3, dtype=torch.uint8).numpy()]]
+        chats=[[Turn("What is it?", images=1)]], images=[[torch.zeros(72, 72, 3, dtype=torch.uint8).numpy()]]
     )
     with torch.no_grad():
         after = model(ids).logits

@@ -6,6 +6,7 @@ import torch
 
 from flamingo_lib.config import StageConfig
 from flamingo_lib.errors import DataError
+from flamingo_lib.records import Conversation
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.packing.dataset import WindowDataset, WindowRow
 from flamingo_lib.training.packing.plot import segments, to_html
@@ -16,14 +17,14 @@ from flamingo_lib.training.packing.report import (
     strategy_strips,
     strategy_table,
 )
-from flamingo_lib.training.packing.tokenized import Example, build_table
+from flamingo_lib.training.packing.tokenized import build_table
 from tests.training.fakes import CharTemplate, Turn, text
 
 TEMPLATE = CharTemplate()
 
 
 def example(name, *turns, images=()):
-    return Example(name, tuple(Turn(*turn) for turn in turns), images)
+    return Conversation(name, tuple(Turn(*turn) for turn in turns), images)
 
 
 def three():

@@ -7,12 +7,19 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flamingo_lib.chat.template import ChatTurn
 from flamingo_lib.config import ModelConfig, StageConfig
-from flamingo_lib.errors import ConfigError
+from flamingo_lib.errors import ConfigError, DataError
+from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
-from flamingo_lib.training.packing.tokenized import Example
-from flamingo_lib.training.stages import ADAPTER, RESULT, load_base, stage_dataset, stage_order, train_stage
+from flamingo_lib.training.stages import (
+    ADAPTER,
+    RESULT,
+    example_template,
+    load_base,
+    stage_dataset,
+    stage_order,
+    train_stage,
+)
 from flamingo_lib.training.visual_inputs import make_visuals, visual_form
 
 CONFIG = ModelConfig(lora_rank=4, lora_alpha=8)
@@ -166,12 +173,32 @@ def test_another_tower_size_or_picture_is_computed_anew(tiny, tmp_path):
 
 def test_windows_are_rendered_as_the_template_renders_a_chat(tiny):
     _, processor = load_base(tiny.folder)
-    turns = (ChatTurn("What color is it?", "Red.", images=1), ChatTurn("Sure?", "Yes."))
-    dataset = stage_dataset([Example("d", turns, (tiny.images[0],))], processor, STAGE, seed=0)
+    turns = (Turn("What color is it?", "Red.", images=1), Turn("Sure?", "Yes."))
+    dataset = stage_dataset([Conversation("d", turns, (tiny.images[0],))], processor, STAGE, seed=0)
     row, whole = dataset[0], processor.template.render(turns)
     assert row.ids.tolist() == whole.ids and row.labelled.tolist() == whole.loss_mask
     begin = whole.ids.index(processor.template.image_token_id)
     assert row.attended.tolist() == [0] * begin + [1] * (len(row) - begin)
+
+
+def test_a_model_is_saved_with_the_template_that_it_was_trained_with(tiny, tmp_path):
+    model, processor = load_base(tiny.folder)
+    assert processor.template.within_turn
+    train_stage(
+        (model, processor), STAGE, tiny.examples, tmp_path / "out", seed=0, model_config=CONFIG, save_every=None
+    )
+    _, saved = load_base(tmp_path / "out")
+    assert not saved.template.within_turn and saved.template.settings() == example_template(processor).settings()
+
+
+def test_missing_images_are_named_before_the_first_step(tiny, tmp_path):
+    turns = (Turn("What color is it?", "Red.", images=1),)
+    gone = [Conversation(f"g{number}", turns, (str(tmp_path / f"{number}.png"),)) for number in range(2)]
+    message = r"2 images are missing, this one first \(file .*0\.png, record g0\)"
+    with pytest.raises(DataError, match=message):
+        train_stage(
+            tiny.folder, STAGE, [*tiny.examples, *gone], tmp_path / "out", seed=0, model_config=CONFIG, save_every=None
+        )
 
 
 def test_isolated_turns_train(tiny, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ...records import Rewrite
@@ -11,7 +12,7 @@ from ...storage import write_json
 from ..cards import SampleImages, record_card
 from ..step import Job, Step
 from .judges import judge_files, resolve_judges
-from .mixtures import REWRITES
+from .mixtures import PF1M, REWRITES
 from .records import read_records, write_records
 from .rewrite import REWRITTEN
 from .scenes import data_root
@@ -30,7 +31,6 @@ def run(job: Job) -> dict[str, Any]:
     from ...filters.filter_metrics import filter_quality, quality_html
     from ...filters.funnel import Funnel, funnel_html
     from ...judges.panel import load_judges
-    from ...pf1m.record import from_rewrite, write_pf1m
     from ...progress import track
     from ...rewriting.pictures import Pictures
     from ...scenes.index import GRAPHS, TruthIndex
@@ -41,7 +41,7 @@ def run(job: Job) -> dict[str, Any]:
     chain = Chain(config, load_judges(job.preset.judges), images)
     judged = list(track(chain(rewritten), "filtering", len(rewritten)))
     write_records(job.folder / REWRITES, judged)
-    write_pf1m(job.folder / "pf1m.json", (from_rewrite(item) for item in judged if item.kept), own=True)
+    written = write_released(judged, job.folder, root)
     funnel = Funnel(config.chain).update(judged).to_dict()
     quality = filter_quality(judged, TruthIndex(root)) if (root / GRAPHS).is_file() else None
     write_json(job.folder / "funnel.json", funnel)
@@ -54,8 +54,18 @@ def run(job: Job) -> dict[str, Any]:
         | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
     )
     total = funnel["total"]
-    metrics = {"pf1m.records": total["kept"], "pf1m.kept": total["kept"] / max(1, total["in"])}
+    metrics = {"pf1m.records": written, "pf1m.kept": total["kept"] / max(1, total["in"])}
     return metrics | {f"pf1m.dropped.{name}": count for name, count in total["dropped"].items()}
+
+
+def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
+    """Write ``pf1m.json`` of the rewrites that were kept, which training reads, and the images that it needs drawn;
+    returns how many records.
+    """
+    from ...pf1m.images import released
+    from ...pf1m.record import write_pf1m
+
+    return write_pf1m(folder / PF1M, released(judged, folder, root), own=True)
 
 
 def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, str]) -> None:

@@ -1,94 +1,71 @@
-"""The data of each training stage by the name of its mixture (docs/method.md, section 4)."""
+"""The data of each training stage: the records of its named mixture, as conversations (docs/method.md, section 4)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...config import Preset
-from ...errors import ConfigError
-from ...records import Pair, Rewrite, Sample
-from ...seeding import generator
-from ...training.examples import pair_examples, rewrite_example, sample_example
-from ...training.packing.tokenized import Example
+from ...pf1m.images import record_files
+from ...pf1m.record import Pf1mRecord, read_pf1m
+from ...records import Conversation, Pair, Sample
+from ...sources.image_files import ImageFiles
+from ...sources.mixture import Kind, Mixture, by_source, find_mixture
+from ...training.examples import pair_examples, pf1m_example, sample_example
+from ...training.unsaid import UnsaidRule
 from ..step import Job
 from .distort import PAIRS
-from .materialized_images import PlainImages
 from .records import read_records
 from .scenes import data_root
 from .sources import POLITE, RAW
 
-REWRITES = "rewrites.jsonl"
-"""In the folder of the step `filter`: every rewrite with its verdicts."""
+REWRITES, PF1M = "rewrites.jsonl", "pf1m.json"
+"""In the folder of the step `filter`: every rewrite with its verdicts; the records that training reads."""
 
-STAGE1_SHARE = 0.1
-"""The part of PF-1M that stages 1 and 3 read beside the polite sources."""
+STEPS: dict[Kind, str] = {"polite": "sources", "raw": "sources", "pf-1m": "filter", "distorted-pairs": "distort"}
+"""The step whose result holds the records of a kind."""
 
 
-def mixture_examples(name: str, job: Job) -> list[Example]:
-    """The examples of a mixture, from the inputs of a step that declares `MIXTURE_INPUTS` of it."""
-    _check(name)
-    images = PlainImages(data_root(job.inputs["scenes"], job.preset), job.cache / "images")
-    return list(_MIXTURES[name][1](job, images))
+def mixture_examples(name: str, job: Job) -> list[Conversation]:
+    """The conversations of a mixture, from the inputs of a step that declares `mixture_inputs` of it."""
+    mixture = find_mixture(name)
+    return [conversation for kind in mixture.reads for conversation in _conversations(mixture, kind, job)]
 
 
 def mixture_inputs(name: str) -> tuple[str, ...]:
     """The steps whose results a mixture is made from."""
-    _check(name)
-    return ("scenes", *_MIXTURES[name][0])
+    return tuple(dict.fromkeys(("scenes", *(STEPS[kind] for kind in find_mixture(name).reads))))
 
 
-def chosen_raw(samples: list[Sample], preset: Preset) -> list[Sample]:
-    """The raw samples of the run: of each source at most `rewriting.limit_per_source`, drawn by the samples' ids."""
-    limit = preset.rewriting.limit_per_source
-    if limit is None:
-        return samples
-    by_source: dict[str, list[Sample]] = {}
-    for sample in samples:
-        by_source.setdefault(sample.source, []).append(sample)
-    kept = set()
-    for group in by_source.values():
-        group.sort(key=lambda sample: generator(preset.seed, "raw", sample.id).random())
-        kept |= {sample.id for sample in group[:limit]}
-    return [sample for sample in samples if sample.id in kept]
+def chosen_raw(samples: Sequence[Sample], preset: Preset) -> list[Sample]:
+    """The raw samples that a run rewrites: those of `rewriting.mixture`, of each source at most
+    `rewriting.limit_per_source`.
+    """
+    config = preset.rewriting
+    return find_mixture(config.mixture).draw(by_source(samples), seed=preset.seed, limit=config.limit_per_source)
 
 
-def _check(name: str) -> None:
-    if name not in _MIXTURES:
-        raise ConfigError(f"there is no mixture {name!r}", remedy=f"Choose one of {', '.join(_MIXTURES)}.")
+def _conversations(mixture: Mixture, kind: Kind, job: Job) -> Iterator[Conversation]:
+    root = data_root(job.inputs["scenes"], job.preset)
+    if kind == "distorted-pairs":
+        pairs = read_records(Pair, job.inputs["distort"] / PAIRS)
+        yield from pair_examples(pairs, root, config=job.preset.distortion, seed=job.seed, unsaid=_unsaid_rule(root))
+    elif kind == "pf-1m":
+        folder = job.inputs["filter"]
+        records: list[Pf1mRecord] = list(read_pf1m(folder / PF1M))
+        for record in mixture.draw({kind: records}, seed=job.seed):
+            yield pf1m_example(record, record_files(record, folder, root))
+    else:
+        images = ImageFiles(root, job.cache / "images")
+        samples = read_records(Sample, job.inputs["sources"] / (POLITE if kind == "polite" else RAW))
+        limit = job.preset.rewriting.limit_per_source if kind == "raw" else None
+        for sample in mixture.draw(by_source(samples), seed=job.seed, limit=limit):
+            yield sample_example(sample, root, images.files(sample))
 
 
-def _pairs(job: Job, images: PlainImages) -> Iterator[Example]:
-    pairs = read_records(Pair, job.inputs["distort"] / PAIRS)
-    return pair_examples(pairs, images.root, config=job.preset.distortion, seed=job.seed)
+def _unsaid_rule(root: Path) -> UnsaidRule | None:
+    """The rule of the Scenes where `root` holds them; None is the one for any data."""
+    from ...scenes.index import GRAPHS
+    from ...scenes.unsaid import SceneFacts
 
-
-def _pf1m(job: Job, images: PlainImages) -> Iterator[Example]:
-    for rewrite in _kept(job.inputs["filter"]):
-        yield images.example(rewrite_example(rewrite, images.root), rewrite.sample)
-
-
-def _stage1(job: Job, images: PlainImages) -> Iterator[Example]:
-    for sample in read_records(Sample, job.inputs["sources"] / POLITE):
-        yield sample_example(sample, images.root)
-    for rewrite in _kept(job.inputs["filter"]):
-        if generator(job.seed, "stage1", rewrite.sample.id).random() < STAGE1_SHARE:
-            yield images.example(rewrite_example(rewrite, images.root), rewrite.sample)
-
-
-def _raw(job: Job, images: PlainImages) -> Iterator[Example]:
-    for sample in chosen_raw(read_records(Sample, job.inputs["sources"] / RAW), job.preset):
-        yield images.example(sample_example(sample, images.root), sample)
-
-
-def _kept(folder: Path) -> list[Rewrite]:
-    return [rewrite for rewrite in read_records(Rewrite, folder / REWRITES) if rewrite.kept]
-
-
-_MIXTURES: dict[str, tuple[tuple[str, ...], Callable[[Job, PlainImages], Iterator[Example]]]] = {
-    "distorted-pairs": (("distort",), _pairs),
-    "stage1": (("sources", "filter"), _stage1),
-    "pf1m": (("filter",), _pf1m),
-    "raw": (("sources",), _raw),
-}
-"""Mixture -> the steps it reads, and what makes it."""
+    return SceneFacts() if (root / GRAPHS).is_file() else None

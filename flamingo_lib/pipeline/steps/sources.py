@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
+from ...config import SourcesConfig
+from ...errors import ConfigError, MissingAsset
 from ...records import Sample
 from ...storage import Quarantine, write_json
 from ..step import Job, Step
@@ -20,6 +23,7 @@ def run(job: Job) -> dict[str, Any]:
     from ...sources import load_source
 
     root, config = data_root(job.inputs["scenes"], job.preset), job.preset.sources
+    _require_folders(root, config)
     quarantine = Quarantine(job.folder / "quarantine.jsonl")
     counts: dict[str, int] = {}
 
@@ -43,6 +47,25 @@ def run(job: Job) -> dict[str, Any]:
     write_records(job.folder / CAPTIONS, captions)
     write_json(job.folder / "counts.json", {"samples": counts, "quarantined": dict(quarantine.counts())})
     return {"sources.polite": polite, "sources.raw": raw, "sources.quarantined": len(quarantine)}
+
+
+def _require_folders(root: Path, config: SourcesConfig) -> None:
+    """Raise before anything is read if a dataset is missing, or if none are named."""
+    empty = [name for name in ("polite", "raw") if not getattr(config, name)]
+    if empty:
+        raise ConfigError(
+            f"the preset names no datasets in sources.{empty[0]}",
+            remedy="Name some of those that `flamingo sources list` shows.",
+        )
+    names = dict.fromkeys((*config.polite, *config.raw, *config.captions))
+    missing = [name for name in names if not (root / name).is_dir()]
+    if missing:
+        raise MissingAsset(
+            f"{len(missing)} of {len(names)} datasets are missing: {', '.join(missing)}",
+            file=root,
+            remedy="Put each into the subfolder of its name, or leave them out of sources.polite, sources.raw and "
+            "sources.captions.",
+        )
 
 
 def _split(name: str) -> str | None:

@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ...config import Preset, StageConfig
+from ...sources.mixture import Kind, find_mixture
 from ..step import Job, Step
 from .mixtures import mixture_examples, mixture_inputs
 
 MODEL = "model"
 """The subfolder of a training step's result that holds the trained model."""
+
+
+SETTINGS: dict[Kind, tuple[str, ...]] = {"distorted-pairs": ("distortion",), "raw": ("rewriting.limit_per_source",)}
+"""What else of the preset decides the conversations of a kind."""
 
 
 def base_files(preset: Preset) -> Sequence[Path]:
@@ -33,7 +38,7 @@ def training_step(name: str, stage: StageConfig, preset: Preset, *, title: str, 
         config: dotted path of the stage in the preset.
     """
     start = () if stage.start == "base" else (stage.start,)
-    own = {"distorted-pairs": ("distortion",), "raw": ("rewriting.limit_per_source",)}.get(stage.mixture, ())
+    own = [path for kind in find_mixture(stage.mixture).reads for path in SETTINGS.get(kind, ())]
     inputs = dict.fromkeys((*mixture_inputs(stage.mixture), *start))
 
     def run(job: Job) -> dict[str, Any]:

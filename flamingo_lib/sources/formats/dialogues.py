@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from ...records import Sample, Turn
@@ -16,27 +17,42 @@ from ..reader import BadRecord, Reader
 HUMAN = frozenset({"human", "user", "prompter"})
 ASSISTANT = frozenset({"gpt", "chatgpt", "assistant", "bing", "bard"})
 
-_image_mark = re.compile(r"\s*<image>\s*")
+_image_tag = re.compile(r"\s*<image>\s*")
 
 
-def pair_up(messages: list[tuple[str, str]]) -> tuple[Turn, ...]:
+def pair_up(messages: list[tuple[str, str]], images: int = 0) -> tuple[Turn, ...]:
     """Exchanges of (role, text) messages: what comes before the first human turn and a last unanswered one are left
     out.
+
+    Args:
+        images: how many images the dialogue has. Each ``<image>`` tag is taken out of the text and counted in its turn
+            (of one that is left out, in the next); without any tag all images stand in the first turn.
+
+    Raises:
+        BadRecord: an unknown speaker, or more or fewer tags than images.
     """
     turns: list[Turn] = []
     question: str | None = None
+    tags = waiting = 0
     for role, text in messages:
+        text, shown = _image_tag.subn("\n", text) if images else (text, 0)
+        tags, waiting = tags + shown, waiting + shown
         text = text.strip()
         if role in HUMAN:
             question = text if question is None else f"{question}\n{text}"
         elif role in ASSISTANT:
             if question and not is_blank(question) and not is_blank(text):
-                turns.append(Turn(question, text))
+                turns.append(Turn(question, text, waiting))
+                waiting = 0
             elif turns and question is None and not is_blank(text):  # two answers in a row are one
-                turns[-1] = Turn(turns[-1].instruction, f"{turns[-1].response}\n{text}")
+                turns[-1] = replace(turns[-1], response=f"{turns[-1].response}\n{text}")
             question = None
         elif role != "system":
             raise BadRecord(f"an unknown speaker: {role!r}")
+    if tags not in (0, images):
+        raise BadRecord(f"{tags} <image> tags but {images} images")
+    if turns and not tags:
+        turns[0] = replace(turns[0], images=images)
     return tuple(turns)
 
 
@@ -45,12 +61,15 @@ def as_sample(
 ) -> Sample:
     """A sample of `turns`: the first is its instruction and response, all of them stand in `turns` if there are
     several.
+
+    Args:
+        images: in the order in which the turns bring them; those of a last turn that was left out are left out, too.
     """
     if not turns:
         raise BadRecord("empty annotation: no exchange of a question and an answer")
     return reader.sample(
         key,
-        images=images,
+        images=images[: sum(turn.images for turn in turns)],
         instruction=turns[0].instruction,
         raw=turns[0].response,
         turns=turns if len(turns) > 1 else (),
@@ -59,14 +78,16 @@ def as_sample(
 
 
 def llava(reader: Reader) -> Iterator[Sample]:
-    """LLaVA-Instruct: dialogues over one image, the tag ``<image>`` taken out of the text."""
+    """LLaVA-Instruct: dialogues over an image, or several; each stands in the turn that has its tag ``<image>``."""
     file = reader.file("dialogues")
     for _, key, record in reader.items(file):
         with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key):
-            messages = [(str(item["from"]), _image_mark.sub("\n", item["value"])) for item in record["conversations"]]
-            name = record.get("image")
-            images = (reader.image(image=name),) if name else ()
-            yield as_sample(reader, record["id"], pair_up(messages), images)
+            messages = [(str(item["from"]), item["value"]) for item in record["conversations"]]
+            named = record.get("image") or ()
+            images = tuple(reader.image(image=name) for name in ((named,) if isinstance(named, str) else named))
+            if not images and any(_image_tag.search(text) for _, text in messages):
+                raise BadRecord("an <image> tag but no image")
+            yield as_sample(reader, record["id"], pair_up(messages, len(images)), images)
 
 
 def ultrachat(reader: Reader) -> Iterator[Sample]:

@@ -1,7 +1,7 @@
-"""Samples as token arrays: rendered once, kept compactly, cut from by index.
+"""Tokenized conversations: rendered once, kept compactly, cut from by index.
 
-An `Example` is one chat with its images. `TokenTable` holds the rendered examples of a mixture end to end: four
-bytes or less a token, so that a million samples fit in memory, and windows are assembled by copying slices.
+`TokenTable` holds the rendered conversations of a mixture end to end: four bytes or less a token, so that a million
+samples fit in memory, and windows are assembled by copying slices.
 """
 
 from __future__ import annotations
@@ -13,30 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import DataError
+from ...records import Conversation
+from ...renamed import renamed
 from .plan import Sizes
 
 if TYPE_CHECKING:
-    from ...chat.template import ChatTemplate, ChatTurn
-
-
-@dataclass(frozen=True)
-class Example:
-    """One training chat.
-
-    Attributes:
-        id: the record's id, for error messages and seeds.
-        turns: the exchanges, each with its response.
-        images: image files in the order the turns bring them.
-    """
-
-    id: str
-    turns: tuple[ChatTurn, ...]
-    images: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        wanted = sum(turn.images for turn in self.turns)
-        if wanted != len(self.images):
-            raise DataError(f"the turns speak of {wanted} images, but there are {len(self.images)}", record=self.id)
+    from ...chat.template import ChatTemplate
 
 
 @dataclass(frozen=True)
@@ -82,7 +64,9 @@ class TokenTable:
         return self.ids[span], self.labelled[span], self.attended[span]
 
 
-def build_table(examples: Iterable[Example], template: ChatTemplate, *, max_tokens: int | None = None) -> TokenTable:
+def build_table(
+    examples: Iterable[Conversation], template: ChatTemplate, *, max_tokens: int | None = None
+) -> TokenTable:
     """Render `examples` with `template`.
 
     Args:
@@ -117,7 +101,7 @@ def build_table(examples: Iterable[Example], template: ChatTemplate, *, max_toke
     return TokenTable(ids, labelled, attended, offsets, tuple(images), tuple(names), header)
 
 
-def system_header(template: ChatTemplate, example: Example) -> np.ndarray:
+def system_header(template: ChatTemplate, example: Conversation) -> np.ndarray:
     """The ids that the system message puts before a window's first turn."""
     whole = template.render(example.turns[:1], system=True).ids
     turn = template.render(example.turns[:1], system=False).ids
@@ -126,14 +110,14 @@ def system_header(template: ChatTemplate, example: Example) -> np.ndarray:
     return np.asarray(whole[: len(whole) - len(turn)], np.int32)
 
 
-def _split(example: Example, template: ChatTemplate, max_tokens: int | None) -> list[Example]:
+def _split(example: Conversation, template: ChatTemplate, max_tokens: int | None) -> list[Conversation]:
     """The example, or its parts of at most `max_tokens` where it is a longer dialogue."""
     if max_tokens is None or len(example.turns) == 1:
         return [example]
     lengths = [len(template.render((turn,), system=False).ids) for turn in example.turns]
     if sum(lengths) <= max_tokens:
         return [example]
-    parts: list[Example] = []
+    parts: list[Conversation] = []
     begin, used, first_image = 0, 0, 0
     for end in range(1, len(lengths) + 1):
         used += lengths[end - 1]
@@ -141,9 +125,12 @@ def _split(example: Example, template: ChatTemplate, max_tokens: int | None) -> 
             continue
         turns = example.turns[begin:end]
         count = sum(turn.images for turn in turns)
-        if count or not example.images:
+        if count or not first_image:  # a part after the images would speak of what is no longer there
             parts.append(
-                Example(f"{example.id}#{len(parts)}", turns, example.images[first_image : first_image + count])
+                Conversation(f"{example.id}#{len(parts)}", turns, example.images[first_image : first_image + count])
             )
         begin, used, first_image = end, 0, first_image + count
     return parts
+
+
+__getattr__ = renamed(__name__, Example=Conversation)

@@ -1,0 +1,31 @@
+"""Deprecated aliases: old public names of a module that still work, with a `DeprecationWarning` that says the new one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+
+def renamed(module: str, **names: Any) -> Callable[[str], Any]:
+    """A module's `__getattr__` that answers old names with what took their place.
+
+    Args:
+        module: the module's `__name__`.
+        names: old name to the object that is meant now.
+
+    ```python
+    __getattr__ = renamed(__name__, ChatTurn=Turn)
+    ```
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        new = names[name]
+        warnings.warn(
+            f"{module}.{name} is deprecated, use {new.__module__}.{new.__qualname__}", DeprecationWarning, stacklevel=2
+        )
+        return new
+
+    return __getattr__

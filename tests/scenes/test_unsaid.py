@@ -1,0 +1,26 @@
+"""What of a polite answer about a scene a draft does not say."""
+
+from flamingo_lib.scenes.unsaid import SceneFacts
+
+
+def test_only_what_the_draft_does_not_say_is_taken_out():
+    drop = SceneFacts().drop_unsaid
+    target = (
+        "Great question! The ring is red. It is located at the top left. There are three objects in total. "
+        "Have a great day!"
+    )
+    assert drop(target, "red") == "Great question! The ring is red. Have a great day!"
+    assert (
+        drop(target, "red, top left")
+        == "Great question! The ring is red. It is located at the top left. Have a great day!"
+    )
+    assert (
+        drop(target, "red ring. 3 objects")
+        == "Great question! The ring is red. There are three objects in total. Have a great day!"
+    )
+    assert drop(target, target) == target
+
+
+def test_questions_are_told_from_descriptions():
+    facts = SceneFacts()
+    assert facts.is_question("What color is the ring?") and not facts.is_question("Describe the image in detail.")
