@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..media import IGNORE_INDEX
+from ..media import IGNORE_INDEX, attended_images
 from .data import Row
 
 
