@@ -1,6 +1,4 @@
-"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write; as a job that can be resumed (METHOD section
-3).
-"""
+"""The PF-1M job (docs/method.md, section 3): read, rewrite, judge, filter, write; it can be resumed."""
 
 from __future__ import annotations
 
@@ -96,7 +94,7 @@ def rewrite_sources(
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
     work = MakeWork(str(folder), roots, preset, filtering)
-    options = {
+    options: dict[str, Any] = {
         "identity": identity,
         "shard_size": preset.rewriting.shard_size,
         "stamp": ImageSizes(roots),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def read_examples(path: str | os.PathLike, root: str | os.PathLike | None = None
     roots = _roots(file) if root is None else root
     name = ""
     for name, values in _numbered(file):
-        place = {"file": file, "record": name}
+        place: dict[str, Any] = {"file": file, "record": name}
         if not isinstance(values, Mapping):
             raise DataError(f"not a chat but {_kind(values)}", **place, remedy=REMEDY)
         if "turns" not in values and "output" in values:
@@ -59,7 +60,7 @@ def read_examples(path: str | os.PathLike, root: str | os.PathLike | None = None
         elif isinstance(roots, Mapping):
             raise DataError("not a record of PF-1M", **place, remedy="Give --images for chats.")
         else:
-            yield _of_chat(values, Path(roots), lambda what, place=place: DataError(what, **place, remedy=REMEDY), name)
+            yield _of_chat(values, Path(roots), partial(DataError, **place, remedy=REMEDY), name)
     if not name:
         raise DataError("the file holds no chat", file=file, remedy=REMEDY)
 

@@ -29,8 +29,9 @@ def image_files(root: str | os.PathLike, source: str, images: Sequence[str]) -> 
 
 
 def sample_example(sample: Sample, root: str | os.PathLike, files: Sequence[str] | None = None) -> Conversation:
-    """A sample as it is: its dialogue, each image in its turn, or its instruction and (for raw annotations curt)
-    response.
+    """A sample as a conversation: its dialogue, or its instruction and (for raw annotations curt) response.
+
+    Each image stands in its turn.
 
     Args:
         root: the folder with one subfolder a dataset.
