@@ -1,4 +1,4 @@
-"""PF-1M records: the fields of the released JSON, read and written (METHOD section 3), and the same as Parquet.
+"""PF-1M records: the fields of the released JSON (docs/method.md, section 3), read and written.
 
 The released file is one JSON list. `input` holds the instruction with each image as ``<img_path>path<img_path>``,
 `output` the rewrite, `original` the raw annotation; numbers are rounded to 4 places. Questions carry `nli_similarity`,

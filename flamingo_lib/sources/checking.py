@@ -70,7 +70,8 @@ def check_source(
 
     Nothing is too bad to go on: records that cannot be used are counted, whatever their share.
     """
-    row, locator = find_row(name), Locator(root)
+    row = find_row(name)
+    locator = Locator(root, row.splits)
     chosen = row.split_name(split) if split is not None else None
     if split is not None and chosen is None:
         raise DataError(f"{name} has no split {split!r}", remedy=f"Choose one of {', '.join(row.splits)}.")

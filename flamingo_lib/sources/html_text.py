@@ -26,7 +26,7 @@ VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "l
 
 
 def is_html_dump(file: str) -> bool:
-    """True if answers in a file of this name may be HTML: ShareGPT's scraped pages (``sg_90k_part1.json``)."""
+    """True if answers in a file of this name may be HTML: ShareGPT's pages as scraped (``sg_90k_part1.json``)."""
     name = file.rpartition("/")[2].lower()
     return name.startswith("sg_90k_part") or "html" in name
 

@@ -1,4 +1,7 @@
-"""Annotation files in any form: a JSON list, one JSON object, JSON lines, whatever the name says; text lines."""
+"""Annotation files in the form they have: a JSON list, one JSON object or JSON lines; and lines of plain text.
+
+The form is told by a file's content, whatever its name says.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,9 @@ def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[t
 
 
 def json_form(path: str | PathLike) -> Form:
-    """A JSON file's form: "list", "lines" (an object each), "line" (one object), "object", or "" for none of them.
+    """A JSON file's form: "list", "lines" of objects, one "line" that is an object, or "object"; "" if none of these.
 
-    An "object" stands on several lines or a very long one.
+    An "object" stands over several lines, or over one that is very long.
     """
     with open_bytes(path) as file:
         try:

@@ -47,9 +47,10 @@ MAX_GUESSES = 3
 
 
 def open_bytes(path: str | PathLike) -> IO[bytes]:
-    """Open for reading, through gzip if its first bytes say so, whatever its name.
+    """Open for reading, through gzip if the first bytes say so, whatever the name.
 
-    A missing or empty file, or a Git LFS pointer, is a `DataError`.
+    Raises:
+        DataError: the file is missing, empty, a Git LFS pointer, or named ``.gz`` and neither packed nor JSON.
     """
     path = Path(path)
     try:

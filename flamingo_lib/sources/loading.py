@@ -83,7 +83,7 @@ def load_source(
             allows.
     """
     row = find_row(name)
-    locator = Locator(root)
+    locator = Locator(root, row.splits)
     if split is None:
         splits = _default_splits(row, locator)
     else:

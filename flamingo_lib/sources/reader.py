@@ -215,9 +215,9 @@ class Reader:
         try:
             return self.locator.image(self.row.images, {**self.values, **values})
         except BadRecord:
-            official = self._official_image(**values)
-            if "@" in official and (found := locate(self.root, official))[1] and found[0].is_file():
-                return official  # in an archive
+            for place in self.places(**values):
+                if "@" in place and (found := locate(self.root, place))[1] and found[0].is_file():
+                    return place  # in an archive
             raise
 
     def places(self, **values: Any) -> list[str]:
@@ -292,7 +292,12 @@ class Reader:
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:
-    """The text in `field`, white space made single, "" if it shows nothing; missing or no text: a bad record."""
+    """The text in `field`, its white space made single, "" if it shows nothing.
+
+    Raises:
+        BadRecord: the field is not text.
+        KeyError: it is missing.
+    """
     value = record[field]
     if not isinstance(value, str):
         raise BadRecord(f"the field {field} is not text")

@@ -182,7 +182,18 @@ def plan_stage(
         utilization: the share of it that training reaches, 0 to 1.
         samples, mean_tokens: of the mixture, where the row doesn't say how long it runs.
         config: of the base model; by default that of `model.base`.
+
+    Raises:
+        ConfigError: a figure that is no positive number, or how long the stage runs is not known.
     """
+    for what, value in (("memory", memory), ("teraflops", teraflops), ("mean-tokens", mean_tokens)):
+        if not 0 < value < math.inf:
+            raise ConfigError(f"--{what} must be a number above 0, not {value}")
+    if not 0 < utilization <= 1:
+        raise ConfigError(f"--utilization must be above 0 and at most 1, not {utilization}")
+    for what, count in (("gpus", gpus), ("samples", samples)):
+        if count is not None and count < 1:
+            raise ConfigError(f"--{what} must be at least 1, not {count}")
     shape = Shape(config or known_config(model.base), model.lora_rank)
     bf16 = model.dtype == "bfloat16"
     windows = count_windows(stage, samples, mean_tokens)

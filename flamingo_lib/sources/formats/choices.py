@@ -18,6 +18,8 @@ def with_choices(reader: Reader, key: str | int, question: str, choices: Sequenc
     """The question with its choices: in a row if few and short, else lettered; without if ``choices=False``."""
     if not choices or not reader.options.get("choices", True):
         return question
+    if any(map(is_blank, choices)):
+        raise BadRecord("a choice without text")
     letters_already = all(len(choice) == 1 for choice in choices)
     if reader.options.get("letters", True) and not letters_already:
         return reader.wording("choices", key, question=question, choices=lettered(choices))
@@ -155,9 +157,10 @@ def ai2d(reader: Reader) -> Iterator[Sample]:
             continue
         questions: dict[str, Any] = {}
         with reader.keep(file, stem, part=True):
-            questions = json.loads(resolve(reader.root, file).read_bytes())["questions"]
-            if not isinstance(questions, dict):
+            content = json.loads(resolve(reader.root, file).read_bytes())["questions"]
+            if not isinstance(content, dict):
                 raise BadRecord("the field questions is not an object")
+            questions = content
         for place, (question, record) in enumerate(questions.items()):
             with reader.keep(file, record.get("questionId", place) if isinstance(record, dict) else place):
                 choices = [str(choice) for choice in record["answerTexts"]]

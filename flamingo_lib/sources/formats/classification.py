@@ -168,7 +168,7 @@ def _class_folders(reader: Reader) -> Iterator[Labelled]:
                 f"({reader.split}) were found"
             ),
             file=reader.root,
-            remedy=f"Expected one of: {', '.join(reader.row.files['index'])}",
+            remedy="Expected one of: " + ", ".join(place.replace("|", "") for place in reader.row.files["index"]),
         )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -15,7 +14,7 @@ from ...records import Box, Sample
 from ...text import is_invisible, single_spaced
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
-from ..reader import RECORD_ERRORS, BadRecord, Reader
+from ..reader import RECORD_ERRORS, BadRecord, Reader, shown_text
 
 
 class ImageRecord(Struct, gc=False):
@@ -48,7 +47,13 @@ ODD = 0x2545F4914F6CDD1D
 SPACE, DELETE = 32, 127
 """The code of a space, those below being white space or invisible; and of the one invisible ASCII code above."""
 
-WIDE_SPACES = [code for code in range(128, sys.maxunicode + 1) if chr(code).isspace() or is_invisible(chr(code))]
+WIDE_RANGES = (128, 0x3200), (0xFE00, 0x10000), (0x110B0, 0x110D0), (0x13430, 0x13440), (0x1BCA0, 0x1BCA4)
+WIDE_SPACES = [
+    code
+    for first, last in (*WIDE_RANGES, (0x1D173, 0x1D17B), (0xE0000, 0xE0200))
+    for code in range(first, last)
+    if is_invisible(chr(code))
+]
 """The codes of white space and invisible characters beyond ASCII."""
 
 
@@ -208,7 +213,7 @@ def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dic
     for section, key, record in reader.items(file, {"annotations", "categories"}):
         if section == "categories":
             with reader.keep(file, f"category {key}", part=True):
-                names[record["id"]] = record["name"]
+                names[record["id"]] = shown_text(record["name"], "category name")
             continue
         with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key, part=True):
             if record["image_id"] in images and not record.get("iscrowd"):
@@ -236,11 +241,12 @@ def coco_captions(reader: Reader) -> Iterator[Sample]:
     captions = _Captions()
     kinds = {"images": SizedRecord if found else ImageRecord, "annotations": CaptionRecord}
     with collector_paused():
-        for section, first, records in reader.blocks(file, kinds):
+        for section, key, records in reader.blocks(file, kinds):
+            first = key if isinstance(key, int) else 0
             if section == "annotations":
-                captions.take(reader, file, cast(int, first), records)
+                captions.take(reader, file, first, records)
             else:
-                _take_images(reader, file, cast(int, first), records, images)
+                _take_images(reader, file, first, records, images)
         by_image, unknown = captions.by_image(list(images))
     for image in unknown:
         reader.reject(file, image, BadRecord("captions of an image that the file does not list"))

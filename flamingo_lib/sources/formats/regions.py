@@ -12,7 +12,7 @@ from ..boxes import from_size
 from ..containers import load_pickle
 from ..images import resolve
 from ..marks import REGION_KINDS, region_mark
-from ..reader import BadRecord, Reader
+from ..reader import BadRecord, Reader, shown_text
 
 
 def _instances(
@@ -28,7 +28,7 @@ def _instances(
             if section == "images":
                 images[record["id"]] = (record["file_name"], record["width"], record["height"])
             elif section == "categories":
-                names[record["id"]] = record["name"]
+                names[record["id"]] = shown_text(record["name"], "category name")
             elif wanted is None or record["id"] in wanted:
                 annotations[record["id"]] = (record["image_id"], tuple(record["bbox"]), record["category_id"])
     return images, annotations, names

@@ -1,4 +1,4 @@
-"""Multi-turn augmentation: which samples share a window (METHOD section 5).
+"""Multi-turn augmentation: which samples share a window (docs/method.md, section 5).
 
 A window is one training row: the system message, then samples as later turns, up to the context length and the
 image limit. Three strategies:
