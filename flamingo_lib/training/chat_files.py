@@ -17,6 +17,7 @@ from ..sources.images import resolve
 from ..sources.json_lines import read_json_lines
 from ..sources.json_stream import open_bytes
 from ..storage import read_json
+from .examples import pf1m_example
 
 RECORDS, PLACES = "pf1m.json", "sources.json"
 """What `flamingo build-pf1m` writes: the records, and where the datasets lie that they were made from."""
@@ -81,8 +82,6 @@ def _numbered(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _of_record(values: Mapping[str, Any], file: Path, name: str, roots: Roots) -> Conversation:
-    from .examples import pf1m_example
-
     record = parse_record(values, file=file, position=name)
     for text in (record.input, record.output):
         _check_text(text, lambda what: DataError(what, file=file, record=name))
