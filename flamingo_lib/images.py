@@ -75,6 +75,8 @@ def load_image(image: ImageInput, *, name: str | PathLike | None = None, max_pix
 def open_image_file(path: str | PathLike, *, name: str | PathLike | None = None) -> BinaryIO:
     """The file at `path`, open for reading; `ImageError` (naming `name` or the path) if it is missing or empty."""
     name = path if name is None else name
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError("the image is not a file but a folder or a device", file=name)
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed by the caller)
     except FileNotFoundError:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import lzma
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
@@ -25,6 +27,10 @@ from ..errors import DataError
 
 MAX_MEMBER_BYTES = 256 << 20
 """A zip member that unpacks to more is refused."""
+
+
+BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+"""What decompressing raises of damaged data."""
 
 
 class ContainerError(DataError):
@@ -117,7 +123,7 @@ def _read_zip(container: Path, member: str) -> bytes:
         raise ContainerError("the image file is empty (zero bytes)", file=container, record=member)
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, *BROKEN, NotImplementedError, RuntimeError) as error:
         raise ContainerError(f"the image is truncated or broken: {error}", file=container, record=member) from error
 
 
@@ -183,7 +189,7 @@ def _idx_array(path: Path, stamp: tuple[int, int]) -> np.ndarray:
             content = gzip.decompress(content)
         zero, kind, dimensions = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    except (OSError, EOFError, struct.error) as error:
+    except (*BROKEN, struct.error) as error:
         raise ContainerError(f"the IDX file is broken: {error}", file=path) from error
     values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions)
     if zero != 0 or kind != 8 or values.size != int(np.prod(shape, dtype=np.int64)):
@@ -199,17 +205,20 @@ def fer_rows(path: Path) -> tuple[tuple[str, str, np.ndarray | str], ...]:
 @lru_cache(maxsize=4)
 def _fer_rows(path: Path, stamp: tuple[int, int]) -> tuple[tuple[str, str, np.ndarray | str], ...]:
     rows = []
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        for row in csv.DictReader(file):
-            row = {(key or "").strip().lower(): value for key, value in row.items()}
-            try:
-                values = np.array((row.get("pixels") or "").split(), dtype=np.int64)
-                if values.size != 48 * 48 or values.min() < 0 or values.max() > 255:
-                    raise ValueError(f"{values.size} values")
-                pixels: np.ndarray | str = values.astype(np.uint8).reshape(48, 48)
-            except ValueError as error:
-                pixels = f"not 48 x 48 pixels from 0 to 255: {error}"
-            rows.append((row.get("emotion") or "", row.get("usage") or "", pixels))
+    try:
+        with open(path, newline="", encoding="utf-8", errors="replace") as file:
+            for row in csv.DictReader(file):
+                row = {(key or "").strip().lower(): value for key, value in row.items()}
+                try:
+                    values = np.array((row.get("pixels") or "").split(), dtype=np.int64)
+                    if values.size != 48 * 48 or values.min() < 0 or values.max() > 255:
+                        raise ValueError(f"{values.size} values")
+                    pixels: np.ndarray | str = values.astype(np.uint8).reshape(48, 48)
+                except ValueError as error:
+                    pixels = f"not 48 x 48 pixels from 0 to 255: {error}"
+                rows.append((row.get("emotion") or "", row.get("usage") or "", pixels))
+    except (csv.Error, OSError) as error:
+        raise ContainerError(f"the table cannot be read: {error}", file=path) from error
     return tuple(rows)
 
 

@@ -14,7 +14,7 @@ from ...text import is_blank, single_spaced
 from ..containers import has_member, members
 from ..images import resolve
 from ..prompts import wording
-from ..reader import BadRecord, Reader, sentence
+from ..reader import BadRecord, Reader, reason_of, sentence
 from .originals import list_original
 from .registry import label_map
 
@@ -180,7 +180,9 @@ def _knowledge(reader: Reader) -> dict[str, list[str]]:
             try:
                 records = json.loads(resolve(reader.root, file).read_text(encoding="utf-8"))
             except ValueError as error:
-                raise DataError(f"the knowledge file is not one JSON array: {error}", file=file) from error
+                raise DataError(f"the knowledge file is not one JSON array: {reason_of(error)}", file=file) from error
+            if not isinstance(records, list):
+                raise DataError("the knowledge file is not one JSON array", file=file)
             for key, record in enumerate(records):
                 with reader.keep(file, key, part=True):
                     given = [record.get("def_wiki"), record.get("def_wn"), *(record.get("gpt3") or [])]
