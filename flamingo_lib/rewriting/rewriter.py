@@ -1,4 +1,4 @@
-"""Polite Flamingo at work: raw annotations in, polite responses out, many at once (METHOD sections 2 and 3)."""
+"""The rewriter, Polite Flamingo at work: raw annotations in, polite responses out (docs/method.md, sections 2, 3)."""
 
 from __future__ import annotations
 
