@@ -1,5 +1,6 @@
-"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write; as a job that can be resumed (METHOD section
-3).
+"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write, as a job that can be resumed.
+
+docs/method.md, section 3.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def rewrite_sources(
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
     work = MakeWork(str(folder), roots, preset, filtering)
-    options = {
+    options: dict[str, Any] = {
         "identity": identity,
         "shard_size": preset.rewriting.shard_size,
         "stamp": ImageSizes(roots),

@@ -15,8 +15,13 @@ from ..storage import Quarantine
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """One dataset to read: catalogue name, folder, split (None: all that have answers), and how many samples (None:
-    all).
+    """One dataset to read.
+
+    Attributes:
+        name: the catalogue's.
+        root: its folder.
+        split: None takes all that have answers.
+        limit: how many samples; None takes all.
     """
 
     name: str
@@ -69,8 +74,9 @@ def source_roots(sources: Sequence[SourceSpec]) -> dict[str, str]:
 
 
 class SourceStream:
-    """Opens the samples of all sources, one source after the other; what cannot be used is set aside at the first
-    opening.
+    """Opens the samples of all sources, one source after the other.
+
+    What cannot be used is set aside at the first opening.
 
     Args:
         sources: what to read.

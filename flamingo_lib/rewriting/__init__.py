@@ -1,0 +1,1 @@
+"""Rewriting: the rewriter, and resumable jobs that let it read whole datasets."""

@@ -145,8 +145,9 @@ def open_job(
     shard_size: int,
     stamp: Callable[[Sample], object] | None,
 ) -> Iterator[OpenJob]:
-    """Lock the folder, compare the job and its sources with what they were, and find out what is missing; errors as of
-    `run_job`.
+    """Lock the folder, compare the job and its sources with what they were, and find out what is missing.
+
+    Errors are those of `run_job`.
     """
     out = Path(out)
     with only_job(out):
@@ -205,7 +206,10 @@ def _plan(
     """Digests of all shards' input, written down until there is a shard and compared from then on."""
     path = out / PLAN
     old = read_json(path) if path.exists() else None
+    if old is not None and not (isinstance(old, list) and all(isinstance(entry, dict) for entry in old)):
+        raise DataError("the plan of this job is damaged", file=path, remedy="Begin anew in another folder.")
     plan: list[dict[str, Any]] = []
+    shard: dict[str, Any]
     with Progress("reading the sources", None, "records") as progress:
         for number, chunk in chunks(samples(), size):
             shard = {"records": len(chunk), "first": chunk[0].id, "digest": _digest(chunk, stamp)}

@@ -20,8 +20,9 @@ _NOTHING = object()
 def refuse_differences(
     now: Mapping[str, Any], then: Mapping[str, Any], place: object, *, remedy: str | None = None
 ) -> None:
-    """Raise `ConfigError` if two identities, plain JSON values, differ; it tells each setting that does with both
-    values.
+    """Raise `ConfigError` if two identities, plain JSON values, differ.
+
+    It tells each setting that does with both values.
 
     Args:
         place: the job's folder, for the message.

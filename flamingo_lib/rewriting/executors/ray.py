@@ -1,6 +1,6 @@
-"""The same job over a Ray cluster: readers, rewriters, judges and filters as stages of Ray Data, each with its own
-workers.
+"""The same job over a Ray cluster: readers, rewriters, judges and filters as stages of Ray Data.
 
+Each stage has workers of its own.
 A row of the data set is a shard; each stage does its part of it as a whole, so the bytes that come out are those of the
 single-process job. Ray restarts workers that die and gives their shards to others. Needs the extra ``scale``.
 """
@@ -8,6 +8,7 @@ single-process job. Ray restarts workers that die and gives their shards to othe
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
     if started:
         place = {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
         try:
-            ray.init(**place, log_to_driver=False, logging_level="error", include_dashboard=False)
+            ray.init(**place, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:  # Ray raises plain ones too
             if address == LOCAL:
                 what, remedy = (
@@ -198,7 +199,7 @@ class _Work:
     def __call__(self, batch: Any) -> Any:
         row = batch.to_pylist()[0]
         kind = Sample if self.first else Rewrite
-        given = [from_json(kind, values) for values in json.loads(row["payload"])]
+        given: list[Any] = [from_json(kind, values) for values in json.loads(row["payload"])]
         before = getattr(self.work, "tokens", 0)
         done = self.work(given)
         ids = [record.id if self.first else record.sample.id for record in given]
