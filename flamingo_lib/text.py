@@ -14,15 +14,17 @@ _SENTENCE_BREAK = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+|\n+")
 _visible_ascii = re.compile(r"[!-~]").search
 
 INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
-"""Unicode categories without a shape: controls, formats (zero width space, byte order mark, soft hyphen, direction marks,
-tags), separators."""
+"""Unicode categories without a shape: controls, formats (zero width space, byte order mark, soft hyphen, direction
+marks, tags), separators.
+"""
 
 INVISIBLE_LETTERS = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 )
-"""Characters without a shape that count as letters, marks or symbols: joiners, fillers, variation selectors, the blank of
-Braille, the object replacement."""
+"""Characters without a shape that count as letters, marks or symbols: joiners, fillers, variation selectors, the blank
+of Braille, the object replacement.
+"""
 
 
 def is_blank(text: str) -> bool:

@@ -59,7 +59,7 @@ def check_loaded(
         head: the judge reads the model's head; otherwise a pooler that is missing or left over plays no part.
     """
     with quiet_loading(), translate_loading_errors(folder, role, remedy):
-        loaded: Any = type(model).from_pretrained(
+        found: Any = type(model).from_pretrained(
             folder,
             config=model.config,
             device_map="meta",
@@ -68,7 +68,7 @@ def check_loaded(
             **MODEL_KWARGS,
             output_loading_info=True,
         )
-    _, report = loaded
+    _, report = found
     ignored: tuple[str, ...] = () if head else ("pooler.",)
     if getattr(model.config, "is_encoder_decoder", False) and not head:
         ignored += ("decoder.", "lm_head.")  # sentence embeddings come from the encoder alone

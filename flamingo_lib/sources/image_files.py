@@ -14,6 +14,8 @@ from ..records import Sample
 from .images import image_bytes, locate, open_image
 from .marks import draw_mark
 
+WAYS = "Give it: --source NAME=ROOT (build-pf1m, rewrite), --images (train) or --root (explain)."
+
 Roots = str | PathLike | Mapping[str, str | PathLike]
 """A folder with one subfolder a dataset, named as in the catalogue; or the folder of each dataset by its name."""
 
@@ -23,7 +25,7 @@ def dataset_folder(roots: Roots, source: str) -> Path:
     if not isinstance(roots, Mapping):
         return Path(roots) / source
     if source not in roots:
-        raise DataError(f"the folder of the dataset {source!r} is not known", remedy="Give it as --source NAME=ROOT.")
+        raise DataError(f"the folder of the dataset {source!r} is not known", remedy=WAYS)
     return Path(roots[source])
 
 

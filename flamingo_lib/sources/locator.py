@@ -42,9 +42,10 @@ def fill_known(place: str, values: Mapping[str, Any]) -> str:
 def filler(place: str) -> Callable[..., str]:
     """``place.format``, quicker where one plain name in braces is all that is left to fill in."""
     parts = list(Formatter().parse(place))
-    if len(parts) == 1 and parts[0][1] and parts[0][1].isidentifier() and not parts[0][2] and not parts[0][3]:
-        before, field = parts[0][:2]
-        return lambda **values: f"{before}{values[field]}"
+    if len(parts) == 1:
+        before, field, spec, conversion = parts[0]
+        if field and field.isidentifier() and not spec and not conversion:
+            return lambda **values: f"{before}{values[field]}"
     return place.format
 
 
@@ -56,10 +57,16 @@ MOST_FOLDERS = 64
 
 
 class Locator:
-    """Finds the files of a row under `root`, in the official place or slightly off it."""
+    """Finds the files of a row under `root`, in the official place or slightly off it.
 
-    def __init__(self, root: str | PathLike) -> None:
+    Args:
+        splits: the row's splits and their values. A folder that is called as another split is (``val`` where the files
+            of ``train`` are looked for) is left out unless the place itself says which split it is of.
+    """
+
+    def __init__(self, root: str | PathLike, splits: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self.root = Path(root)
+        self.splits = {name: {"split": name, **values} for name, values in (splits or {}).items()}
         if not self.root.is_dir():
             raise DataError(
                 "the folder of the dataset is missing",
@@ -90,8 +97,9 @@ class Locator:
         yield from self._deeper
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a
-        value. Places with a `?` come after all others.
+        """The first of `places` that exists, as paths relative to the root; empty if none does or if one lacks a value.
+
+        Places with a `?` come after all others.
 
         Raises:
             DataError: several files or folders for a `?`.
@@ -100,30 +108,48 @@ class Locator:
 
     def others(self, places: Sequence[str], values: Mapping[str, Any], found: Sequence[str]) -> list[list[str]]:
         """What else lies in `places` (those with a `?` left out) and is not one of the `found` files."""
-        known = {os.path.realpath(self.root / path) for path in found}
         named = [place for place in places if "?" not in place]
-        groups = [
-            [path for path in group if os.path.realpath(self.root / path) not in known]
-            for group in self._candidates(named, values)
-        ]
+        groups = [group for group in self._candidates(named, values) if group != found]
+        if not groups:
+            return []
+        known = {os.path.realpath(self.root / path) for path in found}
+        groups = [[path for path in group if os.path.realpath(self.root / path) not in known] for group in groups]
         return [group for group in groups if group]
 
     def _candidates(self, places: Sequence[str], values: Mapping[str, Any]) -> Iterator[list[str]]:
         """The files of each place that exists, the first place first."""
+        filled: list[tuple[str, set[str]]] = []
         try:
-            filled = [variant for place in places for variant in variants(place.format_map(values))]
+            for place in places:
+                known, templates = variants(place.format_map(values)), variants(place)
+                if len(known) > len(templates):  # a value has optional parts of its own
+                    templates = [place] * len(known)
+                filled += [
+                    (variant, self._foreign(places, template, values))
+                    for variant, template in zip(known, templates, strict=True)
+                ]
         except KeyError:  # a place that depends on the record, such as one annotation file an image
             return
         tried = set()
-        for group in ([v for v in filled if "?" not in v], [v for v in filled if "?" in v]):
+        for group in ([item for item in filled if "?" not in item[0]], [item for item in filled if "?" in item[0]]):
             for prefix in self._everywhere():
-                for variant in group:
-                    if prefix + variant in tried:
+                for variant, foreign in group:
+                    if prefix + variant in tried or not foreign.isdisjoint(prefix.split("/")):
                         continue
                     tried.add(prefix + variant)
                     found = self._matches(prefix, variant, places[0])
                     if found:
                         yield found
+
+    def _foreign(self, places: Sequence[str], variant: str, values: Mapping[str, Any]) -> set[str]:
+        """Names of folders that belong to other splits, by those values that the places know and `variant` lacks."""
+        own = self.splits.get(values.get("split", ""), {})
+        return {
+            str(other[key])
+            for other in self.splits.values()
+            for key in own.keys() & other.keys()
+            if other[key] != own[key] and f"{{{key}}}" not in variant and any(f"{{{key}}}" in place for place in places)
+        } - set(map(str, own.values()))
 
     def _matches(self, prefix: str, variant: str, official: str) -> list[str]:
         """The files that a place stands for: ``*`` any, ``#`` any by number, ``?`` the only one."""

@@ -132,8 +132,9 @@ class Reader:
     def items(
         self, file: str, sections: Collection[str] | None = None, *, lines: bool = False, keyed: bool = False
     ) -> Iterator[tuple[str, int | str, Any]]:
-        """(section, key, record) of a JSON file, a list or JSON lines (`json_lines.read_records`); what cannot be read
-        goes to the quarantine.
+        """(section, key, record) of a JSON file, list or JSON lines; unreadable records go to the quarantine.
+
+        See `json_lines.read_records`.
 
         Args:
             sections: names of the lists or objects wanted of a JSON object.
@@ -147,9 +148,7 @@ class Reader:
             yield from json_lines.read_records(path, sections, report, keyed=keyed)
 
     def blocks(self, file: str, kinds: Mapping[str, type]) -> Iterator[tuple[str, int | str, list[Any]]]:
-        """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them
-        in `total`.
-        """
+        """As `items`, many records at a time by the sections' `kinds`, for large files; the reader counts them."""
         json_lines.refuse_other_form(self.root / file, kinds)
         yield from json_stream.read_blocks(self.root / file, kinds, self._reporter(file))
 
@@ -216,9 +215,9 @@ class Reader:
         try:
             return self.locator.image(self.row.images, {**self.values, **values})
         except BadRecord:
-            official = self._official_image(**values)
-            if "@" in official and (found := locate(self.root, official))[1] and found[0].is_file():
-                return official  # in an archive
+            for place in self.places(**values):
+                if "@" in place and (found := locate(self.root, place))[1] and found[0].is_file():
+                    return place  # in an archive
             raise
 
     def places(self, **values: Any) -> list[str]:
@@ -293,8 +292,11 @@ class Reader:
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:
-    """The text in `field`, its white space made single, "" if it shows nothing; a missing field or another type is a bad
-    record.
+    """The text in `field`, its white space made single, "" if it shows nothing.
+
+    Raises:
+        BadRecord: the field is not text.
+        KeyError: it is missing.
     """
     value = record[field]
     if not isinstance(value, str):

@@ -11,7 +11,8 @@ from flamingo_lib.code_hash import closure
 from flamingo_lib.errors import ConfigError, DataError, MissingAsset
 from flamingo_lib.pf1m.parquet import read_parquet
 from flamingo_lib.pf1m.record import read_pf1m
-from flamingo_lib.pf1m.sources import SourceSpec, parse_source
+from flamingo_lib.pf1m.sources import ImageSizes, SourceSpec, parse_source
+from flamingo_lib.records import Sample
 from flamingo_lib.rewriting.shards import read_shards
 from flamingo_lib.sources import load_source
 
@@ -281,3 +282,12 @@ def test_bad_input_is_named(scenes_root, rewriter_folder, settings, tmp_path):
     with pytest.raises(ConfigError, match="no setting"):
         build(scenes_root, rewriter_folder, tmp_path / "c", ["rewriting.colour=1"])
     assert not list(Path(tmp_path).glob("*/shards"))
+
+
+def test_sizes_of_plain_files_and_of_archives_with_a_sign_in_their_names(tmp_path):
+    (tmp_path / "at@home").mkdir()
+    for name, size in (("train@2x.jpg", 3), ("at@home/2.jpg", 4), ("set.zip", 5)):
+        (tmp_path / name).write_bytes(bytes(size))
+    images = ("train@2x.jpg", "at@home/2.jpg", "set.zip@a.jpg", "gone@3x.jpg", "../out.jpg")
+    sample = Sample("vqa-v2/val/1", "vqa-v2", "vqa", images, "What?", "red")
+    assert ImageSizes({"vqa-v2": str(tmp_path)})(sample) == [3, 4, 5, -1, -1]

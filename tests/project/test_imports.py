@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import grimp
@@ -39,6 +40,16 @@ def import_cycles(imports: dict[str, set[str]]) -> list[list[str]]:
     return cycles
 
 
+@pytest.fixture
+def loggers_left_on():
+    """`lint_imports` switches off all loggers, those of the library that other tests listen to as well."""
+    yield
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False
+
+
+@pytest.mark.usefixtures("loggers_left_on")
 def test_import_contracts_hold(monkeypatch):
     monkeypatch.chdir(ROOT)
     assert lint_imports(config_filename="pyproject.toml", no_cache=True) == EXIT_STATUS_SUCCESS

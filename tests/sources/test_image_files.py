@@ -67,3 +67,11 @@ def test_members_of_archives_are_taken_out(root):
         archive.write(root / "refcocog" / "a.png", "inner/a.png")
     (file,) = ImageFiles(root, root / "out").files(sample("train.zip@inner/a.png"))
     assert Path(file).parent == root / "out" and Image.open(file).size == (40, 40)
+
+
+def test_a_plain_file_with_a_sign_in_its_name_stays_where_it_is(tmp_path):
+    (tmp_path / "s").mkdir()
+    Image.new("RGB", (40, 30), "white").save(tmp_path / "s/train@2x.png")
+    sample = Sample("s/1", "s", "vqa", ("train@2x.png",), "What?", "red")
+    assert ImageFiles(tmp_path, tmp_path / "cache").files(sample) == (str(tmp_path / "s/train@2x.png"),)
+    assert not (tmp_path / "cache").exists()

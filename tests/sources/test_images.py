@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from flamingo_lib.errors import DataError
-from flamingo_lib.sources.images import ImageError, open_image, probe, resolve
+from flamingo_lib.sources.images import LINK_TARGETS, ImageError, image_bytes, locate, open_image, probe, resolve
 
 from .pictures import bomb_png
 
@@ -170,3 +170,56 @@ def test_zip_members(tmp_path: Path):
     (tmp_path / "bad.zip").write_bytes(b"PK nothing")
     with pytest.raises(DataError, match="archive is broken"):
         open_image(tmp_path, "bad.zip@a.png")
+
+
+def test_plain_files_go_before_members_of_archives(tmp_path: Path):
+    for name in ("train@2x.png", "test@home/2.png", "pages.zip@old/3.png", "set.zip@a.png", "meta@1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        two_halves().save(tmp_path / name, "PNG")
+        assert open_image(tmp_path, name).size == probe(tmp_path, name) == (40, 20)
+        assert locate(tmp_path, name) == ((tmp_path / name).resolve(), "")
+
+
+def test_members_of_archives_below_folders_with_a_sign(tmp_path: Path):
+    (tmp_path / "at@home").mkdir()
+    two_halves().save(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "at@home/set.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "b@2x.png")
+    assert open_image(tmp_path, "at@home/set.zip@b@2x.png").size == (40, 20)
+    assert image_bytes(tmp_path, "at@home/set.zip@b@2x.png") == (tmp_path / "a.png").read_bytes()
+    with pytest.raises(ImageError, match="the image is missing.*train@3x.png"):
+        open_image(tmp_path, "train@3x.png")
+
+
+def test_a_link_out_names_the_variable_and_a_path_out_does_not(tmp_path: Path):
+    (tmp_path / "root").mkdir()
+    two_halves().save(tmp_path / "out.png")
+    (tmp_path / "root/link.png").symlink_to(tmp_path / "out.png")
+    with pytest.raises(ImageError, match=f"{LINK_TARGETS}={tmp_path}"):
+        open_image(tmp_path / "root", "link.png")
+    with pytest.raises(ImageError) as told:
+        open_image(tmp_path / "root", "../out.png")
+    assert LINK_TARGETS not in str(told.value)
+
+
+def test_a_spoilt_member_of_an_archive_is_an_error_of_its_own(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.bmp")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "a.bmp", "a.bmp")
+    raw = bytearray((tmp_path / "set.zip").read_bytes())
+    for damage in (b"\xff" * 40, bytes(40)):
+        raw[60:100] = damage
+        (tmp_path / "set.zip").write_bytes(raw)
+        with pytest.raises(DataError, match="truncated or broken.*set.zip, record a.bmp"):
+            open_image(tmp_path, "set.zip@a.bmp")
+
+
+def test_links_in_a_circle_folders_and_odd_names(tmp_path: Path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("a.png", "folder.png", "x" * 5000, "\ud83d.png"):
+        for work in (open_image, probe, image_bytes):
+            with pytest.raises(ImageError):
+                work(tmp_path, name)

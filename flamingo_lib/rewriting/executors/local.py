@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 
@@ -65,12 +65,6 @@ class WorkerPool:
             self.workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self.make_work, os.getpid())
         )
 
-    @property
-    def _executor(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            raise RuntimeError("the pool is used as a context manager")
-        return self._pool
-
     def _stop(self, *, orderly: bool) -> None:
         """End the workers: `orderly` lets them return what they hold, such as semaphores; else they are terminated."""
         if self._pool is not None:
@@ -91,9 +85,10 @@ class WorkerPool:
             ready = again[:room]
             again = again[room:]
             ready += islice(stream, room - len(ready))
+            pool = cast(ProcessPoolExecutor, self._pool)
             for task in ready:
                 try:
-                    running[self._executor.submit(_run, task.number, to_json(task.samples), task.digest)] = task
+                    running[pool.submit(_run, task.number, to_json(task.samples), task.digest)] = task
                 except BrokenProcessPool:
                     again.append(task)
             if not running and not again:
@@ -111,7 +106,7 @@ class WorkerPool:
             if broken:
                 again += running.values()
                 running = {}
-                most = max(deaths, key=lambda number: deaths[number], default=None)
+                most = max(deaths, key=deaths.__getitem__, default=None)
                 if most is not None and deaths[most] >= MAX_DEATHS:
                     raise FlamingoError(
                         f"workers died {MAX_DEATHS} times on shard {most}",
@@ -137,9 +132,9 @@ def _begin(make_work: Callable[[], Any], parent: int) -> None:
 
 
 def _run(number: int, samples: list[dict[str, Any]], digest: str) -> Done:
-    """In a worker: do one shard, handed over as plain values.
+    """Do one shard, handed over as plain values, in a worker process.
 
-    The work is made at the first, so that its errors reach the main process.
+    The work is made at the first shard, so that its errors reach the main process.
     """
     if _Here.work is None:
         _Here.work = _Here.make_work()

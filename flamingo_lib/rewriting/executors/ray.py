@@ -1,6 +1,5 @@
-"""The same job over a Ray cluster: readers, rewriters, judges and filters as stages of Ray Data.
+"""The Ray executor: readers, rewriters, judges and filters as Ray Data stages, each with its own workers.
 
-Each stage has workers of its own.
 A row of the data set is a shard; each stage does its part of it as a whole, so the bytes that come out are those of the
 single-process job. Ray restarts workers that die and gives their shards to others. Needs the extra ``scale``.
 """
@@ -103,7 +102,9 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
         ) from None
     started = not ray.is_initialized()
     if started:
-        place = {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
+        place: dict[str, Any] = (
+            {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
+        )
         try:
             ray.init(**place, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:  # Ray raises plain ones too
@@ -198,7 +199,7 @@ class _Work:
 
     def __call__(self, batch: Any) -> Any:
         row = batch.to_pylist()[0]
-        kind = Sample if self.first else Rewrite
+        kind: Any = Sample if self.first else Rewrite
         given: list[Any] = [from_json(kind, values) for values in json.loads(row["payload"])]
         before = getattr(self.work, "tokens", 0)
         done = self.work(given)

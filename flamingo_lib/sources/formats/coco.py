@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from ...records import Box, Sample
 from ...text import is_invisible, single_spaced
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
-from ..reader import RECORD_ERRORS, BadRecord, Reader
+from ..reader import RECORD_ERRORS, BadRecord, Reader, shown_text
 
 
 class ImageRecord(Struct, gc=False):
@@ -48,7 +47,13 @@ ODD = 0x2545F4914F6CDD1D
 SPACE, DELETE = 32, 127
 """The code of a space, those below being white space or invisible; and of the one invisible ASCII code above."""
 
-WIDE_SPACES = [code for code in range(128, sys.maxunicode + 1) if chr(code).isspace() or is_invisible(chr(code))]
+WIDE_RANGES = (128, 0x3200), (0xFE00, 0x10000), (0x110B0, 0x110D0), (0x13430, 0x13440), (0x1BCA0, 0x1BCA4)
+WIDE_SPACES = [
+    code
+    for first, last in (*WIDE_RANGES, (0x1D173, 0x1D17B), (0xE0000, 0xE0200))
+    for code in range(first, last)
+    if is_invisible(chr(code))
+]
 """The codes of white space and invisible characters beyond ASCII."""
 
 
@@ -118,9 +123,7 @@ class _Captions:
         return self._gathered(order, begins, ends - begins), unasked
 
     def _find_repeated(self, numbers: np.ndarray) -> None:
-        """Count images with a caption that is given twice among the untidy ones; a chance match of hashes costs no more
-        than a look.
-        """
+        """Count untidy images with a repeated caption; a chance match of hashes only costs a second look."""
         marks = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.int64)
         marks ^= numbers * ODD
         ordered = np.sort(marks)
@@ -147,8 +150,9 @@ class _Captions:
 
 
 def _sorted_stably(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`numbers` in order, and where each stood; equals keep their order. A key that tells equals apart leaves it to the
-    fastest sort.
+    """A stable argsort: `numbers` in order, and where each stood.
+
+    A key that tells equals apart leaves it to the fastest sort.
     """
     bits = len(numbers).bit_length()
     if len(numbers) and -(1 << 62 - bits) < int(numbers.min()) and int(numbers.max()) < 1 << 62 - bits:
@@ -168,11 +172,12 @@ def _untidy(texts: list[str]) -> list[int]:
     Few do: all are looked at together, which takes a tenth of the time that looking at each takes.
     """
     line = f" {' '.join(texts)} "
-    form, kind = ("ascii", np.uint8) if line.isascii() else ("utf-32-le", np.uint32)
-    codes = np.frombuffer(line.encode(form, "surrogatepass"), kind)
+    plain = line.isascii()
+    encoded = line.encode("ascii" if plain else "utf-32-le", "surrogatepass")
+    codes: Any = np.frombuffer(encoded, np.uint8 if plain else np.uint32)
     blank = codes <= SPACE
     found = np.flatnonzero(blank[1:] & blank[:-1] | (codes[1:] < SPACE) | (codes[1:] == DELETE))
-    if kind is np.uint32:
+    if not plain:
         others = np.flatnonzero(codes > 127)
         found = np.concatenate([found, others[np.isin(codes[others], WIDE_SPACES)]])
     if not texts or not len(found):
@@ -202,13 +207,13 @@ def _take_images(reader: Reader, file: str, first: int, records: list[Any], imag
 
 
 def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dict[int, list[Box]]:
-    """image id -> boxes of a COCO instances file, crowds left out; a box that cannot be is put aside alone."""
+    """Image id -> boxes of a COCO instances file, without crowds; an impossible box is put aside alone."""
     found: dict[int, list[tuple[int, tuple[float, ...], str | int]]] = {}
     names: dict[int, str] = {}
     for section, key, record in reader.items(file, {"annotations", "categories"}):
         if section == "categories":
             with reader.keep(file, f"category {key}", part=True):
-                names[record["id"]] = record["name"]
+                names[record["id"]] = shown_text(record["name"], "category name")
             continue
         with reader.keep(file, record.get("id", key) if isinstance(record, dict) else key, part=True):
             if record["image_id"] in images and not record.get("iscrowd"):
@@ -236,7 +241,8 @@ def coco_captions(reader: Reader) -> Iterator[Sample]:
     captions = _Captions()
     kinds = {"images": SizedRecord if found else ImageRecord, "annotations": CaptionRecord}
     with collector_paused():
-        for section, first, records in reader.blocks(file, kinds):
+        for section, key, records in reader.blocks(file, kinds):
+            first = key if isinstance(key, int) else 0
             if section == "annotations":
                 captions.take(reader, file, first, records)
             else:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
+from ...errors import DataError
 from ...records import Sample
 from ..reader import BadRecord, Reader, sentence, shown_text, text_of
+
+log = logging.getLogger(__name__)
 
 
 def vsr(reader: Reader) -> Iterator[Sample]:
@@ -55,12 +59,11 @@ def nlvr2(reader: Reader) -> Iterator[Sample]:
 def grid_3d(reader: Reader) -> Iterator[Sample]:
     """GRiD-3D: questions as lists of tokens, splits as lists of positions, images found by their number."""
     file, split_file = reader.file("questions"), reader.file("positions")
-    wanted = {position for _, _, position in reader.items(split_file)}
-    pictures: dict[int, str] = {}
-    if reader.check_images:
-        for path in sorted(reader.root.rglob("*.png")):
-            if path.stem.isdecimal():
-                pictures.setdefault(int(path.stem), path.relative_to(reader.root).as_posix())
+    wanted = set()
+    for _, key, position in reader.items(split_file):
+        with reader.keep(split_file, key, part=True):
+            wanted.add(int(position))
+    pictures = _numbered_pictures(reader) if reader.check_images else {}
     for _, key, record in reader.items(file):
         if key not in wanted:
             continue
@@ -78,3 +81,29 @@ def grid_3d(reader: Reader) -> Iterator[Sample]:
                 question=question,
                 kind=record.get("task", ""),
             )
+
+
+def _numbered_pictures(reader: Reader) -> dict[int, str]:
+    """The PNG files below the root by their numbers; of several of one number, that in a folder called ``images``.
+
+    Raises:
+        DataError: several of one number, of which none or more than one lie in such a folder.
+    """
+    found: dict[int, list[str]] = {}
+    several = False
+    for path in sorted(reader.root.rglob("*.png")):
+        if path.stem.isdecimal():
+            found.setdefault(int(path.stem), []).append(path.relative_to(reader.root).as_posix())
+    for number, paths in found.items():
+        if len(paths) > 1:
+            named = [path for path in paths if "images" in path.split("/")[:-1]]
+            if len(named) != 1:
+                raise DataError(
+                    f"several pictures have the number {number}: {', '.join(paths[:5])}",
+                    file=reader.root,
+                    remedy="Leave one of them there, or put the right ones into a folder called images.",
+                )
+            found[number], several = named, True
+    if several:
+        log.warning("%s: of several pictures of one number, those in a folder called images are read", reader.row.name)
+    return {number: paths[0] for number, paths in found.items()}
