@@ -203,6 +203,8 @@ def _plan(
     """Digests of all shards' input, written down until there is a shard and compared from then on."""
     path = out / PLAN
     old = read_json(path) if path.exists() else None
+    if old is not None and not (isinstance(old, list) and all(isinstance(entry, dict) for entry in old)):
+        raise DataError("the plan of this job is damaged", file=path, remedy="Begin anew in another folder.")
     plan: list[dict[str, Any]] = []
     with Progress("reading the sources", None, "records") as progress:
         for number, chunk in chunks(samples(), size):

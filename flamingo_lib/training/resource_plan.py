@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..config import ModelConfig, StageConfig
-from ..errors import ConfigError, MissingAsset
+from ..errors import CheckpointError, ConfigError, MissingAsset
 from ..model.config import FlamingoConfig
 from ..model.loss import PIECE
+from ..storage import read_json
 from .model_cost import Batch, Shape
 
 GIGA = 1 << 30
@@ -69,8 +70,9 @@ def known_config(base: str) -> FlamingoConfig:
 
     Raises:
         MissingAsset: neither.
+        CheckpointError: the folder holds another kind of model, or one with code of its own.
     """
-    from ..hub import resolve
+    from ..hub import refuse_remote_code, resolve, translate_loading_errors
 
     if base == "openflamingo-9b":
         text = {
@@ -92,7 +94,12 @@ def known_config(base: str) -> FlamingoConfig:
         text |= {"num_key_value_heads": 3, "tie_word_embeddings": True}
         return _config("ViT-B-16", text, num_latents=32, resampler_depth=3, cross_attention_every=3)
     folder = resolve(base, role="the base model")
-    return FlamingoConfig.from_pretrained(folder)
+    refuse_remote_code(folder)
+    with translate_loading_errors(folder, "the base model's config"):
+        kind = read_json(folder / "config.json").get("model_type")
+        if kind != FlamingoConfig.model_type:
+            raise CheckpointError(f"the base model is no Flamingo but of type {kind!r}", file=folder / "config.json")
+        return FlamingoConfig.from_pretrained(folder, local_files_only=True)
 
 
 def _config(tower: str, text: dict[str, Any], **settings: Any) -> FlamingoConfig:
