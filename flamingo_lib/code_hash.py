@@ -17,7 +17,7 @@ from .lazy import exported_names
 
 PACKAGE = __name__.split(".")[0]
 ROOT = Path(__file__).resolve().parent
-NEUTRAL = ("cli", "code_hash", "config", "errors", "lazy", "pages", "pipeline.step", "presets", "progress", "widgets")
+NEUTRAL = ("cli", "code_hash", "config", "errors", "html", "lazy", "pipeline.step", "presets", "progress", "widgets")
 """Modules, with everything under them, that shape no result."""
 TABLES = ("pipeline", "pipeline.steps")
 """Packages that only list what stands under them."""

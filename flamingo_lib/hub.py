@@ -40,14 +40,10 @@ _REMEDIES = {
     "an empty file": "Download it again.",
     "a web page (HTML)": _FETCH_AGAIN,
 }
-_WEIGHT_KINDS = (
-    "a safetensors file",
-    "a PyTorch file",
-    "a pickle file",
-    "a GGUF file",
-    "an HDF5 file",
-    "a zip archive",
-)
+_SAFETENSORS, _GGUF = "a safetensors file", "a GGUF file"
+_KINDS = {".safetensors": (_SAFETENSORS,), ".gguf": (_GGUF,)}
+_PICKLES = ("a PyTorch file", "a pickle file", "a zip archive", _SAFETENSORS)
+"""What a file may be that `torch.load(weights_only=True)` reads; safetensors under another name are known, too."""
 
 
 def checkpoints_folder() -> Path:
@@ -180,22 +176,21 @@ def _whole_safetensors(path: Path, size: int, header: int) -> bool:
     return size >= 8 + header + max(ends, default=0)
 
 
-def check_weights_file(path: str | os.PathLike) -> None:
-    """Refuse a file that stands in the place of weights and is something else, or is cut off.
+def check_weights_file(path: str | os.PathLike) -> str:
+    """Refuse a file that stands in the place of weights and is something else, or is cut off; returns its kind.
 
     Raises:
-        CheckpointError: it is a git LFS pointer, a web page, text, JSON, empty, or a safetensors file that is cut off;
-            the message says which.
+        CheckpointError: it is a git LFS pointer, a web page, text, JSON, empty, another format than its name says, or
+            a safetensors file that is cut off; the message says which.
     """
     kind = describe_file(path)
-    if kind not in (*_WEIGHT_KINDS, "binary data"):  # old PyTorch files have many beginnings
+    if kind not in _KINDS.get(Path(path).suffix, _PICKLES):
         raise CheckpointError(
-            f"not a weights file but {kind}" if "cut off" not in kind else f"this is {kind}",
+            f"this is {kind}" if "cut off" in kind else f"this holds no weights of that format: it is {kind}",
             file=path,
             remedy=_REMEDIES.get(kind, "Download it again."),
         )
-    if Path(path).suffix == ".safetensors" and kind != "a safetensors file":
-        raise CheckpointError(f"not a safetensors file but {kind}", file=path, remedy="Download it again.")
+    return kind
 
 
 def check_weights(folder: str | os.PathLike, *, pickles: bool = False) -> None:

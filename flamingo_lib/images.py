@@ -1,8 +1,8 @@
 """Image loader: a file, bytes, an array or a Pillow image of any mode becomes upright 8-bit RGB.
 
 Every form of one image gives the same pixels. Files come from strangers: sides and pixels are bounded before anything
-is decoded, and what cannot be used raises `ImageError` with the reason; nothing is replaced by a blank. Paths inside
-a dataset's folder, and members of archives, are the matter of `sources.images`.
+is decoded, and whatever cannot be used raises `ImageError` with the reason; nothing is replaced by a blank. Paths
+inside a dataset's folder, and members of archives, are the matter of `sources.images`.
 """
 
 from __future__ import annotations

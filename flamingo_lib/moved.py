@@ -27,6 +27,8 @@ MOVED = {
     "judges.fixed_shapes": "judges.batching",
     "judges.quality": "judges.judge_metrics",
     "judges.segments": "text",
+    "pages": "html",
+    "pipeline.cards": "pipeline.record_html",
     "pipeline.code": "code_hash",
     "pipeline.explain": "pipeline.find_record",
     "pipeline.machine": "pipeline.environment",

@@ -48,6 +48,15 @@ def test_a_file_is_called_what_it_is(tmp_path: Path, content: str | bytes, kind:
     assert hub.describe_file(path) == kind
 
 
+@pytest.mark.parametrize("name", ["a.pt", "a.bin", "a.safetensors", "a.gguf"])
+@pytest.mark.parametrize("content", [POINTER, PAGE, "", "Not Found", b"\x89HDF\r\n\x1a\n\0", b"\1\2\3\4\5\6"])
+def test_what_is_no_weights_file_is_refused_under_every_name(tmp_path: Path, name: str, content: str | bytes):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CheckpointError, match=f"this holds no weights.*{name}"):
+        hub.check_weights_file(path)
+
+
 def test_real_weights_are_known(tmp_path: Path):
     save_file({"weight": torch.zeros(40, 40)}, tmp_path / "whole.safetensors")
     torch.save({"weight": torch.zeros(2)}, tmp_path / "zip.pt")

@@ -5,9 +5,9 @@ under a key of its inputs, its settings, the seed and its code: nothing is made 
 what depends on it.
 
 Prints:
-made {'words.count': 3}
-there already {'words.count': 3}
-made {'words.count': 2}
+made {'words.count': 5}
+there already {'words.count': 5}
+made {'words.count': 4}
 """
 
 from flamingo_lib.pipeline.run_folder import Workspace
@@ -18,7 +18,7 @@ from flamingo_lib.storage import read_json, write_json
 
 def write_words(job):
     """Write ``words.json``; what a step returns goes into ``metrics.json``."""
-    write_json(job.folder / "words.json", ["robin", "wren", "robin"])
+    write_json(job.folder / "words.json", ["robin", "wren", "robin", "finch", "wren"])
     return {}
 
 
@@ -34,6 +34,6 @@ STEPS = [
 ]
 
 if __name__ == "__main__":
-    for overrides in ([], [], ["filters.max_words=2"]):
+    for overrides in ([], [], ["filters.max_words=4"]):
         result = Workspace("run", load_preset("tiny", overrides), steps=STEPS).step("count")
         print("made" if result.fresh else "there already", dict(result.metrics))

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..errors import DataError
+from ..html import Markup, standalone
 from ..records import Turn
 from ..seeding import torch_generator
 from ..text import is_blank
 from .template import Rendered
-from .token_view import explain, to_html
+from .token_view import explain, token_view
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration
@@ -49,7 +50,7 @@ class ChatSession:
         self.reset()
 
     @classmethod
-    def from_folder(cls, folder: str | os.PathLike, **settings) -> ChatSession:
+    def from_folder(cls, folder: str | os.PathLike, **settings: Any) -> ChatSession:
         """A session with the model of a folder; its LoRA is merged, which makes it faster."""
         from ..model.folder import load_folder
         from ..model.lora import merge_lora
@@ -85,12 +86,12 @@ class ChatSession:
         self._latents.append(latents)
         return answer
 
-    def html(self) -> str:
-        """The conversation as the model reads it: what each token looks at (see `explain.to_html`)."""
+    def html(self) -> Markup:
+        """The conversation as the model reads it, for a notebook: what each token looks at (see `token_view`)."""
         if not self.turns:
-            return to_html([])
+            return standalone(token_view([]))
         rendered = self.processor.template.render(self.turns)
-        return to_html(explain(rendered, self.processor.tokenizer))
+        return standalone(token_view(explain(rendered, self.processor.tokenizer)))
 
     @torch.inference_mode()
     def _look(self, images: Sequence[Picture]) -> list[torch.Tensor]:

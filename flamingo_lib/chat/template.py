@@ -1,4 +1,4 @@
-"""The one renderer of chats: token ids, loss mask and attended images together (METHOD "Interface strings").
+"""The chat template: token ids, loss mask and attended images of a chat (docs/method.md, "Interface strings").
 
 Everything that a model reads, in training, rewriting and chatting, is made here.
 """
@@ -38,7 +38,7 @@ class Rendered:
     Attributes:
         ids: token ids.
         loss_mask: True on each response and the EOS after it.
-        attended: the image each token looks at: 0 none, k the row's k-th image.
+        attended: the image each token attends to: 0 none, k the row's k-th image.
         turn: the turn each token belongs to, 1-based; 0 for the system message.
         n_images: images in the row.
     """
@@ -60,8 +60,9 @@ class ChatTemplate:
         tokenizer: a fast tokenizer that knows `<image>`, `<|endofchunk|>`, BOS and EOS.
         media_rule: one of `MEDIA_RULES`.
         image_position: images stand "before" or "after" the instruction's text.
-        within_turn: tokens look at images of their own turn only (METHOD section 5); else over the whole row, as the
-            references do.
+        within_turn: tokens attend to images of their own turn only; else the media rule runs over the whole row, as in
+            the references, so that a later turn goes on attending to an image shown before. Training renders
+            conversations so (`training.stages.example_template`).
         rewriter_marker: spelling of the assistant's name in the rewriter's prompt; the released inference code spells
             it "Assistent".
 
@@ -134,7 +135,7 @@ class ChatTemplate:
             loss += turn_loss
             turn_of += [number] * len(turn_ids)
             if self.within_turn:
-                start = len(attended) if number > 1 else 0  # the system message looks as the first turn's text does
+                start = len(attended) if number > 1 else 0  # the system message attends as the first turn's text does
                 attended[start:] = attended_images(ids[start:], self.image_token_id, self.media_rule, n_images)
             n_images += turn.images
         if not self.within_turn:
@@ -155,7 +156,7 @@ class ChatTemplate:
         ids = [*(self._encode_fixed if head == HUMAN else self._encode_text)(head, True)[0], *images] if head else []
         # A word's leading space belongs to the word: the response begins before it, and a prompt ends before it.
         border = len(tail.rstrip(" "))
-        text = tail + ("" if open_ended else turn.response)
+        text = tail if open_ended else tail + (turn.response or "")
         anchored = not head
         if open_ended:  # what a first word would merge with is left to the model
             pieces, starts = self._encode_text(text + _ANCHOR, anchored)

@@ -187,7 +187,7 @@ def _counted(items: Iterable[T], progress: Progress) -> Iterator[T]:
 def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, str]) -> None:
     import os
 
-    from ..distortion.page import to_html
+    from ..distortion.page import pairs_page
     from ..seeding import generator
     from ..storage import atomic_write
 
@@ -195,7 +195,7 @@ def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, 
     places = {
         image: Path(roots[pair.source]) / image for pair in chosen for image in pair.images if pair.source in roots
     }
-    page = to_html(
+    page = pairs_page(
         chosen,
         note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost or has instead.",
         picture=lambda image: Path(os.path.relpath(places[image], out)).as_posix() if image in places else None,

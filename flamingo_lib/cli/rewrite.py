@@ -120,10 +120,10 @@ def explain(
 
     record = find_record(folder, record_id)
     if html is not None:
-        from ..pages import write_page
-        from ..pipeline.cards import record_page
+        from ..html import write_page
+        from ..pipeline.record_html import record_card
 
-        write_page(html, record_id, record_page([record], record_pictures(folder, root)))
+        write_page(html, record_id, record_card(record, record_pictures(folder, root)))
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
 
 

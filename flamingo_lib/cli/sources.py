@@ -132,7 +132,7 @@ def register(app: typer.Typer) -> None:
         """Write a contact sheet: pictures with their marks and boxes, instruction, raw annotation."""
         from ..seeding import generator
         from ..sources import find_row, load_source, open_images
-        from ..sources.sheet import to_html
+        from ..sources.sheet import sample_sheet
         from ..storage import Quarantine, atomic_write
 
         row = find_row(name)
@@ -141,7 +141,9 @@ def register(app: typer.Typer) -> None:
         chosen = sorted(generator(seed, "sheet", name).sample(range(len(pool)), min(count, len(pool))))
         seen = f"{len(chosen)} of the first {len(pool)} samples; {len(quarantine)} records put aside"
         about = f"{row.title}, {row.task}. {seen}. Licence: {row.licence}."
-        page = to_html(((pool[place], open_images(pool[place], root)) for place in chosen), title=name, about=about)
+        page = sample_sheet(
+            ((pool[place], open_images(pool[place], root)) for place in chosen), title=name, about=about
+        )
         with atomic_write(out) as file:
             file.write(page)
         print(f"{len(chosen)} samples written to {out}")

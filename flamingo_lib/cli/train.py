@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
                 raise ConfigError(
                     "with --data, name one stage and the folder of the trained model", remedy="Give STAGE and --out."
                 )
-            from ..training.examples import read_examples
+            from ..training.chat_files import read_examples
             from ..training.stages import train_stage
 
             result = train_stage(
@@ -110,7 +110,7 @@ def register(app: typer.Typer) -> None:
             float, typer.Option("--utilization", help="share of the peak that training reaches")
         ] = 0.25,
         samples: Annotated[
-            int | None, typer.Option("--samples", help="samples in each mixture, where the preset doesn't know")
+            int | None, typer.Option("--samples", min=1, help="samples in each mixture, where the preset doesn't know")
         ] = None,
         mean_tokens: Annotated[float, typer.Option("--mean-tokens", help="tokens of an average sample")] = 150,
         as_json: AsJson = False,

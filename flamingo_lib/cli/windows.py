@@ -57,9 +57,9 @@ def register(app: typer.Typer) -> None:
         are, on batches padded to their longest window.
         """
         from ..chat.template import IMAGE
-        from ..pages import write_page
+        from ..html import write_page
         from ..presets import load_preset
-        from ..training.examples import read_examples
+        from ..training.chat_files import read_examples
         from ..training.packing.report import compare_strategies, strategy_html, strategy_strips, strategy_table
         from ..training.packing.strategies import STRATEGIES
         from ..training.packing.tokenized import build_table
@@ -85,8 +85,8 @@ def register(app: typer.Typer) -> None:
         if html is not None:
             image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
             shown = [row.model_copy(update={"context_length": length}) for length in lengths]
-            strips = "".join(strategy_strips(table, cell, seed=seed, image_token_id=image) for cell in shown)
-            write_page(html, f"Windows of {stage}", strategy_html(reports, rates), strips, style=STYLE)
+            strips = (strategy_strips(table, cell, seed=seed, image_token_id=image) for cell in shown)
+            write_page(html, f"Windows of {stage}", strategy_html(reports, rates), *strips)
         if as_json:
             cells = {
                 str(length): {

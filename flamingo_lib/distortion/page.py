@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from difflib import SequenceMatcher
 
-from ..pages import page
+from ..html import Markup, card, changed, code, columns, image_link, join, message, page, paragraph, table, toggles
 from ..records import Pair
+from ..renamed import renamed
 from .commands import STYLE_COMMANDS
 from .edit_rates import common_subsequence
 from .segment import find_tokens, words
@@ -18,37 +18,9 @@ WAYS = {"llm": "short version", "noise": "random noise", "retrieval": "captions 
 
 _PROMISES = {command.name: command.promise for command in STYLE_COMMANDS}
 
-_STYLE = """
-:root { --gone: light-dark(#fde8dd, #5a2f22); --new: light-dark(#dcefe3, #20442f); --accent: light-dark(#c4563a, #ef8d70); }
-* { box-sizing: border-box; }
-body { max-width: 72rem; }
-.summary { border-collapse: collapse; margin: 0 0 1.5rem; }
-.summary td, .summary th { padding: .2rem 1.4rem .2rem 0; text-align: left; font-variant-numeric: tabular-nums; }
-.summary th { color: var(--soft); font-weight: 500; }
-.filters { display: flex; flex-wrap: wrap; gap: .5rem; margin: 0 0 1.25rem; border: 0; padding: 0; }
-.filters label { border: 1px solid var(--line); border-radius: 2rem; padding: .2rem .8rem; cursor: pointer; background: var(--card); }
-.filters input { accent-color: var(--accent); }
-article { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; margin: 0 0 1rem; padding: .9rem 1rem; }
-header { display: flex; flex-wrap: wrap; gap: .35rem .8rem; align-items: baseline; color: var(--soft); font-size: .85rem;
-  margin-bottom: .5rem; }
-header b { color: var(--accent); font-weight: 600; }
-header code { margin-left: auto; overflow-wrap: anywhere; }
-.ask { font-weight: 600; margin: 0 0 .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-.sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: .9rem; }
-.sides.pictured { grid-template-columns: 7rem 1fr 1fr; }
-.sides img { width: 100%; border-radius: .35rem; display: block; margin-bottom: .4rem; }
-.side h3 { font-size: .78rem; letter-spacing: .03em; color: var(--soft); margin: 0 0 .2rem; font-weight: 500; }
-.side p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
-del, ins { text-decoration: none; border-radius: .2rem; }
-del { background: var(--gone); }
-ins { background: var(--new); }
-.empty { color: var(--soft); padding: 2rem 0; }
-@media (max-width: 40rem) { .sides.pictured { grid-template-columns: 1fr; } .sides img { max-width: 9rem; } }
-"""
 
-
-def marked(before: str, after: str) -> tuple[str, str]:
-    """A word diff of two texts as HTML: lost words of the first in ``<del>``, new words of the second in ``<ins>``."""
+def marked(before: str, after: str) -> tuple[Markup, Markup]:
+    """A word diff of two texts: lost words of the first are marked as removed, new words of the second as added."""
     one, two = (_pieces(text) for text in (before, after))
     matcher = SequenceMatcher(
         None, [token.lower() for _, token in one], [token.lower() for _, token in two], autojunk=False
@@ -57,13 +29,12 @@ def marked(before: str, after: str) -> tuple[str, str]:
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         if kind == "equal":
             for (gap, token), (other_gap, other) in zip(one[start:end], two[other_start:other_end], strict=True):
-                tag = "" if token == other else "c"  # only the case changed
-                left.append(_piece(gap, token, "del" if tag else ""))
-                right.append(_piece(other_gap, other, "ins" if tag else ""))
+                left += [(gap, False), (token, token != other)]  # where they differ, only the case changed
+                right += [(other_gap, False), (other, token != other)]
         else:
-            left += [_piece(gap, token, "del") for gap, token in one[start:end]]
-            right += [_piece(gap, token, "ins") for gap, token in two[other_start:other_end]]
-    return "".join(left), "".join(right)
+            for found, tokens in ((left, one[start:end]), (right, two[other_start:other_end])):
+                found += [piece for gap, token in tokens for piece in ((gap, False), (token, True))]
+    return changed(left, "del"), changed(right, "ins")
 
 
 def kept_share(pair: Pair) -> float:
@@ -80,29 +51,29 @@ def _pieces(text: str) -> list[tuple[str, str]]:
     return pieces
 
 
-def _piece(gap: str, token: str, tag: str) -> str:
-    token = html.escape(token)
-    return html.escape(gap) + (f"<{tag}>{token}</{tag}>" if tag else token)
-
-
-def _card(pair: Pair, picture: Callable[[str], str | None] | None) -> str:
+def _card(pair: Pair, picture: Callable[[str], str | None] | None) -> Markup:
     target, draft = marked(pair.target, pair.draft)
-    command = html.escape(pair.command.replace(" ", ", ") or "no command")
-    promise = html.escape(_PROMISES.get(pair.command, ""))
-    sources = [source for image in pair.images if picture is not None and (source := picture(image))]
-    images = "".join(f'<img src="{html.escape(source)}" alt="" loading="lazy">' for source in sources)
-    return (
-        f'<article class="way-{html.escape(pair.way)}"><header><b>{html.escape(WAYS.get(pair.way, pair.way))}</b>'
-        f'<span title="{promise}">{command}</span><span>keeps {kept_share(pair):.0%} of the words</span>'
-        f"<code>{html.escape(pair.id)}</code></header>"
-        f'<p class="ask">{html.escape(pair.instruction)}</p><div class="sides{" pictured" if images else ""}">'
-        + (f"<div>{images}</div>" if images else "")
-        + f'<div class="side"><h3>good response (target)</h3><p>{target}</p></div>'
-        f'<div class="side"><h3>distorted (draft)</h3><p>{draft}</p></div></div></article>'
+    command = pair.command.replace(" ", ", ") or "no command"
+    promise = _PROMISES.get(pair.command, "")
+    shown = {image: picture(image) for image in pair.images} if picture is not None else {}
+    return card(
+        WAYS.get(pair.way, pair.way),
+        paragraph(pair.instruction, strong=True),
+        columns([("good response (target)", target), ("distorted (draft)", draft)]),
+        note=join(
+            [
+                f"{command} ({promise})" if promise else command,
+                f"keeps {kept_share(pair):.0%} of the words",
+                code(pair.id),
+            ],
+            " · ",
+        ),
+        media=[image_link(address, alt=f"image {image}", width=112) for image, address in shown.items() if address],
+        group=f"way-{pair.way}",
     )
 
 
-def _summary(pairs: Sequence[Pair]) -> str:
+def _summary(pairs: Sequence[Pair]) -> Markup:
     counts = Counter(pair.way for pair in pairs)
     rows = []
     for way in sorted(counts, key=list(WAYS).index if set(counts) <= set(WAYS) else None):
@@ -111,19 +82,19 @@ def _summary(pairs: Sequence[Pair]) -> str:
         short = sum(len(pair.draft.split()) for pair in own) / len(own)
         kept = sum(map(kept_share, own)) / len(own)
         rows.append(
-            f"<tr><th>{html.escape(WAYS.get(way, way))}</th><td>{len(own)} ({len(own) / len(pairs):.0%})</td>"
-            f"<td>{long:.0f} words became {short:.0f}</td><td>{kept:.0%} of the words kept</td></tr>"
+            (WAYS.get(way, way), len(own), f"{len(own) / len(pairs):.0%}", f"{long:.0f}", f"{short:.0f}", f"{kept:.0%}")
         )
-    return f'<table class="summary">{"".join(rows)}</table>'
+    head = ("way", "pairs", "share", "words of the target", "words of the draft", "words kept")
+    return table(head, rows)
 
 
-def to_html(
+def pairs_page(
     pairs: Iterable[Pair],
     *,
     title: str = "Distorted pairs",
     note: str = "",
     picture: Callable[[str], str | None] | None = None,
-) -> str:
+) -> Markup:
     """A whole page.
 
     Args:
@@ -134,12 +105,10 @@ def to_html(
     """
     pairs = list(pairs)
     ways = [way for way in WAYS if any(pair.way == way for pair in pairs)]
-    hidden = "".join(f"body:has(#show-{way}:not(:checked)) .way-{way} {{ display: none; }}\n" for way in ways)
-    filters = "".join(f'<label><input type="checkbox" id="show-{way}" checked> {WAYS[way]}</label>' for way in ways)
-    parts = [
-        _summary(pairs) if pairs else "",
-        f'<fieldset class="filters">{filters}</fieldset>' if len(ways) > 1 else "",
-        *(_card(pair, picture) for pair in pairs),
-        "" if pairs else '<p class="empty">There are no pairs to show.</p>',
-    ]
-    return page(title, *parts, note=note, style=_STYLE + hidden)
+    if not pairs:
+        return page(title, message("There are no pairs to show."), note=note)
+    choice = toggles({f"way-{way}": WAYS[way] for way in ways}) if len(ways) > 1 else ""
+    return page(title, _summary(pairs), choice, *(_card(pair, picture) for pair in pairs), note=note)
+
+
+__getattr__ = renamed(__name__, to_html=pairs_page)

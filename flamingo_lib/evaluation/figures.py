@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..html import PLOT_COLOURS
 from .model_metrics import ModelMetrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, BLUE, ORANGE, GREEN, RED = "#30343b", "#3572b0", "#c9772a", "#2e9e5b", "#d0454c"
+INK, BLUE, ORANGE, GREEN, RED = (PLOT_COLOURS[name] for name in ("ink", "blue", "orange", "green", "red"))
 DPI = 110
 
 
@@ -37,6 +38,11 @@ def to_png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def titles(figure: Figure) -> str:
+    """The titles of a figure's axes: its alternative text where nothing better is said."""
+    return "; ".join(title for axes in figure.axes if (title := axes.get_title())) or "a plot"
 
 
 def tax_plot(polite: ModelMetrics, raw: ModelMetrics, before: ModelMetrics) -> Figure:
@@ -115,10 +121,12 @@ def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
     """A square of shares (k, k), the row's over the column's, with the numbers in it."""
     side = 1.6 + 0.62 * len(names)
     figure, (axis,) = new_figure(side + 0.8, side)
-    axis.imshow(values, vmin=0, vmax=1, cmap="RdYlGn")
+    image = axis.imshow(values, vmin=0, vmax=1, cmap="PuOr")
     for row in range(len(names)):
         for column in range(len(names)):
-            axis.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8, color="black")
+            dark = np.dot(image.to_rgba(values[row, column])[:3], (0.299, 0.587, 0.114)) < 0.5
+            ink, number = "white" if dark else "black", f"{values[row, column]:.2f}"
+            axis.text(column, row, number, ha="center", va="center", fontsize=8, color=ink)
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axis.set_yticks(range(len(names)), names)
     axis.set_title(title, fontsize=9, color=INK)

@@ -6,9 +6,9 @@ The paper could not measure this: of real images nobody knows what is in them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from ..html import Markup, join, paragraph, table
 from ..records import VQA_TASKS, Rewrite
 from ..scenes.index import TruthIndex
 from .ground_truth import FAULTS, Truth, truth_of
@@ -100,38 +100,32 @@ def _ratio(part: float | None, whole: float | None) -> float | None:
     return round(part / whole, 4) if whole and part is not None else None
 
 
-def quality_html(quality: Mapping[str, Any]) -> str:
-    """Two tables: each filter against its fault, and each fault before and after; one self-contained fragment."""
-    filters = [["filter", "is there for", "seen", "faulty", "dropped", "precision", "recall", "F1"]]
-    for name, row in quality["filters"].items():
-        counts = [f"{row[key]:,}" for key in ("seen", "faulty", "dropped")]
-        filters.append([name, row["aims_at"], *counts, *(percent(row[key]) for key in ("precision", "recall", "f1"))])
-    faults = [["fault", "before the filters", "after"]]
-    faults += [[name, percent(row["before"]), percent(row["after"])] for name, row in quality["faults"].items()]
+def quality_html(quality: Mapping[str, Any]) -> Markup:
+    """Two tables: each filter against its fault, and each fault before and after."""
+    filters = [
+        (
+            name,
+            row["aims_at"],
+            *(f"{row[key]:,}" for key in ("seen", "faulty", "dropped")),
+            *(percent(row[key]) for key in ("precision", "recall", "f1")),
+        )
+        for name, row in quality["filters"].items()
+    ]
+    faults = [(name, percent(row["before"]), percent(row["after"])) for name, row in quality["faults"].items()]
     kept = (
-        f"{percent(quality['kept'])} of {quality['records']:,} records are kept, and {percent(quality['faithful_kept'])} of the faithful"
-        f" ones (of the answers: {percent(quality['faithful_kept_vqa'])})."
+        f"{percent(quality['kept'])} of {quality['records']:,} records are kept, and "
+        f"{percent(quality['faithful_kept'])} of the faithful ones (of the answers: "
+        f"{percent(quality['faithful_kept_vqa'])})."
     )
-    return f"<div style='font-family:system-ui,sans-serif;font-size:14px'>{_table(filters)}{_table(faults)}<p>{escape(kept)}</p></div>"
+    return join(
+        [
+            table(("filter", "is there for", "seen", "faulty", "dropped", "precision", "recall", "F1"), filters),
+            table(("fault", "before the filters", "after"), faults),
+            paragraph(kept),
+        ]
+    )
 
 
 def percent(value: float | None) -> str:
     """``"12.3 %"``; a dash of None."""
     return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    heading, *body = rows
-
-    def line(cells: Sequence[str], tag: str) -> str:
-        texts = 2 if len(cells) > 4 else 1
-        return "".join(
-            f"<{tag} style='padding:2px 10px;text-align:{'left' if place < texts else 'right'}'>{escape(cell)}</{tag}>"
-            for place, cell in enumerate(cells)
-        )
-
-    lines = "".join(f"<tr>{line(row, 'td')}</tr>" for row in body)
-    return (
-        "<table style='border-collapse:collapse;margin-bottom:12px'>"
-        f"<thead><tr style='border-bottom:1px solid #999'>{line(heading, 'th')}</tr></thead><tbody>{lines}</tbody></table>"
-    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from html import escape
 from typing import Any
 
+from ..html import Markup, bars, join, table
 from ..records import Rewrite
 from .verdict import has_failed
 
@@ -119,39 +119,14 @@ def funnel_markdown(funnel: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def funnel_html(funnel: Mapping[str, Any]) -> str:
-    """The funnel as bars that narrow from filter to filter, and the table by source; one self-contained fragment."""
+def funnel_html(funnel: Mapping[str, Any]) -> Markup:
+    """The funnel as bars that narrow from filter to filter, and the table by source."""
     total = funnel["total"]
-    left, bars = total["in"], []
-    steps = [("records in", 0), *((name, total["dropped"].get(name, 0)) for name in funnel["filters"])]
-    for name, drop in steps:
+    left, rows = total["in"], []
+    for name, drop in [("records in", 0), *((name, total["dropped"].get(name, 0)) for name in funnel["filters"])]:
         left -= drop
-        width = 100 * left / total["in"] if total["in"] else 0
-        note = f"{left:,}" + (f" <span style='color:#a33'>−{drop:,}</span>" if drop else "")
-        bars.append(
-            "<tr><td style='text-align:right;padding:2px 10px 2px 0'>" + escape(name) + "</td><td style='width:60%'>"
-            f"<div style='margin:0 auto;width:{width:.2f}%;min-width:2px;height:18px;background:#4a7fb5;border-radius:3px'></div></td>"
-            f"<td style='padding-left:10px;white-space:nowrap'>{note}</td></tr>"
-        )
-    heading, *rows = funnel_table(funnel)
-    cell = "style='padding:2px 8px;text-align:{}'"
-    head = "".join(
-        f"<th {cell.format('left' if index == 0 else 'right')}>{escape(text)}</th>"
-        for index, text in enumerate(heading)
-    )
-    body = "".join(
-        f"<tr{' style=font-weight:600' if row[0] == 'all' else ''}>"
-        + "".join(
-            f"<td {cell.format('left' if index == 0 else 'right')}>{escape(text)}</td>"
-            for index, text in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        "<div style='font-family:system-ui,sans-serif;font-size:14px'>"
-        "<table role='img' aria-label='records left after each filter' style='width:100%;max-width:760px;border-collapse:collapse'>"
-        f"{''.join(bars)}</table>"
-        f"<table style='margin-top:12px;border-collapse:collapse'><thead><tr style='border-bottom:1px solid #999'>{head}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+        rows.append((name, left, f"{left:,}" + (f" (−{drop:,})" if drop else "")))
+    heading, *lines = funnel_table(funnel)
+    return join(
+        [bars(rows, label="Records left after each filter", whole=total["in"]), table(heading, lines, total=True)]
     )

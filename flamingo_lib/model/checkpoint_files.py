@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError, DataError
+from ..errors import CheckpointError, DataError, FlamingoError
+from ..hub import check_weights_file
 from ..storage import read_json
 
 WRAPPERS = ("model_state_dict", "state_dict", "model")
@@ -39,7 +40,7 @@ def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
         return _read_folder(path)
     if not path.is_file():
         raise CheckpointError("the checkpoint is missing", file=path, remedy="Check the path.")
-    if path.suffix == ".safetensors":
+    if check_weights_file(path) == "a safetensors file":
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -70,7 +71,11 @@ def read_adapter(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, T
 def _read_folder(folder: Path) -> dict[str, Tensor]:
     for name in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
         if (folder / name).is_file():
-            shards = sorted(set(read_json(folder / name)["weight_map"].values()))
+            index = read_json(folder / name)
+            shards = index.get("weight_map") if isinstance(index, dict) else None
+            if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+                raise CheckpointError("the index has no weight_map of names to files", file=folder / name)
+            shards = sorted(set(shards.values()))
             if any(Path(shard).name != shard for shard in shards):
                 raise CheckpointError("a shard lies outside the folder", file=folder / name)
             return {key: value for shard in shards for key, value in read_state(folder / shard).items()}
@@ -84,17 +89,11 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        content = _load(path, mmap=True)
     except RuntimeError as error:
         if "mmap" not in str(error):
-            raise CheckpointError(
-                f"not a PyTorch file: {_first_line(error)}", file=path, remedy="Download it again; it may be cut off."
-            ) from error
-        content = _read_old_pickle(path)
-    except pickle.UnpicklingError as error:
-        raise _unsafe(path, error) from error
-    except (EOFError, OSError, ValueError) as error:
-        raise CheckpointError(f"not a PyTorch file: {_first_line(error)}", file=path) from error
+            raise _damaged(path, error) from error
+        content = _load(path, mmap=False)  # files from before the zip format can't be memory-mapped
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -107,17 +106,31 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_old_pickle(path: Path) -> Any:
-    """Files from before the zip format can't be memory-mapped."""
+def _load(path: Path, *, mmap: bool) -> Any:
+    """`torch.load` without running code; a `RuntimeError` only if the file can't be memory-mapped."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except pickle.UnpicklingError as error:
-        raise _unsafe(path, error) from error
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(f"not a PyTorch file: {_first_line(error)}", file=path) from error
+        inner = error.__context__ or error  # torch adds advice to what the unpickler said
+        if any(word in str(inner) for word in ("operand", "truncated", "invalid load key")):
+            raise _damaged(path, inner) from error
+        raise _unsafe(path, inner) from error
+    except RuntimeError as error:
+        if mmap:
+            raise
+        raise _damaged(path, error) from error
+    except (MemoryError, FlamingoError):
+        raise
+    except Exception as error:  # a damaged pickle may raise anything
+        raise _damaged(path, error) from error
 
 
-def _unsafe(path: Path, error: Exception) -> CheckpointError:
+def _damaged(path: Path, error: BaseException) -> CheckpointError:
+    text = _first_line(error) if isinstance(error, (RuntimeError, OSError, pickle.UnpicklingError)) else "it is damaged"
+    return CheckpointError(f"not a PyTorch file: {text}", file=path, remedy="Download it again; it may be cut off.")
+
+
+def _unsafe(path: Path, error: BaseException) -> CheckpointError:
     return CheckpointError(
         f"the file holds more than tensors and is refused, as loading it could run code: {_first_line(error)}",
         file=path,
@@ -125,5 +138,5 @@ def _unsafe(path: Path, error: Exception) -> CheckpointError:
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]

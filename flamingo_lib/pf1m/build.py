@@ -1,6 +1,4 @@
-"""PF-1M from sources and a rewriter: read, rewrite, judge, filter, write; as a job that can be resumed (METHOD section
-3).
-"""
+"""The PF-1M job (docs/method.md, section 3): read, rewrite, judge, filter, write; it can be resumed."""
 
 from __future__ import annotations
 
@@ -14,6 +12,7 @@ from .. import __version__
 from ..code_hash import code_fingerprint
 from ..config import Preset
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
+from ..html import write_page
 from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import resolve_precision
@@ -96,7 +95,7 @@ def rewrite_sources(
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
     work = MakeWork(str(folder), roots, preset, filtering)
-    options = {
+    options: dict[str, Any] = {
         "identity": identity,
         "shard_size": preset.rewriting.shard_size,
         "stamp": ImageSizes(roots),
@@ -149,7 +148,7 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
         rewriter=Path(places["rewriter"]).name,
         created_by=f"flamingo-lib {__version__}, preset {preset.name}, seed {preset.seed}",
     )
-    for name, text in ((CARD, card), ("funnel.html", funnel_html(report))):
-        with atomic_write(out / name) as file:
-            file.write(text)
+    with atomic_write(out / CARD) as file:
+        file.write(card)
+    write_page(out / "funnel.html", f"{title}: the funnel", funnel_html(report))
     return report

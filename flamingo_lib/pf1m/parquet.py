@@ -154,7 +154,8 @@ records = load_dataset("path/to/this/folder", split="train")
 | field | what |
 |---|---|
 | `id`, `source`, `task` | the record's id, dataset and kind of task |
-| `input` | the instruction; each image stands as `<img_path>dataset/path<img_path>` |
+| `input` | the instruction; each image stands as `<img_path>dataset/path<img_path>`, or as \
+`<img_path>pf1m_images/name.png<img_path>` |
 | `output` | the polite response |
 | `original` | the raw annotation |
 | `rouge_score` | Rouge-L F of output and original |
@@ -165,7 +166,8 @@ records = load_dataset("path/to/this/folder", split="train")
 | `paragraph_clip_scores` | captions of several paragraphs: CLIPScores of those that stayed |
 
 ## Sources
-The images are not part of this dataset. Each source's own licence holds for its annotations and images.
+The images are not part of this dataset, except those in `pf1m_images/`: images with a mark that the instruction speaks
+of, and members of archives. Each source's own licence holds for its annotations and images.
 
 | source | records | licence as its makers state it |
 |---|---:|---|

@@ -1,4 +1,4 @@
-"""PF-1M records: the fields of the released JSON, read and written (METHOD section 3), and the same as Parquet.
+"""PF-1M records: the fields of the released JSON (docs/method.md, section 3), read and written.
 
 The released file is one JSON list. `input` holds the instruction with each image as ``<img_path>path<img_path>``,
 `output` the rewrite, `original` the raw annotation; numbers are rounded to 4 places. Questions carry `nli_similarity`,
@@ -113,7 +113,7 @@ def from_rewrite(rewrite: Rewrite, images: Sequence[str] | None = None) -> Pf1mR
         reward=_number(scores.get("reward")),
         nli_similarity=_numbers(scores.get("nli_similarity")),
         sts_similarity=_number(scores.get("sts_similarity")),
-        filtered_paragraphs=tuple((_number(score), text) for score, text in scores["filtered_paragraphs"])
+        filtered_paragraphs=tuple((round(float(score), PLACES), text) for score, text in scores["filtered_paragraphs"])
         if several
         else None,
         paragraph_clip_scores=_numbers(scores["paragraph_clip_scores"]) if several else None,

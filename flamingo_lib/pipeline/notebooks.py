@@ -13,7 +13,7 @@ from typing import Any
 
 from ..code_hash import library_fingerprint
 from ..errors import ConfigError, DataError, FlamingoError, MissingAsset
-from ..storage import fingerprint, read_json, write_json
+from ..storage import fingerprint, read_json, storage_errors, write_json
 from .environment import project_root
 from .progress_relay import relayed_progress
 from .run_folder import Workspace
@@ -129,14 +129,16 @@ def _check_parameters(path: Path, values: Mapping[str, Any]) -> None:
 
 
 def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
-    """Execute one notebook with this environment's Python, whatever kernel it names; `target` appears only when all of
-    it went well.
+    """Execute one notebook with this environment's Python, whatever kernel it names.
+
+    `target` appears only when all of it went well.
     """
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
     _register_engine()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    with storage_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
     partial, failed = target.with_suffix(".part.ipynb"), target.with_suffix(".failed.ipynb")
     failed.unlink(missing_ok=True)
     remedy = f"See {failed}; after mending the cause, run the same command again: finished work is kept."

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..pages import write_page
-from .cards import STYLE
+from ..html import Markup, badge, bullets, code, join, link, read_fragment, section, table, write_page
 from .metrics import FIGURES, rounded
 from .run_folder import Workspace
-
-PAGE_STYLE = """
-table.fl code{font-size:13px}.wide{overflow-x:auto}
-.ok{color:color-mix(in srgb,#2e9e5b 80%,CanvasText);font-weight:600}.missed{color:color-mix(in srgb,#d0454c 80%,CanvasText);font-weight:600}
-"""
 
 
 def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
@@ -24,64 +17,43 @@ def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
     Steps may leave HTML fragments for it in their folder's ``report/``, which are shown in order under their title,
     the file's name without a leading number.
     """
-    fragments = [
-        (step.title, path)
-        for name, step in workspace.steps.items()
-        for path in sorted((workspace.folder / name / "report").glob("*.html"))
-    ]
-    body = [
-        "<h2>Figures</h2><div class='wide'>",
-        figure_table(values),
-        "</div>",
-    ]
-    for _, path in fragments:
-        title = path.stem.split("_", 1)[-1].replace("_", " ")
-        body.append(
-            f"<h2>{escape(title[:1].upper() + title[1:])}</h2><div class='wide'>{path.read_text('utf-8')}</div>"
-        )
-    body += [
-        "<h2>Steps</h2><div class='wide'>",
-        step_table(workspace),
-        "</div>",
-        notebook_links(workspace.folder / "notebooks"),
-    ]
+    body = [section("Figures", figure_table(values))]
+    for name in workspace.steps:
+        for path in sorted((workspace.folder / name / "report").glob("*.html")):
+            title = path.stem.split("_", 1)[-1].replace("_", " ")
+            body.append(section(title[:1].upper() + title[1:], read_fragment(path)))
+    body += [section("Steps", step_table(workspace)), notebook_links(workspace.folder / "notebooks")]
     note = f"Preset {values['preset']}, seed {values['seed']}, commit {str(values['commit'])[:12]}."
-    return write_page(
-        workspace.folder / "report.html", workspace.folder.name, STYLE, *body, note=note, style=PAGE_STYLE
-    )
+    return write_page(workspace.folder / "report.html", workspace.folder.name, *body, note=note)
 
 
-def figure_table(values: Mapping[str, Any]) -> str:
+def figure_table(values: Mapping[str, Any]) -> Markup:
     """Every figure with its bound and whether it is reached."""
-    rows = []
-    for figure in FIGURES:
-        if figure.key not in values:
-            continue
-        reached = figure.reached(values[figure.key])
-        mark = {True: "<td class='ok'>✓ reached</td>", False: "<td class='missed'>✗ missed</td>", None: "<td></td>"}[
-            reached
-        ]
-        rows.append(
-            f"<tr><td><code>{figure.key}</code></td><td class='n'>{rounded(values[figure.key])}</td>"
-            f"<td>{figure.bound}</td>{mark}<td>{escape(figure.title)}</td></tr>"
+    marks = {True: badge("reached", "good"), False: badge("missed", "bad"), None: ""}
+    rows = [
+        (
+            code(figure.key),
+            rounded(values[figure.key]),
+            figure.bound,
+            marks[figure.reached(values[figure.key])],
+            figure.title,
         )
-    head = "<tr><th>figure</th><th class='n'>value</th><th>bound</th><th></th><th>meaning</th></tr>"
-    return f"<table class='fl'>{head}{''.join(rows)}</table>"
+        for figure in FIGURES
+        if figure.key in values
+    ]
+    return table(("figure", "value", "bound", "", "meaning"), rows)
 
 
-def step_table(workspace: Workspace) -> str:
+def step_table(workspace: Workspace) -> Markup:
     """What was done, and how long it took when it was."""
-    rows = "".join(
-        f"<tr><td>{name}</td><td>{escape(result.title)}</td><td class='n'>{result.seconds:,.1f}</td></tr>"
-        for name, result in workspace.results().items()
-    )
-    return f"<table class='fl'><tr><th>step</th><th></th><th class='n'>seconds</th></tr>{rows}</table>"
+    rows = [(name, result.title, f"{result.seconds:,.1f}") for name, result in workspace.results().items()]
+    return table(("step", "", "seconds"), rows)
 
 
-def notebook_links(folder: Path) -> str:
+def notebook_links(folder: Path) -> Markup:
     """Links to the executed notebooks beside the page; empty if there are none."""
     names: Sequence[str] = sorted(
         path.name for path in folder.glob("[0-9][0-9]_*.ipynb") if path.suffixes == [".ipynb"]
     )
-    links = "".join(f"<li><a href='notebooks/{escape(name, quote=True)}'>{escape(name)}</a></li>" for name in names)
-    return f"<h2>Notebooks</h2><ul>{links}</ul>" if links else ""
+    links = bullets(link(f"notebooks/{name}", name) for name in names)
+    return section("Notebooks", links) if names else join([])

@@ -11,7 +11,6 @@ result with the right key is never made again. Results appear in one piece: a ru
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import time
@@ -25,9 +24,9 @@ from typing import Any
 from .. import __version__
 from ..code_hash import code_fingerprint
 from ..config import Preset
-from ..errors import DataError, FlamingoError
+from ..errors import ConfigError, DataError, FlamingoError
 from ..presets import load_preset
-from ..storage import atomic_folder, fingerprint, fingerprint_files, read_json, write_json
+from ..storage import atomic_folder, fingerprint, fingerprint_files, is_disk_full, read_json, write_json
 from .environment import runs_folder, versions
 from .step import Job, Step, table
 
@@ -89,8 +88,20 @@ class Workspace:
     def open(
         cls, run: str | os.PathLike, preset: str = "tiny", seed: int = 0, settings: Iterable[str] = ()
     ) -> Workspace:
-        """The run called `run` (a name under ``runs/``, or a path), with the settings of a named preset."""
-        return cls(runs_folder(run), load_preset(preset, list(settings), seed))
+        """The run called `run` (a name under ``runs/``, or a path), with the settings of a named preset.
+
+        Args:
+            run: name or path.
+            preset: tiny, small or paper.
+            seed: of every random choice.
+            settings: changes, ``["key.path=value", ...]``.
+
+        Raises:
+            ConfigError: no such preset or setting, or `settings` is a text or a dict.
+        """
+        if not isinstance(run, (str, os.PathLike)) or not os.fspath(run):
+            raise ConfigError(f"a run is called by a name or a path, not {run!r}")
+        return cls(runs_folder(run), load_preset(preset, settings, seed))
 
     def step(self, name: str) -> Result:
         """The result of a step; it and whatever it needs is made first if it isn't there."""
@@ -240,8 +251,7 @@ class Workspace:
         try:
             yield
         except Exception as error:
-            full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if full or (not isinstance(error, FlamingoError) and shutil.disk_usage(self.folder).free < 1 << 20):
+            if not isinstance(error, FlamingoError) and is_disk_full(error, self.folder):
                 raise FlamingoError(
                     f"the disk is full; step {step.name!r} was not finished",
                     file=self.folder,

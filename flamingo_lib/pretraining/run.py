@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
@@ -18,14 +19,16 @@ from transformers import PreTrainedTokenizerBase
 from ..chat.template import END_OF_CHUNK, IMAGE, SYSTEM_MESSAGE
 from ..chat.tokenizer import train_tiny_tokenizer
 from ..config import Preset, PretrainConfig
+from ..errors import StorageError
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..model.images import FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
+from ..rewriting.lock import only_job
 from ..scenes.graph import COLORS, Scene
 from ..scenes.phrases import CHANGE_INSTRUCTIONS
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
-from ..storage import atomic_folder, fingerprint, write_json
+from ..storage import atomic_folder, fingerprint, is_disk_full, write_json
 from .batch import RowEncoder
 from .card import write_card, write_clip_card
 from .clip import pretrain_clip
@@ -76,7 +79,16 @@ class Phases:
             "cpu_seconds": round(time.process_time() - start[0]),
             "wall_seconds": round(time.monotonic() - start[1]),
         }
-        save_file({key: value.clone().contiguous() for key, value in state().items()}, weights)
+        try:
+            save_file({key: value.clone().contiguous() for key, value in state().items()}, weights)
+        except (SafetensorError, OSError) as error:
+            if not is_disk_full(error, self.folder):
+                raise
+            raise StorageError(
+                f"the disk is full; the phase {name} was not kept",
+                file=weights,
+                remedy="Free some space and start again: the phases before are kept.",
+            ) from error
         write_json(numbers, {"result": result} | seconds)
         self.numbers[name] = {"result": result} | seconds
         return result
@@ -110,7 +122,19 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
 
     Returns:
         Figures of the card: accuracies, curve, seconds of every phase.
+
+    Raises:
+        FlamingoError: another process makes this base.
+        StorageError: the disk is full; the phases done are kept.
     """
+    work = out.with_name(f".{out.name}.work")
+    with only_job(work):
+        figures = _pretrain(preset, out, work, clip_out=clip_out, seed=seed)
+        shutil.rmtree(work)
+    return figures
+
+
+def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, seed: int) -> dict[str, Any]:
     config = preset.pretrain
     torch.manual_seed(derive_seed(seed, "pretrain-start"))
     count = config.validation_scenes
@@ -124,7 +148,7 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
     start_language(model)
     processor = make_processor(tokenizer)
     images = processor.image_processor
-    phases = Phases(out.with_name(f".{out.name}.work"), config.model_dump(), seed, flamingo.to_dict())
+    phases = Phases(work, config.model_dump(), seed, flamingo.to_dict())
 
     pixels = scene_pixels(everything, images, seed)
     labels = cell_labels(everything)
@@ -208,7 +232,6 @@ def pretrain_base(preset: Preset, out: Path, *, clip_out: Path | None, seed: int
         write_card(folder, figures, model)
     if clip_out is not None:
         figures["clip"] = clip_phase(model, tokenizer, everything, pixels, normalize, config, clip_out, 2 * count, seed)
-    shutil.rmtree(phases.folder)
     return figures
 
 

@@ -1,5 +1,4 @@
-"""Pictures inside containers, named ``container@member``: zip members, CIFAR pickles, MNIST IDX files, FER-2013 CSV
-rows.
+"""Pictures in containers, ``container@member``: zip members, CIFAR pickles, MNIST IDX files, FER-2013 rows.
 
 Each `read_member` returns the bytes of an encoded picture (PNG where the container holds bare pixels). Pickles are read
 by an unpickler that knows NumPy arrays and nothing else, since a pickle may otherwise run code.
@@ -15,7 +14,9 @@ import pickle
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,9 @@ class ContainerError(DataError):
 
 
 def members(path: str) -> list[tuple[str, str]]:
-    """The ways to read `path` as something inside a container, (container, member) each: ``train.zip@cat/1.jpg`` as
-    ``("train.zip", "cat/1.jpg")``. The container is one by its name alone; whether it is there is not asked.
+    """All (container, member) readings of `path`: ``train.zip@cat/1.jpg`` as ``("train.zip", "cat/1.jpg")``.
+
+    The container is one by its name alone; whether it is there is not asked.
     """
     return [
         (path[:at], path[at + 1 :])
@@ -78,7 +80,8 @@ def read_member(container: Path, member: str) -> bytes:
         raise ContainerError(
             "the image is missing: the member is not a number", file=container, record=member
         ) from None
-    pixels = {"pickle": pickled_pixels, "idx": idx_array, "csv": fer_pixels}[kind](container)
+    readers: dict[str, Callable[[Path], Any]] = {"pickle": pickled_pixels, "idx": idx_array, "csv": fer_pixels}
+    pixels = readers[kind](container)
     if not 0 <= index < len(pixels):
         raise ContainerError("the image is missing from its container", file=container, record=member)
     buffer = io.BytesIO()
@@ -124,13 +127,15 @@ def _read_zip(container: Path, member: str) -> bytes:
         raise ContainerError(f"the image is truncated or broken: {error}", file=container, record=member) from error
 
 
+_multiarray: Any = import_module("numpy._core.multiarray")
+
 ARRAY_PARTS = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
-    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy.core.multiarray", "_reconstruct"): _multiarray._reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _multiarray._reconstruct,
+    ("numpy.core.multiarray", "scalar"): _multiarray.scalar,
+    ("numpy._core.multiarray", "scalar"): _multiarray.scalar,
 }
 """What a pickle may name: the parts of a NumPy array, by their old and new module names."""
 

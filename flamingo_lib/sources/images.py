@@ -42,9 +42,7 @@ lead.
 
 
 def resolve(root: str | PathLike, path: str) -> Path:
-    """The file that `path`, relative to `root`, stands for; `ImageError` if it leaves `root`, also by a link (but see
-    `LINK_TARGETS`).
-    """
+    """The file of `path`, relative to `root`; `ImageError` if it leaves `root`, also by a link (see `LINK_TARGETS`)."""
     if not path or "\0" in path:
         raise ImageError("the image path is empty or not a path", record=repr(path))
     base = Path(root).resolve()

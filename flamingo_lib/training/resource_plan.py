@@ -1,4 +1,4 @@
-"""What a stage costs: memory on a GPU, optimizer steps, hours. Estimates from the formulas of `shape`, nothing is run."""
+"""Resource plan of a stage: GPU memory, optimizer steps, hours. Estimates by `model_cost`; nothing is run."""
 
 from __future__ import annotations
 
@@ -182,7 +182,18 @@ def plan_stage(
         utilization: the share of it that training reaches, 0 to 1.
         samples, mean_tokens: of the mixture, where the row doesn't say how long it runs.
         config: of the base model; by default that of `model.base`.
+
+    Raises:
+        ConfigError: a figure that is no positive number, or how long the stage runs is not known.
     """
+    for what, value in (("memory", memory), ("teraflops", teraflops), ("mean-tokens", mean_tokens)):
+        if not 0 < value < math.inf:
+            raise ConfigError(f"--{what} must be a number above 0, not {value}")
+    if not 0 < utilization <= 1:
+        raise ConfigError(f"--utilization must be above 0 and at most 1, not {utilization}")
+    for what, count in (("gpus", gpus), ("samples", samples)):
+        if count is not None and count < 1:
+            raise ConfigError(f"--{what} must be at least 1, not {count}")
     shape = Shape(config or known_config(model.base), model.lora_rank)
     bf16 = model.dtype == "bfloat16"
     windows = count_windows(stage, samples, mean_tokens)
@@ -220,12 +231,15 @@ def plan_stage(
 
 def plan_table(plans: Iterable[StagePlan]) -> str:
     """The plans as lines of text."""
-    head = f"{'stage':<14}{'trained':>14}{'windows':>11}{'steps':>8}{'micro':>6}{'twice':>7}{'GB a GPU':>10}{'hours':>8}{'features':>10}"
+    head = (
+        f"{'stage':<14}{'trained':>14}{'windows':>11}{'steps':>8}{'micro':>6}"
+        f"{'twice':>7}{'GB a GPU':>10}{'hours':>8}{'features':>10}"
+    )
     lines = [head]
     for plan in plans:
         lines.append(
             f"{plan.stage:<14}{plan.trained:>14,}{plan.windows:>11,}{plan.steps:>8,}{plan.micro_batch_size:>6}"
-            f"{'yes' if plan.checkpointing else 'no':>7}{plan.total:>10.1f}{plan.hours:>8.2f}{plan.feature_hours:>10.2f}"
-            + ("" if plan.fits else "  DOES NOT FIT")
+            f"{'yes' if plan.checkpointing else 'no':>7}{plan.total:>10.1f}{plan.hours:>8.2f}"
+            f"{plan.feature_hours:>10.2f}" + ("" if plan.fits else "  DOES NOT FIT")
         )
     return "\n".join(lines)

@@ -11,7 +11,7 @@ train_stage("openflamingo-tiny", preset.stages["stage1"], examples, "my-model", 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ import torch
 from accelerate import PartialState
 
 from ..config import ModelConfig, StageConfig
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..model.lora import add_lora, save_adapter
 from ..model.trainable import set_trainable
 from ..records import Conversation
@@ -29,7 +29,7 @@ from .collate import Collator
 from .packing.dataset import WindowDataset
 from .packing.tokenized import TokenTable, build_table
 from .run import StageResult, run_stage, world_size
-from .visual_inputs import make_visuals
+from .visual_inputs import Pixels, make_visuals, require_images
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate
@@ -63,30 +63,6 @@ def stage_dataset(
     """Render `examples` and plan their windows; dialogues longer than a window are cut between turns."""
     table = build_table(examples, example_template(processor), max_tokens=stage.context_length - 64)
     return WindowDataset(table, stage, seed=seed)
-
-
-def require_images(table: TokenTable) -> None:
-    """Look for every image of `table` before training begins, as a missing one would stop it hours later.
-
-    Raises:
-        DataError: images are missing; the first is named with its record.
-    """
-    found: dict[str, bool] = {}
-    missing: dict[str, str] = {}
-    for name, files in zip(table.names, table.images, strict=True):
-        for file in files:
-            if file not in found:
-                found[file] = os.path.isfile(file)
-                if not found[file]:
-                    missing[file] = name
-    if missing:
-        file, name = next(iter(missing.items()))
-        raise DataError(
-            "an image is missing" if len(missing) == 1 else f"{len(missing)} images are missing, this one first",
-            file=file,
-            record=name,
-            remedy="Put the images into their folder, or leave the records out.",
-        )
 
 
 def load_base(
@@ -123,18 +99,18 @@ def prepare(model: FlamingoForConditionalGeneration, stage: StageConfig, config:
             weight.data = weight.data.float()
 
 
-def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Callable[[list], torch.Tensor]:
+def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Pixels:
     """Image files to pixels, first shrunk to `stage.image_size` if that is set."""
     read = processor.image_processor.pixels
-    if stage.image_size is None:
+    side = stage.image_size
+    if side is None:
         return read
 
-    def shrunk(files: list) -> torch.Tensor:
+    def shrunk(files: Sequence[str | os.PathLike]) -> torch.Tensor:
         from PIL import Image
 
         from ..model.images import to_picture
 
-        side = stage.image_size
         return read([to_picture(file).resize((side, side), Image.Resampling.BICUBIC) for file in files])
 
     return shrunk
@@ -224,7 +200,7 @@ def train_stage(
     )
     prepare(model, stage, model_config, seed=seed)
     dataset = stage_dataset(examples, processor, stage, seed=seed)
-    require_images(dataset.table)
+    require_images(dataset.table.names, dataset.table.images)
     cpu = not torch.cuda.is_available() if cpu is None else cpu
     rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=cpu)
     model.to(state.device)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import DataError
 from ..model.trainable import GROUPS
 from .feature_cache import FeatureCache, weights_fingerprint
 
@@ -23,6 +24,36 @@ if TYPE_CHECKING:
 
 Pixels = Callable[[Sequence[str | os.PathLike]], Tensor]
 """Image files to normalised pixels (n, 3, H, W), always the same for the same file."""
+
+
+def require_images(names: Sequence[str], images: Sequence[Sequence[str]]) -> None:
+    """Look for every image file before training begins, as a missing one would stop it hours later.
+
+    Args:
+        names: the conversations' ids.
+        images: the image files of each.
+
+    Raises:
+        DataError: images are missing; the first is named with its conversation.
+    """
+    there: set[str] = set()
+    missing: dict[str, str] = {}
+    for name, files in zip(names, images, strict=True):
+        for file in files:
+            if file in there or file in missing:
+                continue
+            if os.path.isfile(file):
+                there.add(file)
+            else:
+                missing[file] = name
+    if missing:
+        file, name = next(iter(missing.items()))
+        raise DataError(
+            "an image is missing" if len(missing) == 1 else f"{len(missing)} images are missing, this one first",
+            file=file,
+            record=name,
+            remedy="Put the images into their folder, or leave the records out.",
+        )
 
 
 def visual_form(tunes: Iterable[str], augmented: bool = False) -> str:
@@ -49,6 +80,7 @@ class Visuals:
         self.form, self.fetch, self.shape, self.dtype = form, fetch, tuple(shape), dtype
 
     def __call__(self, rows: Sequence[Sequence[str]]) -> dict[str, Tensor]:
+        """The batch's visual input, by the name of its form."""
         slots = max(
             1, max(len(files) for files in rows)
         )  # a slot even without images, so that every batch uses every parameter
@@ -88,9 +120,9 @@ def make_visuals(
             before training.
     """
     size = model.vision_encoder.image_size
-    form = "pixel_values" if cache_folder is None else visual_form(tunes, augmented)
-    if form == "pixel_values":
-        return Visuals(form=form, fetch=pixels, shape=(3, size, size))
+    form = visual_form(tunes, augmented)
+    if cache_folder is None or form == "pixel_values":
+        return Visuals(form="pixel_values", fetch=pixels, shape=(3, size, size))
     cache, encode = _cache_of(model, pixels, form, cache_folder, details)
     cache.fill(files, encode, batch_size=batch_size, rank=rank, processes=processes)
     return Visuals(form=form, fetch=lambda paths: cache.get([cache.key(path) for path in paths]), shape=cache.shape)

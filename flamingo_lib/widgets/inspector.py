@@ -1,6 +1,6 @@
 """The rewrite inspector: one record at a time, with its image, its change of words and every filter's verdict.
 
-`to_html` is the picture of one record; `Inspector` turns pages over it.
+`record_view` shows one record; `Inspector` turns pages over it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
-from ..pipeline.cards import SampleImages, record_page
+from ..html import message, standalone
+from ..pipeline.record_html import SampleImages, record_view
 
 if TYPE_CHECKING:
     from ..records import Rewrite
@@ -43,11 +44,6 @@ def choose(rewrites: Sequence[Rewrite], source: str = ALL, verdict: str = ALL) -
             or (verdict == EDITED and rewrite.kept and rewrite.final != rewrite.output)
         )
     ]
-
-
-def to_html(rewrite: Rewrite, images: SampleImages | None = None) -> str:
-    """One record as a self-contained HTML fragment."""
-    return record_page([rewrite], images)
 
 
 class Inspector(widgets.VBox):
@@ -133,4 +129,5 @@ class Inspector(widgets.VBox):
         self.count.value = f"{self.position.value:,} of {len(self.chosen):,}" if self.chosen else "no such record"
         self.previous.disabled = not self.chosen or self.position.value == 1
         self.next.disabled = not self.chosen or self.position.value == len(self.chosen)
-        self.view.value = to_html(current, self.images) if current is not None else "<p>No record fits this choice.</p>"
+        nothing = standalone(message("No record fits this choice."))
+        self.view.value = record_view([current], self.images) if current is not None else nothing

@@ -4,7 +4,7 @@ import re
 from html.parser import HTMLParser
 
 from flamingo_lib.distortion.mixture import distort_sources, paper_recipe
-from flamingo_lib.distortion.page import marked, to_html
+from flamingo_lib.distortion.page import marked, pairs_page
 from flamingo_lib.distortion.retrieval import index_descriptions
 from flamingo_lib.records import Pair
 
@@ -52,7 +52,7 @@ def test_differences_are_marked_and_nothing_is_lost():
 
 
 def test_the_page_escapes_what_it_shows():
-    page = check(to_html([PAIR], title="<Pairs>", note="a < b", picture=lambda image: f"pictures/{image}"))
+    page = check(pairs_page([PAIR], title="<Pairs>", note="a < b", picture=lambda image: f"pictures/{image}"))
     assert "&lt;b&gt;color&lt;/b&gt;" in page and "<b>color" not in page
     assert 'src="pictures/a&amp;b.jpg"' in page and "&lt;Pairs&gt;" in page and "a &lt; b" in page
     assert "write everything in upper case" in page
@@ -61,10 +61,10 @@ def test_the_page_escapes_what_it_shows():
 
 def test_a_real_mixture_is_shown_whole(polite_samples, caption_samples):
     pairs = list(distort_sources(polite_samples, index_descriptions(caption_samples), paper_recipe(120 / 255_000), 0))
-    page = check(to_html(pairs))
+    page = check(pairs_page(pairs))
     assert page.count("<article") == 120 and page.count('type="checkbox"') == 3 and "<img" not in page
     assert all(f"way-{way}" in page for way in ("llm", "noise", "retrieval"))
 
 
 def test_an_empty_page_says_so():
-    assert "no pairs" in check(to_html([]))
+    assert "no pairs" in check(pairs_page([]))

@@ -171,6 +171,53 @@ def test_files_that_are_no_checkpoints(tmp_path):
             read_state(tmp_path / name)
 
 
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0f" * 32 + "\nsize 123456789\n"
+PAGE = "<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Please sign in to go on.</body></html>\n"
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "pytorch_model.bin", "model.safetensors"])
+@pytest.mark.parametrize("place", ["file", "folder"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (POINTER, "a git LFS pointer.*git lfs pull"),
+        (PAGE, "a web page.*Download it again"),
+        ("Not found", "a text file"),
+        ("", "an empty file"),
+        (b"GGUF\3\0\0\0", "a GGUF file"),
+        (b"\1\2\3\4\5\6\7\10\11", "binary data"),
+    ],
+)
+def test_what_stands_in_place_of_weights_is_called_what_it_is(target, tmp_path, name, place, content, says):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(CheckpointError, match=says) as error:
+        load_openflamingo(target, tmp_path / name if place == "file" else tmp_path)
+    assert name in str(error.value)
+    assert not any(word in str(error.value) for word in ("run code", "trusts", "more than tensors"))
+
+
+def test_damaged_pickles_are_not_called_unsafe(tmp_path):
+    torch.save({"a": torch.zeros(3)}, tmp_path / "whole.pt", _use_new_zipfile_serialization=False)
+    whole = (tmp_path / "whole.pt").read_bytes()
+    for number, data in enumerate((whole[: len(whole) // 2], b"\x80\2" + b"\xff" * 40, b"\x80\2}q\0(X\1\0")):
+        (tmp_path / f"{number}.pt").write_bytes(data)
+        with pytest.raises(CheckpointError, match="not a PyTorch file.*cut off") as error:
+            read_state(tmp_path / f"{number}.pt")
+        assert "run code" not in str(error.value)
+
+
+def test_safetensors_under_another_name_are_read(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    assert read_state(tmp_path / "pytorch_model.bin")["a"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("index", [[], {}, {"weight_map": []}, {"weight_map": {"a": 1}}])
+def test_an_index_that_is_none_is_refused(tmp_path, index):
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(CheckpointError, match="weight_map"):
+        read_state(tmp_path)
+
+
 def test_sharded_folders(source, target, tmp_path):
     state = trained_state(source, OPEN_PARTS)
     names = sorted(state)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_lib.errors import DataError, FlamingoError
+from flamingo_lib.errors import ConfigError, DataError, FlamingoError
 from flamingo_lib.pipeline.run_folder import FORMAT, MANIFEST, Workspace
 from flamingo_lib.pipeline.step import Step, table
 from flamingo_lib.presets import load_preset
@@ -271,3 +271,27 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path, monkeypatch):
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("settings", ["seed=3", {"seed": 3}, [("seed", 3)], 7, [b"seed=3"], b"seed=3", [None]])
+def test_settings_that_are_no_list_of_texts_are_refused(settings, tmp_path):
+    with pytest.raises(ConfigError, match=r'settings are a list of texts such as \["rewriting'):
+        Workspace.open(tmp_path / "run", "tiny", 0, settings)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("settings", [["seed=3"], ("seed=3",), (text for text in ["seed=3"])])
+def test_settings_may_be_any_series_of_texts(settings, tmp_path):
+    assert Workspace.open(tmp_path / "run", "tiny", 0, settings).preset.seed == 3
+
+
+@pytest.mark.parametrize("seed", ["3", 3.0, True])
+def test_a_seed_that_is_no_whole_number_is_refused(seed, tmp_path):
+    with pytest.raises(ConfigError, match="whole number"):
+        Workspace.open(tmp_path / "run", "tiny", seed)
+
+
+@pytest.mark.parametrize("run", [None, 7, ""])
+def test_a_run_without_a_name_is_refused(run):
+    with pytest.raises(ConfigError, match="name or a path"):
+        Workspace.open(run)

@@ -7,9 +7,11 @@ import math
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from flamingo_lib.chat.template import ASSISTANT, END_OF_CHUNK, HUMAN, IMAGE
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
+from flamingo_lib.errors import FlamingoError, StorageError
 from flamingo_lib.model.loss import IGNORED
 from flamingo_lib.presets import load_preset
 from flamingo_lib.pretraining import run as pretrain_run
@@ -19,6 +21,7 @@ from flamingo_lib.pretraining.data import Row, grounded_row
 from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
 from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
+from flamingo_lib.rewriting.lock import only_job
 from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator
 
@@ -152,6 +155,23 @@ def test_contrastive_loss_ignores_sentences_that_are_true_elsewhere(scenes):
     )
 
 
+def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
+    phases = pretrain_run.Phases(tmp_path, "key")
+    state = {"weight": torch.ones(2)}
+    assert phases("one", lambda: 1, lambda: state, lambda restored: None) == 1
+
+    def full(tensors, path):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pretrain_run, "save_file", full)
+        with pytest.raises(StorageError, match="disk is full; the phase two was not kept.*phases before are kept"):
+            phases("two", lambda: 2, lambda: state, lambda restored: None)
+    again = pretrain_run.Phases(tmp_path, "key")
+    assert again("one", lambda: pytest.fail("it is done"), lambda: state, lambda restored: None) == 1
+    assert again("two", lambda: 2, lambda: state, lambda restored: None) == 2
+
+
 def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):
     preset = load_preset(
         "tiny",
@@ -178,6 +198,8 @@ def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):
             pretrain_run.pretrain_base(preset, tmp_path / "base", clip_out=None, seed=0)
     assert not (tmp_path / "base").exists()
     assert list((tmp_path / ".base.work").glob("tower-*.safetensors"))
+    with only_job(tmp_path / ".base.work"), pytest.raises(FlamingoError, match="another job is writing"):
+        pretrain_run.pretrain_base(preset, tmp_path / "base", clip_out=None, seed=0)
     monkeypatch.setattr(pretrain_run, "pretrain_tower", stop)  # the tower is done: it must not be trained again
     figures = pretrain_run.pretrain_base(preset, tmp_path / "base", clip_out=tmp_path / "clip", seed=0)
     assert set(figures["phases"]) == {"tower", "resampler", "grounding", "copying"}

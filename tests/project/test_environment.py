@@ -19,6 +19,7 @@ CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
     "playwright": "playwright-python",
+    "ray": "ray-data",
 }
 """Where conda-forge's name differs from the package index's."""
 CONDA_ONLY = {"python", "make", "pip"}
@@ -38,7 +39,17 @@ def requirements(*groups: list[str]) -> dict[str, Requirement]:
     return {canonicalize_name(item.name): item for item in found if item.name != PROJECT["name"]}
 
 
-WANTED = requirements(PROJECT["dependencies"], EXTRAS["dev"])
+def with_extras(group: list[str]) -> list[str]:
+    """The group's own requirements, and those of the project's extras that it names."""
+    found = []
+    for text in group:
+        item = Requirement(text)
+        own = item.name == PROJECT["name"]
+        found += [inner for extra in sorted(item.extras) for inner in with_extras(EXTRAS[extra])] if own else [text]
+    return found
+
+
+WANTED = requirements(PROJECT["dependencies"], with_extras(EXTRAS["dev"]))
 CONDA = [entry for entry in ENVIRONMENT["dependencies"] if isinstance(entry, str)]
 CONDA_PIP = next(entry["pip"] for entry in ENVIRONMENT["dependencies"] if isinstance(entry, dict))
 
@@ -75,6 +86,13 @@ def test_conda_lists_the_same_packages_and_ranges():
     assert found == wanted
     assert conda["python"] == ranges(PROJECT["requires-python"])
     assert "-e ." in CONDA_PIP
+
+
+def test_the_extras_that_developers_install_are_counted():
+    named = {extra for text in EXTRAS["dev"] for extra in Requirement(text).extras if PROJECT["name"] in text}
+    for extra in named:
+        assert set(requirements(EXTRAS[extra])) <= set(WANTED), extra
+    assert "scale" in named
 
 
 @pytest.mark.parametrize("name", sorted(requirements(PROJECT["dependencies"], *EXTRAS.values())))

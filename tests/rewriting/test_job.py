@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_lib.errors import ConfigError
+from flamingo_lib.errors import ConfigError, StorageError
 from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.shards import (
     CorruptShard,
@@ -304,6 +304,12 @@ def test_workers_end_at_once_if_the_job_fails(tmp_path):
     begin = time.monotonic()
     code, text = finish(start(tmp_path, records=4000, shard=2000, workers=2, fail=1, sleep=0.05))
     assert code != 0 and "a bug" in text and time.monotonic() - begin < 60
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(read_only_folder):
+    for out in (read_only_folder, read_only_folder / "out"):
+        with pytest.raises(StorageError, match="could not write.*Check the permissions"):
+            job(out)
 
 
 def test_nothing_to_do(tmp_path):

@@ -13,7 +13,7 @@ from flamingo_lib.seeding import derive_seed, seeder
 from flamingo_lib.sources import CATALOG, load_source, open_images
 from flamingo_lib.sources.html_text import html_to_text, looks_like_html
 from flamingo_lib.sources.prompts import POOLS, lettered, listed, wording
-from flamingo_lib.sources.sheet import to_html
+from flamingo_lib.sources.sheet import sample_sheet
 
 
 def run(*arguments):
@@ -103,9 +103,9 @@ def test_the_sheet_escapes_what_data_says_and_draws_boxes(samples_root):
     from dataclasses import replace
 
     bad = replace(sample, instruction="<script>alert(1)</script>", raw='"><img src=x onerror=alert(1)>')
-    page = to_html([(bad, open_images(bad, root))], title="<b>", about="a & b")
+    page = sample_sheet([(bad, open_images(bad, root))], title="<b>", about="a & b")
     assert "<script>" not in page and "<img src=x" not in page and "&lt;b&gt;" in page
-    assert page.count('class="box"') == len(sample.boxes)
+    assert page.count('class="fl-box') == len(sample.boxes)
 
 
 def test_html_answers_become_text():

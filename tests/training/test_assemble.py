@@ -1,13 +1,14 @@
 """Bases from parts: a small random language model always, SmolLM2 where its wheel is installed."""
 
+import json
 from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
-from flamingo_lib.errors import ConfigError, MissingAsset
+from flamingo_lib.errors import CheckpointError, ConfigError, MissingAsset
 from flamingo_lib.presets import load_preset
 from flamingo_lib.records import Turn
 from flamingo_lib.training.assemble import SMOLLM2, assemble, gguf_file, load_language_model
@@ -106,7 +107,7 @@ def test_the_connector_stage_trains_the_new_tokens_and_nothing_else_of_the_langu
 
 
 def test_missing_parts_are_told(tmp_path, language_model):
-    with pytest.raises(MissingAsset, match="no language model"):
+    with pytest.raises(MissingAsset, match="the language model .*not on this machine"):
         load_language_model(tmp_path / "nothing")
     with pytest.raises(ConfigError, match="knows no tower"):
         assemble(load_language_model(language_model), "ViT-Z-99")
@@ -172,3 +173,69 @@ def test_smollm2_takes_steps_of_every_stage(tmp_path, tiny):
             model, row, dataset, tmp_path / "work", seed=0, collator=collator, save_every=None, cpu=True
         ).loss
     assert all(0 < loss < 6 for loss in losses.values())
+
+
+def drop_norm(folder):
+    state = load_file(folder / "model.safetensors")
+    save_file(
+        {name: value for name, value in state.items() if name != "model.norm.weight"}, folder / "model.safetensors"
+    )
+
+
+def pickle_weights(folder):
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def bring_code(folder):
+    config = json.loads((folder / "config.json").read_text()) | {"model_type": "own"}
+    (folder / "config.json").write_text(json.dumps(config | {"auto_map": {"AutoConfig": "own.Config"}}))
+    (folder / "own.py").write_text("raise SystemExit('it was run')")
+
+
+def drop_tokenizer(folder):
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+
+
+def become_an_adapter(folder):
+    (folder / "adapter_config.json").write_text(
+        json.dumps({"base_model_name_or_path": "org/base", "peft_type": "LORA"})
+    )
+
+
+def point_to_lfs(folder):
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (drop_norm, "model.norm.weight are missing"),
+        (pickle_weights, "pickle"),
+        (bring_code, "own.Config.*never run"),
+        (drop_tokenizer, "token"),
+        (become_an_adapter, "is an adapter"),
+        (point_to_lfs, "git LFS pointer"),
+    ],
+)
+def test_a_language_model_that_is_not_whole_is_refused(language_model, spoil, says, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks"))
+    spoil(language_model)
+    with pytest.raises(CheckpointError, match=says) as error:
+        load_language_model(language_model)
+    assert str(language_model) in str(error.value)
+
+
+def test_a_language_model_is_never_looked_for_on_the_network(monkeypatch):
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("it connects"))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("it asks for an address"))
+    for name in ("org/no-such-model", "no-such-model", "/no/such/model.gguf"):
+        with pytest.raises(MissingAsset):
+            load_language_model(name)
+
+
+def test_tower_weights_that_are_none_are_named(language_model, tmp_path):
+    (tmp_path / "tower.pt").write_text("<!DOCTYPE html><html></html>")
+    with pytest.raises(CheckpointError, match="a web page.*tower.pt"):
+        assemble(load_language_model(language_model), "ViT-B-16", weights=tmp_path / "tower.pt")

@@ -9,7 +9,7 @@ from flamingo_lib.errors import DataError
 from flamingo_lib.records import Conversation
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.packing.dataset import WindowDataset, WindowRow
-from flamingo_lib.training.packing.plot import segments, to_html
+from flamingo_lib.training.packing.plot import segments, window_chart
 from flamingo_lib.training.packing.report import (
     compare_strategies,
     packing_metrics,
@@ -115,6 +115,8 @@ def test_a_long_dialogue_is_cut_between_turns():
     assert parts.names == ("d#0", "d#1")
     seen = build_table([example("v", ("one", "1", 1), ("two", "2"), images=("v.png",))], TEMPLATE, max_tokens=9)
     assert seen.names == ("v#0",) and seen.images == (("v.png",),)
+    later = build_table([example("v", ("one", "1"), ("two", "2", 1), images=("v.png",))], TEMPLATE, max_tokens=9)
+    assert later.names == ("v#0", "v#1") and later.images == ((), ("v.png",))  # nothing was shown before the greeting
 
 
 def test_wrong_examples_are_named():
@@ -159,8 +161,8 @@ def test_strips_cover_every_position_once():
     assert [begin for _, _, begin, _ in runs] == np.cumsum([0] + [length for *_, length in runs])[:-1].tolist()
     assert sum(length for *_, length in runs) == 64 and runs[0][:2] == ("system", 0) and runs[-1][0] == "padding"
     assert sum(length for kind, *_, length in runs if kind == "image") == 3
-    page = to_html([row, row], context_length=64, image_token_id=ord("@"), title="<b>")
-    assert page.count("<rect") == 2 * len(runs) and "<b>" not in page and "sample 3" in page
+    page = window_chart([row, row], context_length=64, image_token_id=ord("@"), title="<b>")
+    assert page.count("<title>") == 2 * len(runs) and "<b>" not in page and "sample 3" in page
 
 
 def test_strategies_are_compared_on_the_same_mixture():

@@ -1,13 +1,15 @@
 """The feature cache: content keys, several processes, a writer killed half-way, another tower."""
 
+import errno
 import multiprocessing
+import os
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from flamingo_lib.errors import CheckpointError, DataError
+from flamingo_lib.errors import CheckpointError, DataError, StorageError
 from flamingo_lib.training.feature_cache import KEY_BYTES, FeatureCache, weights_fingerprint
 
 SHAPE = (3, 4)
@@ -106,3 +108,23 @@ def test_the_fingerprint_follows_weights_and_details():
     with torch.no_grad():
         tower.bias[0] += 1e-6
     assert before != weights_fingerprint([tower], {"size": 72})
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(read_only_folder):
+    with pytest.raises(StorageError, match="could not write.*lock"):
+        FeatureCache(read_only_folder / "cache", tower="t", shape=SHAPE)
+
+
+def test_a_full_disk_is_a_clear_error_and_what_is_stored_stays(tmp_path, monkeypatch):
+    paths = images(tmp_path / "images", 4)
+    cache = FeatureCache(tmp_path / "cache", tower="t", shape=SHAPE)
+    cache.fill(paths[:2], encode)
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch, pytest.raises(StorageError, match="No space left.*rows.bin"):
+        patch.setattr("flamingo_lib.training.feature_cache.os.fsync", full)
+        cache.fill(paths, encode)
+    again = FeatureCache(tmp_path / "cache", tower="t", shape=SHAPE)
+    assert len(again) == 2 and again.fill(paths, encode) == 2

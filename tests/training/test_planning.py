@@ -178,3 +178,18 @@ def test_the_presets_bases_are_known():
     assert Shape(known_config("openflamingo-9b"), 64).parameters()["language_model"] == pytest.approx(6.6e9, rel=0.02)
     assert Shape(known_config("flamingo-small")).parameters()["embeddings"] == 49_154 * 576
     assert ModelConfig().base == "openflamingo-tiny"
+
+
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["memory", "teraflops", "utilization", "mean_tokens"])
+def test_a_figure_that_is_no_positive_number_is_refused(name, value):
+    preset = load_preset("paper")
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} must be"):
+        plan_stage("stage1", preset.stages["stage1"], preset.model, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["gpus", "samples"])
+def test_a_count_below_one_is_refused(name):
+    preset = load_preset("paper")
+    with pytest.raises(ConfigError, match=f"--{name} must be at least 1, not 0"):
+        plan_stage("stage1", preset.stages["stage1"], preset.model, **{name: 0})

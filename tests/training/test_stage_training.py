@@ -243,6 +243,11 @@ def test_a_checkpoint_that_was_damaged_is_named(tmp_path):
         tiny_stage.train(tmp_path / "work")
 
 
+def test_a_folder_that_cannot_be_written_is_a_clear_error(read_only_folder):
+    with pytest.raises(StorageError, match="could not write.*Check the permissions"):
+        tiny_stage.train(read_only_folder / "work")
+
+
 def test_what_others_put_into_the_folder_stays(tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "notes.txt").write_text("mine")

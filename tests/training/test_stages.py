@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from flamingo_lib.config import ModelConfig, StageConfig
-from flamingo_lib.errors import ConfigError, DataError
+from flamingo_lib.errors import ConfigError, DataError, StorageError
 from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.stages import (
@@ -244,3 +245,29 @@ def test_a_stage_that_trains_nothing_is_refused(tiny, tmp_path):
             seed=0,
             model_config=CONFIG,
         )
+
+
+def test_a_full_disk_at_the_end_keeps_the_training(tiny, tmp_path, monkeypatch):
+    arguments = {"seed": 0, "model_config": CONFIG, "save_every": 2}
+    with monkeypatch.context() as patch:
+
+        def full(*_, **__):
+            raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+        patch.setattr("safetensors.torch.save_file", full)
+        patch.setattr("flamingo_lib.training.stages.save_adapter", full)
+        with pytest.raises(StorageError, match="could not write: No space left"):
+            train_stage(tiny.folder, STAGE, tiny.examples, tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+    assert train_stage(tiny.folder, STAGE, tiny.examples, tmp_path / "out", **arguments).resumed_from == STAGE.max_steps
+    assert (tmp_path / "out" / ADAPTER).is_dir() and not (tmp_path / "out.work").exists()
+
+
+def test_a_folder_with_other_things_is_not_replaced(tiny, tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years")
+    (tmp_path / "file").write_text("years")
+    for name in ("home", "file"):
+        with pytest.raises(ConfigError, match=name):
+            train_stage(tiny.folder, STAGE, tiny.examples, tmp_path / name, seed=0, model_config=CONFIG)
+    assert (tmp_path / "home" / "thesis.tex").read_text() == (tmp_path / "file").read_text() == "years"

@@ -92,10 +92,11 @@ def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
 
 
 def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet) -> None:
-    from ...evaluation.report import STYLE, stage_sections
+    from ...evaluation.report import stage_sections
+    from ...html import write_fragment
 
     folder = job.folder / "report"
     folder.mkdir()
-    for number, (title, html) in enumerate(stage_sections(models, eval_set).items(), start=1):
+    for number, (title, part) in enumerate(stage_sections(models, eval_set).items(), start=1):
         name = "_".join(title.split())
-        (folder / f"{number:02d}_{name}.html").write_text((STYLE if number == 1 else "") + html, encoding="utf-8")
+        write_fragment(folder / f"{number:02d}_{name}.html", part)

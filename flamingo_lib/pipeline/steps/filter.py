@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...html import Markup, join, write_fragment
 from ...records import Rewrite
 from ...storage import write_json
-from ..cards import SampleImages, record_card
+from ..record_html import SampleImages, record_card
 from ..step import Job, Step
 from .judges import judge_files, resolve_judges
 from .mixtures import PF1M, REWRITES
@@ -59,16 +60,14 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
-    """Write ``pf1m.json`` of the rewrites that were kept, which training reads, and the images that it needs drawn;
-    returns how many records.
-    """
+    """Write ``pf1m.json`` of the kept rewrites, which training reads, and images drawn for it; returns the count."""
     from ...pf1m.images import released
     from ...pf1m.record import write_pf1m
 
     return write_pf1m(folder / PF1M, released(judged, folder, root), own=True)
 
 
-def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, str]) -> None:
+def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: dict[str, Markup]) -> None:
     """Fragments for the report: the tables, and records of both kinds to look at."""
     folder, chance = job.folder / "report", random.Random(job.seed)
     folder.mkdir()
@@ -77,9 +76,9 @@ def _report(job: Job, judged: Sequence[Rewrite], images: SampleImages, tables: d
         ("dropped_records", [item for item in judged if not item.kept]),
     ):
         shown = chance.sample(group, min(SHOWN, len(group)))
-        tables[title] = "".join(record_card(item, images) for item in shown)
-    for number, (title, html) in enumerate(tables.items(), start=1):
-        (folder / f"{number}_{title}.html").write_text(html, encoding="utf-8")
+        tables[title] = join(record_card(item, images) for item in shown)
+    for number, (title, part) in enumerate(tables.items(), start=1):
+        write_fragment(folder / f"{number}_{title}.html", part)
 
 
 STEP = Step(

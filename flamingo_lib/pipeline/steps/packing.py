@@ -24,6 +24,7 @@ def packing_step(preset: Preset) -> Step:
         from dataclasses import asdict
 
         from ...chat.template import IMAGE
+        from ...html import write_fragment
         from ...storage import write_json
         from ...training.packing.report import compare_strategies, packing_metrics, strategy_html, strategy_strips
         from ...training.packing.tokenized import build_table
@@ -43,10 +44,8 @@ def packing_step(preset: Preset) -> Step:
         image = processor.tokenizer.convert_tokens_to_ids(IMAGE)
         strips = strategy_strips(table, stage, seed=job.seed, image_token_id=image, windows=SHOWN)
         (job.folder / "report").mkdir()
-        (job.folder / "report" / "1_windows.html").write_text(strips, encoding="utf-8")
-        (job.folder / "report" / "2_windows_by_context_length.html").write_text(
-            strategy_html(reports), encoding="utf-8"
-        )
+        write_fragment(job.folder / "report" / "1_windows.html", strips)
+        write_fragment(job.folder / "report" / "2_windows_by_context_length.html", strategy_html(reports))
         return packing_metrics(own, stage.packing)
 
     stage = preset.stages[STAGE]

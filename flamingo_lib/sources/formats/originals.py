@@ -1,5 +1,4 @@
-"""The publishers' own layouts of the ELEVATER sets: each function lists (picture, class names) or None if its files
-aren't there.
+"""ELEVATER sets in their publishers' layouts: functions that list (picture, class names), None if not there.
 
 The role ``original`` of a row names the files that show that this layout is there. Pictures inside pickles, IDX and CSV
 files are named ``container@number`` (`containers`).
@@ -220,4 +219,4 @@ def list_original(reader: Reader) -> Iterator[Labelled] | None:
     """The pictures of the row's split in its publisher's layout; None if that layout isn't there."""
     layout = reader.options.get("original")
     found = reader.files("original") if layout else []
-    return _LISTERS[layout](reader, found) if found else None
+    return _LISTERS[layout](reader, found) if layout and found else None

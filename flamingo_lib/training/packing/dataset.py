@@ -48,9 +48,10 @@ def window_row(table: TokenTable, samples: np.ndarray, keep: np.ndarray) -> Wind
     A cut example, always the last of its window, brings all its images, though what is left may attend to fewer.
     """
     header = len(table.header)
-    looks = table.attended[table.offsets[samples[0]]]  # the system message looks as the first turn's text does
-    ids, labelled, attended = [table.header], [np.zeros(header, bool)], [np.full(header, looks, np.int64)]
-    turn, images = [np.zeros(header, np.int64)], []
+    first = table.attended[table.offsets[samples[0]]]  # the system message attends as the first turn's text does
+    ids, labelled, attended = [table.header], [np.zeros(header, bool)], [np.full(header, first, np.int64)]
+    turn = [np.zeros(header, np.int64)]
+    images: list[str] = []
     for number, (sample, kept) in enumerate(zip(samples.tolist(), keep.tolist(), strict=True), start=1):
         part_ids, part_labelled, part_attended = table.part(sample, kept)
         ids.append(part_ids)

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from itertools import groupby
 
+from ...html import Markup, Segment, Shape, strip_chart
+from ...renamed import renamed
 from .dataset import WindowRow
 
-COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#bab0ac")
-"""One colour a sample, in rotation: pale where the instruction stands, full where tokens are supervised."""
+SHAPES: dict[str, Shape] = {"system": "half", "prompt": "half", "label": "full", "image": "tick", "padding": "empty"}
+"""How each kind of position is drawn: full height where tokens are supervised."""
 
-SYSTEM, IMAGE, PADDING = "#8c8c8c", "#1a1a1a", "#f2f2f2"
+KINDS = {
+    "system": "system message",
+    "prompt": "instruction",
+    "label": "response",
+    "image": "image",
+    "padding": "padding",
+}
+"""What each kind is called."""
 
-HEIGHT, GAP, WIDTH = 18, 6, 1000
+LEGEND: tuple[tuple[str, Shape, int], ...] = (
+    ("response, supervised: full height", "full", 1),
+    ("instruction: half height", "half", 1),
+    ("system message: half height, grey", "half", 0),
+    ("image: a tick", "tick", 0),
+    ("padding: an empty frame", "empty", 0),
+)
 
 
 def segments(row: WindowRow, image_token_id: int | None, context_length: int) -> list[tuple[str, int, int, int]]:
@@ -37,48 +51,31 @@ def segments(row: WindowRow, image_token_id: int | None, context_length: int) ->
     return runs
 
 
-def to_html(
+def window_chart(
     rows: Sequence[WindowRow], *, context_length: int, image_token_id: int | None = None, title: str = "Windows"
-) -> str:
-    """A figure of `rows`, one strip each, with a legend; a fragment of HTML that needs nothing else.
+) -> Markup:
+    """A figure of `rows`, one strip each, with a legend and the same in words; a colour and a number are a sample.
 
     Args:
         context_length: positions in a full window; what a row lacks of it is drawn as padding.
         image_token_id: marks the positions where an image stands.
     """
-    height = len(rows) * (HEIGHT + GAP)
-    marks = []
-    for line, row in enumerate(rows):
-        top = line * (HEIGHT + GAP)
-        for kind, turn, begin, length in segments(row, image_token_id, context_length):
-            left, width = begin * WIDTH / context_length, length * WIDTH / context_length
-            colour = COLOURS[(turn - 1) % len(COLOURS)]
-            fill = {"system": SYSTEM, "image": IMAGE, "padding": PADDING}.get(kind, colour)
-            opacity = 0.35 if kind == "prompt" else 1
-            label = (
-                f"window {line + 1}, {kind}" + (f", sample {turn}" if turn else "") + f": {length} tokens from {begin}"
-            )
-            marks.append(
-                f'<rect x="{left:.2f}" y="{top}" width="{max(width, 1.5 if kind == "image" else 0):.2f}" height="{HEIGHT}" '
-                f'fill="{fill}" fill-opacity="{opacity}"><title>{html.escape(label)}</title></rect>'
-            )
     used = sum(len(row) for row in rows) / max(len(rows) * context_length, 1)
     labels = sum(int(row.labelled.sum()) for row in rows) / max(sum(len(row) for row in rows), 1)
-    legend = "".join(
-        f'<span style="margin-right:1.2em"><span style="display:inline-block;width:.9em;height:.9em;background:{colour};opacity:{opacity};'
-        f'border:1px solid #ccc;vertical-align:-.1em"></span> {name}</span>'
-        for name, colour, opacity in (
-            ("system message", SYSTEM, 1),
-            ("instruction", COLOURS[0], 0.35),
-            ("response, supervised", COLOURS[0], 1),
-            ("image", IMAGE, 1),
-            ("padding", PADDING, 1),
-        )
+    return strip_chart(
+        [[_segment(*run) for run in segments(row, image_token_id, context_length)] for row in rows],
+        context_length,
+        title=title,
+        caption=f"{len(rows)} windows of {context_length} tokens, {used:.0%} filled, {labels:.0%} of the tokens "
+        "supervised. A colour, with its number, is a sample.",
+        name="window",
+        legend=LEGEND,
     )
-    return (
-        f'<figure class="windows" style="margin:1em 0;font-family:system-ui,sans-serif"><figcaption style="margin-bottom:.5em">'
-        f"<strong>{html.escape(title)}</strong>: {len(rows)} windows of {context_length} tokens, {used:.0%} filled, "
-        f"{labels:.0%} of the tokens supervised. A colour is a sample.</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {height}" width="100%" role="img" aria-label="{html.escape(title)}">{"".join(marks)}</svg>'
-        f'<div style="font-size:.85em;margin-top:.4em">{legend}</div></figure>'
-    )
+
+
+def _segment(kind: str, turn: int, begin: int, length: int) -> Segment:
+    label = KINDS[kind] + (f" of sample {turn}" if turn else "") + f", {length} tokens from {begin}"
+    return Segment(begin, length, SHAPES[kind], label, group=turn, mark=str(turn) if turn else "")
+
+
+__getattr__ = renamed(__name__, to_html=window_chart)

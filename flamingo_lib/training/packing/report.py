@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 from ...config import StageConfig
+from ...html import Markup, join
+from ...html import table as html_table
 from .dataset import WindowDataset
 from .plan import PackingReport
-from .plot import to_html
+from .plot import window_chart
 from .strategies import STRATEGIES, plan_windows
 from .tokenized import TokenTable
 
@@ -53,7 +54,7 @@ def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | No
         reports: context length -> strategy -> report.
         rates: supervised tokens a second by context length and strategy, where they were measured.
     """
-    head = (
+    head: tuple[str, ...] = (
         "context",
         "strategy",
         "windows",
@@ -64,10 +65,10 @@ def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | No
         "images a window",
     )
     head += ("supervised tokens a window", *(("supervised tokens a second",) if rates else ()))
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for length, by_strategy in reports.items():
         for name, report in by_strategy.items():
-            row = (
+            row: tuple[str, ...] = (
                 f"{length:,}",
                 name,
                 f"{report.windows:,}",
@@ -80,12 +81,10 @@ def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | No
     return rows
 
 
-def strategy_html(reports: Reports, rates: Mapping[tuple[int, str], float] | None = None) -> str:
+def strategy_html(reports: Reports, rates: Mapping[tuple[int, str], float] | None = None) -> Markup:
     """The same as a table in HTML."""
     head, *rows = strategy_table(reports, rates)
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row) + "</tr>" for row in rows)
-    return f"<table class='fl'><tr>{cells}</tr>{body}</table>"
+    return html_table(head, rows)
 
 
 def strategy_strips(
@@ -96,18 +95,18 @@ def strategy_strips(
     image_token_id: int | None = None,
     windows: int = 8,
     strategies: Sequence[str] = STRATEGIES,
-) -> str:
+) -> Markup:
     """The first windows of each strategy as coloured strips (HTML)."""
     parts = []
     for strategy in strategies:
         dataset = WindowDataset(table, stage.model_copy(update={"packing": strategy}), seed=seed)
         rows = [dataset[index] for index in range(min(windows, len(dataset.plan(0))))]
         parts.append(
-            to_html(
+            window_chart(
                 rows,
                 context_length=stage.context_length,
                 image_token_id=image_token_id,
                 title=strategy.replace("_", " "),
             )
         )
-    return "".join(parts)
+    return join(parts)

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from flamingo_lib.errors import DataError
-from flamingo_lib.pipeline.cards import marked_difference, picture, record_card, record_page
+from flamingo_lib.html import picture
+from flamingo_lib.pipeline.record_html import marked_difference, record_card, record_view
 from flamingo_lib.records import Box, Rewrite, Sample, Verdict
 
 
@@ -113,12 +114,12 @@ def test_card_names_an_image_that_cannot_be_opened():
         raise DataError("the image is truncated", file="a.png")
 
     assert "the image is truncated (file a.png)" in record_card(rewrite(), broken)
-    assert "<code>a.png</code>" in record_card(rewrite())
+    assert ">a.png</code>" in record_card(rewrite())
 
 
 def test_picture_is_small_and_boxes_are_in_percent():
-    html = picture(Image.new("RGB", (800, 400)), [Box("x", 0.25, 0.5, 0.75, 1.0)], side=100)
-    data = base64.b64decode(re.search(r"base64,([^']+)", html)[1])
+    html = picture(Image.new("RGB", (800, 400)), [Box("x", 0.25, 0.5, 0.75, 1.0)], alt="a picture", side=100)
+    data = base64.b64decode(re.search(r'base64,([^"]+)', html)[1])
     assert Image.open(io.BytesIO(data)).size == (100, 50)
     assert "left:25.00%;top:50.00%;width:50.00%;height:50.00%" in html
 
@@ -131,7 +132,7 @@ def test_two_images_come_without_boxes():
     assert html.count("<img") == 2 and "fl-box" not in html
 
 
-def test_page_carries_its_style_once():
-    html = record_page([rewrite(), rewrite()], image)
+def test_a_view_carries_its_style_once():
+    html = record_view([rewrite(), rewrite()], image)
     assert html.count("<style>") == 1 and html.count("<article") == 2
     assert "http" not in html

@@ -1,7 +1,7 @@
 """What the eye is shown of a rendered chat."""
 
 from flamingo_lib.chat import ChatTemplate, Turn
-from flamingo_lib.chat.token_view import explain, to_html
+from flamingo_lib.chat.token_view import explain, token_view
 
 
 def test_rows_and_html(tokenizer):
@@ -10,7 +10,7 @@ def test_rows_and_html(tokenizer):
     rows = explain(rendered, tokenizer)
     assert "".join(row.token for row in rows) == tokenizer.decode(rendered.ids)
     assert [row.label for row in rows] == rendered.loss_mask and [row.attended for row in rows] == rendered.attended
-    page = to_html(rows, title="One & two")
+    page = token_view(rows, title="One & two")
     assert page.count("<span title=") == len(rows)
     assert page.count("looks at image 1; trained on") == sum(row.label and row.attended == 1 for row in rows) > 0
     assert page.count("looks at no image; trained on") == sum(row.label and row.attended == 0 for row in rows) > 0
