@@ -1,4 +1,4 @@
-"""Deprecated aliases: old public names of a module that still work, with a `DeprecationWarning` that says the new one."""
+"""Deprecated aliases: a module's old public names still work, with a `DeprecationWarning` that says the new one."""
 
 from __future__ import annotations
 

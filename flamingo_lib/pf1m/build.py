@@ -1,5 +1,6 @@
-"""The PF-1M job, which can be resumed: sources are read, rewritten, judged, filtered and written (docs/method.md,
-section 3).
+"""The PF-1M job: sources are read, rewritten, judged, filtered and written; an interrupted job goes on.
+
+docs/method.md, section 3.
 """
 
 from __future__ import annotations

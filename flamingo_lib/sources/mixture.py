@@ -27,7 +27,17 @@ class HasId(Protocol):
         ...
 
 
+class HasSource(HasId, Protocol):
+    """A record with an id and a source."""
+
+    @property
+    def source(self) -> str:
+        """The dataset's name."""
+        ...
+
+
 R = TypeVar("R", bound=HasId)
+S = TypeVar("S", bound=HasSource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,9 @@ class Mixture:
     notes: str = ""
 
     def draw(self, records: Mapping[str, Sequence[R]], *, seed: int, limit: int | None = None) -> list[R]:
-        """The records that the mixture takes, in their order; whether one is taken depends on the seed and the ids of
-        its source.
+        """The records that the mixture takes, in their order.
+
+        Whether one is taken depends on the seed and the ids of its source.
 
         Args:
             records: of each source, by its catalogue name.
@@ -96,9 +107,9 @@ class Mixture:
         return [item for item in items if item.id in kept]
 
 
-def by_source(records: Iterable[R]) -> dict[str, list[R]]:
+def by_source(records: Iterable[S]) -> dict[str, list[S]]:
     """Records that have a `source`, by it, in the order in which the sources come first."""
-    found: dict[str, list[R]] = {}
+    found: dict[str, list[S]] = {}
     for record in records:
         found.setdefault(record.source, []).append(record)
     return found
@@ -121,10 +132,10 @@ def _group_size(group: str) -> int:
 def _adopted_parts(factor: float) -> tuple[Part, ...]:
     """The raw sources, each limited to `factor` times its adopted samples (a group's shared out evenly, rounded up)."""
     parts = []
-    for name in RAW_NAMES:
-        row = CATALOG[name]
-        members = _group_size(row.group) if row.group else 1
-        parts.append(Part(name, limit=-(-round(row.paper_samples * factor) // members)))
+    for name, row in CATALOG.items():
+        if row.paper_samples is not None:
+            members = _group_size(row.group) if row.group else 1
+            parts.append(Part(name, limit=-(-round(row.paper_samples * factor) // members)))
     return tuple(parts)
 
 

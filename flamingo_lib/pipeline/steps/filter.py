@@ -60,8 +60,9 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
-    """Write ``pf1m.json`` of the rewrites that were kept, which training reads, and the images that it needs drawn;
-    returns how many records.
+    """Write ``pf1m.json``, which training reads, of the rewrites that were kept; returns how many records.
+
+    Images that need a mark drawn, or lie in an archive, are written beside it.
     """
     from ...pf1m.images import released
     from ...pf1m.record import write_pf1m
