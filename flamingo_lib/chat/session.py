@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -50,7 +50,7 @@ class ChatSession:
         self.reset()
 
     @classmethod
-    def from_folder(cls, folder: str | os.PathLike, **settings) -> ChatSession:
+    def from_folder(cls, folder: str | os.PathLike, **settings: Any) -> ChatSession:
         """A session with the model of a folder; its LoRA is merged, which makes it faster."""
         from ..model.folder import load_folder
         from ..model.lora import merge_lora

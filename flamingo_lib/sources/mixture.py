@@ -27,12 +27,12 @@ class HasId(Protocol):
         ...
 
 
-class HasSource(HasId, Protocol):
-    """A record with an id and a source."""
+class HasSource(Protocol):
+    """A record with a source."""
 
     @property
     def source(self) -> str:
-        """The dataset's name."""
+        """The source's catalogue name."""
         ...
 
 
@@ -82,9 +82,7 @@ class Mixture:
     notes: str = ""
 
     def draw(self, records: Mapping[str, Sequence[R]], *, seed: int, limit: int | None = None) -> list[R]:
-        """The records that the mixture takes, in their order.
-
-        Whether one is taken depends on the seed and the ids of its source.
+        """Draw the mixture's records, in their order; a draw depends on the seed and the ids of the record's source.
 
         Args:
             records: of each source, by its catalogue name.
@@ -132,10 +130,10 @@ def _group_size(group: str) -> int:
 def _adopted_parts(factor: float) -> tuple[Part, ...]:
     """The raw sources, each limited to `factor` times its adopted samples (a group's shared out evenly, rounded up)."""
     parts = []
-    for name, row in CATALOG.items():
-        if row.paper_samples is not None:
-            members = _group_size(row.group) if row.group else 1
-            parts.append(Part(name, limit=-(-round(row.paper_samples * factor) // members)))
+    for name in RAW_NAMES:
+        row = CATALOG[name]
+        members = _group_size(row.group) if row.group else 1
+        parts.append(Part(name, limit=-(-round((row.paper_samples or 0) * factor) // members)))
     return tuple(parts)
 
 

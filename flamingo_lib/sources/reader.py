@@ -132,8 +132,9 @@ class Reader:
     def items(
         self, file: str, sections: Collection[str] | None = None, *, lines: bool = False, keyed: bool = False
     ) -> Iterator[tuple[str, int | str, Any]]:
-        """(section, key, record) of a JSON file, a list or JSON lines (`json_lines.read_records`); what cannot be read
-        goes to the quarantine.
+        """(section, key, record) of a JSON file, list or JSON lines; unreadable records go to the quarantine.
+
+        See `json_lines.read_records`.
 
         Args:
             sections: names of the lists or objects wanted of a JSON object.
@@ -147,9 +148,7 @@ class Reader:
             yield from json_lines.read_records(path, sections, report, keyed=keyed)
 
     def blocks(self, file: str, kinds: Mapping[str, type]) -> Iterator[tuple[str, int | str, list[Any]]]:
-        """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them
-        in `total`.
-        """
+        """As `items`, many records at a time by the sections' `kinds`, for large files; the reader counts them."""
         json_lines.refuse_other_form(self.root / file, kinds)
         yield from json_stream.read_blocks(self.root / file, kinds, self._reporter(file))
 

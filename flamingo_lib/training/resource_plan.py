@@ -1,4 +1,4 @@
-"""What a stage costs: memory on a GPU, optimizer steps, hours. Estimates from the formulas of `shape`, nothing is run."""
+"""Resource plan of a stage: GPU memory, optimizer steps, hours. Estimates by `model_cost`; nothing is run."""
 
 from __future__ import annotations
 
@@ -231,12 +231,15 @@ def plan_stage(
 
 def plan_table(plans: Iterable[StagePlan]) -> str:
     """The plans as lines of text."""
-    head = f"{'stage':<14}{'trained':>14}{'windows':>11}{'steps':>8}{'micro':>6}{'twice':>7}{'GB a GPU':>10}{'hours':>8}{'features':>10}"
+    head = (
+        f"{'stage':<14}{'trained':>14}{'windows':>11}{'steps':>8}{'micro':>6}"
+        f"{'twice':>7}{'GB a GPU':>10}{'hours':>8}{'features':>10}"
+    )
     lines = [head]
     for plan in plans:
         lines.append(
             f"{plan.stage:<14}{plan.trained:>14,}{plan.windows:>11,}{plan.steps:>8,}{plan.micro_batch_size:>6}"
-            f"{'yes' if plan.checkpointing else 'no':>7}{plan.total:>10.1f}{plan.hours:>8.2f}{plan.feature_hours:>10.2f}"
-            + ("" if plan.fits else "  DOES NOT FIT")
+            f"{'yes' if plan.checkpointing else 'no':>7}{plan.total:>10.1f}{plan.hours:>8.2f}"
+            f"{plan.feature_hours:>10.2f}" + ("" if plan.fits else "  DOES NOT FIT")
         )
     return "\n".join(lines)

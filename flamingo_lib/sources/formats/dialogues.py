@@ -1,4 +1,4 @@
-"""Readers of dialogues whose responses are polite already: LLaVA-Instruct, UltraChat, ShareGPT."""
+"""Readers of instructions and dialogues with polite responses: sources of distortion, text-only sets."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ _image_tag = re.compile(r"\s*<image>\s*")
 
 
 def pair_up(messages: list[tuple[str, str]], images: int = 0) -> tuple[Turn, ...]:
-    """Exchanges of (role, text) messages.
-
-    What comes before the first human turn and a last unanswered one are left out.
+    """Exchanges of (role, text) messages, from the first human turn on; a last unanswered one is left out.
 
     Args:
         images: how many images the dialogue has. Each ``<image>`` tag is taken out of the text and counted in its turn
@@ -58,7 +56,7 @@ def pair_up(messages: list[tuple[str, str]], images: int = 0) -> tuple[Turn, ...
 def as_sample(
     reader: Reader, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any
 ) -> Sample:
-    """A sample of `turns`: the first is its instruction and response; if there are several, all stand in its `turns`.
+    """A sample of `turns`: the first is its instruction and response; several of them all stand in `turns`.
 
     Args:
         images: in the order in which the turns bring them; those of a last turn that was left out are left out, too.
