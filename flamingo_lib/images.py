@@ -1,8 +1,8 @@
 """Image loader: a file, bytes, an array or a Pillow image of any mode becomes upright 8-bit RGB.
 
 Every form of one image gives the same pixels. Files come from strangers: sides and pixels are bounded before anything
-is decoded, and whatever cannot be used raises `ImageError` with the reason; nothing is replaced by a blank. Paths inside
-a dataset's folder, and members of archives, are the matter of `sources.images`.
+is decoded, and whatever cannot be used raises `ImageError` with the reason; nothing is replaced by a blank. Paths
+inside a dataset's folder, and members of archives, are the matter of `sources.images`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ def load_image(image: ImageInput, *, name: str | PathLike | None = None, max_pix
 def open_image_file(path: str | PathLike, *, name: str | PathLike | None = None) -> BinaryIO:
     """The file at `path`, open for reading; `ImageError` (naming `name` or the path) if it is missing or empty."""
     name = path if name is None else name
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError("the image is not a file but a folder or a device", file=name)
     try:
         file = open(path, "rb")  # noqa: SIM115 (closed by the caller)
     except FileNotFoundError:
@@ -154,6 +156,8 @@ def describe_content(head: bytes) -> str:
         return "a gzip archive"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return "a HEIC photo (convert it to JPEG)"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16 text (save it as UTF-8)"
     if head and not head.strip(b"\0"):
         return "a file of zeros, such as a download that was cut off"
     if text.startswith((b"{", b"[")):

@@ -22,16 +22,22 @@ def exported_names(source: str) -> dict[str, str]:
     }
 
 
-def lazy_exports(package: str) -> Callable[[str], Any]:
+def lazy_exports(package: str, otherwise: Callable[[str], Any] | None = None) -> Callable[[str], Any]:
     """The `__getattr__` of a package whose public names stand under ``if TYPE_CHECKING:``, its one list of them.
 
     A name that is a submodule's too can't be exported: once that is imported, the package's attribute is the submodule.
+
+    Args:
+        package: its `__name__`.
+        otherwise: a `__getattr__` for other names, such as deprecated ones.
     """
 
     def load(name: str) -> Any:
         spec = find_spec(package)
         source = getattr(spec.loader, "get_source", lambda _: None)(package) if spec else None
         submodule = exported_names(source or "").get(name)
+        if submodule is None and otherwise is not None:
+            return otherwise(name)
         if submodule is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(f"{package}.{submodule}"), name)

@@ -1,9 +1,10 @@
-"""Deprecated aliases: old public names of a module that still work, with a `DeprecationWarning` that says the new one."""
+"""Deprecated aliases: old public names of a module still work, with a `DeprecationWarning` that says the new one."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 
@@ -12,7 +13,8 @@ def renamed(module: str, **names: Any) -> Callable[[str], Any]:
 
     Args:
         module: the module's `__name__`.
-        names: old name to the object that is meant now.
+        names: old name to the object that is meant now, or to its dotted path where importing it here would go in a
+            circle.
 
     ```python
     __getattr__ = renamed(__name__, ChatTurn=Turn)
@@ -23,6 +25,9 @@ def renamed(module: str, **names: Any) -> Callable[[str], Any]:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         new = names[name]
+        if isinstance(new, str):
+            place, _, attribute = new.rpartition(".")
+            new = getattr(import_module(place), attribute)
         warnings.warn(
             f"{module}.{name} is deprecated, use {new.__module__}.{new.__qualname__}", DeprecationWarning, stacklevel=2
         )

@@ -34,10 +34,10 @@ def test_every_public_name_resolves(package: str):
 
 
 @pytest.mark.parametrize("package", LAZY)
-def test_lazy_names_are_listed_once_and_no_submodules(package: str):
+def test_lazy_names_are_public_and_no_submodules(package: str):
     folder = ROOT.parent / package.replace(".", "/")
     exported = exported_names((folder / "__init__.py").read_text("utf-8"))
-    assert sorted(exported) == sorted(import_module(package).__all__)
+    assert set(exported) <= set(import_module(package).__all__)
     taken = [name for name in exported if (folder / f"{name}.py").exists() or (folder / name).is_dir()]
     assert not taken, "an imported submodule would hide the name"
 
@@ -49,6 +49,10 @@ def test_importing_a_package_loads_none_of_its_modules():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_other_names_may_be_answered_otherwise():
+    assert lazy_exports("flamingo_lib.filters", str.upper)("nothing") == "NOTHING"
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -23,3 +23,9 @@ def test_an_old_name_is_the_new_class(module, name, new):
 def test_an_unknown_name_is_still_an_error():
     with pytest.raises(AttributeError, match="flamingo_lib.chat' has no attribute 'Nothing'"):
         import_module("flamingo_lib.chat").Nothing  # noqa: B018
+
+
+def test_an_old_name_may_stand_for_a_module_that_is_not_yet_imported():
+    examples = import_module("flamingo_lib.training.examples")
+    with pytest.warns(DeprecationWarning, match=r"use flamingo_lib\.training\.chat_files\.read_examples"):
+        assert examples.read_examples is import_module("flamingo_lib.training.chat_files").read_examples

@@ -1,9 +1,27 @@
 """Chats as a model reads them: the template, its media rules, the tiny tokenizer, and a session with images."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy_exports
 from ..records import Conversation, Turn
 from ..renamed import renamed
-from .template import ChatTemplate, Rendered
 
-__all__ = ["ChatTemplate", "Conversation", "Rendered", "Turn"]
+if TYPE_CHECKING:
+    from .session import ChatSession
+    from .template import ChatTemplate, Rendered
+    from .token_view import explain
+    from .tokenizer import train_tiny_tokenizer
+else:
+    __getattr__ = lazy_exports(__name__, renamed(__name__, ChatTurn=Turn))
 
-__getattr__ = renamed(__name__, ChatTurn=Turn)
+__all__ = [
+    "ChatSession",
+    "ChatTemplate",
+    "Conversation",
+    "Rendered",
+    "Turn",
+    "explain",
+    "train_tiny_tokenizer",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -50,7 +50,7 @@ class ChatSession:
         self.reset()
 
     @classmethod
-    def from_folder(cls, folder: str | os.PathLike, **settings) -> ChatSession:
+    def from_folder(cls, folder: str | os.PathLike, **settings: Any) -> ChatSession:
         """A session with the model of a folder; its LoRA is merged, which makes it faster."""
         from ..model.folder import load_folder
         from ..model.lora import merge_lora
@@ -79,8 +79,9 @@ class ChatSession:
             raise DataError("the instruction is empty", remedy="Ask something.")
         turn = Turn(instruction, None, len(images), draft)
         latents = self._look(images)
-        start, rendered = self._fit([*self.turns, turn])
-        shown = [latent for of_turn in [*self._latents[start:], latents] for latent in of_turn]
+        kept, rendered = self._fit([*self.turns, turn])
+        known = [*self._latents, latents]
+        shown = [latent for index in kept for latent in known[index]]
         answer = self._generate(rendered, shown)
         self.turns.append(replace(turn, response=answer))
         self._latents.append(latents)
@@ -100,13 +101,19 @@ class ChatSession:
         pixels = self.processor.image_processor.pixels(images).to(self.model.device)
         return list(self.model.resample(self.model.encode_images(pixels)))
 
-    def _fit(self, turns: list[Turn]) -> tuple[int, Rendered]:
-        """The latest turns that leave room for an answer, and how many were left out before them."""
+    def _fit(self, turns: list[Turn]) -> tuple[list[int], Rendered]:
+        """The indices of the latest turns that leave room for an answer, and these turns rendered.
+
+        The turn of the latest image stays, too: what is asked later is asked about it, and no model was trained on a
+        dialogue that has lost its image.
+        """
         window = getattr(self.model.config.text_config, "max_position_embeddings", None)
-        for start in range(len(turns)):
-            rendered = self.processor.template.render(turns[start:], generation_prompt=True)
+        shown = [index for index, turn in enumerate(turns) if turn.images]
+        choices = [sorted({*shown[-1:], *range(start, len(turns))}) for start in range(len(turns))]
+        for kept in [*choices, [len(turns) - 1]]:
+            rendered = self.processor.template.render([turns[index] for index in kept], generation_prompt=True)
             if window is None or len(rendered) + self.max_new_tokens <= window:
-                return start, rendered
+                return kept, rendered
         raise DataError(
             (
                 f"the turn is {len(rendered)} tokens long; with {self.max_new_tokens} for the answer that is more "

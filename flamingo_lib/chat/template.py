@@ -1,5 +1,4 @@
-"""The chat template: token ids, loss mask and attended images of a chat, rendered together (docs/method.md, "Interface
-strings").
+"""The chat template: token ids, loss mask and attended images of a chat (docs/method.md, "Interface strings").
 
 Everything that a model reads, in training, rewriting and chatting, is made here.
 """
@@ -157,7 +156,7 @@ class ChatTemplate:
         ids = [*(self._encode_fixed if head == HUMAN else self._encode_text)(head, True)[0], *images] if head else []
         # A word's leading space belongs to the word: the response begins before it, and a prompt ends before it.
         border = len(tail.rstrip(" "))
-        text = tail + ("" if open_ended else turn.response)
+        text = tail if open_ended else tail + (turn.response or "")
         anchored = not head
         if open_ended:  # what a first word would merge with is left to the model
             pieces, starts = self._encode_text(text + _ANCHOR, anchored)

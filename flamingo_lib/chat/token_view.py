@@ -24,14 +24,12 @@ class TokenRow:
 
 def explain(rendered: Rendered, tokenizer: PreTrainedTokenizerBase) -> list[TokenRow]:
     """One `TokenRow` a token. A character of several byte tokens shows as a replacement mark in each."""
-    texts = [tokenizer.decode([token]) for token in rendered.ids]
+    texts = [str(tokenizer.decode([token])) for token in rendered.ids]
     return [TokenRow(*row) for row in zip(texts, rendered.loss_mask, rendered.attended, strict=True)]
 
 
 def token_view(rows: list[TokenRow], title: str = "") -> Markup:
-    """The tokens as HTML: the background and a number say which image a token looks at, bold and underlined are the
-    tokens that are trained on.
-    """
+    """The tokens as HTML: colour and number tell the attended image, bold underlined tokens are trained on."""
     tokens = []
     for row in rows:
         sees = "no image" if row.attended == 0 else f"image {row.attended}"

@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
                 raise ConfigError(
                     "with --data, name one stage and the folder of the trained model", remedy="Give STAGE and --out."
                 )
-            from ..training.examples import read_examples
+            from ..training.chat_files import read_examples
             from ..training.stages import train_stage
 
             result = train_stage(

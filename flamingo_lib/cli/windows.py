@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
         from ..chat.template import IMAGE
         from ..html import write_page
         from ..presets import load_preset
-        from ..training.examples import read_examples
+        from ..training.chat_files import read_examples
         from ..training.packing.report import compare_strategies, strategy_html, strategy_strips, strategy_table
         from ..training.packing.strategies import STRATEGIES
         from ..training.packing.tokenized import build_table

@@ -41,7 +41,7 @@ class DraftRequest:
 class Draft:
     """The distorted response, or why it was rejected.
 
-    `rejected` is a reason of `prompt.rejection`, ``"too_long"`` for the model's context, or ``"refused"`` by the server.
+    `rejected` is a reason of `prompt.rejection`, ``"too_long"`` for the model's context, or ``"refused"`` by a server.
     """
 
     request: DraftRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import CheckpointError
 from ..hub import (
@@ -66,7 +66,7 @@ class TransformersBackend:
         check_weights(folder)
         with quiet_loading(), translate_loading_errors(folder, ROLE, REMEDY):
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            loaded, report = AutoModelForCausalLM.from_pretrained(
+            found: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype="auto",
                 local_files_only=True,
@@ -75,6 +75,7 @@ class TransformersBackend:
                 ignore_mismatched_sizes=True,  # the report below names them
                 output_loading_info=True,
             )
+        loaded, report = found
         check_load_report(report, folder, remedy=REMEDY)
         rows = loaded.get_input_embeddings().weight.shape[0]
         if not 0 < len(self.tokenizer) <= rows:
@@ -100,7 +101,7 @@ class TransformersBackend:
         """The chat with the begun answer, in the model's own template or, if it has none, in Guanaco's format."""
         messages = build_messages(request.instruction, request.response, request.command)
         if self.tokenizer.chat_template:
-            return self.tokenizer.apply_chat_template(messages, tokenize=False, continue_final_message=True)
+            return cast(str, self.tokenizer.apply_chat_template(messages, tokenize=False, continue_final_message=True))
         return (self.tokenizer.bos_token or "") + plain_prompt(messages)
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
@@ -169,7 +170,8 @@ class TransformersBackend:
         for row, budget in zip(output.tolist(), budgets, strict=True):
             row = row[:budget]
             stop = next((place for place, token in enumerate(row) if token in ends), None)
-            completions.append((self.tokenizer.decode(row[:stop], skip_special_tokens=True), stop is not None))
+            text = cast(str, self.tokenizer.decode(row[:stop], skip_special_tokens=True))
+            completions.append((text, stop is not None))
         return completions
 
 

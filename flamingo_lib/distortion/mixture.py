@@ -55,9 +55,10 @@ def _units(sample: Sample, seed: int) -> Iterator[_Unit]:
     for index, turn in enumerate(exchanges):
         key = sample.id if len(exchanges) == 1 else f"{sample.id}/turn-{index}"
         shown += turn.images
-        if any(map(str.isalnum, turn.response)):
+        response = turn.response or ""
+        if any(map(str.isalnum, response)):
             images = sample.images[:shown]  # a later turn goes on about what was shown
-            yield _Unit(derive_seed(seed, "place", key), key, sample.source, images, turn.instruction, turn.response)
+            yield _Unit(derive_seed(seed, "place", key), key, sample.source, images, turn.instruction, response)
 
 
 class _Pool:

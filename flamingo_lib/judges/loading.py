@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError
 from ..hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
@@ -17,7 +17,7 @@ VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 """Files of which a tokenizer needs one; without any, Transformers makes an empty one."""
 
 
-MODEL_KWARGS = {"use_safetensors": True, "ignore_mismatched_sizes": True}
+MODEL_KWARGS: dict[str, Any] = {"use_safetensors": True, "ignore_mismatched_sizes": True}
 """For Transformers: no pickles; a weight of another shape is left to `check_loaded`, which names it."""
 
 
@@ -59,7 +59,7 @@ def check_loaded(
         head: the judge reads the model's head; otherwise a pooler that is missing or left over plays no part.
     """
     with quiet_loading(), translate_loading_errors(folder, role, remedy):
-        _, report = type(model).from_pretrained(
+        found: Any = type(model).from_pretrained(
             folder,
             config=model.config,
             device_map="meta",
@@ -68,14 +68,16 @@ def check_loaded(
             **MODEL_KWARGS,
             output_loading_info=True,
         )
-    ignored = () if head else ("pooler.",)
+    _, report = found
+    ignored: tuple[str, ...] = () if head else ("pooler.",)
     if getattr(model.config, "is_encoder_decoder", False) and not head:
         ignored += ("decoder.", "lm_head.")  # sentence embeddings come from the encoder alone
     try:
         check_load_report(report, folder, ignore=ignored, remedy=remedy)
     except CheckpointError as error:
         raise CheckpointError(f"{role}: {error.what}", file=folder, remedy=remedy) from None
-    rows = model.get_input_embeddings().weight.shape[0]
+    embeddings: Any = model.get_input_embeddings()
+    rows = embeddings.weight.shape[0]
     if len(tokenizer) > rows:
         raise CheckpointError(
             f"{role}: its tokenizer has {len(tokenizer)} tokens, its model embeds {rows}", file=folder, remedy=remedy

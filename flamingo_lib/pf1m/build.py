@@ -1,6 +1,4 @@
-"""The PF-1M job, which can be resumed: sources are read, rewritten, judged, filtered and written (docs/method.md,
-section 3).
-"""
+"""The PF-1M job (docs/method.md, section 3): read, rewrite, judge, filter, write; it can be resumed."""
 
 from __future__ import annotations
 
@@ -97,7 +95,7 @@ def rewrite_sources(
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
     work = MakeWork(str(folder), roots, preset, filtering)
-    options = {
+    options: dict[str, Any] = {
         "identity": identity,
         "shard_size": preset.rewriting.shard_size,
         "stamp": ImageSizes(roots),

@@ -113,7 +113,7 @@ def from_rewrite(rewrite: Rewrite, images: Sequence[str] | None = None) -> Pf1mR
         reward=_number(scores.get("reward")),
         nli_similarity=_numbers(scores.get("nli_similarity")),
         sts_similarity=_number(scores.get("sts_similarity")),
-        filtered_paragraphs=tuple((_number(score), text) for score, text in scores["filtered_paragraphs"])
+        filtered_paragraphs=tuple((round(float(score), PLACES), text) for score, text in scores["filtered_paragraphs"])
         if several
         else None,
         paragraph_clip_scores=_numbers(scores["paragraph_clip_scores"]) if several else None,

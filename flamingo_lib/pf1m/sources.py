@@ -15,9 +15,7 @@ from ..storage import Quarantine
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """One dataset to read: catalogue name, folder, split (None: all that have answers), and how many samples (None:
-    all).
-    """
+    """A dataset to read: catalogue name, folder, split (None: all with answers) and limit of samples (None: all)."""
 
     name: str
     root: str
@@ -69,8 +67,7 @@ def source_roots(sources: Sequence[SourceSpec]) -> dict[str, str]:
 
 
 class SourceStream:
-    """Opens the samples of all sources, one source after the other; what cannot be used is set aside at the first
-    opening.
+    """A stream of all sources' samples, source by source; unusable ones are quarantined at the first opening.
 
     Args:
         sources: what to read.

@@ -67,8 +67,9 @@ class MakeFilters:
 
 
 def cluster_stages(work: MakeWork, *, rewriters: int = 1, judges: int = 1, gpus: float = 0.0) -> list[Stage]:
-    """The job as stages: the rewriter; then the chain in its order, rule filters together, each judge by itself; the
-    reward judge.
+    """A job's Ray stages: the rewriter, the filter chain in order, the reward judge.
+
+    Rule filters stand together, each judge by itself.
 
     Args:
         rewriters, judges: workers of the rewriting stage, and of each judging stage.

@@ -1,7 +1,8 @@
 """The paper's setting, for 8 GPUs of 40 GB and up: LLaMA-7B, ViT-L/14@336, 37 datasets.
 
-Its datasets are read from folders of one's own: set `sources.root`. Stages are its Table 4 cell by cell. Where the paper is silent: betas, weight decay, warm-up (3 % of the steps or so),
-decay and clipping are ours; LoRA's alpha is QLoRA's for Guanaco; the images of a rewriter window are stage 1's.
+Its datasets are read from folders of one's own: set `sources.root`. Stages are its Table 4 cell by cell. Where the
+paper is silent: betas, weight decay, warm-up (3 % of the steps or so), decay and clipping are ours; LoRA's alpha is
+QLoRA's for Guanaco; the images of a rewriter window are stage 1's.
 """
 
 from ..config import (

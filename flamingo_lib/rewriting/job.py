@@ -33,7 +33,7 @@ VERSION = 1
 class Work(Protocol):
     """What is done with a shard's samples. `tokens`, where there is such an attribute, counts the tokens generated."""
 
-    def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None]) -> list[Rewrite]:
+    def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None], /) -> list[Rewrite]:
         """One rewrite for each sample, in order; `tick(n)` says that n more are done."""
         ...
 
@@ -145,9 +145,7 @@ def open_job(
     shard_size: int,
     stamp: Callable[[Sample], object] | None,
 ) -> Iterator[OpenJob]:
-    """Lock the folder, compare the job and its sources with what they were, and find out what is missing; errors as of
-    `run_job`.
-    """
+    """Open a job: lock its folder, compare identity and sources, find what is missing; errors as of `run_job`."""
     out = Path(out)
     with only_job(out):
         for rest in (*out.glob(".*.part"), *(out / FOLDER).glob(".*.part")):
@@ -205,10 +203,12 @@ def _plan(
     """Digests of all shards' input, written down until there is a shard and compared from then on."""
     path = out / PLAN
     old = read_json(path) if path.exists() else None
+    if old is not None and not (isinstance(old, list) and all(isinstance(entry, dict) for entry in old)):
+        raise DataError("the plan of this job is damaged", file=path, remedy="Begin anew in another folder.")
     plan: list[dict[str, Any]] = []
     with Progress("reading the sources", None, "records") as progress:
         for number, chunk in chunks(samples(), size):
-            shard = {"records": len(chunk), "first": chunk[0].id, "digest": _digest(chunk, stamp)}
+            shard: dict[str, Any] = {"records": len(chunk), "first": chunk[0].id, "digest": _digest(chunk, stamp)}
             if old is not None and (number >= len(old) or old[number] != shard):
                 raise _changed(path, number, shard["first"], size)
             plan.append(shard)

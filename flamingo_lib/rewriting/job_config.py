@@ -20,8 +20,7 @@ _NOTHING = object()
 def refuse_differences(
     now: Mapping[str, Any], then: Mapping[str, Any], place: object, *, remedy: str | None = None
 ) -> None:
-    """Raise `ConfigError` if two identities, plain JSON values, differ; it tells each setting that does with both
-    values.
+    """Compare two job identities, plain JSON values; a `ConfigError` names each setting that differs.
 
     Args:
         place: the job's folder, for the message.

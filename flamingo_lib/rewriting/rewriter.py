@@ -1,4 +1,4 @@
-"""Polite Flamingo at work: raw annotations in, polite responses out, many at once (METHOD sections 2 and 3)."""
+"""The rewriter, Polite Flamingo at work: raw annotations in, polite responses out (docs/method.md, sections 2, 3)."""
 
 from __future__ import annotations
 
@@ -126,14 +126,14 @@ class Rewriter:
                 results[index] = _without_output(sample, "empty_prompt", error)
                 continue
             if len(row) + self.config.max_new_tokens > self.context_length:
-                error = DataError(
+                too_long = DataError(
                     f"the prompt has {len(row)} tokens; with {self.config.max_new_tokens} new ones that is too long"
                 )
-                results[index] = _without_output(sample, "too_long", error)
+                results[index] = _without_output(sample, "too_long", too_long)
                 continue
             rows[index] = row
-        for index, error in self._encode({index: samples[index] for index in rows}).items():
-            results[index] = _without_output(samples[index], "unreadable_image", error)
+        for index, unreadable in self._encode({index: samples[index] for index in rows}).items():
+            results[index] = _without_output(samples[index], "unreadable_image", unreadable)
             del rows[index]
         if progress is not None:
             progress(len(samples) - len(rows))

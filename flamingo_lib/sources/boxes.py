@@ -1,4 +1,4 @@
-"""Bounding boxes: from pixels to fractions, and as the text that stands under captions (METHOD, interface strings)."""
+"""Bounding boxes: from pixels to fractions, and as text under captions (docs/method.md, interface strings)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ..records import Box
 
 BOX_PREAMBLE = (
     "The followings are specific object locations within the image, along with detailed coordinates. "
-    "These coordinates are in the form of bounding boxes, represented as (x1, y1, x2, y2) with floating numbers ranging from 0 to 1. "
+    "These coordinates are in the form of bounding boxes, represented as (x1, y1, x2, y2) "
+    "with floating numbers ranging from 0 to 1. "
     "These values correspond to the top left x, top left y, bottom right x, and bottom right y."
 )
 """The fixed sentence over a list of boxes; an interface string of released checkpoints."""

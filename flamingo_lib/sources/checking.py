@@ -72,11 +72,13 @@ def check_source(
     """
     row = find_row(name)
     locator = Locator(root, row.splits)
-    if split is not None and row.split_name(split) is None:
+    chosen = row.split_name(split) if split is not None else None
+    if split is not None and chosen is None:
         raise DataError(f"{name} has no split {split!r}", remedy=f"Choose one of {', '.join(row.splits)}.")
     here = set(splits_found(row, locator))
-    reports, examples = [], []
-    for one in [row.split_name(split)] if split is not None else list(row.splits):
+    reports: list[SplitReport] = []
+    examples: list[Sample] = []
+    for one in list(row.splits) if chosen is None else [chosen]:
         values = {"split": one, **row.splits[one]}
         report = SplitReport(one)
         for role, places in row.files.items():
@@ -117,8 +119,9 @@ def _read(
 
 
 def export_line(sample: Sample) -> dict[str, Any]:
-    """A sample as one line of an export: ``id, images, task, instruction, raw, n_turns``, and ``boxes``, ``mark``,
-    ``turns`` if any.
+    """A sample as a line of an export.
+
+    Fields: ``id, images, task, instruction, raw, n_turns``, and ``boxes``, ``mark``, ``turns`` if any.
     """
     line: dict[str, Any] = {
         "id": sample.id,

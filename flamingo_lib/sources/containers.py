@@ -1,5 +1,4 @@
-"""Pictures inside containers, named ``container@member``: zip members, CIFAR pickles, MNIST IDX files, FER-2013 CSV
-rows.
+"""Pictures in containers, ``container@member``: zip members, CIFAR pickles, MNIST IDX files, FER-2013 rows.
 
 Each `read_member` returns the bytes of an encoded picture (PNG where the container holds bare pixels). Pickles are read
 by an unpickler that knows NumPy arrays and nothing else, since a pickle may otherwise run code.
@@ -10,10 +9,14 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import lzma
 import pickle
 import struct
 import zipfile
+import zlib
+from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +29,18 @@ MAX_MEMBER_BYTES = 256 << 20
 """A zip member that unpacks to more is refused."""
 
 
+BROKEN = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+"""What decompressing raises of damaged data."""
+
+
 class ContainerError(DataError):
     """A container that is missing or broken, or that lacks the member."""
 
 
 def members(path: str) -> list[tuple[str, str]]:
-    """The ways to read `path` as something inside a container, (container, member) each: ``train.zip@cat/1.jpg`` as
-    ``("train.zip", "cat/1.jpg")``. The container is one by its name alone; whether it is there is not asked.
+    """All (container, member) readings of `path`: ``train.zip@cat/1.jpg`` as ``("train.zip", "cat/1.jpg")``.
+
+    The container is one by its name alone; whether it is there is not asked.
     """
     return [
         (path[:at], path[at + 1 :])
@@ -72,7 +80,8 @@ def read_member(container: Path, member: str) -> bytes:
         raise ContainerError(
             "the image is missing: the member is not a number", file=container, record=member
         ) from None
-    pixels = {"pickle": pickled_pixels, "idx": idx_array, "csv": fer_pixels}[kind](container)
+    readers: dict[str, Callable[[Path], Any]] = {"pickle": pickled_pixels, "idx": idx_array, "csv": fer_pixels}
+    pixels = readers[kind](container)
     if not 0 <= index < len(pixels):
         raise ContainerError("the image is missing from its container", file=container, record=member)
     buffer = io.BytesIO()
@@ -93,7 +102,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, *BROKEN, NotImplementedError, struct.error) as error:
         raise ContainerError(f"the archive is broken: {error}", file=path) from error
 
 
@@ -114,17 +123,19 @@ def _read_zip(container: Path, member: str) -> bytes:
         raise ContainerError("the image file is empty (zero bytes)", file=container, record=member)
     try:
         return archive.read(info)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, *BROKEN, NotImplementedError, RuntimeError) as error:
         raise ContainerError(f"the image is truncated or broken: {error}", file=container, record=member) from error
 
+
+_multiarray: Any = import_module("numpy._core.multiarray")
 
 ARRAY_PARTS = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-    ("numpy.core.multiarray", "scalar"): np._core.multiarray.scalar,
-    ("numpy._core.multiarray", "scalar"): np._core.multiarray.scalar,
+    ("numpy.core.multiarray", "_reconstruct"): _multiarray._reconstruct,
+    ("numpy._core.multiarray", "_reconstruct"): _multiarray._reconstruct,
+    ("numpy.core.multiarray", "scalar"): _multiarray.scalar,
+    ("numpy._core.multiarray", "scalar"): _multiarray.scalar,
 }
 """What a pickle may name: the parts of a NumPy array, by their old and new module names."""
 
@@ -178,7 +189,7 @@ def _idx_array(path: Path, stamp: tuple[int, int]) -> np.ndarray:
             content = gzip.decompress(content)
         zero, kind, dimensions = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    except (OSError, EOFError, struct.error) as error:
+    except (*BROKEN, struct.error) as error:
         raise ContainerError(f"the IDX file is broken: {error}", file=path) from error
     values = np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions)
     if zero != 0 or kind != 8 or values.size != int(np.prod(shape, dtype=np.int64)):
@@ -194,17 +205,20 @@ def fer_rows(path: Path) -> tuple[tuple[str, str, np.ndarray | str], ...]:
 @lru_cache(maxsize=4)
 def _fer_rows(path: Path, stamp: tuple[int, int]) -> tuple[tuple[str, str, np.ndarray | str], ...]:
     rows = []
-    with open(path, newline="", encoding="utf-8", errors="replace") as file:
-        for row in csv.DictReader(file):
-            row = {(key or "").strip().lower(): value for key, value in row.items()}
-            try:
-                values = np.array((row.get("pixels") or "").split(), dtype=np.int64)
-                if values.size != 48 * 48 or values.min() < 0 or values.max() > 255:
-                    raise ValueError(f"{values.size} values")
-                pixels: np.ndarray | str = values.astype(np.uint8).reshape(48, 48)
-            except ValueError as error:
-                pixels = f"not 48 x 48 pixels from 0 to 255: {error}"
-            rows.append((row.get("emotion") or "", row.get("usage") or "", pixels))
+    try:
+        with open(path, newline="", encoding="utf-8", errors="replace") as file:
+            for row in csv.DictReader(file):
+                row = {(key or "").strip().lower(): value for key, value in row.items()}
+                try:
+                    values = np.array((row.get("pixels") or "").split(), dtype=np.int64)
+                    if values.size != 48 * 48 or values.min() < 0 or values.max() > 255:
+                        raise ValueError(f"{values.size} values")
+                    pixels: np.ndarray | str = values.astype(np.uint8).reshape(48, 48)
+                except ValueError as error:
+                    pixels = f"not 48 x 48 pixels from 0 to 255: {error}"
+                rows.append((row.get("emotion") or "", row.get("usage") or "", pixels))
+    except (csv.Error, OSError) as error:
+        raise ContainerError(f"the table cannot be read: {error}", file=path) from error
     return tuple(rows)
 
 

@@ -56,7 +56,9 @@ class _Code:
     """A <pre> element: what stands in its <code>, what in a bar above it, and what beside both."""
 
     def __init__(self) -> None:
-        self.code, self.bar, self.plain = [], [], []
+        self.code: list[str] = []
+        self.bar: list[str] = []
+        self.plain: list[str] = []
         self.language, self.has_code = "", False
 
     def text(self) -> str:
@@ -150,10 +152,11 @@ class _Reader(HTMLParser):
 
     def close(self) -> None:
         super().close()
-        if self.pre is not None:  # cut off in a code block
-            self._close_pre()
+        self._close_pre()  # cut off in a code block
 
     def _close_pre(self) -> None:
+        if self.pre is None:
+            return
         self.parts.append(f"\n\n\0{len(self.blocks)}\0\n\n")
         self.blocks.append(self.pre.text())
         self.pre = None

@@ -42,13 +42,14 @@ lead.
 
 
 def resolve(root: str | PathLike, path: str) -> Path:
-    """The file that `path`, relative to `root`, stands for; `ImageError` if it leaves `root`, also by a link (but see
-    `LINK_TARGETS`).
-    """
+    """The file of `path`, relative to `root`; `ImageError` if it leaves `root`, also by a link (see `LINK_TARGETS`)."""
     if not path or "\0" in path:
         raise ImageError("the image path is empty or not a path", record=repr(path))
     base = Path(root).resolve()
-    target = (base / path).resolve()
+    try:
+        target = (base / path).resolve()
+    except (OSError, RuntimeError, ValueError):  # links in a circle; characters that no path can have
+        raise ImageError("the image path is not one, or leads in a circle", record=repr(path)) from None
     if target == base or base in target.parents:
         return target
     if leaves(path):
@@ -75,11 +76,11 @@ def locate(root: str | PathLike, path: str) -> tuple[Path, str]:
         ImageError: the path leaves `root`.
     """
     plain = resolve(root, path)
-    if plain.is_file():
+    if os.path.isfile(plain):  # False, where a `Path` raises, of a name that no file can have
         return plain, ""
     candidates = members(path)
     for container, member in candidates:
-        if (found := resolve(root, container)).is_file():
+        if os.path.isfile(found := resolve(root, container)):
             return found, member
     for container, member in candidates:
         if is_archive(container):

@@ -5,8 +5,8 @@ The form is told by a file's content, whatever its name says.
 
 from __future__ import annotations
 
-import gzip
 import json
+import zlib
 from collections.abc import Collection, Iterator
 from os import PathLike
 from pathlib import Path
@@ -24,7 +24,7 @@ Form = Literal["list", "object", "lines", "line", ""]
 def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:
     """Yield ``(line number, text)`` of a UTF-8 text file without line ends, skipping blank lines."""
     path, number = Path(path), 0
-    if (found := content_of(path)).startswith(("an HTML page", "a ZIP", "a PDF")):
+    if (found := content_of(path)).startswith(("an HTML page", "a ZIP", "a PDF", "UTF-16")):
         raise DataError(f"the file is not lines of text but {found}", file=path, remedy="Get the file itself.")
     with open_bytes(path) as file:
         try:
@@ -38,7 +38,7 @@ def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[t
                     continue
                 if text.strip():
                     yield number, text
-        except (EOFError, OSError, gzip.zlib.error) as error:
+        except (EOFError, OSError, zlib.error) as error:
             reason = f"the compressed file is cut off or broken: {error}"
             if report is None or not number:
                 raise DataError(reason, file=path, remedy="Download it again.") from error
@@ -46,7 +46,7 @@ def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[t
 
 
 def json_form(path: str | PathLike) -> Form:
-    """What a JSON file holds: "list", "lines" of objects, one "line" that is an object, or "object"; "" if none of these.
+    """A JSON file's form: "list", "lines" of objects, one "line" that is an object, or "object"; "" if none of these.
 
     An "object" stands over several lines, or over one that is very long.
     """
@@ -60,7 +60,7 @@ def json_form(path: str | PathLike) -> Form:
             line, _, rest = head.partition(b"\n")
             while not rest.strip() and (more := file.read(CHUNK)):
                 rest += more
-        except (EOFError, OSError, gzip.zlib.error):
+        except (EOFError, OSError, zlib.error):
             return "object"  # what can be read of it is read all the same
     if not line.rstrip().endswith(b"}"):
         return "object"
@@ -133,14 +133,15 @@ def read_records(
 
 
 def read_json_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[str, int | str, Any]]:
-    """As `read_items`, of a file with one JSON value a line, the key being the number of the line; a file that is one
-    JSON list, whatever its name, is read as that.
+    """As `read_items`, of a file with one JSON value a line, keyed by line number.
+
+    A file that is one JSON list, whatever its name, is read as that.
     """
     path = Path(path)
     with open_bytes(path) as file:
         try:
             head = file.read(4096).lstrip(b"\xef\xbb\xbf \t\r\n")
-        except (EOFError, OSError, gzip.zlib.error):
+        except (EOFError, OSError, zlib.error):
             head = b""  # what can be read of it follows below
     if head.startswith(b"["):
         yield from read_items(path, None, report)

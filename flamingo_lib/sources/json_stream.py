@@ -12,11 +12,12 @@ import gc
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -35,7 +36,7 @@ MAX_RECORD = 256 << 20
 Report = Callable[[str, str], None]
 """Called with (record, reason) for each record that cannot be read."""
 
-_scan = json.JSONDecoder(strict=False).scan_once
+_scan = cast(Any, json.JSONDecoder(strict=False)).scan_once
 _skip = re.compile(r"[ \t\n\r,]*").match
 _blank = re.compile(r"[ \t\n\r]*").match
 _joint = re.compile(r'[ \t\n\r]*,[ \t\n\r]*(\{)[ \t\n\r]*"[^"\\]*"').match
@@ -62,7 +63,7 @@ def open_bytes(path: str | PathLike) -> IO[bytes]:
         if path.suffix == ".gz" and not head.startswith(GZIP) and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in b"[{":
             reason = "the compressed file is cut off or broken: it does not begin as one"
             raise DataError(reason, file=path, remedy="Download it again.")
-        return gzip.open(path, "rb") if head.startswith(GZIP) else open(path, "rb")
+        return cast(IO[bytes], gzip.open(path, "rb")) if head.startswith(GZIP) else open(path, "rb")
     except FileNotFoundError:
         raise DataError("the file is missing", file=path) from None
     except OSError as error:
@@ -74,7 +75,7 @@ def content_of(path: str | PathLike) -> str:
     try:
         with open_bytes(path) as file:
             return describe_content(file.read(1024))
-    except (EOFError, OSError, gzip.zlib.error):
+    except (EOFError, OSError, zlib.error):
         return ""
 
 
@@ -94,6 +95,10 @@ class _CutOff(Exception):
     """The text ended, or broke, inside a value, or went on after the last."""
 
 
+def _list_of(kind: type) -> Any:
+    return list[kind]  # type: ignore[valid-type]  # a type that is known at run time
+
+
 class _Stream:
     """A buffer of decoded text over a file, and a position in it."""
 
@@ -104,16 +109,16 @@ class _Stream:
         self.fills = 0
         self._rest = b""
         self._plain = msgspec.json.Decoder(list)
-        self._typed = {section: msgspec.json.Decoder(list[kind]) for section, kind in kinds.items()}
+        self._typed = {section: msgspec.json.Decoder(_list_of(kind)) for section, kind in kinds.items()}
         self.fill()
         self.text = self.text.removeprefix("\ufeff")
 
     def fill(self) -> bool:
-        """Drop what was read, read on; False at the end of the file. The chunk doubles while one record does not fit."""
+        """Refill the buffer; False at the end of the file. The chunk doubles while one record does not fit."""
         size = max(CHUNK, len(self.text) - self.at)
         try:
             block = self.file.read(size)
-        except (EOFError, OSError, gzip.zlib.error) as error:
+        except (EOFError, OSError, zlib.error) as error:
             raise DataError(f"the compressed file is cut off or broken: {error}", file=self.path) from error
         self.ended = not block
         data = self._rest + block
@@ -128,7 +133,7 @@ class _Stream:
         self.fills += 1
         return not self.ended
 
-    def peek(self, skip=_blank) -> str:
+    def peek(self, skip: Callable[[str, int], Any] = _blank) -> str:
         """The next character that is not blank; "" at the end."""
         while True:
             self.at = skip(self.text, self.at).end()
@@ -174,8 +179,9 @@ class _Stream:
         return key
 
     def items(self, section: str = "") -> Iterator[tuple[int | str, list[Any], bool]]:
-        """(first position or key, values, undamaged) of the array or object that begins here, several values of an
-        array at a time.
+        """Blocks of the array or object that begins here: (first position or key, values, undamaged).
+
+        An array gives several values at a time.
         """
         closing = "]" if self.text[self.at] == "[" else "}"
         self.at += 1
@@ -208,8 +214,7 @@ class _Stream:
                     position += len(values)
 
     def block(self, section: str) -> list[Any] | None:
-        """The objects that follow in the buffer, parsed in one go; empty if there is only one, None if a guess was
-        wrong.
+        """The objects that follow in the buffer, parsed in one go; empty if only one, None if a guess was wrong.
 
         The text between the object just read and the next, with that one's first key, tells how objects are joined; the
         last such joint in the buffer is taken for the end of a whole object. If it isn't (a nested object looks the

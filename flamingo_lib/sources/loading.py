@@ -19,16 +19,14 @@ from .reader import Reader
 log = logging.getLogger(__name__)
 
 MIN_FAILURES = 3
-"""Fewer bad records than this never stop a run, unless they are more than half: a few are a large share of a small file."""
+"""Fewer bad records than this never stop a run, unless they are more than half: in a small file a few are many."""
 
 FIRST_CHECK = 1_000
 """Records after which the share of bad ones is checked for the first time; later at every doubling and at the end."""
 
 
 def splits_found(row: DatasetSpec, locator: Locator) -> list[str]:
-    """The splits of `row` of which at least one file is there; files that all splits share count if there are no
-    others.
-    """
+    """The splits of `row` with a file that is there; files that all splits share count if there are no others."""
     markers = (
         row.split_markers
         or [role for role, places in row.files.items() if any("{" in place for place in places)]
@@ -77,7 +75,7 @@ def load_source(
         seed: for wordings, marks and choices; the same seed gives the same samples.
         quarantine: where bad records go; without one they are counted, and the count is logged at the end.
         check_images: make sure that every image is there and can be used. False takes the official paths unseen.
-        min_failures: so many bad records stop nothing as long as they are at most half of all, whatever the allowed share.
+        min_failures: so many bad records stop nothing while they are at most half of all, whatever the allowed share.
         options: settings of the row's reader, on top of ``row.options``.
 
     Raises:
@@ -157,5 +155,6 @@ def _check(row: DatasetSpec, locator: Locator, quarantine: Quarantine, bad: int,
             file=first["file"],
             record=first["record"],
             remedy=(f"See {quarantine.path} for all of them. " if quarantine.path else "")
-            + f"`flamingo sources check {row.name} {locator.root}` counts them by reason; mend or take out these records.",
+            + f"`flamingo sources check {row.name} {locator.root}` counts them by reason; "
+            "mend or take out these records.",
         )

@@ -42,9 +42,10 @@ def fill_known(place: str, values: Mapping[str, Any]) -> str:
 def filler(place: str) -> Callable[..., str]:
     """``place.format``, quicker where one plain name in braces is all that is left to fill in."""
     parts = list(Formatter().parse(place))
-    if len(parts) == 1 and parts[0][1] and parts[0][1].isidentifier() and not parts[0][2] and not parts[0][3]:
-        before, field = parts[0][:2]
-        return lambda **values: f"{before}{values[field]}"
+    if len(parts) == 1:
+        before, field, spec, conversion = parts[0]
+        if field and field.isidentifier() and not spec and not conversion:
+            return lambda **values: f"{before}{values[field]}"
     return place.format
 
 
@@ -96,8 +97,9 @@ class Locator:
         yield from self._deeper
 
     def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-        """Paths, relative to the root, of the first of `places` that exists; empty if none does, or if one lacks a
-        value. Places with a `?` come after all others.
+        """The first of `places` that exists, as paths relative to the root; empty if none does or if one lacks a value.
+
+        Places with a `?` come after all others.
 
         Raises:
             DataError: several files or folders for a `?`.

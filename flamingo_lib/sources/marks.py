@@ -9,7 +9,7 @@ kind and colour (paper, section 3: RefCOCOg and PointQA). AI2D's kind ``"letters
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -26,6 +26,9 @@ COLORS = {
     "cyan": (20, 190, 210),
 }
 """The colours a mark may have, by the name the instruction uses."""
+
+Paint = Callable[[ImageDraw.ImageDraw, int], None]
+"""Draws a mark in white on a mask that is so many times as large as the image."""
 
 REGION_KINDS = ("box", "circle")
 
@@ -51,9 +54,7 @@ def point_mark(x: float, y: float, *, seed: int, key: str) -> dict[str, Any]:
 
 
 def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
-    """A copy of `image` with `mark` drawn on it, its line a 64th of the shorter side but at least 2 pixels, with a pale
-    rim.
-    """
+    """A copy of `image` with `mark` drawn on it: a line a 64th of the shorter side (2 pixels at least), a pale rim."""
     width, height = image.size
     line = max(2, round(min(width, height) / 64))
     if mark["kind"] == "letters":
@@ -81,10 +82,8 @@ def draw_mark(image: Image.Image, mark: Mapping[str, Any]) -> Image.Image:
     return _overlay(image, color, paint)
 
 
-def _overlay(image: Image.Image, color: tuple[int, int, int], paint) -> Image.Image:
-    """Lay a smoothly edged one-colour drawing with a pale rim over a copy of `image`; large images are drawn at their
-    own scale.
-    """
+def _overlay(image: Image.Image, color: tuple[int, int, int], paint: Paint) -> Image.Image:
+    """Overlay an antialiased one-colour drawing with a pale rim; large images are drawn at their own scale."""
     scale = SCALE if image.width * image.height <= 2_000_000 else 1
     mask = Image.new("L", (image.width * scale, image.height * scale), 0)
     paint(ImageDraw.Draw(mask), scale)

@@ -27,7 +27,17 @@ class HasId(Protocol):
         ...
 
 
+class HasSource(Protocol):
+    """A record with a source."""
+
+    @property
+    def source(self) -> str:
+        """The source's catalogue name."""
+        ...
+
+
 R = TypeVar("R", bound=HasId)
+S = TypeVar("S", bound=HasSource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,7 @@ class Mixture:
     notes: str = ""
 
     def draw(self, records: Mapping[str, Sequence[R]], *, seed: int, limit: int | None = None) -> list[R]:
-        """The records that the mixture takes, in their order; whether one is taken depends on the seed and the ids of
-        its source.
+        """Draw the mixture's records, in their order; a draw depends on the seed and the ids of the record's source.
 
         Args:
             records: of each source, by its catalogue name.
@@ -96,9 +105,9 @@ class Mixture:
         return [item for item in items if item.id in kept]
 
 
-def by_source(records: Iterable[R]) -> dict[str, list[R]]:
+def by_source(records: Iterable[S]) -> dict[str, list[S]]:
     """Records that have a `source`, by it, in the order in which the sources come first."""
-    found: dict[str, list[R]] = {}
+    found: dict[str, list[S]] = {}
     for record in records:
         found.setdefault(record.source, []).append(record)
     return found
@@ -124,7 +133,7 @@ def _adopted_parts(factor: float) -> tuple[Part, ...]:
     for name in RAW_NAMES:
         row = CATALOG[name]
         members = _group_size(row.group) if row.group else 1
-        parts.append(Part(name, limit=-(-round(row.paper_samples * factor) // members)))
+        parts.append(Part(name, limit=-(-round((row.paper_samples or 0) * factor) // members)))
     return tuple(parts)
 
 

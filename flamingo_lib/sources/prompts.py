@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..seeding import seeder
 
@@ -198,12 +198,12 @@ def wording(pool: str, *, seed: int, key: str, **values: str) -> str:
     return chosen.format(**values) if values else chosen
 
 
-def lettered(choices: list[str] | tuple[str, ...]) -> str:
+def lettered(choices: Sequence[str]) -> str:
     """``(A) red (B) blue``."""
     return " ".join(f"({letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
 
 
-def listed(choices: list[str] | tuple[str, ...]) -> str:
+def listed(choices: Sequence[str]) -> str:
     """``red, blue, or green``; ``red or blue``."""
     if len(choices) < 3:
         return " or ".join(choices)

@@ -29,7 +29,9 @@ SIZES_KEPT = 65_536
 """Image sizes remembered in a pass, so that the many questions about one image look at its file once."""
 
 
-RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError)
+RECORD_ERRORS = (
+    BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError
+)  # fmt: skip
 """What work on one record may raise if the record is at fault."""
 
 
@@ -50,6 +52,10 @@ def reason_of(error: BaseException) -> str:
         if "literal" in str(error) or "convert" in str(error):
             return f"malformed: {value} is not a number"
         return "malformed: a list or line has more or fewer parts than it should"
+    if isinstance(error, RecursionError):
+        return "malformed: nested too deeply"
+    if isinstance(error, OverflowError):
+        return "malformed: a number is too large"
     if isinstance(error, IndexError):
         return "malformed: a list has fewer entries than it should"
     return "malformed: a field is of another type than it should be"
@@ -132,8 +138,9 @@ class Reader:
     def items(
         self, file: str, sections: Collection[str] | None = None, *, lines: bool = False, keyed: bool = False
     ) -> Iterator[tuple[str, int | str, Any]]:
-        """(section, key, record) of a JSON file, a list or JSON lines (`json_lines.read_records`); what cannot be read
-        goes to the quarantine.
+        """(section, key, record) of a JSON file, list or JSON lines; unreadable records go to the quarantine.
+
+        See `json_lines.read_records`.
 
         Args:
             sections: names of the lists or objects wanted of a JSON object.
@@ -147,9 +154,7 @@ class Reader:
             yield from json_lines.read_records(path, sections, report, keyed=keyed)
 
     def blocks(self, file: str, kinds: Mapping[str, type]) -> Iterator[tuple[str, int | str, list[Any]]]:
-        """As `items`, many records at a time as `kinds` of sections say, for the largest files; the reader counts them
-        in `total`.
-        """
+        """As `items`, many records at a time by the sections' `kinds`, for large files; the reader counts them."""
         json_lines.refuse_other_form(self.root / file, kinds)
         yield from json_stream.read_blocks(self.root / file, kinds, self._reporter(file))
 

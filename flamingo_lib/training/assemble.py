@@ -44,7 +44,7 @@ SMOLLM2 = "SmolLM2-135M-Instruct"
 
 REMEDY = f"Give a folder with config.json, tokenizer and safetensors weights, a GGUF file, or {SMOLLM2}."
 
-CONNECTOR = {
+CONNECTOR: dict[str, Any] = {
     "num_latents": 32,
     "resampler_depth": 3,
     "cross_attention_every": 3,
@@ -101,9 +101,10 @@ def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTr
         check_weights(folder)
         where["use_safetensors"] = True
     with quiet_loading(), translate_loading_errors(file or folder, ROLE, REMEDY):
-        model, report = AutoModelForCausalLM.from_pretrained(
+        found: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **where
         )
+        model, report = found
         where.pop("use_safetensors", None)
         tokenizer = AutoTokenizer.from_pretrained(folder, **where)
     check_load_report(report, file or folder, remedy=REMEDY)
@@ -142,7 +143,7 @@ def assemble(
     known = open_clip.get_model_config(tower) if isinstance(tower, str) else tower
     if known is None:
         raise ConfigError(f"open_clip knows no tower {tower!r}", remedy="See open_clip.list_models().")
-    before = model.get_input_embeddings().weight.shape[0]
+    before = _rows(model)
     tokenizer.add_tokens([IMAGE, END_OF_CHUNK], special_tokens=True)
     _grow(model, len(tokenizer))
     ids = tokenizer.get_vocab()
@@ -171,14 +172,21 @@ def assemble(
     return whole, FlamingoProcessor(images, tokenizer, media_rule=config.media_rule, image_position="before")
 
 
+def _rows(model: PreTrainedModel) -> int:
+    """The number of tokens that the model embeds."""
+    embeddings: Any = model.get_input_embeddings()
+    return embeddings.weight.shape[0]
+
+
 def _grow(model: PreTrainedModel, size: int) -> None:
     """Give the language model `size` embeddings, new ones the mean of the old."""
-    before = model.get_input_embeddings().weight.shape[0]
+    before = _rows(model)
     if size <= before:
         return
     model.resize_token_embeddings(size, mean_resizing=False)
     with torch.no_grad():
-        for module in (model.get_input_embeddings(), model.get_output_embeddings()):
+        modules: tuple[Any, ...] = (model.get_input_embeddings(), model.get_output_embeddings())
+        for module in modules:
             if module is not None:
                 module.weight[before:] = module.weight[:before].mean(dim=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..sources.images import resolve
 from ..sources.json_lines import read_json_lines
 from ..sources.json_stream import open_bytes
 from ..storage import read_json
+from .examples import pf1m_example
 
 RECORDS, PLACES = "pf1m.json", "sources.json"
 """What `flamingo build-pf1m` writes: the records, and where the datasets lie that they were made from."""
@@ -51,7 +53,7 @@ def read_examples(path: str | os.PathLike, root: str | os.PathLike | None = None
     roots = _roots(file) if root is None else root
     name = ""
     for name, values in _numbered(file):
-        place = {"file": file, "record": name}
+        place: dict[str, Any] = {"file": file, "record": name}
         if not isinstance(values, Mapping):
             raise DataError(f"not a chat but {_kind(values)}", **place, remedy=REMEDY)
         if "turns" not in values and "output" in values:
@@ -59,7 +61,7 @@ def read_examples(path: str | os.PathLike, root: str | os.PathLike | None = None
         elif isinstance(roots, Mapping):
             raise DataError("not a record of PF-1M", **place, remedy="Give --images for chats.")
         else:
-            yield _of_chat(values, Path(roots), lambda what, place=place: DataError(what, **place, remedy=REMEDY), name)
+            yield _of_chat(values, Path(roots), partial(DataError, **place, remedy=REMEDY), name)
     if not name:
         raise DataError("the file holds no chat", file=file, remedy=REMEDY)
 
@@ -80,8 +82,6 @@ def _numbered(file: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _of_record(values: Mapping[str, Any], file: Path, name: str, roots: Roots) -> Conversation:
-    from .examples import pf1m_example
-
     record = parse_record(values, file=file, position=name)
     for text in (record.input, record.output):
         _check_text(text, lambda what: DataError(what, file=file, record=name))

@@ -9,12 +9,10 @@ from pathlib import Path
 from ..config import DistortionConfig
 from ..pf1m.record import Pf1mRecord
 from ..records import Conversation, Pair, Sample, Turn
+from ..renamed import renamed
 from ..seeding import generator
 from ..sources.images import resolve
-from .chat_files import read_examples
 from .unsaid import UnsaidRule, WordOverlap
-
-__all__ = ["image_files", "pair_examples", "pf1m_example", "read_examples", "sample_example"]
 
 CANDIDATES = 48
 """How many pairs are considered for a mismatched image."""
@@ -29,8 +27,9 @@ def image_files(root: str | os.PathLike, source: str, images: Sequence[str]) -> 
 
 
 def sample_example(sample: Sample, root: str | os.PathLike, files: Sequence[str] | None = None) -> Conversation:
-    """A sample as it is: its dialogue, each image in its turn, or its instruction and (for raw annotations curt)
-    response.
+    """A sample as a conversation: its dialogue, or its instruction and (for raw annotations curt) response.
+
+    Each image stands in its turn.
 
     Args:
         root: the folder with one subfolder a dataset.
@@ -96,3 +95,6 @@ def pair_examples(
                 target = unsaid.drop_unsaid(target, pair.draft)
         turn = Turn(pair.instruction, target, images=len(images), draft=pair.draft)
         yield Conversation(pair.id, (turn,), image_files(root, source, images))
+
+
+__getattr__ = renamed(__name__, read_examples="flamingo_lib.training.chat_files.read_examples")

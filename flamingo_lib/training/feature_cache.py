@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from filelock import FileLock
@@ -125,7 +125,7 @@ class FeatureCache:
         rows = [self._index[key] for key in keys]
         if not rows:
             return np.zeros((0, *self.shape), self.dtype)
-        return np.asarray(self._rows[rows])
+        return np.asarray(cast(np.ndarray, self._rows)[rows])
 
     def _refresh(self) -> None:
         stored = self._keys_file.stat().st_size // KEY_BYTES if self._keys_file.exists() else 0
@@ -170,9 +170,7 @@ class FeatureCache:
 
 
 def weights_fingerprint(modules: Sequence[nn.Module], *details: Any) -> str:
-    """A 16-digit hash of the modules' weights (names, types, values) and any JSON-like `details`, such as the
-    preprocessing.
-    """
+    """A 16-digit hash of modules' weights (names, types, values) and JSON-like `details` such as preprocessing."""
     import torch
 
     digest = hashlib.blake2b(digest_size=16)

@@ -1,5 +1,4 @@
-"""The size of a Flamingo as numbers: parameters of each part, floating point operations, and what training keeps in
-memory.
+"""Model cost of a Flamingo: parameters of each part, floating point operations, and training memory.
 
 Formulas over `FlamingoConfig`, for models too large to be built here. Tests hold them against real models: parameters
 exactly, operations against torch's counter, kept activations against what autograd saves.
@@ -25,9 +24,7 @@ def expand(tunes: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Batch:
-    """One forward pass: `rows` windows of `tokens` tokens and `images` image slots each, of which `labelled` (a share)
-    are supervised.
-    """
+    """A forward pass: `rows` windows of `tokens` tokens and `images` image slots; a share `labelled` is supervised."""
 
     rows: int
     tokens: int
@@ -47,7 +44,8 @@ class Shape:
     """
 
     def __init__(self, config: FlamingoConfig, lora_rank: int = 0) -> None:
-        text, tower = config.text_config, config.vision_config
+        text: Any = config.text_config
+        tower = config.vision_config or {}
         if tower.get("source", "open_clip") != "open_clip" or not isinstance(tower["vision_cfg"].get("layers"), int):
             raise ConfigError("only plain open_clip vision transformers can be planned with")
         vision: dict[str, Any] = tower["vision_cfg"]
@@ -137,8 +135,7 @@ class Shape:
         }
 
     def step_flops(self, batch: Batch, tunes: Iterable[str], checkpointing: bool = False) -> float:
-        """Operations of forward and backward: gradients of inputs where anything trained lies below, and of trained
-        weights.
+        """Operations of forward and backward: gradients of trained weights, and of inputs above any trained part.
 
         Args:
             checkpointing: activations are computed a second time.
@@ -160,9 +157,7 @@ class Shape:
         return total + sum(forward.get(name, 0.0) for part in tunes for name in weights.get(part, (part,)))
 
     def _reached(self, tunes: frozenset[str]) -> dict[str, float]:
-        """The shares of decoder and gated layers that gradients run through: those with something trained in or below
-        them.
-        """
+        """The shares of decoder and gated layers that gradients run through: from the lowest trained part up."""
         if tunes & {"embeddings", "embeddings_new_tokens"}:
             return {"decoder": 1.0, "gated": 1.0}
         if tunes & {"vision", "resampler", "cross_attention", "cross_attention_ffn"}:

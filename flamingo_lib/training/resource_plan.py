@@ -1,4 +1,4 @@
-"""What a stage costs: memory on a GPU, optimizer steps, hours. Estimates from the formulas of `shape`, nothing is run."""
+"""Resource plan of a stage: GPU memory, optimizer steps, hours. Estimates by `model_cost`; nothing is run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..config import ModelConfig, StageConfig
-from ..errors import ConfigError, MissingAsset
+from ..errors import CheckpointError, ConfigError, MissingAsset
 from ..model.config import FlamingoConfig
 from ..model.loss import PIECE
+from ..storage import read_json
 from .model_cost import Batch, Shape
 
 GIGA = 1 << 30
@@ -69,8 +70,9 @@ def known_config(base: str) -> FlamingoConfig:
 
     Raises:
         MissingAsset: neither.
+        CheckpointError: the folder holds another kind of model, or one with code of its own.
     """
-    from ..hub import resolve
+    from ..hub import refuse_remote_code, resolve, translate_loading_errors
 
     if base == "openflamingo-9b":
         text = {
@@ -92,7 +94,12 @@ def known_config(base: str) -> FlamingoConfig:
         text |= {"num_key_value_heads": 3, "tie_word_embeddings": True}
         return _config("ViT-B-16", text, num_latents=32, resampler_depth=3, cross_attention_every=3)
     folder = resolve(base, role="the base model")
-    return FlamingoConfig.from_pretrained(folder)
+    refuse_remote_code(folder)
+    with translate_loading_errors(folder, "the base model's config"):
+        kind = read_json(folder / "config.json").get("model_type")
+        if kind != FlamingoConfig.model_type:
+            raise CheckpointError(f"the base model is no Flamingo but of type {kind!r}", file=folder / "config.json")
+        return FlamingoConfig.from_pretrained(folder, local_files_only=True)
 
 
 def _config(tower: str, text: dict[str, Any], **settings: Any) -> FlamingoConfig:
@@ -231,12 +238,15 @@ def plan_stage(
 
 def plan_table(plans: Iterable[StagePlan]) -> str:
     """The plans as lines of text."""
-    head = f"{'stage':<14}{'trained':>14}{'windows':>11}{'steps':>8}{'micro':>6}{'twice':>7}{'GB a GPU':>10}{'hours':>8}{'features':>10}"
+    head = (
+        f"{'stage':<14}{'trained':>14}{'windows':>11}{'steps':>8}{'micro':>6}"
+        f"{'twice':>7}{'GB a GPU':>10}{'hours':>8}{'features':>10}"
+    )
     lines = [head]
     for plan in plans:
         lines.append(
             f"{plan.stage:<14}{plan.trained:>14,}{plan.windows:>11,}{plan.steps:>8,}{plan.micro_batch_size:>6}"
-            f"{'yes' if plan.checkpointing else 'no':>7}{plan.total:>10.1f}{plan.hours:>8.2f}{plan.feature_hours:>10.2f}"
-            + ("" if plan.fits else "  DOES NOT FIT")
+            f"{'yes' if plan.checkpointing else 'no':>7}{plan.total:>10.1f}{plan.hours:>8.2f}"
+            f"{plan.feature_hours:>10.2f}" + ("" if plan.fits else "  DOES NOT FIT")
         )
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -130,7 +130,7 @@ def run_stage(
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     if not trained:
         raise ConfigError("the stage trains nothing", remedy="Name the parts to train in its setting `tunes`.")
-    if collator.isolate_turns and getattr(model.config.text_config, "_attn_implementation", "sdpa") not in (
+    if collator.isolate_turns and getattr(cast(Any, model.config).text_config, "_attn_implementation", "sdpa") not in (
         "sdpa",
         None,
     ):

@@ -11,7 +11,7 @@ train_stage("openflamingo-tiny", preset.stages["stage1"], examples, "my-model", 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from .collate import Collator
 from .packing.dataset import WindowDataset
 from .packing.tokenized import TokenTable, build_table
 from .run import StageResult, run_stage, world_size
-from .visual_inputs import make_visuals, require_images
+from .visual_inputs import Pixels, make_visuals, require_images
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate
@@ -99,18 +99,18 @@ def prepare(model: FlamingoForConditionalGeneration, stage: StageConfig, config:
             weight.data = weight.data.float()
 
 
-def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Callable[[list], torch.Tensor]:
+def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Pixels:
     """Image files to pixels, first shrunk to `stage.image_size` if that is set."""
     read = processor.image_processor.pixels
-    if stage.image_size is None:
+    side = stage.image_size
+    if side is None:
         return read
 
-    def shrunk(files: list) -> torch.Tensor:
+    def shrunk(files: Sequence[str | os.PathLike]) -> torch.Tensor:
         from PIL import Image
 
         from ..model.images import to_picture
 
-        side = stage.image_size
         return read([to_picture(file).resize((side, side), Image.Resampling.BICUBIC) for file in files])
 
     return shrunk

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -146,7 +146,7 @@ class StageTrainer(Trainer):
         self._staging: str | None = None
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)
+        return SequentialSampler(cast(Sized, self.train_dataset))
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], *arguments: Any, **options: Any) -> torch.Tensor:
         """Forward and backward of one micro batch."""
@@ -163,7 +163,7 @@ class StageTrainer(Trainer):
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         """Save into a hidden folder and rename it once every process is done, so that a checkpoint is whole."""
-        folder = Path(self.args.output_dir)
+        folder = Path(cast(str, self.args.output_dir))
         self._staging = str(folder / ".partial")
         if self.args.should_save:
             shutil.rmtree(self._staging, ignore_errors=True)
@@ -196,17 +196,18 @@ class StageTrainer(Trainer):
                         os.fsync(written.fileno())
             shutil.rmtree(folder / name, ignore_errors=True)
             os.rename(staging / name, folder / name)
-            for old in checkpoints(folder)[: -self.args.save_total_limit]:
+            for old in checkpoints(folder)[: -cast(int, self.args.save_total_limit)]:
                 shutil.rmtree(old, ignore_errors=True)
         self.accelerator.wait_for_everyone()
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         if not self.args.should_save:
             return
-        output_dir = output_dir or self.args.output_dir
+        output_dir = cast(str, output_dir or self.args.output_dir)
         os.makedirs(output_dir, exist_ok=True)
-        trained = {name for name, weight in self.model.named_parameters() if weight.requires_grad}
-        weights = self.model.state_dict() if state_dict is None else state_dict
+        model = cast(nn.Module, self.model)
+        trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
+        weights = model.state_dict() if state_dict is None else state_dict
         save_file(
             {name: weights[name].detach().contiguous().cpu() for name in sorted(trained)},
             os.path.join(output_dir, WEIGHTS),
@@ -215,14 +216,14 @@ class StageTrainer(Trainer):
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         file = Path(resume_from_checkpoint) / WEIGHTS
         try:
-            weights = load_file(file)
+            weights: dict[str, Any] = load_file(file)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(
                 f"the checkpoint cannot be read: {error}",
                 file=file,
                 remedy=f"Remove {file.parent}: the training goes on from the checkpoint before, or from the beginning.",
             ) from error
-        target = self.model if model is None else model
+        target = cast(nn.Module, self.model if model is None else model)
         trained = {name for name, weight in target.named_parameters() if weight.requires_grad}
         if set(weights) != trained:
             odd = sorted(set(weights) ^ trained)[0]
@@ -248,12 +249,14 @@ class StageProgress(TrainerCallback):
         self.note = ""
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Start the bar in the main process."""
         if state.is_world_process_zero:
             self.progress = Progress(self.label, state.max_steps - state.global_step, "steps").__enter__()
 
     def on_log(
         self, args: TrainingArguments, state: Any, control: Any, logs: Mapping[str, float] | None = None, **kwargs: Any
     ) -> None:
+        """Note the loss; a `FlamingoError` if it is not a number."""
         if logs and "loss" in logs:
             if not math.isfinite(logs["loss"]):
                 raise FlamingoError(
@@ -263,10 +266,12 @@ class StageProgress(TrainerCallback):
             self.note = f"loss {logs['loss']:.3f}"
 
     def on_step_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Count the step."""
         if self.progress is not None:
             self.progress.update(1, self.note)
 
     def on_train_end(self, args: TrainingArguments, state: Any, control: Any, **kwargs: Any) -> None:
+        """Close the bar."""
         if self.progress is not None:
             self.progress.__exit__(None, None, None)
             self.progress = None

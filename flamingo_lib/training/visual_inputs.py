@@ -80,6 +80,7 @@ class Visuals:
         self.form, self.fetch, self.shape, self.dtype = form, fetch, tuple(shape), dtype
 
     def __call__(self, rows: Sequence[Sequence[str]]) -> dict[str, Tensor]:
+        """The batch's visual input, by the name of its form."""
         slots = max(
             1, max(len(files) for files in rows)
         )  # a slot even without images, so that every batch uses every parameter
@@ -119,9 +120,9 @@ def make_visuals(
             before training.
     """
     size = model.vision_encoder.image_size
-    form = "pixel_values" if cache_folder is None else visual_form(tunes, augmented)
-    if form == "pixel_values":
-        return Visuals(form=form, fetch=pixels, shape=(3, size, size))
+    form = visual_form(tunes, augmented)
+    if cache_folder is None or form == "pixel_values":
+        return Visuals(form="pixel_values", fetch=pixels, shape=(3, size, size))
     cache, encode = _cache_of(model, pixels, form, cache_folder, details)
     cache.fill(files, encode, batch_size=batch_size, rank=rank, processes=processes)
     return Visuals(form=form, fetch=lambda paths: cache.get([cache.key(path) for path in paths]), shape=cache.shape)

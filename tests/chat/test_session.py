@@ -107,8 +107,8 @@ def test_long_conversations_lose_their_oldest_turns(folder):
     for number in range(8):
         session.ask(f"What is this? {number}", [picture(number)])
     assert len(session.turns) == 8
-    start, rendered = session._fit([*session.turns])
-    assert start > 0 and len(rendered) + 8 <= 96
+    kept, rendered = session._fit([*session.turns])
+    assert kept[0] > 0 and kept[-1] == 7 and len(rendered) + 8 <= 96
     with pytest.raises(DataError, match="more than the window of 96"):
         session.ask("long " * 80)
     with pytest.raises(DataError, match="instruction is empty"):
@@ -116,6 +116,22 @@ def test_long_conversations_lose_their_oldest_turns(folder):
     assert len(session.turns) == 8  # a refused turn is not remembered
     session.reset()
     assert not session.turns and session.ask("Hi", [picture(0)]) is not None
+
+
+def test_a_long_conversation_keeps_the_image_that_it_is_about(folder):
+    from flamingo_lib.training.stages import example_template
+
+    session = ChatSession.from_folder(folder, max_new_tokens=8)
+    example_template(session.processor)  # as a trained model's folder says
+    rendered = []
+    generate = session._generate
+    session._generate = lambda row, latents: rendered.append((row, len(latents))) or generate(row, latents)
+    session.ask("Hello")
+    session.ask("What is this?", [picture(0)])
+    for number in range(6):
+        session.ask(f"And its size? {number}")
+    assert all(row.n_images == count == 1 and row.attended[-1] == 1 for row, count in rendered[1:])
+    assert rendered[-1][0].turn[-1] < 8  # others were left out
 
 
 def test_sampling_is_seeded_by_turn(folder):

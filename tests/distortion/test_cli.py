@@ -10,6 +10,7 @@ from flamingo_lib.config import ScenesConfig
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.records import Pair, from_json
 from flamingo_lib.scenes.writers import write_scenes
+from tests.distortion.test_server import serving
 
 
 @pytest.fixture(scope="module")
@@ -157,3 +158,26 @@ def test_wrong_sources_are_refused_before_any_work(root, tmp_path, source, messa
     with pytest.raises(ConfigError, match=message):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_record_that_a_server_refuses_is_set_aside_and_counted(root, tmp_path):
+    asked_first = []
+
+    def behave(asked, attempt):
+        asked_first.append(asked)
+        if asked == asked_first[1]:
+            return 400, {}, "too long"
+        return 200, {}, json.dumps({"choices": [{"message": {"content": 'short"'}, "finish_reason": "stop"}]})
+
+    values = {"backend": "server", "backend_model": "m", "llm_text": 1, "llm_visual": 0, "noise": 0}
+    values |= {"retrieval": 0, "backend_concurrency": 1}
+    settings = [part for key, value in values.items() for part in ("--set", f"distortion.{key}={value}")]
+    with serving(behave) as (_, url):
+        more = ("--set", f"distortion.backend_url={url}", "--json")
+        result = run(root, tmp_path, *settings, *more, "--set", "distortion.pairs=6", captions=False)
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout.splitlines()[-1])
+    aside = [json.loads(line) for line in (tmp_path / "quarantine.jsonl").read_text().splitlines()]
+    assert summary["pairs"] == 6
+    assert summary["quarantined"] == len(aside) == summary["rejected"]["refused"] == 1
+    assert "status 400: too long" in aside[0]["reason"] and aside[0]["file"].startswith(url)

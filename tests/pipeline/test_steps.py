@@ -17,6 +17,7 @@ from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
 from flamingo_lib.pipeline.steps.filter import write_released
 from flamingo_lib.pipeline.steps.mixtures import chosen_raw, mixture_examples, mixture_inputs
 from flamingo_lib.pipeline.steps.records import read_records
+from flamingo_lib.pipeline.steps.rewrite import _in_shards
 from flamingo_lib.presets import NAMES, load_preset
 from flamingo_lib.records import Pair, Rewrite, Sample, Verdict
 
@@ -246,3 +247,29 @@ def test_the_paper_preset_without_data_says_what_is_missing(tmp_path):
 def test_a_preset_that_names_no_datasets_says_so(tmp_path):
     with pytest.raises(ConfigError, match=r"names no datasets in sources\.raw"):
         first_steps(tmp_path / "run", "sources.raw=[]").step("sources")
+
+
+class CountingRewriter:
+    """Turns texts around, and stops after so many samples."""
+
+    def __init__(self, stop_after=10**6):
+        self.left, self.seen = stop_after, []
+
+    def rewrite(self, samples, tick):
+        if self.left < len(samples):
+            raise KeyboardInterrupt
+        self.left -= len(samples)
+        self.seen += [sample.id for sample in samples]
+        return [Rewrite(sample, sample.raw[::-1]) for sample in samples]
+
+
+def test_the_rewriting_step_goes_on_at_its_last_whole_shard(tmp_path):
+    samples = [Sample(f"a/{number}", "a", "vqa", (), "What?", f"text {number}") for number in range(23)]
+    whole = _in_shards(samples, CountingRewriter(), "rewriting", tmp_path / "whole", 5)
+    assert [rewrite.output for rewrite in whole] == [sample.raw[::-1] for sample in samples]
+    with pytest.raises(KeyboardInterrupt):
+        _in_shards(samples, CountingRewriter(12), "rewriting", tmp_path / "stopped", 5)
+    rest = CountingRewriter()
+    assert _in_shards(samples, rest, "rewriting", tmp_path / "stopped", 5) == whole
+    assert rest.seen == [sample.id for sample in samples[10:]]
+    assert _in_shards([], rest, "contradicting", tmp_path / "stopped", 5) == []

@@ -42,7 +42,7 @@ def import_cycles(imports: dict[str, set[str]]) -> list[list[str]]:
 
 @pytest.fixture
 def loggers_left_on():
-    """`lint_imports` switches off all loggers that there are, those of the library that other tests listen to as well."""
+    """`lint_imports` switches off all loggers, those of the library that other tests listen to as well."""
     yield
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_lib.errors import ConfigError, StorageError
+from flamingo_lib.errors import ConfigError, DataError, StorageError
 from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.shards import (
     CorruptShard,
@@ -276,6 +276,14 @@ def test_a_stamp_is_part_of_the_input(tmp_path):
     sizes["fake/3"] = 11
     with pytest.raises(Exception, match="the sources changed"):
         run_job(Samples(9, -1), MakeWork({}), tmp_path, **arguments)
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", '"x"'])
+def test_a_damaged_plan_is_named(tmp_path, content):
+    job(tmp_path)
+    (tmp_path / "plan.json").write_text(content)
+    with pytest.raises(DataError, match=r"damaged.*plan\.json"):
+        job(tmp_path)
 
 
 def test_shards_without_a_job_are_refused(tmp_path):

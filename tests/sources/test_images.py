@@ -200,3 +200,26 @@ def test_a_link_out_names_the_variable_and_a_path_out_does_not(tmp_path: Path):
     with pytest.raises(ImageError) as told:
         open_image(tmp_path / "root", "../out.png")
     assert LINK_TARGETS not in str(told.value)
+
+
+def test_a_spoilt_member_of_an_archive_is_an_error_of_its_own(tmp_path: Path):
+    noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.bmp")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "a.bmp", "a.bmp")
+    raw = bytearray((tmp_path / "set.zip").read_bytes())
+    for damage in (b"\xff" * 40, bytes(40)):
+        raw[60:100] = damage
+        (tmp_path / "set.zip").write_bytes(raw)
+        with pytest.raises(DataError, match="truncated or broken.*set.zip, record a.bmp"):
+            open_image(tmp_path, "set.zip@a.bmp")
+
+
+def test_links_in_a_circle_folders_and_odd_names(tmp_path: Path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "b.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "a.png")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("a.png", "folder.png", "x" * 5000, "\ud83d.png"):
+        for work in (open_image, probe, image_bytes):
+            with pytest.raises(ImageError):
+                work(tmp_path, name)

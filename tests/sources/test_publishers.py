@@ -212,3 +212,21 @@ def test_flowers_and_cars_in_matlab_files(tmp_path, read):
         picture(single / f"car_ims/{number:06d}.jpg")
     check(read, "elevater-stanford-cars", single, "train", [names[0]])
     check(read, "elevater-stanford-cars", single, "test", [names[1]])
+
+
+@pytest.mark.parametrize("label", ["-1", "43"])
+def test_a_label_without_a_name_is_not_counted_from_the_end(tmp_path, read, label):
+    folder = tmp_path / "Final_Training/Images/00000"
+    for number in range(2):
+        picture(folder / f"{number}.ppm")
+    text(folder / "GT-00000.csv", "Filename;ClassId", "0.ppm;0", f"1.ppm;{label}")
+    samples, aside = read("elevater-gtsrb", tmp_path, "train")
+    assert len(samples) == 1 and aside[0]["reason"] == f"a label that has no name: {label} of 43"
+
+
+@pytest.mark.parametrize("content", ["7", '{"a": 1}', '"x"', "[1, 2"])
+def test_a_knowledge_file_that_is_no_array_is_named(tmp_path, read, content):
+    picture(tmp_path / "train/cat/1.jpg")
+    text(tmp_path / "cats_knowledge.tsv", content)
+    with pytest.raises(DataError, match=r"not one JSON array.*cats_knowledge.tsv"):
+        read("elevater", tmp_path, "train")

@@ -7,7 +7,7 @@ from PIL import Image
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.records import Turn
-from flamingo_lib.training.examples import read_examples
+from flamingo_lib.training.chat_files import read_examples
 
 CHAT = {"id": "a", "images": ["a.png"], "turns": [{"instruction": "q", "response": "r", "images": 1}]}
 RECORD = {"input": "<img_path>vqa-v2/1.png<img_path>\nWhat is it?", "output": "A ring.", "original": "ring"}

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig
 
 from flamingo_lib.config import ModelConfig, StageConfig
-from flamingo_lib.errors import ConfigError
+from flamingo_lib.errors import CheckpointError, ConfigError, FlamingoError
 from flamingo_lib.model import cross_attention, flamingo, wide
 from flamingo_lib.model.config import FlamingoConfig
 from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
@@ -178,6 +178,20 @@ def test_the_presets_bases_are_known():
     assert Shape(known_config("openflamingo-9b"), 64).parameters()["language_model"] == pytest.approx(6.6e9, rel=0.02)
     assert Shape(known_config("flamingo-small")).parameters()["embeddings"] == 49_154 * 576
     assert ModelConfig().base == "openflamingo-tiny"
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "", '{"model_type": "bert"}'])
+def test_a_folder_of_another_kind_of_model_is_refused(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(FlamingoError) as error:
+        known_config(str(tmp_path))
+    assert str(tmp_path) in str(error.value) and "attribute" not in str(error.value)
+
+
+def test_a_base_with_code_of_its_own_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "flamingo", "auto_map": {"AutoConfig": "own.Config"}}')
+    with pytest.raises(CheckpointError, match="own.Config"):
+        known_config(str(tmp_path))
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])

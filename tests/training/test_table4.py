@@ -73,7 +73,7 @@ def test_what_is_not_code_is_packaged_too():
     }
     code = (".py", ".pyc", ".c", ".h", ".so", ".pyd")  # what is compiled is built, not copied
     others = {path for path in (root / "flamingo_lib").rglob("*") if path.is_file() and path.suffix not in code}
-    assert {path.name for path in packaged} == {path.name for path in others} == {"paper_fsdp.yaml"}
+    assert {path.name for path in packaged} == {path.name for path in others} == {"paper_fsdp.yaml", "py.typed"}
 
 
 def test_a_stage_may_tune_exactly_the_parts_of_a_model():

@@ -60,9 +60,7 @@ def run(job: Job) -> dict[str, Any]:
 
 
 def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
-    """Write ``pf1m.json`` of the rewrites that were kept, which training reads, and the images that it needs drawn;
-    returns how many records.
-    """
+    """Write ``pf1m.json`` of the kept rewrites, which training reads, and images drawn for it; returns the count."""
     from ...pf1m.images import released
     from ...pf1m.record import write_pf1m
 

@@ -38,9 +38,7 @@ def mixture_inputs(name: str) -> tuple[str, ...]:
 
 
 def chosen_raw(samples: Sequence[Sample], preset: Preset) -> list[Sample]:
-    """The raw samples that a run rewrites: those of `rewriting.mixture`, of each source at most
-    `rewriting.limit_per_source`.
-    """
+    """The raw samples a run rewrites: those of `rewriting.mixture`, at most `rewriting.limit_per_source` of each."""
     config = preset.rewriting
     return find_mixture(config.mixture).draw(by_source(samples), seed=preset.seed, limit=config.limit_per_source)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from .sources import RAW
 from .training import MODEL
 
 if TYPE_CHECKING:
+    from ...rewriting.job import Work
     from ...rewriting.rewriter import Rewriter
 
 REWRITTEN, WRONG = "rewritten.jsonl", "wrong.jsonl"
@@ -44,7 +45,14 @@ def _in_shards(samples: Sequence[Sample], rewriter: Rewriter, name: str, scratch
     from ...rewriting.shards import read_shards
 
     out = scratch / name  # the scratch folder is this step's with these settings: nothing more identifies the job
-    run_job(lambda: samples, lambda: rewriter.rewrite, out, identity={"step": name}, shard_size=size, title=name)
+
+    def work(samples: Sequence[Sample], tick: Callable[[int], None]) -> list[Rewrite]:
+        return rewriter.rewrite(samples, tick)
+
+    def make_work() -> Work:
+        return work
+
+    run_job(lambda: samples, make_work, out, identity={"step": name}, shard_size=size, title=name)
     return list(read_shards(out))
 
 

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, cast
 
 from tqdm import tqdm
 
@@ -85,9 +85,10 @@ class WorkerPool:
             ready = again[:room]
             again = again[room:]
             ready += islice(stream, room - len(ready))
+            pool = cast(ProcessPoolExecutor, self._pool)
             for task in ready:
                 try:
-                    running[self._pool.submit(_run, task.number, to_json(task.samples), task.digest)] = task
+                    running[pool.submit(_run, task.number, to_json(task.samples), task.digest)] = task
                 except BrokenProcessPool:
                     again.append(task)
             if not running and not again:
@@ -105,7 +106,7 @@ class WorkerPool:
             if broken:
                 again += running.values()
                 running = {}
-                most = max(deaths, key=deaths.get, default=None)
+                most = max(deaths, key=deaths.__getitem__, default=None)
                 if most is not None and deaths[most] >= MAX_DEATHS:
                     raise FlamingoError(
                         f"workers died {MAX_DEATHS} times on shard {most}",
@@ -131,8 +132,9 @@ def _begin(make_work: Callable[[], Any], parent: int) -> None:
 
 
 def _run(number: int, samples: list[dict[str, Any]], digest: str) -> Done:
-    """In a worker: do one shard, handed over as plain values. The work is made at the first, so that its errors reach
-    the main process.
+    """Do one shard, handed over as plain values, in a worker process.
+
+    The work is made at the first shard, so that its errors reach the main process.
     """
     if _Here.work is None:
         _Here.work = _Here.make_work()

@@ -1,5 +1,4 @@
-"""The same job over a Ray cluster: readers, rewriters, judges and filters as stages of Ray Data, each with its own
-workers.
+"""The Ray executor: readers, rewriters, judges and filters as Ray Data stages, each with its own workers.
 
 A row of the data set is a shard; each stage does its part of it as a whole, so the bytes that come out are those of the
 single-process job. Ray restarts workers that die and gives their shards to others. Needs the extra ``scale``.
@@ -8,6 +7,7 @@ single-process job. Ray restarts workers that die and gives their shards to othe
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -102,9 +102,11 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
         ) from None
     started = not ray.is_initialized()
     if started:
-        place = {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
+        place: dict[str, Any] = (
+            {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
+        )
         try:
-            ray.init(**place, log_to_driver=False, logging_level="error", include_dashboard=False)
+            ray.init(**place, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:  # Ray raises plain ones too
             if address == LOCAL:
                 what, remedy = (
@@ -197,8 +199,8 @@ class _Work:
 
     def __call__(self, batch: Any) -> Any:
         row = batch.to_pylist()[0]
-        kind = Sample if self.first else Rewrite
-        given = [from_json(kind, values) for values in json.loads(row["payload"])]
+        kind: Any = Sample if self.first else Rewrite
+        given: list[Any] = [from_json(kind, values) for values in json.loads(row["payload"])]
         before = getattr(self.work, "tokens", 0)
         done = self.work(given)
         ids = [record.id if self.first else record.sample.id for record in given]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .spec import DatasetSpec, plain
 
-RET_3 = {"paper_samples": 13_551, "group": "RET-3"}
+RET_3: dict[str, Any] = {"paper_samples": 13_551, "group": "RET-3"}
 
 ROWS = (
     DatasetSpec(

@@ -31,8 +31,9 @@ def elevater_row(
     index: tuple[str, ...] = ("{split}.txt",),
     notes: str = "",
 ) -> DatasetSpec:
-    """A row of the suite. `registry` is the toolkit's name of the set, `layout` and `original` the publisher's own
-    files.
+    """A row of the suite.
+
+    `registry` is the toolkit's name of the set, `layout` and `original` the publisher's own files.
     """
     return DatasetSpec(
         name=f"elevater-{name}",

@@ -105,9 +105,7 @@ def paragraphs(reader: Reader) -> Iterator[Sample]:
 
 
 def caption_urls(reader: Reader) -> Iterator[Sample]:
-    """Lines ``caption<TAB>address`` (Conceptual Captions); images are the user's downloads, named by line number or
-    address.
-    """
+    """Lines ``caption<TAB>address`` (Conceptual Captions); image files are named by line number or address."""
     file = reader.file("pairs")
     for number, line in reader.lines(file):
         with reader.keep(file, f"line {number}"):

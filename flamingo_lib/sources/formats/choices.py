@@ -15,9 +15,7 @@ from .questions import majority
 
 
 def with_choices(reader: Reader, key: str | int, question: str, choices: Sequence[str]) -> str:
-    """The question with its choices: in a row where there are few short ones, else lettered. ``choices=False`` leaves
-    them out.
-    """
+    """The question with its choices: in a row if few and short, else lettered; without if ``choices=False``."""
     if not choices or not reader.options.get("choices", True):
         return question
     if any(map(is_blank, choices)):
@@ -149,9 +147,7 @@ def _label_mark(reader: Reader, file: str, image: str) -> dict[str, Any] | None:
 
 
 def ai2d(reader: Reader) -> Iterator[Sample]:
-    """AI2D: one question file a diagram, the question being the key. Questions about letters get the letters painted
-    on.
-    """
+    """AI2D: one question file a diagram, keyed by question; questions about letters get the letters painted on."""
     files = reader.files("questions") or [reader.file("questions")]
     listing = reader.files("test_ids")
     held = {line.strip().strip('"').removesuffix(".png") for _, line in reader.lines(listing[0])} if listing else None
@@ -174,6 +170,7 @@ def ai2d(reader: Reader) -> Iterator[Sample]:
                 if record.get("abcLabel") and mark is None:
                     raise BadRecord("a question about letters in the diagram, but its annotation is missing")
                 key = record.get("questionId", f"{stem}-{place}")
+                extra: dict[str, Any] = {"mark": mark} if mark else {}
                 yield reader.sample(
                     key,
                     images=(image,),
@@ -181,5 +178,5 @@ def ai2d(reader: Reader) -> Iterator[Sample]:
                     raw=_choice(choices, record["correctAnswer"]),
                     question=question,
                     choices=choices,
-                    **({"mark": mark} if mark else {}),
+                    **extra,
                 )

@@ -1,6 +1,4 @@
-"""Readers of image classification sets: ELEVATER's packaging, its COCO variant, the publishers' own layouts, plain
-class folders.
-"""
+"""Readers of image classification: ELEVATER, its COCO variant, publishers' own layouts, class folders."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from ...text import is_blank, single_spaced
 from ..containers import has_member, members
 from ..images import resolve
 from ..prompts import wording
-from ..reader import BadRecord, Reader, sentence
+from ..reader import BadRecord, Reader, reason_of, sentence, shown_text
 from .originals import list_original
 from .registry import label_map
 
@@ -40,9 +38,7 @@ def _join(*parts: str) -> str:
 
 
 def _labels(reader: Reader, index: str) -> dict[int, str]:
-    """Label -> class name: by the registry's label map, else by the one beside the index, else in the knowledge file's
-    order.
-    """
+    """Label -> class name: by the registry's label map, the one beside the index, or the knowledge file's order."""
     folder = _folder(index)
     if (registered := label_map(reader, index)) is not None:
         return _lines_of(reader, registered)
@@ -76,8 +72,9 @@ def _lines_of(reader: Reader, path: str) -> dict[int, str]:
 
 
 def _archive_member(reader: Reader, folder: str, place: str) -> str:
-    """An index's ``archive.zip@inner`` as a path below the root, in the archive or unpacked beside it; a file of the very
-    name goes before.
+    """An index's ``archive.zip@inner`` as a path below the root, in the archive or unpacked beside it.
+
+    A file of the very name goes before.
     """
     ways = members(place)
     if not ways or (reader.check_images and (reader.root / folder / place).is_file()):
@@ -92,9 +89,7 @@ def _archive_member(reader: Reader, folder: str, place: str) -> str:
 
 
 def _is_index(reader: Reader, file: str) -> bool:
-    """True if one of the first lines names an image; publishers' own lists may have an index's name
-    (``annotations/test.txt``).
-    """
+    """True if one of the first lines names an image; an index's name (``annotations/test.txt``) is not enough."""
     if file.endswith(".json"):
         return True
     with open(resolve(reader.root, file), encoding="utf-8", errors="replace") as lines:
@@ -135,15 +130,13 @@ def _coco(reader: Reader, file: str) -> Iterator[Labelled]:
             elif section == "annotations":
                 labels.setdefault(record["image_id"], []).append(record["category_id"])
             else:
-                names[record["id"]] = record["name"]
-    archives = (
-        sorted((reader.root / folder).glob("*.zip")) if any("@" not in place for place in images.values()) else []
-    )
+                names[record["id"]] = shown_text(record["name"], "category name")
+    archives = sorted((reader.root / folder).glob("*.zip")) if not all(map(members, images.values())) else []
     for number, place in images.items():
         with reader.keep(file, f"image {number}", part=True):
-            if number not in labels:
+            if not labels.get(number):
                 raise BadRecord("empty annotation: no label")
-            if "@" not in place and archives and not (reader.root / folder / place).is_file():
+            if archives and not members(place) and not (reader.root / folder / place).is_file():
                 place = f"{_archive_with(archives, place)}@{place}"
             yield _archive_member(reader, folder, place), tuple(names[label] for label in labels[number])
 
@@ -184,8 +177,10 @@ def _knowledge(reader: Reader) -> dict[str, list[str]]:
         for file in reader.files(role) if role in reader.row.files else []:
             try:
                 records = json.loads(resolve(reader.root, file).read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise DataError(f"the knowledge file is not one JSON array: {error}", file=file) from error
+            except (ValueError, RecursionError) as error:
+                raise DataError(f"the knowledge file is not one JSON array: {reason_of(error)}", file=file) from error
+            if not isinstance(records, list):
+                raise DataError("the knowledge file is not one JSON array", file=file)
             for key, record in enumerate(records):
                 with reader.keep(file, key, part=True):
                     given = [record.get("def_wiki"), record.get("def_wn"), *(record.get("gpt3") or [])]

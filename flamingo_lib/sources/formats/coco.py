@@ -123,9 +123,7 @@ class _Captions:
         return self._gathered(order, begins, ends - begins), unasked
 
     def _find_repeated(self, numbers: np.ndarray) -> None:
-        """Count images with a caption that is given twice among the untidy ones; a chance match of hashes costs no more
-        than a look.
-        """
+        """Count untidy images with a repeated caption; a chance match of hashes only costs a second look."""
         marks = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.int64)
         marks ^= numbers * ODD
         ordered = np.sort(marks)
@@ -152,8 +150,9 @@ class _Captions:
 
 
 def _sorted_stably(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`numbers` in order, and where each stood; equals keep their order. A key that tells equals apart leaves it to the
-    fastest sort.
+    """A stable argsort: `numbers` in order, and where each stood.
+
+    A key that tells equals apart leaves it to the fastest sort.
     """
     bits = len(numbers).bit_length()
     if len(numbers) and -(1 << 62 - bits) < int(numbers.min()) and int(numbers.max()) < 1 << 62 - bits:
@@ -173,11 +172,12 @@ def _untidy(texts: list[str]) -> list[int]:
     Few do: all are looked at together, which takes a tenth of the time that looking at each takes.
     """
     line = f" {' '.join(texts)} "
-    form, kind = ("ascii", np.uint8) if line.isascii() else ("utf-32-le", np.uint32)
-    codes = np.frombuffer(line.encode(form, "surrogatepass"), kind)
+    plain = line.isascii()
+    encoded = line.encode("ascii" if plain else "utf-32-le", "surrogatepass")
+    codes: Any = np.frombuffer(encoded, np.uint8 if plain else np.uint32)
     blank = codes <= SPACE
     found = np.flatnonzero(blank[1:] & blank[:-1] | (codes[1:] < SPACE) | (codes[1:] == DELETE))
-    if kind is np.uint32:
+    if not plain:
         others = np.flatnonzero(codes > 127)
         found = np.concatenate([found, others[np.isin(codes[others], WIDE_SPACES)]])
     if not texts or not len(found):
@@ -207,7 +207,7 @@ def _take_images(reader: Reader, file: str, first: int, records: list[Any], imag
 
 
 def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dict[int, list[Box]]:
-    """image id -> boxes of a COCO instances file, crowds left out; a box that cannot be is put aside alone."""
+    """Image id -> boxes of a COCO instances file, without crowds; an impossible box is put aside alone."""
     found: dict[int, list[tuple[int, tuple[float, ...], str | int]]] = {}
     names: dict[int, str] = {}
     for section, key, record in reader.items(file, {"annotations", "categories"}):

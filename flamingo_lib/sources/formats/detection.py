@@ -55,8 +55,9 @@ def _corners(item: ElementTree.Element) -> tuple[float, float, float, float]:
 
 
 def voc_objects(reader: Reader) -> Iterator[Sample]:
-    """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids. A box that cannot be makes the counts wrong, so the
-    image is put aside.
+    """Pascal VOC XML (DIOR, HRRSD): the split is a list of ids.
+
+    A box that cannot be makes the counts wrong, so the image is put aside.
     """
     listing = reader.files("ids")
     if listing:
@@ -94,8 +95,9 @@ def _of_split(reader: Reader, base: str, name: str) -> bool:
 
 
 def dota(reader: Reader) -> Iterator[Sample]:
-    """DOTA: four corners and a class a line; the horizontal box around them is used. The labels may lie in one folder
-    for all splits.
+    """DOTA: four corners and a class a line; the horizontal box around them is used.
+
+    The labels may lie in one folder for all splits.
     """
     files = reader.files("labels") or [reader.file("labels")]
     base = files[0].partition("labelTxt")[0] if f"{reader.split}/" not in files[0] else None

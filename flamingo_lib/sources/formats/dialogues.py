@@ -1,6 +1,4 @@
-"""Readers of instructions and dialogues whose responses are polite already: the sources of distortion, and the
-text-only sets.
-"""
+"""Readers of instructions and dialogues with polite responses: sources of distortion, text-only sets."""
 
 from __future__ import annotations
 
@@ -21,8 +19,7 @@ _image_tag = re.compile(r"\s*<image>\s*")
 
 
 def pair_up(messages: list[tuple[str, str]], images: int = 0) -> tuple[Turn, ...]:
-    """Exchanges of (role, text) messages: what comes before the first human turn and a last unanswered one are left
-    out.
+    """Exchanges of (role, text) messages, from the first human turn on; a last unanswered one is left out.
 
     Args:
         images: how many images the dialogue has. Each ``<image>`` tag is taken out of the text and counted in its turn
@@ -59,8 +56,7 @@ def pair_up(messages: list[tuple[str, str]], images: int = 0) -> tuple[Turn, ...
 def as_sample(
     reader: Reader, key: str | int, turns: tuple[Turn, ...], images: tuple[str, ...] = (), **meta: Any
 ) -> Sample:
-    """A sample of `turns`: the first is its instruction and response, all of them stand in `turns` if there are
-    several.
+    """A sample of `turns`: the first is its instruction and response; several of them all stand in `turns`.
 
     Args:
         images: in the order in which the turns bring them; those of a last turn that was left out are left out, too.
@@ -71,7 +67,7 @@ def as_sample(
         key,
         images=images[: sum(turn.images for turn in turns)],
         instruction=turns[0].instruction,
-        raw=turns[0].response,
+        raw=turns[0].response or "",
         turns=turns if len(turns) > 1 else (),
         **meta,
     )

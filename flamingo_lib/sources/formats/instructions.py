@@ -17,14 +17,13 @@ def _rank(node: dict[str, Any]) -> tuple[bool, int]:
 
 
 def best_path(prompt: dict[str, Any]) -> list[tuple[str, str]]:
-    """(role, text) messages from the root down, always to the best-ranked reply (rank 0 is best), deleted ones left
-    out.
-    """
-    messages, node = [], prompt
+    """The best path of a reply tree as (role, text) messages: always the best-ranked reply, no deleted ones."""
+    messages: list[tuple[str, str]] = []
+    node: dict[str, Any] | None = prompt
     while node is not None:
         messages.append((node["role"], node["text"]))
         replies = [reply for reply in node.get("replies") or [] if not reply.get("deleted")]
-        node = min(replies, key=_rank, default=None)
+        node = min(replies, key=_rank) if replies else None
     return messages
 
 

@@ -1,5 +1,4 @@
-"""The publishers' own layouts of the ELEVATER sets: each function lists (picture, class names) or None if its files
-aren't there.
+"""ELEVATER sets in their publishers' layouts: functions that list (picture, class names), None if not there.
 
 The role ``original`` of a row names the files that show that this layout is there. Pictures inside pickles, IDX and CSV
 files are named ``container@number`` (`containers`).
@@ -9,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,6 +32,13 @@ def _parent(path: str, levels: int = 1) -> str:
     return "/".join(parts) + "/" if parts else ""
 
 
+def _named(names: Sequence[Any] | np.ndarray, index: int) -> Any:
+    """``names[index]``; a bad record if there is none, or if `index` is negative, which Python counts from the end."""
+    if not 0 <= index < len(names):
+        raise BadRecord(f"a label that has no name: {index} of {len(names)}")
+    return names[index]
+
+
 def folders(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """``.../{class}/picture``: EuroSAT (``AnnualCrop``), RESISC-45, Caltech-101. There are no splits; all is train."""
     if reader.split != "train":
@@ -53,7 +59,7 @@ def fer(reader: Reader, found: list[str]) -> Iterator[Labelled]:
             with reader.keep(path, f"row {number + 1}", part=True):
                 if isinstance(pixels, str):
                     raise BadRecord(pixels)
-                yield f"{path}@{number}", (FER_2013[int(emotion)],)
+                yield f"{path}@{number}", (_named(FER_2013, int(emotion)),)
 
 
 def cifar(reader: Reader, found: list[str]) -> Iterator[Labelled]:
@@ -64,14 +70,17 @@ def cifar(reader: Reader, found: list[str]) -> Iterator[Labelled]:
         names: Any = CIFAR_10
         for meta, field in (("batches.meta", "label_names"), ("meta", "fine_label_names")):
             if (folder / meta).is_file():
-                names = load_pickle(folder / meta).get(field, names)
+                known = load_pickle(folder / meta)
+                if not isinstance(known, dict):
+                    raise DataError("the file of class names is not a CIFAR meta file", file=folder / meta)
+                names = known.get(field, names)
         try:
             labels = content["labels"] if "labels" in content else content["fine_labels"]
         except (KeyError, TypeError):
             raise DataError("a CIFAR batch without labels", file=path) from None
         for number, label in enumerate(labels):
             with reader.keep(path, number, part=True):
-                yield f"{path}@{number}", (str(names[label]),)
+                yield f"{path}@{number}", (str(_named(names, label)),)
 
 
 def mnist(reader: Reader, found: list[str]) -> Iterator[Labelled]:
@@ -112,9 +121,13 @@ def gtsrb(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """GTSRB: semicolon CSV files beside the pictures."""
     for path in found:
         with open(resolve(reader.root, path), newline="", encoding="utf-8", errors="replace") as file:
-            for number, row in enumerate(csv.DictReader(file, delimiter=";"), start=2):
-                with reader.keep(path, f"line {number}", part=True):
-                    yield f"{_parent(path)}{row['Filename']}", (GTSRB[int(row["ClassId"])],)
+            number = 1
+            try:
+                for number, row in enumerate(csv.DictReader(file, delimiter=";"), start=2):
+                    with reader.keep(path, f"line {number}", part=True):
+                        yield f"{_parent(path)}{row['Filename']}", (_named(GTSRB, int(row["ClassId"])),)
+            except csv.Error:
+                reader.put_aside(path, f"after line {number}", "not a table of values between semicolons")
 
 
 def dtd(reader: Reader, found: list[str]) -> Iterator[Labelled]:
@@ -138,7 +151,10 @@ def food(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """Food-101: class -> places, as JSON or as lines."""
     if found[0].endswith(".json"):
         content = read_json(resolve(reader.root, found[0]))
-        places = [place for group in content.values() for place in group]
+        try:
+            places = [str(place) for group in content.values() for place in group]
+        except (AttributeError, TypeError):
+            raise DataError("the file is not a JSON object of classes and their pictures", file=found[0]) from None
     else:
         places = [line.strip() for _, line in reader.lines(found[0])]
     for place in places:
@@ -155,7 +171,7 @@ def _mat(path: Path, field: str) -> np.ndarray:
         return np.atleast_1d(loadmat(path, squeeze_me=True)[field])
     except KeyError:
         raise DataError(f"the MATLAB file has no variable {field!r}", file=path) from None
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+    except Exception as error:  # a damaged file may raise anything
         raise DataError(f"the MATLAB file is broken: {error}", file=path) from error
 
 
@@ -166,7 +182,7 @@ def flowers(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     labels = _mat(resolve(reader.root, f"{base}imagelabels.mat"), "labels")
     for number in numbers.tolist():
         with reader.keep(found[0], number, part=True):
-            yield f"{base}jpg/image_{number:05d}.jpg", (FLOWERS_102[int(labels[number - 1]) - 1],)
+            yield f"{base}jpg/image_{number:05d}.jpg", (_named(FLOWERS_102, int(_named(labels, number - 1)) - 1),)
 
 
 def cars(reader: Reader, found: list[str]) -> Iterator[Labelled]:
@@ -180,7 +196,7 @@ def cars(reader: Reader, found: list[str]) -> Iterator[Labelled]:
             continue
         with reader.keep(found[0], place, part=True):
             image = item["relative_im_path"] if whole else f"cars_{reader.split}/{item['fname']}"
-            yield f"{base}{image}", (str(names[int(item["class"]) - 1]),)
+            yield f"{base}{image}", (str(_named(names, int(item["class"]) - 1)),)
 
 
 _LISTERS: dict[str, Callable[[Reader, list[str]], Iterator[Labelled]]] = {
@@ -203,4 +219,4 @@ def list_original(reader: Reader) -> Iterator[Labelled] | None:
     """The pictures of the row's split in its publisher's layout; None if that layout isn't there."""
     layout = reader.options.get("original")
     found = reader.files("original") if layout else []
-    return _LISTERS[layout](reader, found) if found else None
+    return _LISTERS[layout](reader, found) if layout and found else None

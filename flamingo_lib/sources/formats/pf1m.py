@@ -22,8 +22,9 @@ END = "end of shard"
 
 
 def pf1m(reader: Reader) -> Iterator[Sample]:
-    """PF-1M as released or built here: the polite output is the response, the raw annotation and all scores are kept in
-    `meta`. Read from the JSON file, else from Parquet files, else from the kept records of a job's shards.
+    """PF-1M as released or built here: the response is the polite output; raw annotation and scores are in `meta`.
+
+    Read from the JSON file, else from Parquet files, else from the kept records of a job's shards.
     """
     if reader.files("records"):
         records = _released(reader, reader.files("records"))

@@ -38,9 +38,7 @@ def _point(
 
 
 def point_qa(reader: Reader) -> Iterator[Sample]:
-    """PointQA-Local (one sample a point) and PointQA-LookTwice (how many more of this are there), both keyed by image
-    id.
-    """
+    """PointQA-Local (one sample a point) and PointQA-LookTwice (how many more are there), keyed by image id."""
     any_found = False
     for kind in KINDS:
         files, listing = reader.files(kind), reader.files(f"{kind}_ids")

@@ -84,9 +84,7 @@ def clevr(reader: Reader) -> Iterator[Sample]:
 
 
 def gqa(reader: Reader) -> Iterator[Sample]:
-    """GQA: one object keyed by question id, or a folder of such files; the short answer, or with ``full_answer=True``
-    the sentence.
-    """
+    """GQA: an object keyed by question id, or a folder of such; short answers, or sentences (``full_answer=True``)."""
     files = reader.files("questions") or [reader.file("questions")]
     field = "fullAnswer" if reader.options.get("full_answer") else "answer"
     for file in files:

@@ -18,7 +18,7 @@ from ..reader import BadRecord, Reader, shown_text
 def _instances(
     reader: Reader, wanted: dict[Any, Any] | None = None
 ) -> tuple[dict[int, tuple], dict[int, tuple], dict[int, str]]:
-    """(images, annotations, category names) of the COCO instances file, annotations only where `wanted` has their id."""
+    """The COCO instances file's images, annotations (only those that `wanted` lists) and category names."""
     file = reader.file("instances")
     images: dict[int, tuple[str, float, float]] = {}
     annotations: dict[int, tuple[int, tuple[float, ...], int]] = {}
@@ -60,9 +60,7 @@ def _region(
 
 
 def _google(reader: Reader, file: str) -> Iterator[Sample]:
-    """The Google release: lists in the raw file, objects keyed by id in the aligned one; boxes from COCO where they
-    aren't merged in.
-    """
+    """RefCOCOg by Google: lists in the raw file, objects keyed by id in the aligned one; boxes also from COCO."""
     annotations: dict[Any, dict] = {}
     expressions: dict[Any, str] = {}
     sizes: dict[Any, tuple[str, float, float]] = {}
@@ -102,9 +100,7 @@ def _google(reader: Reader, file: str) -> Iterator[Sample]:
 
 
 def refcocog(reader: Reader) -> Iterator[Sample]:
-    """RefCOCOg in the refer toolbox's release (pickled references) or in Google's (JSON); all expressions of a region
-    in one draft.
-    """
+    """RefCOCOg in the refer toolbox's release (pickles) or Google's (JSON); a region's expressions in one draft."""
     google = reader.files("google")
     found = reader.files("refs")
     if not found and google:

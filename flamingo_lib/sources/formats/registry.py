@@ -34,7 +34,7 @@ def label_map(reader: Reader, index: str) -> str | None:
 
 
 def _named_by(entry: dict[str, Any], index: str, whole: str) -> str | None:
-    """The label map of `entry` if `index` is an index of it and lies, with the set's folder, at the root or below it."""
+    """The label map of `entry` if `index` is its index and is there, with the set's folder, at the root or below."""
     labels = entry.get("labelmap")
     for split in SPLITS:
         place = (entry.get(split) or {}).get("index_path")

@@ -50,7 +50,8 @@ def window_row(table: TokenTable, samples: np.ndarray, keep: np.ndarray) -> Wind
     header = len(table.header)
     first = table.attended[table.offsets[samples[0]]]  # the system message attends as the first turn's text does
     ids, labelled, attended = [table.header], [np.zeros(header, bool)], [np.full(header, first, np.int64)]
-    turn, images = [np.zeros(header, np.int64)], []
+    turn = [np.zeros(header, np.int64)]
+    images: list[str] = []
     for number, (sample, kept) in enumerate(zip(samples.tolist(), keep.tolist(), strict=True), start=1):
         part_ids, part_labelled, part_attended = table.part(sample, kept)
         ids.append(part_ids)

@@ -54,7 +54,7 @@ def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | No
         reports: context length -> strategy -> report.
         rates: supervised tokens a second by context length and strategy, where they were measured.
     """
-    head = (
+    head: tuple[str, ...] = (
         "context",
         "strategy",
         "windows",
@@ -65,10 +65,10 @@ def strategy_table(reports: Reports, rates: Mapping[tuple[int, str], float] | No
         "images a window",
     )
     head += ("supervised tokens a window", *(("supervised tokens a second",) if rates else ()))
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for length, by_strategy in reports.items():
         for name, report in by_strategy.items():
-            row = (
+            row: tuple[str, ...] = (
                 f"{length:,}",
                 name,
                 f"{report.windows:,}",

@@ -219,9 +219,7 @@ def _best_fit_chunk(tokens: list[int], images: list[int], capacity: int, max_ima
 
 
 def group_by_length(lengths: np.ndarray, batch_size: int, random: np.random.Generator, lead: int = 0) -> np.ndarray:
-    """A random order of windows in which, after the first `lead`, each `batch_size` neighbours have like lengths
-    (windows,).
-    """
+    """A random order of windows (windows,) with `batch_size` neighbours of like length, after the first `lead`."""
     order = random.permutation(len(lengths))
     if batch_size <= 1:
         return order
