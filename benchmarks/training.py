@@ -214,7 +214,7 @@ def small_base() -> Any:
     import torch
 
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
-    from flamingo_lib.model.images import FlamingoImageProcessor
+    from flamingo_lib.model.image_processor import FlamingoImageProcessor
     from flamingo_lib.model.processor import FlamingoProcessor
     from flamingo_lib.training.planning import known_config
 

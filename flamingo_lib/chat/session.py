@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from .template import ChatTurn, Rendered
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration
-    from ..model.images import Picture
+    from ..model.image_processor import Picture
     from ..model.processor import FlamingoProcessor
 
 
@@ -24,7 +23,7 @@ class ChatSession:
     """One conversation.
 
     Args:
-        model, processor: of one folder (see `model.folder.load_folder`).
+        model, processor: of one folder (see `loading.load_model`).
         max_new_tokens: the longest answer.
         temperature: 0 is greedy.
         seed: answer k of a conversation is drawn with the generator of `(seed, k)`.
@@ -45,15 +44,6 @@ class ChatSession:
         self.model, self.processor = model, processor
         self.max_new_tokens, self.temperature, self.seed = max_new_tokens, temperature, seed
         self.reset()
-
-    @classmethod
-    def from_folder(cls, folder: str | os.PathLike, **settings) -> ChatSession:
-        """A session with the model of a folder; its LoRA is merged, which makes it faster."""
-        from ..model.folder import load_folder
-        from ..model.lora import merge_lora
-
-        model, processor = load_folder(folder)
-        return cls(merge_lora(model) if model.config.lora else model, processor, **settings)
 
     def reset(self) -> None:
         """Forget the conversation."""

@@ -5,7 +5,7 @@ checkpoints.
 from .config import FlamingoConfig
 from .flamingo import FlamingoForConditionalGeneration, FlamingoOutput
 from .generation import generate_batch
-from .images import FlamingoImageProcessor
+from .image_processor import FlamingoImageProcessor
 from .processor import FlamingoProcessor
 
 __all__ = [

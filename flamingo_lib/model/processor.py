@@ -14,8 +14,8 @@ from ..chat.media import attended_images
 from ..chat.template import IMAGE, ChatTemplate, ChatTurn, Rendered
 from ..errors import DataError
 from .config import FlamingoConfig
-from .images import FlamingoImageProcessor, Picture
-from .loss import IGNORED
+from .image_processor import FlamingoImageProcessor, Picture
+from .loss import IGNORE_INDEX
 
 
 class FlamingoProcessor(ProcessorMixin):
@@ -192,10 +192,10 @@ def pad_rows(
     }
     if labels:
         marked = [
-            [token if trained else IGNORED for token, trained in zip(row.ids, row.loss_mask, strict=True)]
+            [token if trained else IGNORE_INDEX for token, trained in zip(row.ids, row.loss_mask, strict=True)]
             for row in rows
         ]
-        batch["labels"] = table(marked, IGNORED)
+        batch["labels"] = table(marked, IGNORE_INDEX)
     return batch
 
 

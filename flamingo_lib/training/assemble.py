@@ -16,12 +16,12 @@ import torch
 
 from ..chat.template import END_OF_CHUNK, IMAGE
 from ..errors import ConfigError, MissingAsset
+from ..loading import save_model
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.images import CLIP_MEAN, CLIP_STD, FlamingoImageProcessor
+from ..model.image_processor import CLIP_MEAN, CLIP_STD, FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
 from ..seeding import derive_seed
-from ..storage import atomic_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -179,7 +179,4 @@ def assemble_base(
 ) -> Path:
     """Assemble a base and write it to the folder `out`, which the setting `model.base` may name; returns the folder."""
     model, processor = assemble(load_language_model(language_model), tower, weights=weights, seed=seed)
-    with atomic_folder(out) as folder:
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-    return Path(out)
+    return save_model(model, processor, out)

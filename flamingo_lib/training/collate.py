@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..model.loss import IGNORE_INDEX
 from .dataset import WindowRow
-
-IGNORED = -100
-"""The label of a token without supervision."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class Collator:
     def __call__(self, rows: Sequence[WindowRow]) -> dict[str, Tensor]:
         """B rows to `input_ids`, `labels`, `attention_mask`, `attended_image` (B, T) and the visual inputs (B, M, ...).
 
-        The longest row comes first: where padding is left out, attention is then done for rows of about one length
-            together.
+        The longest row comes first, so that neighbouring rows are of about one length.
         With `isolate_turns` the attention mask is (B, 1, T, T), True where a token may look.
         """
         rows = sorted(rows, key=len, reverse=True)
@@ -51,7 +48,7 @@ class Collator:
             return out
 
         ids = padded("ids", self.pad_token_id)
-        batch = {"input_ids": ids, "labels": np.where(padded("labelled", 0) > 0, ids, IGNORED)}
+        batch = {"input_ids": ids, "labels": np.where(padded("labelled", 0) > 0, ids, IGNORE_INDEX)}
         if self.attend_within_turn:
             batch["attended_image"] = padded("attended", 0)
         if self.isolate_turns:

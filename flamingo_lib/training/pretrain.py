@@ -26,7 +26,7 @@ from transformers import LlamaConfig, PreTrainedTokenizerBase
 from ..config import PretrainConfig
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.loss import IGNORED
+from ..model.loss import IGNORE_INDEX
 from ..progress import Progress
 from ..scenes.graph import Scene, draw_scene
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
@@ -145,7 +145,7 @@ class RowEncoder:
         return Batch(
             input_ids=input_ids,
             attended_image=(input_ids == self.image_token_id).cumsum(1),
-            labels=torch.where(loss_weights > 0, input_ids, IGNORED),
+            labels=torch.where(loss_weights > 0, input_ids, IGNORE_INDEX),
             weights=loss_weights,
             scenes=torch.tensor([0 if row.scene is None else row.scene for row in rows]),
             mentions=torch.tensor(mentions, dtype=torch.long).reshape(-1, 3),
@@ -283,7 +283,7 @@ def exact_answers(
             vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
         ).logits
         exact = (
-            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORED)).all(1).tolist()
+            ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORE_INDEX)).all(1).tolist()
         )
         for (_, question), good in zip(part, exact, strict=True):
             right[question.type].append(good)
@@ -299,9 +299,3 @@ def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_ou
 def start_language(model: FlamingoForConditionalGeneration) -> None:
     """Input embeddings large enough to be heard beside what the gated layers add from the first step."""
     nn.init.normal_(model.get_input_embeddings().weight, std=0.2)
-
-
-def save_base(model: FlamingoForConditionalGeneration, processor: Any, folder: str | Path) -> None:
-    """Write the model and its processor as one self-contained folder."""
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)

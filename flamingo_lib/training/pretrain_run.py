@@ -18,7 +18,7 @@ from ..chat.template import END_OF_CHUNK, IMAGE, SYSTEM_MESSAGE
 from ..chat.tokenizer import train_tiny_tokenizer
 from ..config import Preset, PretrainConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.images import FlamingoImageProcessor
+from ..model.image_processor import FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
 from ..scenes.graph import COLORS, Scene
 from ..scenes.phrases import CHANGE_INSTRUCTIONS

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.loss import IGNORED
+from ..model.loss import IGNORE_INDEX
 from ..progress import Progress
 from ..scenes.graph import COLORS, SHAPES, SIZES, Scene
 from ..scenes.render import render
@@ -140,7 +140,7 @@ def pretrain_tower(
             gray = torch.rand(len(chosen), generator=gray_chance) < GRAY
             pictures[gray] = pictures[gray].mean(dim=1, keepdim=True).expand(-1, 3, -1, -1)
             colorless = labels[chosen]
-            colorless[gray, :, 1] = IGNORED
+            colorless[gray, :, 1] = IGNORE_INDEX
             return tower(pictures), colorless
         return tower(pictures), labels[chosen]
 

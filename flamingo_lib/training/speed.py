@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .collate import IGNORED, Collator
+from ..model.loss import IGNORE_INDEX
+from .collate import Collator
 from .dataset import WindowDataset
 
 
@@ -37,8 +38,10 @@ def training_speed(model: nn.Module, dataset: WindowDataset, collator: Collator,
             start, supervised = clock(), 0
         begin = (step + 1) * stage.batch_size
         batch = collator([dataset[(begin + place) % len(dataset)] for place in range(stage.batch_size)])
-        supervised += int((batch["labels"] != IGNORED).sum())
-        model(**{name: values.to(device) for name, values in batch.items()}).loss.backward()
+        supervised += int((batch["labels"] != IGNORE_INDEX).sum())
+        batch = {name: values.to(device) for name, values in batch.items()}
+        loss = model(**batch).loss if model.training_loss is None else model.training_loss(model, batch)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         if device.type == "cuda":

@@ -13,7 +13,6 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from flamingo_lib.errors import CheckpointError
 from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
-from flamingo_lib.model.checkpoint_files import read_state
 from flamingo_lib.model.checkpoints import (
     load_clever_flamingo,
     load_openflamingo,
@@ -21,6 +20,7 @@ from flamingo_lib.model.checkpoints import (
     load_polite_flamingo,
     zero_lora,
 )
+from flamingo_lib.model.checkpoints.files import read_state
 from flamingo_lib.model.lora import add_lora, lora_state
 from flamingo_lib.model.trainable import part_of
 from flamingo_lib.model.vision import open_clip_vision_config

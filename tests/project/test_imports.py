@@ -14,6 +14,8 @@ STOREYS = (
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
+    {"cpu"},
+    {"loading"},
     {"filters", "rewriting", "training", "evaluation"},
     {"pipeline", "serving"},
     {"widgets", "cli"},
