@@ -49,7 +49,7 @@ def load_model(
     merge: bool = False,
     optimize: bool = True,
 ) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
-    """Model (in evaluation mode, tower frozen) and processor of a folder; no code of the folder is run, nothing fetched.
+    """Model (in evaluation mode, tower frozen) and processor of a folder; none of its code is run, nothing is fetched.
 
     Args:
         name: a folder, a checkpoint shipped with the project, or a hub name whose files are on this machine.

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.generation import Decoder, KVCache, ModelDecoder
+from ..model.generation import KVCache, ModelDecoder
 from .llama_layer import GROUPS, base_linear, has_lora, linears
 from .training_step import training_loss
 
@@ -80,11 +80,12 @@ def _is_known_linear(linear: nn.Module) -> bool:
 
 
 def _reasons_against_fusing(model: FlamingoForConditionalGeneration) -> Iterator[str]:
+    x = torch.linspace(-3, 3, 7)
     for layer in model.layers:
         decoder_layer = layer.decoder_layer
         if decoder_layer.self_attn.attention_dropout:
             yield "attention has dropout"
-        if type(decoder_layer.mlp.act_fn) not in (nn.SiLU, type(nn.functional.silu)) and not _is_silu(decoder_layer):
+        if not torch.allclose(decoder_layer.mlp.act_fn(x), nn.functional.silu(x)):
             yield "the activation is not SiLU"
         for name, weight in decoder_layer.named_parameters():
             if weight.requires_grad and ".lora_" not in name:
@@ -97,11 +98,6 @@ def _reasons_against_fusing(model: FlamingoForConditionalGeneration) -> Iterator
                 yield "the linears have biases"
             if any(getattr(drop, "p", 0) for one in found if has_lora(one) for drop in one.lora_dropout.values()):
                 yield "LoRA has dropout"
-
-
-def _is_silu(decoder_layer: nn.Module) -> bool:
-    x = torch.linspace(-3, 3, 7)
-    return torch.allclose(decoder_layer.mlp.act_fn(x), nn.functional.silu(x))
 
 
 def probe_batch(model: FlamingoForConditionalGeneration) -> dict[str, Tensor]:
@@ -132,7 +128,7 @@ def loss_and_gradients(model: FlamingoForConditionalGeneration, fast: bool) -> l
 
 
 @torch.no_grad()
-def next_logits(model: FlamingoForConditionalGeneration, decoder: type[ModelDecoder] | Decoder) -> list[Tensor]:
+def next_logits(model: FlamingoForConditionalGeneration, decoder: Callable[..., ModelDecoder]) -> list[Tensor]:
     """Logits of two more tokens after the probe batch, left-padded."""
     batch = probe_batch(model)
     ids, mask = batch["input_ids"][:, :4].flip(1), batch["attention_mask"][:, :4].flip(1)

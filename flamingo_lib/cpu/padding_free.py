@@ -33,8 +33,7 @@ class Group:
     """Consecutive rows of a batch that attention is computed for in one call.
 
     Attributes:
-        rows: which rows.
-        tokens: which of the packed tokens.
+        rows, tokens: which rows, and which of the packed tokens.
         index: (tokens,), their indices in rows padded to the group's longest.
         shape: rows and length of the longest.
     """

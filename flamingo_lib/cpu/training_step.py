@@ -11,7 +11,7 @@ from torch import Tensor
 from ..model.conditioning import Conditioning, check_text, make_conditioning
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..model.loss import cross_entropy, supervised
-from .padding_free import IMPLEMENTATION, PackedRows, is_right_padded, pack_rows
+from .padding_free import IMPLEMENTATION, is_right_padded, pack_rows
 
 READ = {
     *("input_ids", "attention_mask", "attended_image", "num_images", "labels", "label_weights"),
@@ -50,7 +50,9 @@ def training_loss(
     rows, positions = pack_rows(mask, keep), None
     if rows is not None:
         ids, keep, positions = rows.pack(ids), rows.pack(keep), rows.position_ids
-        conditioning = _packed(conditioning, rows)
+        if conditioning.has_image is not None:
+            options = {"implementation": IMPLEMENTATION, "packed_rows": rows}
+            conditioning = replace(conditioning, has_image=rows.pack(conditioning.has_image), options=options)
         mask = keep[None, None]  # of four dimensions: it is passed on as it is, to layers that don't read it
     elif mask is not None and mask.ndim == 2 and is_right_padded(mask):
         mask = None  # no token sees the padding after it, and causal attention is faster without a mask
@@ -75,11 +77,3 @@ def _truncated(conditioning: Conditioning, length: int) -> Conditioning:
         mask=None if mask is None else mask[:, :, :length],
         has_image=None if has_image is None else has_image[:, :length],
     )
-
-
-def _packed(conditioning: Conditioning, rows: PackedRows) -> Conditioning:
-    """The same for packed rows."""
-    if conditioning.has_image is None:
-        return conditioning
-    options = {"implementation": IMPLEMENTATION, "packed_rows": rows}
-    return replace(conditioning, has_image=rows.pack(conditioning.has_image), options=options)

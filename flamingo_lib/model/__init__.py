@@ -1,6 +1,4 @@
-"""The Flamingo model: config, vision tower, resampler, gated language model, processor, generation, adapters,
-checkpoints.
-"""
+"""The Flamingo model: vision tower, resampler, gated language model, processor, generation, adapters, checkpoints."""
 
 from .config import FlamingoConfig
 from .flamingo import FlamingoForConditionalGeneration, FlamingoOutput

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 UNMASKED = ("flash", "flex", "paged")
-"""Parts of the names of implementations that take no mask over images: `sdpa` stands in for them here."""
+"""In the names of implementations that take no mask over images: `sdpa` stands in for them."""
 
 
 def attention(

@@ -70,22 +70,18 @@ class Conditioning:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-_context: ContextVar[Conditioning | None] = ContextVar("flamingo_conditioning", default=None)
+current_conditioning: ContextVar[Conditioning | None] = ContextVar("flamingo_conditioning", default=None)
+"""That of the innermost `conditioning_context`, if there is one."""
 
 
 @contextmanager
 def conditioning_context(conditioning: Conditioning) -> Iterator[None]:
     """Also hand it over beside the call: some language models drop keyword arguments before they reach their layers."""
-    token = _context.set(conditioning)
+    token = current_conditioning.set(conditioning)
     try:
         yield
     finally:
-        _context.reset(token)
-
-
-def current_conditioning() -> Conditioning | None:
-    """That of the innermost `conditioning_context`, if there is one."""
-    return _context.get()
+        current_conditioning.reset(token)
 
 
 def make_conditioning(
@@ -99,7 +95,7 @@ def make_conditioning(
     fresh: bool = True,
     options: dict[str, Any] | None = None,
 ) -> Conditioning:
-    """Check that tokens and images fit, and make what the gated layers read.
+    """Check that tokens and images fit (a `DataError` names the row), and make what the gated layers read.
 
     Args:
         input_ids: (b, t), or None where embeddings were given.
@@ -108,9 +104,6 @@ def make_conditioning(
         num_images: (b,) or None.
         fresh: False where a cache holds what came before; then little can be checked.
         options: of `Conditioning`, beside the name of the attention implementation.
-
-    Raises:
-        DataError: tokens and images that don't fit; the row is named.
     """
     slots = memory.images if memory is not None else 0 if latents is None else latents.shape[1]
     check = fresh and not torch.compiler.is_compiling()
@@ -180,40 +173,28 @@ def check_text(config: FlamingoConfig, given: Tensor | None) -> None:
         raise DataError("the batch is empty", remedy="Give input_ids with at least one row and one token.")
     window = getattr(config.text_config, "max_position_embeddings", None)
     if window and given.shape[1] > window:
-        raise DataError(
-            f"rows are {given.shape[1]} tokens long, the language model's window is {window}",
-            remedy="Cut the text or drop turns.",
-        )
+        what = f"rows are {given.shape[1]} tokens long, the language model's window is {window}"
+        raise DataError(what, remedy="Cut the text or drop turns.")
 
 
 def check_images(pixel_values: Tensor | None, vision_tokens: Tensor | None, latents: Tensor | None) -> None:
     """Raise `DataError` if images were given in more than one form or with the wrong number of dimensions."""
     if sum(x is not None for x in (pixel_values, vision_tokens, latents)) > 1:
         raise DataError("images were given twice", remedy="Give one of pixel_values, vision_tokens and latents.")
-    for name, given, dimensions in (
-        ("pixel_values", pixel_values, 5),
-        ("vision_tokens", vision_tokens, 4),
-        ("latents", latents, 4),
-    ):
-        if given is not None and given.ndim != dimensions:
-            raise DataError(
-                f"{name} has {given.ndim} dimensions, not {dimensions}",
-                remedy="The first two are rows and image slots.",
-            )
+    given = {"pixel_values": (pixel_values, 5), "vision_tokens": (vision_tokens, 4), "latents": (latents, 4)}
+    for name, (x, dimensions) in given.items():
+        if x is not None and x.ndim != dimensions:
+            remedy = "The first two are rows and image slots."
+            raise DataError(f"{name} has {x.ndim} dimensions, not {dimensions}", remedy=remedy)
 
 
 def check_pixels(pixel_values: Tensor, side: int) -> None:
     """Raise `DataError` unless these are finite floating point pixels (..., 3, side, side); a bad image is named."""
     if not pixel_values.is_floating_point():
-        raise DataError(
-            f"pixel values are {pixel_values.dtype}",
-            remedy="Give normalised floating point pixels, as FlamingoProcessor makes them.",
-        )
-    if pixel_values.shape[-3:] != (3, side, side):
-        raise DataError(
-            f"images are {tuple(pixel_values.shape[-3:])}, not (3, {side}, {side})",
-            remedy="Resize them as FlamingoProcessor does.",
-        )
+        remedy = "Give normalised floating point pixels, as FlamingoProcessor makes them."
+        raise DataError(f"pixel values are {pixel_values.dtype}", remedy=remedy)
+    if (shape := tuple(pixel_values.shape[-3:])) != (3, side, side):
+        raise DataError(f"images are {shape}, not (3, {side}, {side})", remedy="Resize them as FlamingoProcessor does.")
     if not torch.compiler.is_compiling():
         finite = pixel_values.isfinite().flatten(-3).all(dim=-1)
         if not bool(finite.all()):
@@ -233,12 +214,8 @@ def check_counts(input_ids: Tensor, image_token_id: int, images: int, num_images
     wrong = counts > images if num_images is None else counts != num_images
     if bool(wrong.any()):
         row = int(wrong.nonzero()[0])
-        given = images if num_images is None else int(num_images[row])
-        raise DataError(
-            f"{int(counts[row])} <image> tokens but {given} images",
-            record=f"row {row}",
-            remedy="Give one image for each <image> token.",
-        )
+        what = f"{int(counts[row])} <image> tokens but {images if num_images is None else int(num_images[row])} images"
+        raise DataError(what, record=f"row {row}", remedy="Give one image for each <image> token.")
 
 
 def check_attended(attended: Tensor, images: int) -> None:
@@ -246,18 +223,14 @@ def check_attended(attended: Tensor, images: int) -> None:
     high = attended.amax(dim=1)
     if bool((high > images).any()) or bool((attended < 0).any()):
         row = int(((high > images) | (attended < 0).any(dim=1)).nonzero()[0])
-        raise DataError(
-            f"the tokens look at image {int(attended[row].max())} but the row has {images}",
-            record=f"row {row}",
-            remedy="Give one image for each <image> token, and attended indices from 0 (none) to the number of images.",
-        )
+        what = f"the tokens look at image {int(attended[row].max())} but the row has {images}"
+        remedy = "Give one image for each <image> token, and attended indices from 0 (none) to the number of images."
+        raise DataError(what, record=f"row {row}", remedy=remedy)
     latest = attended.cummax(dim=1).values
     backwards = (attended > 0) & (attended < latest)
     if bool(backwards.any()):
         row, position = backwards.nonzero()[0].tolist()
-        raise DataError(
-            f"token {position} looks back at image {int(attended[row, position])} after image "
-            f"{int(latest[row, position])}",
-            record=f"row {row}",
-            remedy="Images must be attended to in the order in which they stand in the row.",
-        )
+        first, second = int(attended[row, position]), int(latest[row, position])
+        what = f"token {position} looks back at image {first} after image {second}"
+        remedy = "Images must be attended to in the order in which they stand in the row."
+        raise DataError(what, record=f"row {row}", remedy=remedy)

@@ -30,7 +30,7 @@ class FlamingoLayer(nn.Module):
         self, hidden_states: Tensor, *args: Any, conditioning: Conditioning | None = None, **kwargs: Any
     ) -> Any:
         """(b, t, d) to whatever the decoder layer returns."""
-        conditioning = current_conditioning() if conditioning is None else conditioning
+        conditioning = current_conditioning.get() if conditioning is None else conditioning
         if conditioning is not None and self.gated_cross_attn_layer is not None:
             hidden_states = self.gated_cross_attn_layer(
                 hidden_states,
@@ -67,13 +67,9 @@ def find_layers(language_model: nn.Module) -> nn.ModuleList:
     found.sort(key=lambda item: item[0].count("."))
     if not found or (len(found) > 1 and found[0][0].count(".") == found[1][0].count(".")):
         names = ", ".join(name for name, _ in found) or "none"
-        raise ConfigError(
-            (
-                f"cannot tell which modules are the {count} decoder layers of a {type(language_model).__name__} "
-                f"(candidates: {names})"
-            ),
-            remedy="Use a causal language model with one list of decoder layers.",
-        )
+        what = f"cannot tell which modules are the {count} decoder layers of a {type(language_model).__name__}"
+        remedy = "Use a causal language model with one list of decoder layers."
+        raise ConfigError(f"{what} (candidates: {names})", remedy=remedy)
     return found[0][1]
 
 
@@ -96,8 +92,7 @@ class _Probe(nn.Module):
 
 @torch.no_grad()
 def passes_keywords(language_model: nn.Module) -> bool:
-    """Whether the model's forward hands keyword arguments down to its layers: asked of the model itself, with one
-    token.
+    """Whether the model's forward hands keyword arguments down to its layers: asked with one token.
 
     Raises:
         ConfigError: its layers are never called.

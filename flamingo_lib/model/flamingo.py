@@ -1,7 +1,4 @@
-"""Flamingo: a frozen vision tower, a perceiver resampler, and a causal language model with gated cross-attention.
-
-Alayrac et al. 2022, section 2; docs/method.md, "Base model".
-"""
+"""Flamingo: a vision tower, a resampler, a causal language model with gated cross-attention (docs/method.md)."""
 
 from __future__ import annotations
 
@@ -96,43 +93,27 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
 
     def __init__(self, config: FlamingoConfig, language_model: PreTrainedModel | None = None) -> None:
         super().__init__(config)
-        self.vision_encoder = VisionEncoder(config=config.vision_config, patch_tokens=config.patch_tokens)
-        width = self.vision_encoder.width
+        text, tower = config.text_config, VisionEncoder(config=config.vision_config, patch_tokens=config.patch_tokens)
+        self.vision_encoder = tower
         self.perceiver = PerceiverResampler(
-            dim=width,
+            dim=tower.width,
             depth=config.resampler_depth,
             num_latents=config.num_latents,
-            heads=config.resampler_heads,
-            dim_head=config.resampler_dim_head,
-            ff_mult=config.resampler_ff_mult,
-            num_positions=self.vision_encoder.num_tokens if config.resampler_position_embedding else 0,
+            num_positions=tower.num_tokens if config.resampler_position_embedding else 0,
+            **config.sizes("resampler"),
         )
-        self.lang_encoder = (
-            language_model if language_model is not None else AutoModelForCausalLM.from_config(config.text_config)
-        )
+        self.lang_encoder = AutoModelForCausalLM.from_config(text) if language_model is None else language_model
         if not config.gated_layers:
             raise ConfigError(
-                f"no gated layer: every {config.cross_attention_every} of {config.text_config.num_hidden_layers} layers"
+                f"no gated layer: every {config.cross_attention_every} of {text.num_hidden_layers} layers"
             )
-        wrap_layers(
-            self.lang_encoder,
-            {
-                index: GatedCrossAttention(
-                    dim=config.text_config.hidden_size,
-                    dim_visual=width,
-                    heads=config.cross_attention_heads,
-                    dim_head=config.cross_attention_dim_head,
-                    ff_mult=config.cross_attention_ff_mult,
-                    gate_init=config.gate_init,
-                    num_slots=config.num_latents if config.cross_attention_slot_embedding else 0,
-                )
-                for index in config.gated_layers
-            },
-        )
+        sizes = {"dim": text.hidden_size, "dim_visual": tower.width, **config.sizes("cross_attention")}
+        sizes["num_slots"] = config.num_latents if config.cross_attention_slot_embedding else 0
+        gated = {index: GatedCrossAttention(**sizes, gate_init=config.gate_init) for index in config.gated_layers}
+        wrap_layers(self.lang_encoder, gated)
+        stop = text.eos_token_id if config.stop_token_id is None else config.stop_token_id
         self.generation_config = GenerationConfig(
-            bos_token_id=config.text_config.bos_token_id,
-            pad_token_id=config.text_config.pad_token_id,
-            eos_token_id=config.stop_token_id if config.stop_token_id is not None else config.text_config.eos_token_id,
+            bos_token_id=text.bos_token_id, pad_token_id=text.pad_token_id, eos_token_id=stop
         )
         self._passes_keywords = self.device.type != "meta" and passes_keywords(self.lang_encoder)
         self._linear_logits: bool | None = None  # not asked yet
@@ -204,11 +185,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         return self.lang_encoder.get_decoder()
 
     def encode_images(self, pixel_values: Tensor) -> Tensor:
-        """(..., c, h, w) normalised pixels to (..., v, D) patch tokens.
-
-        Raises:
-            DataError: wrong size or channels, not floating point, or NaN or Inf in an image, which is named.
-        """
+        """(..., c, h, w) normalised pixels to (..., v, D) patch tokens; a `DataError` names a bad image."""
         check_pixels(pixel_values, self.vision_encoder.image_size)
         lead = pixel_values.shape[:-3]
         tokens = self.vision_encoder(pixel_values.flatten(0, -4).to(next(self.vision_encoder.parameters()).dtype))
@@ -293,10 +270,10 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         )
 
     def _before_head(self, keep: Tensor, inputs: dict[str, Any]) -> tuple[Any, Tensor, nn.Module | None]:
-        """The language model's output, the hidden states (k, d) at `keep` (b, t), and the head that makes logits of them.
+        """The language model's output, the hidden states (k, d) at `keep` (b, t), and the head that they go through.
 
-        The hidden states are logits, and the head None, where the model does more to logits than its head does, or
-        where the head's weight is in shards that only the model's own forward gathers.
+        They are logits, and the head None, where the model does more to logits than its head does, or where the head's
+        weight is in shards that only the model's own forward gathers.
         """
         head = self.get_output_embeddings()
         if not torch.compiler.is_compiling() and not isinstance(head.weight, DTensor):

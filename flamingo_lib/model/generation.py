@@ -7,18 +7,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import GenerationMixin, LogitsProcessorList, SuppressTokensLogitsProcessor
+from transformers import GenerationMixin, LogitsProcessorList, PreTrainedModel, SuppressTokensLogitsProcessor
 from transformers.cache_utils import Cache, DynamicLayer
 
 from ..errors import DataError
 from .conditioning import VisualMemory, attended_images
-
-if TYPE_CHECKING:
-    from .flamingo import FlamingoForConditionalGeneration
 
 COMPACT_BELOW = 0.6
 """Fraction of a batch's rows still running below which finished rows are taken out of it."""
@@ -62,21 +60,11 @@ class KVCache(Cache):
             layer.keep(rows)
 
 
-class Decoder(Protocol):
-    """One batch's decoding after its prompt: the logits that follow one more token a row."""
-
-    def __call__(self, tokens: Tensor) -> Tensor:
-        """(b,) tokens to (b, vocabulary) logits."""
-
-    def keep(self, rows: Tensor) -> None:
-        """Go on with these rows alone."""
-
-
+@dataclass
 class ModelDecoder:
-    """Decodes with one forward pass of the model on one new token a row.
+    """One batch's decoding after its prompt: each call is a forward pass of the model on one new token a row.
 
-    Args:
-        model: the model.
+    Attributes:
         cache: holds the prompt's keys and values.
         steps: new tokens a row at the most.
         positions: (b, 1) of the first new token.
@@ -85,21 +73,16 @@ class ModelDecoder:
         attended: (b, 1), 1 for rows that attend to it, 0 for the others; None without images.
     """
 
-    def __init__(
-        self,
-        model: FlamingoForConditionalGeneration,
-        cache: KVCache,
-        *,
-        steps: int,
-        positions: Tensor,
-        mask: Tensor | None,
-        memory: VisualMemory | None,
-        attended: Tensor | None,
-    ) -> None:
-        self.model, self.cache, self.positions, self.mask = model, cache, positions, mask
-        self.memory, self.attended = memory, attended
+    model: PreTrainedModel
+    cache: KVCache
+    steps: int
+    positions: Tensor
+    mask: Tensor | None
+    memory: VisualMemory | None
+    attended: Tensor | None
 
     def keep(self, rows: Tensor) -> None:
+        """Go on with these rows alone."""
         self.cache.keep(rows)
         self.positions = self.positions[rows]
         self.mask = None if self.mask is None else self.mask[rows]
@@ -107,6 +90,7 @@ class ModelDecoder:
             self.memory, self.attended = self.memory.keep(rows), self.attended[rows]
 
     def __call__(self, tokens: Tensor) -> Tensor:
+        """(b,) tokens to the (b, vocabulary) logits that follow them."""
         logits = self.model(
             input_ids=tokens[:, None],
             attention_mask=None if self.mask is None else self.mask[:, : self.cache.get_seq_length() + 1],
@@ -124,10 +108,10 @@ class FlamingoGenerationMixin(GenerationMixin):
     """What Flamingo adds to Transformers' generation: visual memory, attended images of new tokens, no `<image>`.
 
     Attributes:
-        decoder: how `generate_batch` decodes; takes the arguments of `ModelDecoder`.
+        decoder: how `generate_batch` decodes: takes the arguments of `ModelDecoder` and gives one like it.
     """
 
-    decoder: Callable[..., Decoder] = ModelDecoder
+    decoder: Callable[..., ModelDecoder] = ModelDecoder
 
     def remember(self, latents: Tensor) -> VisualMemory:
         """(b, m, n, D) visual latents as a `VisualMemory`."""
@@ -210,7 +194,7 @@ class FlamingoGenerationMixin(GenerationMixin):
 
 @torch.inference_mode()
 def generate_batch(
-    model: FlamingoForConditionalGeneration,
+    model: PreTrainedModel,
     inputs: Mapping[str, Tensor],
     max_new_tokens: int,
     *,
@@ -218,7 +202,7 @@ def generate_batch(
     generators: Sequence[torch.Generator] | None = None,
     eos: int | Sequence[int] | None = None,
     suppress: Sequence[int] = (),
-    decoder: Callable[..., Decoder] | None = None,
+    decoder: Callable[..., ModelDecoder] | None = None,
 ) -> list[list[int]]:
     """Continue b rows; each row's result depends on that row alone.
 
@@ -230,7 +214,7 @@ def generate_batch(
         generators: one for each row (see `seeding.torch_generator`); needed with a temperature.
         eos: the tokens that end a row; by default the model's generation config says.
         suppress: tokens never generated; `<image>` always is among them.
-        decoder: takes the arguments of `ModelDecoder`; by default the one that the model carries.
+        decoder: see `FlamingoGenerationMixin`; by default the one that the model carries.
 
     Returns:
         New ids of each row, without the end token; exactly `max_new_tokens` of them where the end did not come.
@@ -240,8 +224,17 @@ def generate_batch(
     """
     input_ids, mask = inputs["input_ids"], inputs.get("attention_mask")
     mask = torch.ones_like(input_ids) if mask is None else mask
-    _check(input_ids, mask, max_new_tokens, temperature, generators)
     rows, device = len(input_ids), input_ids.device
+    if input_ids.ndim != 2 or input_ids.numel() == 0:
+        raise DataError("the batch is empty", remedy="Give at least one row with at least one token.")
+    if max_new_tokens < 1:
+        raise DataError(f"max_new_tokens is {max_new_tokens}", remedy="Ask for at least one token.")
+    if not bool(mask[:, -1].all()):
+        row = int((mask[:, -1] == 0).nonzero()[0])
+        raise DataError("a row is padded on the right", record=f"row {row}", remedy="Pad on the left.")
+    if temperature > 0 and (generators is None or len(generators) != rows):
+        remedy = "Make them with seeding.torch_generator(seed, record id)."
+        raise DataError("sampling needs one generator for each row", remedy=remedy)
     ends = eos if eos is not None else model.generation_config.eos_token_id
     ends = torch.tensor([ends] if isinstance(ends, int) else list(ends or []), device=device)
     banned = torch.tensor(sorted({model.config.image_token_id, *suppress}), device=device)
@@ -273,12 +266,8 @@ def generate_batch(
 
 
 def _read_prompt(
-    model: FlamingoForConditionalGeneration,
-    inputs: Mapping[str, Tensor],
-    mask: Tensor,
-    steps: int,
-    decoder: Callable[..., Decoder],
-) -> tuple[Tensor, Decoder]:
+    model: PreTrainedModel, inputs: Mapping[str, Tensor], mask: Tensor, steps: int, decoder: Callable[..., ModelDecoder]
+) -> tuple[Tensor, ModelDecoder]:
     """The logits (b, vocabulary) after the prompt, and what goes on from there."""
     input_ids, memory, attended = inputs["input_ids"], inputs.get("visual_memory"), inputs.get("attended_image")
     if memory is None:
@@ -303,16 +292,10 @@ def _read_prompt(
     if memory is not None:
         following = model.next_attended(attended)
         memory, attended = memory.select(following[:, 0]), (following > 0).long()
-    step = decoder(
-        model,
-        cache,
-        steps=steps,
-        positions=positions[:, -1:] + 1,
-        mask=torch.cat([mask, mask.new_ones(len(mask), steps)], dim=1) if padded else None,
-        memory=memory,
-        attended=attended if memory is not None else None,
-    )
-    return logits, step
+    mask = torch.cat([mask, mask.new_ones(len(mask), steps)], dim=1) if padded else None
+    attended = attended if memory is not None else None
+    given = {"steps": steps, "positions": positions[:, -1:] + 1, "mask": mask, "memory": memory, "attended": attended}
+    return logits, decoder(model, cache, **given)
 
 
 def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:
@@ -322,23 +305,3 @@ def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:
     cumulated = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     target = draw[:, None] * cumulated[:, -1:]
     return torch.searchsorted(cumulated, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
-
-
-def _check(
-    input_ids: Tensor, mask: Tensor, steps: int, temperature: float, generators: Sequence[torch.Generator] | None
-) -> None:
-    if input_ids.ndim != 2 or input_ids.numel() == 0:
-        raise DataError("the batch is empty", remedy="Give at least one row with at least one token.")
-    if steps < 1:
-        raise DataError(f"max_new_tokens is {steps}", remedy="Ask for at least one token.")
-    if not bool(mask[:, -1].all()):
-        raise DataError(
-            "a row is padded on the right",
-            record=f"row {int((mask[:, -1] == 0).nonzero()[0])}",
-            remedy="Pad on the left.",
-        )
-    if temperature > 0 and (generators is None or len(generators) != len(input_ids)):
-        raise DataError(
-            "sampling needs one generator for each row",
-            remedy="Make them with seeding.torch_generator(seed, record id).",
-        )

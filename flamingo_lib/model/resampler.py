@@ -1,4 +1,4 @@
-"""The perceiver resampler: any number of patch tokens to a fixed number of latents (Alayrac et al. 2022, section 2.1)."""
+"""The perceiver resampler: patch tokens to a fixed number of latents (Alayrac et al. 2022, section 2.1)."""
 
 from __future__ import annotations
 

@@ -106,24 +106,15 @@ def assemble(
         ConfigError: open_clip knows no such tower.
         MissingAsset: no weights at that place.
     """
-    import open_clip
-
     model, tokenizer = language_model
-    known = open_clip.get_model_config(tower) if isinstance(tower, str) else tower
-    if known is None:
-        raise ConfigError(f"open_clip knows no tower {tower!r}", remedy="See open_clip.list_models().")
+    vision = open_clip_vision_config(tower) if isinstance(tower, str) else {"source": "open_clip", **tower}
     before = model.get_input_embeddings().weight.shape[0]
     tokenizer.add_tokens([IMAGE, END_OF_CHUNK], special_tokens=True)
     _grow(model, len(tokenizer))
     ids = tokenizer.get_vocab()
     config = FlamingoConfig(
         text_config=model.config,
-        vision_config={
-            "source": "open_clip",
-            "embed_dim": known["embed_dim"],
-            "quick_gelu": known.get("quick_gelu", False),
-            "vision_cfg": known["vision_cfg"],
-        },
+        vision_config={"quick_gelu": False, **vision},
         image_token_id=ids[IMAGE],
         end_of_chunk_token_id=ids[END_OF_CHUNK],
         original_vocab_size=before,
@@ -139,6 +130,21 @@ def assemble(
         mean, std = _load_tower(whole, tower, Path(weights))
     images = FlamingoImageProcessor(size=whole.vision_encoder.image_size, mean=mean, std=std)
     return whole, FlamingoProcessor(images, tokenizer, media_rule=config.media_rule, image_position="before")
+
+
+def open_clip_vision_config(name: str) -> dict[str, Any]:
+    """The plain `vision_config` of an open_clip model by name, e.g. "ViT-L-14-336-quickgelu"; nothing is downloaded."""
+    import open_clip
+
+    found = open_clip.get_model_config(name)
+    if found is None:
+        raise ConfigError(f"open_clip has no model {name!r}", remedy="See open_clip.list_models().")
+    return {
+        "source": "open_clip",
+        "embed_dim": found["embed_dim"],
+        "quick_gelu": bool(found.get("quick_gelu", False)),
+        "vision_cfg": found["vision_cfg"],
+    }
 
 
 def _grow(model: PreTrainedModel, size: int) -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from flamingo_lib.model.lora import add_lora
 from flamingo_lib.model.trainable import set_trainable
-from tests.model.conftest import IMAGE, batch, build, build_llama, model  # noqa: F401
+from tests.model.conftest import IMAGE, batch, build, build_llama  # noqa: F401
 
 
 def lengths_mask(lengths, width=None):

@@ -147,5 +147,5 @@ def test_wrapper_passes_attributes_and_forgets_its_context():
     with pytest.raises(AttributeError):
         _ = layer.nothing_of_the_kind
     with conditioning_context(Conditioning()):
-        assert current_conditioning() is not None
-    assert current_conditioning() is None
+        assert current_conditioning.get() is not None
+    assert current_conditioning.get() is None

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "flamingo_lib"
 
 STOREYS = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "weight_files"},
     {"scenes"},
     {"sources"},
     {"distortion", "judges", "model", "chat"},
@@ -21,7 +21,7 @@ STOREYS = (
     {"widgets", "cli"},
 )
 ONE_STOREY = (
-    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages"},
+    {"errors", "seeding", "storage", "progress", "records", "config", "presets", "pages", "weight_files"},
     {"model", "chat"},
     {"widgets", "cli"},
 )

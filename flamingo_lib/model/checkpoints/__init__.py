@@ -1,19 +1,5 @@
-"""Released checkpoints: weights read from disk safely, matched by name, and loaded with a report."""
+"""Released checkpoints: weights matched by name and loaded with a report."""
 
-from .loading import (
-    LoadReport,
-    load_clever_flamingo,
-    load_openflamingo,
-    load_plain_lora,
-    load_polite_flamingo,
-    zero_lora,
-)
+from .loading import LoadReport, load_clever_flamingo, load_openflamingo, load_plain_lora, load_polite_flamingo
 
-__all__ = [
-    "LoadReport",
-    "load_clever_flamingo",
-    "load_openflamingo",
-    "load_plain_lora",
-    "load_polite_flamingo",
-    "zero_lora",
-]
+__all__ = ["LoadReport", "load_clever_flamingo", "load_openflamingo", "load_plain_lora", "load_polite_flamingo"]

@@ -1,14 +1,14 @@
-"""Released checkpoints into a Flamingo: what was loaded, what kept its initial value, what was not expected, all by
-name.
+"""Released checkpoints into a Flamingo, with a report of what was loaded and what was not, all by name.
 
 OpenFlamingo's files hold the resampler, the gated layers and the input embeddings; Polite and Clever Flamingo's hold
 LoRA matrices and whatever else was tuned. The frozen rest (tower and language model) comes with the model. A part that
-should have come and did not is refused. Names are matched in `names`, files are read in `files`.
+should have come and did not is refused. Names are matched in `names`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from ...errors import CheckpointError
-from ..lora import add_lora, lora_state
-from ..trainable import PARTS, part_of
-from .files import read_adapter, read_state
+from ...weight_files import read_adapter, read_state
+from ..lora import add_lora, adopt_lora, lora_state
+from ..trainable import GROUPS, PARTS, part_of
 from .names import match_names
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 Source = str | os.PathLike | Mapping[str, Tensor]
 """A file, a folder, or the tensors themselves."""
 
-CONNECTOR = ("resampler", "cross_attention", "cross_attention_ffn")
+TRAINED = r"gated_cross_attn|perceiver\.layers|\.lora_"
+"""In a checkpoint's names: a weight that somebody trained, and that must not be dropped."""
+
 GUANACO_RANK, GUANACO_ALPHA = 64, 16
 """LoRA of the released checkpoints: that of the Guanaco-7B adapter they began from."""
 
@@ -50,19 +52,11 @@ class LoadReport:
     ignored: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        def part(title: str, names: Iterable[str]) -> str:
-            names = list(names)
-            shown = "".join(f"\n  {name}" for name in names[:8])
-            return f"{title}: {len(names)}{shown}" + (f"\n  ... and {len(names) - 8} more" if len(names) > 8 else "")
-
-        return "\n".join(
-            (
-                part("loaded", self.loaded),
-                part("kept their initial value", self.initial),
-                part("not expected", self.unexpected),
-                part("not needed", self.ignored),
-            )
-        )
+        titles, lines = ("loaded", "kept their initial value", "not expected", "not needed"), []
+        for title, names in zip(titles, (self.loaded, self.initial, self.unexpected, self.ignored), strict=True):
+            lines += [f"{title}: {len(names)}", *(f"  {name}" for name in list(names)[:8])]
+            lines += [f"  ... and {len(names) - 8} more"] if len(names) > 8 else []
+        return "\n".join(lines)
 
 
 def load_openflamingo(
@@ -79,7 +73,7 @@ def load_openflamingo(
         CheckpointError: missing or unreadable file, a file that would run code, a weight of another shape, a missing
             part.
     """
-    return _load(model, [checkpoint], {*CONNECTOR, "embeddings"} - set(allow_missing))
+    return _load(model, [checkpoint], {*GROUPS["connector"], "embeddings"} - set(allow_missing))
 
 
 def load_clever_flamingo(
@@ -101,9 +95,10 @@ def load_clever_flamingo(
     Raises:
         CheckpointError: as `load_openflamingo`.
     """
-    _prepare_lora(model, rank, alpha)
+    if not model.config.lora:
+        add_lora(model, rank, alpha)
     sources = [source for source in (base, checkpoint) if source is not None]
-    return _load(model, sources, {*CONNECTOR, "embeddings", "lora"} - set(allow_missing))
+    return _load(model, sources, {*GROUPS["connector"], "embeddings", "lora"} - set(allow_missing))
 
 
 def load_polite_flamingo(
@@ -128,13 +123,14 @@ def load_polite_flamingo(
         CheckpointError: as `load_openflamingo`, or generation 2 without `clever`.
     """
     if (generation == 2) != (clever is not None):
-        raise CheckpointError(
-            f"generation {generation} {'needs' if generation == 2 else 'takes no'} Clever Flamingo checkpoint",
-            remedy="Generation 1 was tuned from OpenFlamingo, generation 2 from Clever Flamingo.",
-        )
-    _prepare_lora(model, rank, alpha)
+        what = f"generation {generation} {'needs' if generation == 2 else 'takes no'} Clever Flamingo checkpoint"
+        remedy = "Generation 1 was tuned from OpenFlamingo, generation 2 from Clever Flamingo."
+        raise CheckpointError(what, remedy=remedy)
+    if not model.config.lora:
+        add_lora(model, rank, alpha)
     sources = [source for source in (base, clever, checkpoint) if source is not None]
-    return _load(model, sources, {*CONNECTOR, "embeddings", "lora"} - set(allow_missing), last_must_hold="lora")
+    required = {*GROUPS["connector"], "embeddings", "lora"} - set(allow_missing)
+    return _load(model, sources, required, last_must_hold="lora")
 
 
 def load_plain_lora(model: FlamingoForConditionalGeneration, adapter: str | os.PathLike) -> LoadReport:
@@ -151,11 +147,7 @@ def load_plain_lora(model: FlamingoForConditionalGeneration, adapter: str | os.P
         CheckpointError: the adapter fits another model, has another rank, or leaves a LoRA B at zero.
     """
     settings, given = read_adapter(adapter)
-    _prepare_lora(model, settings["r"], settings["lora_alpha"], settings.get("lora_dropout", 0.0))
-    if model.config.lora["rank"] != settings["r"]:
-        raise CheckpointError(
-            f"the model's LoRA has rank {model.config.lora['rank']}, the adapter {settings['r']}", file=adapter
-        )
+    adopt_lora(model, settings, adapter)
     inside = model.layers_path.split(".", 1)[1]
 
     def wrapped(name: str) -> str:
@@ -170,22 +162,14 @@ def load_plain_lora(model: FlamingoForConditionalGeneration, adapter: str | os.P
         )
     zero = zero_lora(model)
     if zero:
-        raise CheckpointError(
-            f"{len(zero)} LoRA B are still zero, the first {zero[0]}",
-            file=adapter,
-            remedy="The adapter lacks these layers.",
-        )
+        what = f"{len(zero)} LoRA B are still zero, the first {zero[0]}"
+        raise CheckpointError(what, file=adapter, remedy="The adapter lacks these layers.")
     return report
 
 
 def zero_lora(model: FlamingoForConditionalGeneration) -> list[str]:
     """Names of the LoRA B that hold nothing but zeros: adapters that do nothing."""
     return [name for name, weight in lora_state(model).items() if ".lora_B." in name and not bool(weight.any())]
-
-
-def _prepare_lora(model: FlamingoForConditionalGeneration, rank: int, alpha: int, dropout: float = 0.0) -> None:
-    if not model.config.lora:
-        add_lora(model, rank, alpha, dropout)
 
 
 @torch.no_grad()
@@ -216,22 +200,20 @@ def _load(
                     file=where,
                     remedy="Build the model with the checkpoint's sizes (see its config).",
                 )
+        if lost := [name for name in matched.unexpected if re.search(TRAINED, name)]:
+            what = f"{len(lost)} trained weights of the checkpoint find no place in the model, the first {lost[0]}"
+            remedy = "Build the model with the checkpoint's sizes, e.g. cross_attention_every."
+            raise CheckpointError(what, file=where, remedy=remedy)
         if not matched.weights:
-            raise CheckpointError(
-                "no name in the checkpoint fits the model",
-                file=where,
-                remedy=f"Its first name is {next(iter(state), None)}.",
-            )
+            what = "no name in the checkpoint fits the model"
+            raise CheckpointError(what, file=where, remedy=f"Its first name is {next(iter(state), None)}.")
         if (
             last_must_hold
             and number == len(sources) - 1
             and not any(part_of(name, embedding) == last_must_hold for name in matched.weights)
         ):
-            raise CheckpointError(
-                f"the checkpoint holds no {last_must_hold}: {PARTS[last_must_hold]}",
-                file=where,
-                remedy="Is it the right file?",
-            )
+            what = f"the checkpoint holds no {last_must_hold}: {PARTS[last_must_hold]}"
+            raise CheckpointError(what, file=where, remedy="Is it the right file?")
         for name, weight in matched.weights.items():
             own[name].copy_(weight)
             report.loaded[name] = where

@@ -74,10 +74,8 @@ def match_names(state: Mapping[str, Tensor], names: Iterable[str], layers_path: 
         elif ours in matched.weights:
             first, second = matched.weights[ours], state[name]
             if first.shape != second.shape or (first.device.type != "meta" and not torch.equal(first, second)):
-                raise CheckpointError(
-                    f"{matched.sources[ours]} and {name} are two names of one weight but differ",
-                    remedy="Delete the one that is out of date.",
-                )
+                what = f"{matched.sources[ours]} and {name} are two names of one weight but differ"
+                raise CheckpointError(what, remedy="Delete the one that is out of date.")
             matched.ignored.append(name)
         else:
             matched.weights[ours], matched.sources[ours] = state[name], name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import CheckpointError, DataError
-from ...storage import read_json
+from .errors import CheckpointError, DataError
+from .storage import read_json
 
 WRAPPERS = ("model_state_dict", "state_dict", "model")
 """Keys under which training scripts put the weights beside optimizer state."""
@@ -59,11 +60,6 @@ def read_adapter(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, T
         settings = read_json(folder / "adapter_config.json")
     except DataError as error:
         raise CheckpointError(f"not an adapter: {error.what}", file=folder / "adapter_config.json") from error
-    for key in ("r", "lora_alpha"):
-        if not isinstance(settings.get(key), int):
-            raise CheckpointError(
-                f"the adapter's config has no {key}", file=folder / "adapter_config.json", remedy="Only LoRA is read."
-            )
     return settings, read_state(folder)
 
 
@@ -84,17 +80,17 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError as error:
-        if "mmap" not in str(error):
-            raise CheckpointError(
-                f"not a PyTorch file: {_first_line(error)}", file=path, remedy="Download it again; it may be cut off."
-            ) from error
-        content = _read_old_pickle(path)
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
-        raise _unsafe(path, error) from error
-    except (EOFError, OSError, ValueError) as error:
-        raise CheckpointError(f"not a PyTorch file: {_first_line(error)}", file=path) from error
+        raise CheckpointError(
+            f"the file holds more than tensors and is refused, as loading it could run code: {_first_line(error)}",
+            file=path,
+            remedy="Convert it to safetensors on a machine that trusts it.",
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"not a PyTorch file: {_first_line(error)}", file=path, remedy="Download it again; it may be cut off."
+        ) from error
     for key in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -105,24 +101,6 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise CheckpointError("the file holds no tensors", file=path)
     return tensors
-
-
-def _read_old_pickle(path: Path) -> Any:
-    """Files from before the zip format can't be memory-mapped."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise _unsafe(path, error) from error
-    except (RuntimeError, EOFError, ValueError) as error:
-        raise CheckpointError(f"not a PyTorch file: {_first_line(error)}", file=path) from error
-
-
-def _unsafe(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"the file holds more than tensors and is refused, as loading it could run code: {_first_line(error)}",
-        file=path,
-        remedy="Convert it to safetensors on a machine that trusts it.",
-    )
 
 
 def _first_line(error: Exception) -> str:
