@@ -19,7 +19,7 @@ from .token_view import explain, token_view
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration
-    from ..model.images import Picture
+    from ..model.image_processor import Picture
     from ..model.processor import FlamingoProcessor
 
 
@@ -27,7 +27,7 @@ class ChatSession:
     """One conversation.
 
     Args:
-        model, processor: of one folder (see `model.folder.load_folder`).
+        model, processor: of one folder (see `loading.load_model`).
         max_new_tokens: the longest answer.
         temperature: 0 is greedy.
         seed: answer k of a conversation is drawn with the generator of `(seed, k)`.
@@ -52,11 +52,9 @@ class ChatSession:
     @classmethod
     def from_folder(cls, folder: str | os.PathLike, **settings: Any) -> ChatSession:
         """A session with the model of a folder; its LoRA is merged, which makes it faster."""
-        from ..model.folder import load_folder
-        from ..model.lora import merge_lora
+        from ..loading import load_model
 
-        model, processor = load_folder(folder)
-        return cls(merge_lora(model) if model.config.lora else model, processor, **settings)
+        return cls(*load_model(folder, role="the model to chat with", merge=True), **settings)
 
     def reset(self) -> None:
         """Forget the conversation."""
