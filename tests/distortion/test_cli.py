@@ -58,6 +58,12 @@ def test_pairs_summary_and_page(root, tmp_path):
     assert (tmp_path / image).is_file()
 
 
+def test_a_preset_without_data_is_refused_instead_of_reading_scenes(tmp_path):
+    result = CliRunner().invoke(app, ["distort", "--preset", "paper", "--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, ConfigError) and "sources.root is not set" in str(result.exception)
+    assert not (tmp_path / "out" / "scenes").exists()
+
+
 def test_without_a_source_the_presets_are_distorted(root, tmp_path):
     arguments = [
         "distort",
