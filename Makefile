@@ -21,7 +21,7 @@ help: ## list the targets
 	@echo
 	@echo "variables: PRESET=$(PRESET) SEED=$(SEED) RUN=$(RUN) SET=\"key=value ...\""
 
-$(INSTALLED): pyproject.toml constraints.txt $(wildcard flamingo_lib/model/compiled/*.[ch])
+$(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; give another one: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

@@ -1,8 +1,8 @@
 """Floating point operations of a piece of work, and what this machine makes of them in a matrix product.
 
 PyTorch's `FlopCounterMode` counts fused attention on every device but the processor, so that a model whose attention is
-fused would seem to do less than one that writes it out. Here it is counted there, too, as the library counts its own
-attention: where it is causal only for what a token may look at, as the processor's kernel leaves most of the rest out.
+fused would seem to do less than one that writes it out. Here it is counted there, too: where it is causal only for what
+a token may attend to, as the CPU's kernel leaves most of the rest out.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Size, Tensor
+from torch import Size
 from torch.utils.flop_counter import FlopCounterMode
-
-from flamingo_lib.model.compiled.attention import operations as products
-from flamingo_lib.model.wide import by_onednn
 
 THREADS = 2
 
 aten = torch.ops.aten
+
+
+def products(query: Size, key: Size, causal: bool) -> int:
+    """Operations of one of attention's products: the scores, or the sum of the values."""
+    (b, heads, t, e), keys = query, key[2]
+    return 2 * b * heads * e * (sum(min(index + 1, keys) for index in range(t)) if causal else t * keys)
 
 
 def attention(query: Size, key: Size, value: Size, dropout: float = 0.0, causal: bool = False, **named: Any) -> int:
@@ -29,7 +32,7 @@ def attention(query: Size, key: Size, value: Size, dropout: float = 0.0, causal:
 
 
 def attention_backward(
-    slope: Size,
+    grad_output: Size,
     query: Size,
     key: Size,
     value: Size,
@@ -65,15 +68,10 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def matrix_product(product: Callable[[Tensor, Tensor], Tensor] = torch.matmul) -> float:
+def matrix_product() -> float:
     """This machine's floating point operations a second in a product of two 1,024 x 1,024 matrices."""
     torch.set_num_threads(THREADS)
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
-    product(a, b)
+    torch.matmul(a, b)
     count = 10
-    return count * 2 * 1024**3 / seconds(lambda: [product(a, b) for _ in range(count)])
-
-
-def widest_product() -> float:
-    """The same by the quicker of PyTorch's product and oneDNN's."""
-    return max(matrix_product(), matrix_product(by_onednn))
+    return count * 2 * 1024**3 / seconds(lambda: [torch.matmul(a, b) for _ in range(count)])

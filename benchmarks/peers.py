@@ -20,7 +20,7 @@ import torch
 from transformers import IdeficsConfig, IdeficsForVisionText2Text, LlamaConfig, LlamaForCausalLM
 
 from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
-from flamingo_lib.model.checkpoint_names import match_names
+from flamingo_lib.model.checkpoints.names import match_names
 
 PEERS = Path(__file__).resolve().parents[1] / ".cache" / "benchmark-peers"
 PACKAGES = ("open-flamingo==2.0.1", "einops-exts==0.0.4")

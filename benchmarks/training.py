@@ -8,7 +8,7 @@ measured by the clock with all cores, too, as training runs: steps take turns, s
 
 What several turns a window gain over one depends on what one-turn windows are padded to, so both are given. Fixed
 shapes (every window as long as the context, as compiled graphs and the paper's setting have them) waste the most; where
-padding is left out (`model/unpadded.py`), short windows only make small batches. What the feature cache gains depends
+padding is left out (`flamingo_lib/cpu`), short windows only make small batches. What the feature cache gains depends
 on the tower's
 size: the tiny one costs less than opening the files.
 """
@@ -164,6 +164,11 @@ def plan_million_peak_mb(quick: bool) -> float:
     return in_fresh_process(PLAN_MILLION, "1000000")[1]
 
 
+def loss_of(model: Any, batch: dict[str, Any]) -> Any:
+    """A batch's loss as `StageTrainer` takes it."""
+    return model(**batch).loss if model.training_loss is None else model.training_loss(model, batch)
+
+
 def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
     """Steps a second of the tiny preset's stage 2: with the tower's tokens from the cache over pixels read in every
     step.
@@ -198,7 +203,7 @@ def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
                     batch = collators[cached](
                         [dataset[step * stage.batch_size + place] for place in range(stage.batch_size)]
                     )
-                    model(**batch).loss.backward()
+                    loss_of(model, batch).backward()
                     optimizer.step()
                     optimizer.zero_grad()
                     if step:
@@ -213,7 +218,7 @@ def small_base() -> Any:
     import torch
 
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
-    from flamingo_lib.model.images import FlamingoImageProcessor
+    from flamingo_lib.model.image_processor import FlamingoImageProcessor
     from flamingo_lib.model.processor import FlamingoProcessor
     from flamingo_lib.training.resource_plan import known_config
 
@@ -272,7 +277,7 @@ def trainer_vs_bare(quick: bool) -> float:
         model.train()
         for step in range(steps):
             batch = collator([dataset[step * stage.batch_size + place] for place in range(stage.batch_size)])
-            model(**batch).loss.backward()
+            loss_of(model, batch).backward()
             torch.nn.utils.clip_grad_norm_(weights, stage.max_grad_norm)
             optimizer.step()
             optimizer.zero_grad()

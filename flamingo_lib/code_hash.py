@@ -75,12 +75,8 @@ def _file(name: str) -> Path | None:
 
 
 def _code(path: Path) -> str:
-    """What a module does, and what it has compiled: the C file of its name, with the headers beside it."""
-    compiled = path.with_suffix(".c")
-    files = [compiled, *sorted(path.parent.glob("*.h"))] if compiled.is_file() else []
-    return _digest(*_stamp(path)) + "".join(
-        hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest() for file in files
-    )
+    """What a module does."""
+    return _digest(*_stamp(path))
 
 
 def _stamp(path: Path) -> tuple[Path, int, int]:

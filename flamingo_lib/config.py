@@ -53,6 +53,9 @@ class ModelConfig(Frozen):
     lora_rank: int = Field(16, ge=1)
     lora_alpha: int = Field(32, ge=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
+    optimize_for_cpu: bool = Field(
+        True, description="compute a small model faster on a CPU, with the same results (see flamingo_lib.cpu)"
+    )
 
 
 class DistortionConfig(Frozen):

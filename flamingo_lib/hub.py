@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CheckpointError, FlamingoError, MissingAsset
-from .weight_files import (
+from .file_kinds import (
     LFS_POINTER,
     PICKLE_SUFFIXES,
     WEIGHT_SUFFIXES,

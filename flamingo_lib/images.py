@@ -156,6 +156,8 @@ def describe_content(head: bytes) -> str:
         return "a gzip archive"
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
         return "a HEIC photo (convert it to JPEG)"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16 text (save it as UTF-8)"
     if head and not head.strip(b"\0"):
         return "a file of zeros, such as a download that was cut off"
     if text.startswith((b"{", b"[")):

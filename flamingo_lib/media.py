@@ -1,4 +1,4 @@
-"""Media attention: which image each token attends to (the two rules of the references), and the ignore index of labels.
+"""Media attention: which image each token attends to, by the rules of the references; the ignore index of labels.
 
 Plain Python on lists; arrays and tensors are asked for their own methods, so that neither NumPy nor PyTorch is
 imported.

@@ -22,8 +22,6 @@ def library(tmp_path: Path, monkeypatch):
             '"""Says."""\nfrom ..storage import json\nfrom ..errors import E\ndef work():\n    """Works."""\n    '
             "return 1  # one\n"
         ),
-        "room/inner.c": "int x = 1;",
-        "room/inner.h": "int y = 1;",
         "room/other.py": "x = 1",
         "pipeline/__init__.py": "",
         "pipeline/steps/__init__.py": "",
@@ -52,8 +50,6 @@ def test_closure_follows_imports_inside_functions(library):
         ("room/inner.py", "# one", "# uno", True),
         ("room/inner.py", "Works.", "Toils.", True),
         ("room/inner.py", "return 1", "return (\n        1\n    )", True),
-        ("room/inner.c", "x = 1", "x = 2", False),
-        ("room/inner.h", "y = 1", "y = 2", False),
         ("room/other.py", "x = 1", "x = 2", True),
         ("errors.py", "class E", "class F", True),
         ("storage.py", "import json", "import json, os", False),

@@ -168,6 +168,7 @@ def test_damaged_files_of_every_format_load_or_raise_an_image_error(fmt):
         (b"PK\x03\x04rest", "ZIP"),
         (b'{"error": "not found"}', "JSON"),
         (bytes(100), "zeros"),
+        ("\ufeff[1]".encode("utf-16-le"), "UTF-16 text"),
         (b"Not found\n", "a text file"),
         (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00", "HEIC"),
         (bytes(range(128, 255)), "not an image that can be read"),

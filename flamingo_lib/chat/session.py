@@ -19,7 +19,7 @@ from .token_view import explain, token_view
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration
-    from ..model.images import Picture
+    from ..model.image_processor import Picture
     from ..model.processor import FlamingoProcessor
 
 
@@ -27,7 +27,7 @@ class ChatSession:
     """One conversation.
 
     Args:
-        model, processor: of one folder (see `model.folder.load_folder`).
+        model, processor: of one folder (see `loading.load_model`).
         max_new_tokens: the longest answer.
         temperature: 0 is greedy.
         seed: answer k of a conversation is drawn with the generator of `(seed, k)`.
@@ -52,11 +52,9 @@ class ChatSession:
     @classmethod
     def from_folder(cls, folder: str | os.PathLike, **settings: Any) -> ChatSession:
         """A session with the model of a folder; its LoRA is merged, which makes it faster."""
-        from ..model.folder import load_folder
-        from ..model.lora import merge_lora
+        from ..loading import load_model
 
-        model, processor = load_folder(folder)
-        return cls(merge_lora(model) if model.config.lora else model, processor, **settings)
+        return cls(*load_model(folder, role="the model to chat with", merge=True), **settings)
 
     def reset(self) -> None:
         """Forget the conversation."""
@@ -79,8 +77,9 @@ class ChatSession:
             raise DataError("the instruction is empty", remedy="Ask something.")
         turn = Turn(instruction, None, len(images), draft)
         latents = self._look(images)
-        start, rendered = self._fit([*self.turns, turn])
-        shown = [latent for of_turn in [*self._latents[start:], latents] for latent in of_turn]
+        kept, rendered = self._fit([*self.turns, turn])
+        known = [*self._latents, latents]
+        shown = [latent for index in kept for latent in known[index]]
         answer = self._generate(rendered, shown)
         self.turns.append(replace(turn, response=answer))
         self._latents.append(latents)
@@ -100,13 +99,19 @@ class ChatSession:
         pixels = self.processor.image_processor.pixels(images).to(self.model.device)
         return list(self.model.resample(self.model.encode_images(pixels)))
 
-    def _fit(self, turns: list[Turn]) -> tuple[int, Rendered]:
-        """The latest turns that leave room for an answer, and how many were left out before them."""
+    def _fit(self, turns: list[Turn]) -> tuple[list[int], Rendered]:
+        """The indices of the latest turns that leave room for an answer, and these turns rendered.
+
+        The turn of the latest image stays, too: what is asked later is asked about it, and no model was trained on a
+        dialogue that has lost its image.
+        """
         window = getattr(self.model.config.text_config, "max_position_embeddings", None)
-        for start in range(len(turns)):
-            rendered = self.processor.template.render(turns[start:], generation_prompt=True)
+        shown = [index for index, turn in enumerate(turns) if turn.images]
+        choices = [sorted({*shown[-1:], *range(start, len(turns))}) for start in range(len(turns))]
+        for kept in [*choices, [len(turns) - 1]]:
+            rendered = self.processor.template.render([turns[index] for index in kept], generation_prompt=True)
             if window is None or len(rendered) + self.max_new_tokens <= window:
-                return start, rendered
+                return kept, rendered
         raise DataError(
             (
                 f"the turn is {len(rendered)} tokens long; with {self.max_new_tokens} for the answer that is more "

@@ -32,11 +32,15 @@ def chat(
 ) -> None:
     """Chat with a Flamingo, with images."""
     from ..chat.session import ChatSession
-    from ..hub import resolve
+    from ..loading import load_model
     from ..presets import load_preset
 
-    folder = resolve(model or load_preset(preset).model.base, role="the model to chat with")
-    session = ChatSession.from_folder(folder, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
+    session = ChatSession(
+        *load_model(model or load_preset(preset).model.base, role="the model to chat with", merge=True),
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        seed=seed,
+    )
     images = list(image or [])
     if question is not None:
         _show(session.ask(question, images, draft=draft), question, images, as_json)

@@ -24,7 +24,7 @@ def parity(
     """
     import torch
 
-    from ..model.parity import check_folder
+    from ..evaluation.parity import check_folder
 
     torch.set_num_threads(1)
     rows = check_folder(folder)

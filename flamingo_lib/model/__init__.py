@@ -1,11 +1,9 @@
-"""The Flamingo model: config, vision tower, resampler, gated language model, processor, generation, adapters,
-checkpoints.
-"""
+"""The Flamingo model: vision tower, resampler, gated language model, processor, generation, adapters, checkpoints."""
 
 from .config import FlamingoConfig
 from .flamingo import FlamingoForConditionalGeneration, FlamingoOutput
 from .generation import generate_batch
-from .images import FlamingoImageProcessor
+from .image_processor import FlamingoImageProcessor
 from .processor import FlamingoProcessor
 
 __all__ = [

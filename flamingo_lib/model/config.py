@@ -8,15 +8,10 @@ from huggingface_hub.dataclasses import strict
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-MEDIA_RULES = ("preceding", "following")
-"""`preceding` (OpenFlamingo v2): text looks at the latest image. `following` (v1, Polite and Clever Flamingo): at the
-next.
-"""
-
 
 @strict
 class FlamingoConfig(PreTrainedConfig):
-    """Configuration of a `FlamingoForConditionalGeneration` (METHOD "Base model"; Alayrac et al. 2022, section 2).
+    """Configuration of a `FlamingoForConditionalGeneration` (Alayrac et al. 2022, section 2).
 
     Attributes:
         text_config: the causal language model's own config (or its dict with `model_type`).
@@ -28,11 +23,9 @@ class FlamingoConfig(PreTrainedConfig):
         num_latents: visual latents an image, at least 1.
         resampler_depth, resampler_heads, resampler_dim_head, resampler_ff_mult: size of the perceiver resampler.
         resampler_position_embedding: learn a position embedding on the resampler's input (the references have none).
-        cross_attention_every: a gated layer stands before decoder layer i (0-based) where (i + 1) is a multiple of
-            this.
+        cross_attention_every: a gated layer stands before decoder layer i (0-based) if this divides i + 1.
         cross_attention_heads, cross_attention_dim_head, cross_attention_ff_mult: size of the gated layers.
-        cross_attention_slot_embedding: learn an embedding of each latent's index, added to what keys and values are
-            made of (the references have none).
+        cross_attention_slot_embedding: learn an embedding of each latent's index (the references have none).
         gate_init: start value of both gate parameters, used through tanh; 0 leaves the language model as it was.
         image_token_id, end_of_chunk_token_id: ids of `<image>` and `<|endofchunk|>`; `<image>` is never generated.
         stop_token_id: the token that ends a generation; None takes the language model's own EOS.
@@ -73,6 +66,10 @@ class FlamingoConfig(PreTrainedConfig):
         if chosen is not None:  # a language model that exists already keeps its attention
             self.text_config._attn_implementation = chosen
         self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
+
+    def sizes(self, part: str) -> dict[str, int]:
+        """`heads`, `dim_head` and `ff_mult` of "resampler" or "cross_attention"."""
+        return {name: getattr(self, f"{part}_{name}") for name in ("heads", "dim_head", "ff_mult")}
 
     @property
     def gated_layers(self) -> tuple[int, ...]:

@@ -1,29 +1,34 @@
-"""Flamingo: a frozen vision tower, a resampler, and a causal language model with gated cross-attention (METHOD "Base
-model").
-"""
+"""Flamingo: a vision tower, a resampler, a causal language model with gated cross-attention (docs/method.md)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from transformers import AutoModel, AutoModelForCausalLM, GenerationConfig, PreTrainedModel
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
+from .conditioning import (
+    Conditioning,
+    VisualMemory,
+    check_images,
+    check_pixels,
+    check_text,
+    conditioning_context,
+    make_conditioning,
+)
 from .config import FlamingoConfig
 from .cross_attention import GatedCrossAttention
-from .frozen_layers import ending_with, frozen_layers
-from .generate import FlamingoGenerationMixin, VisualMemory
-from .initialise import initialise
-from .inputs import check_pixels, conditioning_of
-from .layers import conditioning_context, find_layers, passes_keywords, wrap_layers
-from .learning import FlamingoLearningMixin
+from .decoder_layer import find_layers, passes_keywords, wrap_layers
+from .generation import FlamingoGenerationMixin
 from .lora import inject_lora
-from .loss import drop_right_padding, label_scales, last_tokens, loss_of_logits, supervised
+from .loss import cross_entropy, logits_are_linear, supervised
 from .resampler import PerceiverResampler
 from .vision import VisionEncoder
 
@@ -41,7 +46,7 @@ class FlamingoOutput(CausalLMOutputWithPast):
     cross_attentions: tuple[Tensor, ...] | None = None
 
 
-class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGenerationMixin, PreTrainedModel):
+class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel):
     """A causal language model that sees.
 
     Shapes: b rows, t tokens, m image slots a row, c = 3 channels, h and w pixels, v patch tokens, n latents, D vision
@@ -51,8 +56,25 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         config: see `FlamingoConfig`.
         language_model: a causal language model to wrap instead of a new one from `config.text_config`.
 
+    `forward` gives the logits, or with labels the loss. Its arguments:
+        input_ids: (b, t).
+        attention_mask: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
+        attended_image: (b, t) integers, 0: attends to no image, k: to the row's k-th. By default `config.media_rule`
+            over the row.
+        pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold
+            anything.
+        visual_memory: the images' keys and values from `remember`, instead of any of these.
+        num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.
+        labels: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only.
+        label_weights: (b, t) weight of each label's loss; the loss is then the weighted mean.
+        num_items_in_batch: divide the summed loss by this instead of by this batch's own labels (or weights).
+        output_cross_attentions: also return the gated layers' attention weights.
+        return_logits: with labels, also return the logits that predict the labelled tokens.
+    It raises `DataError` for an empty batch or row, a row longer than the language model's window, tokens and images
+    that don't fit; the row is named. Nothing ever attends to everything by mistake.
+
     Attributes:
-        leave_out_padding, in_parts: how a training step is computed, see `learning`.
+        training_loss: another way to the loss, from this model and a batch, that training takes if it is set.
     """
 
     config_class = FlamingoConfig
@@ -67,47 +89,34 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
     _supports_flex_attn = True
     _supports_attention_backend = True
 
+    training_loss: Callable[..., Tensor] | None = None
+
     def __init__(self, config: FlamingoConfig, language_model: PreTrainedModel | None = None) -> None:
         super().__init__(config)
-        self.vision_encoder = VisionEncoder(config=config.vision_config, patch_tokens=config.patch_tokens)
-        width = self.vision_encoder.width
+        text, tower = config.text_config, VisionEncoder(config=config.vision_config, patch_tokens=config.patch_tokens)
+        self.vision_encoder = tower
         self.perceiver = PerceiverResampler(
-            dim=width,
+            dim=tower.width,
             depth=config.resampler_depth,
             num_latents=config.num_latents,
-            heads=config.resampler_heads,
-            dim_head=config.resampler_dim_head,
-            ff_mult=config.resampler_ff_mult,
-            num_positions=self.vision_encoder.num_tokens if config.resampler_position_embedding else 0,
+            num_positions=tower.num_tokens if config.resampler_position_embedding else 0,
+            **config.sizes("resampler"),
         )
-        self.lang_encoder = (
-            language_model if language_model is not None else AutoModelForCausalLM.from_config(config.text_config)
-        )
+        self.lang_encoder = AutoModelForCausalLM.from_config(text) if language_model is None else language_model
         if not config.gated_layers:
             raise ConfigError(
-                f"no gated layer: every {config.cross_attention_every} of {config.text_config.num_hidden_layers} layers"
+                f"no gated layer: every {config.cross_attention_every} of {text.num_hidden_layers} layers"
             )
-        wrap_layers(
-            self.lang_encoder,
-            {
-                index: GatedCrossAttention(
-                    dim=config.text_config.hidden_size,
-                    dim_visual=width,
-                    heads=config.cross_attention_heads,
-                    dim_head=config.cross_attention_dim_head,
-                    ff_mult=config.cross_attention_ff_mult,
-                    gate_init=config.gate_init,
-                    num_slots=config.num_latents if config.cross_attention_slot_embedding else 0,
-                )
-                for index in config.gated_layers
-            },
-        )
+        sizes = {"dim": text.hidden_size, "dim_visual": tower.width, **config.sizes("cross_attention")}
+        sizes["num_slots"] = config.num_latents if config.cross_attention_slot_embedding else 0
+        gated = {index: GatedCrossAttention(**sizes, gate_init=config.gate_init) for index in config.gated_layers}
+        wrap_layers(self.lang_encoder, gated)
+        stop = text.eos_token_id if config.stop_token_id is None else config.stop_token_id
         self.generation_config = GenerationConfig(
-            bos_token_id=config.text_config.bos_token_id,
-            pad_token_id=config.text_config.pad_token_id,
-            eos_token_id=config.stop_token_id if config.stop_token_id is not None else config.text_config.eos_token_id,
+            bos_token_id=text.bos_token_id, pad_token_id=text.pad_token_id, eos_token_id=stop
         )
         self._passes_keywords = self.device.type != "meta" and passes_keywords(self.lang_encoder)
+        self._linear_logits: bool | None = None  # not asked yet
         self.post_init()
         if config.lora:  # only now: what post_init does to a language model's linears would make B non-zero
             inject_lora(self, config.lora)
@@ -121,9 +130,37 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         model._passes_keywords = passes_keywords(model.lang_encoder)
         return loaded
 
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        """Give one module (not its children) its start values, also where a checkpoint lacks one.
+
+        | part | start |
+        |---|---|
+        | gates | `config.gate_init` |
+        | latents | normal, 1 |
+        | learned positions and slots | normal, 0.5 |
+        | the tower's class and position embeddings and projection | normal, width ** -0.5 |
+        | everything else | its module's own default |
+        """
+        init = nn.init
+        if isinstance(module, GatedCrossAttention):
+            init.constant_(module.attn_gate, module.gate_init)
+            init.constant_(module.ff_gate, module.gate_init)
+        elif isinstance(module, PerceiverResampler):
+            init.normal_(module.latents)
+        elif isinstance(module, nn.MultiheadAttention):
+            module._reset_parameters()
+        elif hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+        for name, weight in module.named_parameters(recurse=False):
+            if name in ("positions", "slots"):
+                init.normal_(weight, std=0.5)
+            elif name in ("class_embedding", "positional_embedding", "proj"):
+                init.normal_(weight, std=weight.shape[-1] ** -0.5)
+
     @property
     def layers(self) -> nn.ModuleList:
-        """The wrapped decoder layers, `layers.FlamingoLayer` each."""
+        """The wrapped decoder layers, `decoder_layer.FlamingoLayer` each."""
         return find_layers(self.lang_encoder)
 
     @property
@@ -147,15 +184,8 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
     def get_decoder(self) -> nn.Module:
         return self.lang_encoder.get_decoder()
 
-    def _init_weights(self, module: nn.Module) -> None:
-        initialise(module)
-
     def encode_images(self, pixel_values: Tensor) -> Tensor:
-        """(..., c, h, w) normalised pixels to (..., v, D) patch tokens.
-
-        Raises:
-            DataError: wrong size or channels, not floating point, or NaN or Inf in an image, which is named.
-        """
+        """(..., c, h, w) normalised pixels to (..., v, D) patch tokens; a `DataError` names a bad image."""
         check_pixels(pixel_values, self.vision_encoder.image_size)
         lead = pixel_values.shape[:-3]
         tokens = self.vision_encoder(pixel_values.flatten(0, -4).to(next(self.vision_encoder.parameters()).dtype))
@@ -164,27 +194,17 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
     def resample(self, vision_tokens: Tensor) -> Tensor:
         """(..., v, D) patch tokens to (..., n, D) visual latents."""
         lead = vision_tokens.shape[:-2]
-        latents = self.perceiver(vision_tokens.flatten(0, -3).to(self.perceiver.norm.weight.dtype))
+        tokens = vision_tokens.flatten(0, -3).to(self.perceiver.norm.weight.dtype)
+        latents = self.perceiver(tokens, implementation=self.config._attn_implementation)
         return latents.view(*lead, *latents.shape[1:])
 
-    def _latents(
-        self, pixel_values: Tensor | None, vision_tokens: Tensor | None, latents: Tensor | None
+    def visual_latents(
+        self, pixel_values: Tensor | None = None, vision_tokens: Tensor | None = None, latents: Tensor | None = None
     ) -> Tensor | None:
-        """The batch's visual latents (b, m, n, D) from whichever form they were given in."""
-        if sum(x is not None for x in (pixel_values, vision_tokens, latents)) > 1:
-            raise DataError("images were given twice", remedy="Give one of pixel_values, vision_tokens and latents.")
-        for name, given, dimensions in (
-            ("pixel_values", pixel_values, 5),
-            ("vision_tokens", vision_tokens, 4),
-            ("latents", latents, 4),
-        ):
-            if given is not None and given.ndim != dimensions:
-                raise DataError(
-                    f"{name} has {given.ndim} dimensions, not {dimensions}",
-                    remedy="The first two are rows and image slots.",
-                )
-            if given is not None and given.shape[1] == 0:
-                return None
+        """The batch's visual latents (b, m, n, D) from whichever form they are given in; None without images."""
+        check_images(pixel_values, vision_tokens, latents)
+        if any(given is not None and given.shape[1] == 0 for given in (pixel_values, vision_tokens, latents)):
+            return None
         if pixel_values is not None:
             vision_tokens = self.encode_images(pixel_values)
         return self.resample(vision_tokens) if vision_tokens is not None else latents
@@ -211,103 +231,61 @@ class FlamingoForConditionalGeneration(FlamingoLearningMixin, FlamingoGeneration
         return_logits: bool = False,
         **kwargs: Any,
     ) -> FlamingoOutput:
-        """Logits, and the loss if there are labels.
-
-        Args:
-            input_ids: (b, t).
-            attention_mask: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
-            attended_image: (b, t) integers, 0: looks at none, k: at the row's k-th image. By default
-                `config.media_rule` over the row.
-            pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold
-                anything.
-            visual_memory: the images' keys and values from `remember`, instead of any of these.
-            num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.
-            labels: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only,
-                piece by piece.
-            label_weights: (b, t) weight of each label's loss; the loss is then the weighted mean.
-            num_items_in_batch: divide the summed loss by this instead of by this batch's own labels (or weights).
-            output_cross_attentions: also return the gated layers' attention weights.
-            return_logits: with labels, also return the logits that predict the labelled tokens; they then take memory
-                and time.
-
-        Raises:
-            DataError: an empty batch or row, a row longer than the language model's window, tokens and images that
-                don't fit; the row is named. Nothing ever attends to everything by mistake.
-        """
-        given = input_ids if input_ids is not None else inputs_embeds
-        if given is None or given.shape[0] == 0 or given.shape[1] == 0:
-            raise DataError("the batch is empty", remedy="Give input_ids with at least one row and one token.")
-        window = getattr(self.config.text_config, "max_position_embeddings", None)
-        if window and given.shape[1] > window:
-            raise DataError(
-                f"rows are {given.shape[1]} tokens long, the language model's window is {window}",
-                remedy="Cut the text or drop turns.",
-            )
-        quick = (
-            frozen_layers(self) if given.shape[1] > 1 and not kwargs else {}
-        )  # for one token the asking costs more than it gains
-        others = (inputs_embeds, position_ids, past_key_values, visual_memory)
-        asked = use_cache or output_cross_attentions or return_logits or any(other is not None for other in others)
-        if quick and labels is not None and not asked and self._has_plain_head():
-            batch = {
-                "input_ids": input_ids,
-                "attention_mask": attention_mask,
-                "attended_image": attended_image,
-                "pixel_values": pixel_values,
-                "vision_tokens": vision_tokens,
-                "latents": latents,
-                "num_images": num_images,
-                "labels": labels,
-                "label_weights": label_weights,
-            }
-            return FlamingoOutput(loss=self._quick_loss(quick, batch, num_items_in_batch))
-        fresh = past_key_values is None or past_key_values.get_seq_length() == 0
+        """Logits, or with labels the loss; the arguments are described with the class."""
+        check_text(self.config, inputs_embeds if input_ids is None else input_ids)
         if visual_memory is None:
-            latents = self._latents(pixel_values, vision_tokens, latents)
-        conditioning = conditioning_of(
-            self.config, self.dtype, input_ids, attended_image, latents, visual_memory, num_images, fresh
+            latents = self.visual_latents(pixel_values, vision_tokens, latents)
+        weights: list[Tensor] = []
+        conditioning = make_conditioning(
+            self.config,
+            input_ids=input_ids,
+            attended=attended_image,
+            latents=latents,
+            memory=visual_memory,
+            num_images=num_images,
+            fresh=past_key_values is None or past_key_values.get_seq_length() == 0,
+            options={"weights": weights} if output_cross_attentions else None,
         )
-        if output_cross_attentions:
-            conditioning = replace(conditioning, weights=[])
-        keep, plain_loss = None, False
-        if labels is not None:
-            use_cache = False if use_cache is None else use_cache
-            keep, targets, weights = supervised(labels, label_weights)
-            scales = label_scales(targets, weights, num_items_in_batch)
-            plain_loss = not return_logits and self._has_plain_head()
-        if quick:
-            conditioning = replace(
-                conditioning, quick=ending_with(quick, last_tokens(given, logits_to_keep) if keep is None else keep)
-            )
         if position_ids is not None:
             kwargs["position_ids"] = position_ids
-        if labels is not None:
-            attention_mask = drop_right_padding(attention_mask)
-        inputs = {
-            "input_ids": input_ids,
-            "attention_mask": attention_mask,
-            "past_key_values": past_key_values,
-            "inputs_embeds": inputs_embeds,
-            "use_cache": use_cache,
-            "conditioning": conditioning,
-            **kwargs,
-        }
-        compiled = torch.compiler.is_compiling() and self._passes_keywords
-        with nullcontext() if compiled else conditioning_context(conditioning):
-            if plain_loss:
-                outputs = self.get_decoder()(**inputs)
-                loss = self._loss_of(outputs.last_hidden_state, keep, targets, scales)
+        inputs = kwargs | {"input_ids": input_ids, "inputs_embeds": inputs_embeds, "attention_mask": attention_mask}
+        inputs |= {"past_key_values": past_key_values, "conditioning": conditioning}
+        by_keyword = torch.compiler.is_compiling() and self._passes_keywords
+        with nullcontext() if by_keyword else conditioning_context(conditioning):
+            if labels is None:
+                output = self.lang_encoder(**inputs, use_cache=use_cache, logits_to_keep=logits_to_keep)
+                logits, loss = output.logits, None
             else:
-                outputs = self.lang_encoder(**inputs, logits_to_keep=logits_to_keep if keep is None else keep)
-                loss = None if keep is None else loss_of_logits(outputs.logits, targets, scales)
+                keep, targets, scales = supervised(labels, label_weights, num_items_in_batch)
+                output, hidden, head = self._before_head(keep, inputs | {"use_cache": bool(use_cache)})
+                loss = cross_entropy(hidden, head, targets, scales)
+                logits = None if not return_logits else hidden if head is None else head(hidden)
         return FlamingoOutput(
             loss=loss,
-            logits=outputs.get("logits"),
-            past_key_values=outputs.past_key_values,
-            hidden_states=outputs.hidden_states,
-            attentions=outputs.attentions,
-            cross_attentions=None if conditioning.weights is None else tuple(conditioning.weights),
+            logits=logits,
+            past_key_values=output.past_key_values,
+            hidden_states=output.hidden_states,
+            attentions=output.attentions,
+            cross_attentions=tuple(weights) if output_cross_attentions else None,
         )
+
+    def _before_head(self, keep: Tensor, inputs: dict[str, Any]) -> tuple[Any, Tensor, nn.Module | None]:
+        """The language model's output, the hidden states (k, d) at `keep` (b, t), and the head that they go through.
+
+        They are logits, and the head None, where the model does more to logits than its head does, or where the head's
+        weight is in shards that only the model's own forward gathers.
+        """
+        head = self.get_output_embeddings()
+        if not torch.compiler.is_compiling() and not isinstance(head.weight, DTensor):
+            if self._linear_logits is None:
+                with conditioning_context(Conditioning()):  # the batch's own doesn't fit the tokens it is asked with
+                    self._linear_logits = logits_are_linear(self.lang_encoder)
+            if self._linear_logits:
+                output = self.get_decoder()(**inputs)
+                index = keep.flatten().nonzero()[:, 0]
+                return output, output.last_hidden_state.flatten(0, 1).index_select(0, index), head
+        output = self.lang_encoder(**inputs, logits_to_keep=keep)
+        return output, output.logits, None
 
 
 AutoModel.register(FlamingoConfig, FlamingoForConditionalGeneration)

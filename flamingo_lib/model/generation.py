@@ -1,31 +1,201 @@
-"""Lean batched decoding: the path that rewriting and evaluation use.
+"""Generation: `generate` with images, and batched decoding in which every row depends on itself alone.
 
-No per-step bookkeeping but one forward of the language model on one token a row, a cache written in place, and rows
-that leave the batch once they are done. `FlamingoForConditionalGeneration.generate` is the path with beams, processors
-and streaming; asked for nothing but the best token each time, it takes this one.
+`FlamingoForConditionalGeneration.generate` is Transformers' own, with beams, processors and streaming.
+`generate_batch` is what rewriting and evaluation use: a token a row and step, rows leave the batch when they are done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import GenerationMixin, LogitsProcessorList, PreTrainedModel, SuppressTokensLogitsProcessor
+from transformers.cache_utils import Cache, DynamicLayer
 
 from ..errors import DataError
-from .cache import RoomyCache
-from .decoding import LeanDecoding
-from .flamingo import FlamingoForConditionalGeneration
-from .lean import LeanStep, lean_step
-from .media import attended_images, check_counts
-from .prefix import SharedPrefix
+from ..media import attended_images
+from .conditioning import VisualMemory
 
 COMPACT_BELOW = 0.6
-"""Rows still running, as a share of the batch, under which finished rows are taken out of it."""
+"""Fraction of a batch's rows still running below which finished rows are taken out of it."""
 
 
+class PreallocatedLayer(DynamicLayer):
+    """Keys and values of one layer, (b, heads, t, e) each, as views of one buffer with room for `room` tokens."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self._buffer: Tensor | None = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        start, (b, heads, t, e) = self.get_seq_length(), key_states.shape
+        if self._buffer is None:
+            self._buffer = key_states.new_empty(2, b, heads, self.room, e)
+        self._buffer[0, ..., start : start + t, :] = key_states
+        self._buffer[1, ..., start : start + t, :] = value_states
+        self.keys, self.values = self._buffer.narrow(3, 0, start + t).unbind()
+        return self.keys, self.values
+
+    def keep(self, rows: Tensor) -> None:
+        """Keep these rows, in this order."""
+        length = self.get_seq_length()
+        self._buffer = self._buffer.index_select(1, rows)
+        self.keys, self.values = self._buffer.narrow(3, 0, length).unbind()
+
+
+class KVCache(Cache):
+    """Key-value cache with room for `room` tokens: new ones are written in place, earlier ones never copied."""
+
+    def __init__(self, *, layers: int, room: int) -> None:
+        super().__init__(layers=[PreallocatedLayer(room) for _ in range(layers)])
+
+    def keep(self, rows: Tensor) -> None:
+        """Keep these rows in every layer."""
+        for layer in self.layers:
+            layer.keep(rows)
+
+
+@dataclass
+class ModelDecoder:
+    """One batch's decoding after its prompt: each call is a forward pass of the model on one new token a row.
+
+    Attributes:
+        cache: holds the prompt's keys and values.
+        steps: new tokens a row at the most.
+        positions: (b, 1) of the first new token.
+        mask: (b, prompt + steps), 0 at padding; None where no row is padded.
+        memory: each row's image that new tokens attend to, see `VisualMemory.select`; None without images.
+        attended: (b, 1), 1 for rows that attend to it, 0 for the others; None without images.
+    """
+
+    model: PreTrainedModel
+    cache: KVCache
+    steps: int
+    positions: Tensor
+    mask: Tensor | None
+    memory: VisualMemory | None
+    attended: Tensor | None
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with these rows alone."""
+        self.cache.keep(rows)
+        self.positions = self.positions[rows]
+        self.mask = None if self.mask is None else self.mask[rows]
+        if self.memory is not None:
+            self.memory, self.attended = self.memory.keep(rows), self.attended[rows]
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """(b,) tokens to the (b, vocabulary) logits that follow them."""
+        logits = self.model(
+            input_ids=tokens[:, None],
+            attention_mask=None if self.mask is None else self.mask[:, : self.cache.get_seq_length() + 1],
+            attended_image=self.attended,
+            visual_memory=self.memory,
+            position_ids=self.positions,
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits[:, -1]
+        self.positions = self.positions + 1
+        return logits
+
+
+class FlamingoGenerationMixin(GenerationMixin):
+    """What Flamingo adds to Transformers' generation: visual memory, attended images of new tokens, no `<image>`.
+
+    Attributes:
+        decoder: how `generate_batch` decodes: takes the arguments of `ModelDecoder` and gives one like it.
+    """
+
+    decoder: Callable[..., ModelDecoder] = ModelDecoder
+
+    def remember(self, latents: Tensor) -> VisualMemory:
+        """(b, m, n, D) visual latents as a `VisualMemory`."""
+        pairs = {
+            layer.index: layer.gated_cross_attn_layer.attn.keys_values(latents)
+            for layer in self.layers
+            if layer.gated_cross_attn_layer is not None
+        }
+        return VisualMemory(pairs, latents.shape[1], latents.shape[2])
+
+    @torch.no_grad()
+    def generate(
+        self,
+        inputs: Tensor | None = None,
+        generation_config: Any = None,
+        logits_processor: LogitsProcessorList | None = None,
+        *,
+        pixel_values: Tensor | None = None,
+        vision_tokens: Tensor | None = None,
+        latents: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """`GenerationMixin.generate` with images in any of the forms that `forward` takes.
+
+        Rows of a batch may hold different numbers of images, or none; pad on the left.
+        """
+        latents = self.visual_latents(pixel_values, vision_tokens, latents)
+        input_ids = inputs if inputs is not None else kwargs.get("input_ids")
+        if latents is not None and kwargs.get("visual_memory") is None:
+            kwargs["visual_memory"] = self.remember(latents)
+        if kwargs.get("visual_memory") is not None and kwargs.get("attended_image") is None and input_ids is not None:
+            kwargs["attended_image"] = attended_images(input_ids, self.config.image_token_id, self.config.media_rule)
+        ban = SuppressTokensLogitsProcessor([self.config.image_token_id], device=self.device)
+        processors = LogitsProcessorList([ban, *(logits_processor or [])])
+        return super().generate(inputs, generation_config, processors, **kwargs)
+
+    def next_attended(self, attended: Tensor) -> Tensor:
+        """(b, t) so far to (b, 1) of a new token: the row's latest image, or none under the following rule."""
+        return attended[:, -1:] if self.config.media_rule == "preceding" else torch.zeros_like(attended[:, -1:])
+
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, *args: Any, attended_image: Tensor | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)
+        given = inputs["input_ids"] if inputs.get("input_ids") is not None else inputs["inputs_embeds"]
+        if attended_image is not None:
+            attended = attended_image[:, -given.shape[1] :]
+            memory = inputs.get("visual_memory")
+            inputs["attended_image"] = (attended > 0).long() if memory is not None and memory.selected else attended
+        return inputs
+
+    def _update_model_kwargs_for_generation(
+        self, outputs: Any, model_kwargs: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        model_kwargs = super()._update_model_kwargs_for_generation(outputs, model_kwargs, *args, **kwargs)
+        attended, memory = model_kwargs.get("attended_image"), model_kwargs.get("visual_memory")
+        if attended is not None:
+            following = self.next_attended(attended)
+            added = following.expand(-1, kwargs.get("num_new_tokens", 1))
+            model_kwargs["attended_image"] = torch.cat([attended, added], dim=1)
+            cached = model_kwargs.get("use_cache", True) and outputs.past_key_values is not None
+            if memory is not None and not memory.selected and cached:
+                model_kwargs["visual_memory"] = memory.select(following[:, 0])
+        return model_kwargs
+
+    def _expand_inputs_for_generation(
+        self,
+        expand_size: int = 1,
+        is_encoder_decoder: bool = False,
+        input_ids: Tensor | None = None,
+        **model_kwargs: Any,
+    ) -> Any:
+        memory = model_kwargs.get("visual_memory")
+        if memory is not None and expand_size > 1:
+            rows = next(iter(memory.keys_values.values()))[0]
+            repeated = torch.arange(len(rows), device=rows.device).repeat_interleave(expand_size)
+            model_kwargs["visual_memory"] = memory.keep(repeated)
+        return super()._expand_inputs_for_generation(expand_size, is_encoder_decoder, input_ids, **model_kwargs)
+
+
+@torch.inference_mode()
 def generate_batch(
-    model: FlamingoForConditionalGeneration,
+    model: PreTrainedModel,
     inputs: Mapping[str, Tensor],
     max_new_tokens: int,
     *,
@@ -33,7 +203,7 @@ def generate_batch(
     generators: Sequence[torch.Generator] | None = None,
     eos: int | Sequence[int] | None = None,
     suppress: Sequence[int] = (),
-    prefix: SharedPrefix | None = None,
+    decoder: Callable[..., ModelDecoder] | None = None,
 ) -> list[list[int]]:
     """Continue b rows; each row's result depends on that row alone.
 
@@ -45,7 +215,7 @@ def generate_batch(
         generators: one for each row (see `seeding.torch_generator`); needed with a temperature.
         eos: the tokens that end a row; by default the model's generation config says.
         suppress: tokens never generated; `<image>` always is among them.
-        prefix: what the rows begin with, if it is known (`share_prefix`); a batch that does not is read from its start.
+        decoder: see `FlamingoGenerationMixin`; by default the one that the model carries.
 
     Returns:
         New ids of each row, without the end token; exactly `max_new_tokens` of them where the end did not come.
@@ -53,45 +223,19 @@ def generate_batch(
     Raises:
         DataError: an empty batch, padding on the right, or generators that are missing or too few.
     """
-    tokens, lengths = decode(
-        model,
-        inputs,
-        max_new_tokens,
-        temperature=temperature,
-        generators=generators,
-        eos=eos,
-        suppress=suppress,
-        prefix=prefix,
-    )
-    return [line[:length] for line, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
-
-
-@torch.inference_mode()
-def decode(
-    model: FlamingoForConditionalGeneration,
-    inputs: Mapping[str, Tensor],
-    max_new_tokens: int,
-    *,
-    temperature: float = 0.0,
-    generators: Sequence[torch.Generator] | None = None,
-    eos: int | Sequence[int] | None = None,
-    suppress: Sequence[int] = (),
-    min_new_tokens: int = 0,
-    lean: LeanStep | None = None,
-    prefix: SharedPrefix | None = None,
-) -> tuple[Tensor, Tensor]:
-    """As `generate_batch`: new ids (b, max_new_tokens) and each row's length (b,), at which its end token stands if it
-    came.
-
-    What stands after the end token is undefined. No row ends before `min_new_tokens` tokens.
-    `lean` is the model's `lean_step` where it was asked for already.
-    """
-    input_ids = inputs["input_ids"]
-    rows, width = input_ids.shape
-    device = input_ids.device
-    mask = inputs.get("attention_mask")
+    input_ids, mask = inputs["input_ids"], inputs.get("attention_mask")
     mask = torch.ones_like(input_ids) if mask is None else mask
-    _check(input_ids, mask, max_new_tokens, temperature, generators)
+    rows, device = len(input_ids), input_ids.device
+    if input_ids.ndim != 2 or input_ids.numel() == 0:
+        raise DataError("the batch is empty", remedy="Give at least one row with at least one token.")
+    if max_new_tokens < 1:
+        raise DataError(f"max_new_tokens is {max_new_tokens}", remedy="Ask for at least one token.")
+    if not bool(mask[:, -1].all()):
+        row = int((mask[:, -1] == 0).nonzero()[0])
+        raise DataError("a row is padded on the right", record=f"row {row}", remedy="Pad on the left.")
+    if temperature > 0 and (generators is None or len(generators) != rows):
+        remedy = "Make them with seeding.torch_generator(seed, record id)."
+        raise DataError("sampling needs one generator for each row", remedy=remedy)
     ends = eos if eos is not None else model.generation_config.eos_token_id
     ends = torch.tensor([ends] if isinstance(ends, int) else list(ends or []), device=device)
     banned = torch.tensor(sorted({model.config.image_token_id, *suppress}), device=device)
@@ -99,50 +243,16 @@ def decode(
     if temperature > 0:
         draws = torch.stack([torch.rand(max_new_tokens, generator=generator) for generator in generators]).to(device)
 
-    memory, attended = inputs.get("visual_memory"), inputs.get("attended_image")
-    if memory is None:
-        latents = model._latents(inputs.get("pixel_values"), inputs.get("vision_tokens"), inputs.get("latents"))
-        memory = None if latents is None else model.remember(latents)
-    if memory is not None and attended is None:
-        attended = attended_images(input_ids, model.config.image_token_id, model.config.media_rule)
-
-    cache = RoomyCache(layers=model.config.text_config.num_hidden_layers, room=width + max_new_tokens)
-    known = 0  # tokens that the cache begins with
-    if prefix is not None and prefix.begins(input_ids, mask, attended):
-        check_counts(
-            input_ids, model.config.image_token_id, 0 if memory is None else memory.images, inputs.get("num_images")
-        )
-        prefix.fill(cache, rows)
-        mask, known = prefix.mask_behind(mask), len(prefix)
-    padded = not bool(mask.all())
-    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    output = model(
-        input_ids=input_ids[:, known:],
-        attention_mask=mask if padded else None,
-        attended_image=None if attended is None else attended[:, known:],
-        visual_memory=memory,
-        num_images=None if known else inputs.get("num_images"),
-        position_ids=positions[:, known:],
-        past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    step = _stepper(
-        model, cache, max_new_tokens, positions[:, -1:] + 1, mask if padded else None, memory, attended, lean
-    )
-
+    logits, step = _read_prompt(model, inputs, mask, max_new_tokens, decoder or model.decoder)
     tokens = torch.empty(rows, max_new_tokens, dtype=torch.long, device=device)
     lengths = torch.full((rows,), max_new_tokens, device=device)
     alive = torch.arange(rows, device=device)  # the rows that the batch holds now
     running = torch.ones(rows, dtype=torch.bool, device=device)
-    logits, can_end = output.logits[:, -1], len(ends) > 0
     for position in range(max_new_tokens):
         logits.index_fill_(1, banned, -torch.inf)
-        if position < min_new_tokens:
-            logits.index_fill_(1, ends, -torch.inf)
         new = _choose(logits, temperature, None if draws is None else draws[alive, position])
         tokens[alive, position] = new
-        if can_end and bool((ended := running & torch.isin(new, ends)).any()):
+        if len(ends) and bool((ended := running & torch.isin(new, ends)).any()):
             lengths[alive[ended]] = position
             running = running & ~ended
             left = int(running.sum())
@@ -153,89 +263,46 @@ def decode(
                 alive, new, running = alive[running], new[running], running[running]
         if position < max_new_tokens - 1:
             logits = step(new)
-    return tokens, lengths
+    return [line[:length] for line, length in zip(tokens.tolist(), lengths.tolist(), strict=True)]
 
 
-class _ThroughModel:
-    """One forward of the model on one new token a row."""
-
-    def __init__(self, model, cache, positions, mask, memory, looks) -> None:
-        self.model, self.cache, self.positions, self.mask, self.memory, self.looks = (
-            model,
-            cache,
-            positions,
-            mask,
-            memory,
-            looks,
-        )
-
-    def keep(self, rows: Tensor) -> None:
-        self.cache.keep(rows)
-        self.positions = self.positions[rows]
-        self.mask = None if self.mask is None else self.mask[rows]
-        if self.memory is not None:
-            self.memory, self.looks = self.memory.keep(rows), self.looks[rows]
-
-    def __call__(self, new: Tensor) -> Tensor:
-        logits = self.model(
-            input_ids=new[:, None],
-            attention_mask=None if self.mask is None else self.mask[..., : self.cache.get_seq_length() + 1],
-            attended_image=self.looks,
-            visual_memory=self.memory,
-            position_ids=self.positions,
-            past_key_values=self.cache,
-            use_cache=True,
-        ).logits[:, -1]
-        self.positions = self.positions + 1
-        return logits
-
-
-def _stepper(
-    model, cache, steps: int, positions, mask, memory, attended, lean: LeanStep | None
-) -> LeanDecoding | _ThroughModel:
-    """What gives the logits after one more token a row: without modules where `lean` knows how, else through the model."""
-    lean, looks = lean or lean_step(model), None
+def _read_prompt(
+    model: PreTrainedModel, inputs: Mapping[str, Tensor], mask: Tensor, steps: int, decoder: Callable[..., ModelDecoder]
+) -> tuple[Tensor, ModelDecoder]:
+    """The logits (b, vocabulary) after the prompt, and what goes on from there."""
+    input_ids, memory, attended = inputs["input_ids"], inputs.get("visual_memory"), inputs.get("attended_image")
+    if memory is None:
+        latents = model.visual_latents(inputs.get("pixel_values"), inputs.get("vision_tokens"), inputs.get("latents"))
+        memory = None if latents is None else model.remember(latents)
+    if memory is not None and attended is None:
+        attended = attended_images(input_ids, model.config.image_token_id, model.config.media_rule)
+    cache = KVCache(layers=model.config.text_config.num_hidden_layers, room=input_ids.shape[1] + steps)
+    padded = not bool(mask.all())
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    logits = model(
+        input_ids=input_ids,
+        attention_mask=mask if padded else None,
+        attended_image=attended,
+        visual_memory=memory,
+        num_images=inputs.get("num_images"),
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits[:, -1]
     if memory is not None:
         following = model.next_attended(attended)
-        memory, looks = memory.select(following[:, 0]), (following > 0).long()
-    if mask is not None:
-        mask = torch.cat([mask.bool(), mask.new_ones(len(mask), steps, dtype=torch.bool)], dim=1)[:, None, None, :]
-        if lean is not None or model.lang_encoder.config._attn_implementation != "sdpa":  # added to the scores
-            mask = torch.zeros(mask.shape, dtype=model.dtype, device=mask.device).masked_fill(
-                ~mask, torch.finfo(model.dtype).min
-            )
-    if lean is None:
-        return _ThroughModel(model, cache, positions, mask, memory, looks)
-    looks = None if looks is None or bool(looks.all()) else looks.to(model.dtype)
-    return LeanDecoding(lean, cache, steps, positions, mask, memory, looks)
+        memory, attended = memory.select(following[:, 0]), (following > 0).long()
+    mask = torch.cat([mask, mask.new_ones(len(mask), steps)], dim=1) if padded else None
+    attended = attended if memory is not None else None
+    given = {"steps": steps, "positions": positions[:, -1:] + 1, "mask": mask, "memory": memory, "attended": attended}
+    return logits, decoder(model, cache, **given)
 
 
 def _choose(logits: Tensor, temperature: float, draw: Tensor | None) -> Tensor:
     """(b, vocabulary) to (b,): the best token, or the one at which the cumulated probability passes `draw`."""
     if draw is None:
-        if logits.device.type == "cpu" and logits.dtype == torch.float32:  # NumPy takes a tenth of the time and less
-            return torch.from_numpy(logits.numpy().argmax(axis=-1))
         return logits.argmax(dim=-1)
     cumulated = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     target = draw[:, None] * cumulated[:, -1:]
     return torch.searchsorted(cumulated, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
-
-
-def _check(
-    input_ids: Tensor, mask: Tensor, steps: int, temperature: float, generators: Sequence[torch.Generator] | None
-) -> None:
-    if input_ids.ndim != 2 or input_ids.numel() == 0:
-        raise DataError("the batch is empty", remedy="Give at least one row with at least one token.")
-    if steps < 1:
-        raise DataError(f"max_new_tokens is {steps}", remedy="Ask for at least one token.")
-    if not bool(mask[:, -1].all()):
-        raise DataError(
-            "a row is padded on the right",
-            record=f"row {int((mask[:, -1] == 0).nonzero()[0])}",
-            remedy="Pad on the left.",
-        )
-    if temperature > 0 and (generators is None or len(generators) != len(input_ids)):
-        raise DataError(
-            "sampling needs one generator for each row",
-            remedy="Make them with seeding.torch_generator(seed, record id).",
-        )

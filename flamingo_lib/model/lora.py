@@ -1,4 +1,4 @@
-"""LoRA on the language model: added in place, saved with the model or as a PEFT adapter, merged (METHOD "Base model")."""
+"""LoRA on the language model: added in place, saved with the model or as a PEFT adapter, merged."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..errors import CheckpointError, ConfigError
-from ..storage import atomic_folder, read_json
+from ..storage import atomic_folder
+from ..weight_files import read_adapter
 
 if TYPE_CHECKING:
     from .flamingo import FlamingoForConditionalGeneration
@@ -20,30 +22,34 @@ ADAPTER = "default"
 PEFT_PREFIX = "base_model.model."
 """What PEFT puts before every name in a saved adapter."""
 
+HONOURED = {
+    *("r", "lora_alpha", "lora_dropout", "target_modules", "exclude_modules", "layers_pattern", "runtime_config"),
+    *(
+        "peft_type",
+        "peft_version",
+        "task_type",
+        "auto_mapping",
+        "base_model_name_or_path",
+        "revision",
+        "inference_mode",
+    ),
+}
+"""Settings of an adapter's config that are read, or that don't change what it computes."""
+
 
 def lora_targets(model: FlamingoForConditionalGeneration) -> str:
-    """A pattern for PEFT's `target_modules`: every linear of self-attention and feed-forward, never one of a gated
-    layer.
-    """
-    inside = sorted(
-        {
-            name
-            for layer in model.layers
-            for name, module in layer.decoder_layer.named_modules()
-            if isinstance(module, nn.Linear) and ".lora_" not in f".{name}"
-        }
-    )
-    return (
-        r"lang_encoder\..*\.decoder_layer\.("
-        + "|".join(re.escape(name.removesuffix(".base_layer")) for name in inside)
-        + ")"
-    )
+    """A pattern for PEFT's `target_modules`: every linear of the decoder layers, none of the gated ones."""
+    inside = {
+        name.removesuffix(".base_layer")
+        for layer in model.layers
+        for name, module in layer.decoder_layer.named_modules()
+        if isinstance(module, nn.Linear) and ".lora_" not in f".{name}"
+    }
+    return rf"lang_encoder\..*\.decoder_layer\.({'|'.join(map(re.escape, sorted(inside)))})"
 
 
 def peft_config(model: FlamingoForConditionalGeneration, settings: dict[str, Any]) -> Any:
-    """The `peft.LoraConfig` for ``{"rank": r, "alpha": a, "dropout": p}``; also good for `peft.get_peft_model(model,
-    ...)`.
-    """
+    """The `peft.LoraConfig` for ``{"rank": r, "alpha": a, "dropout": p}``; also good for `peft.get_peft_model`."""
     from peft import LoraConfig
 
     return LoraConfig(
@@ -58,10 +64,9 @@ def peft_config(model: FlamingoForConditionalGeneration, settings: dict[str, Any
 def add_lora(
     model: FlamingoForConditionalGeneration, rank: int, alpha: int, dropout: float = 0.0
 ) -> FlamingoForConditionalGeneration:
-    """Give the language model fresh LoRA matrices (A random, B zero) and freeze everything else; returns the same
-    model.
+    """Give the language model fresh LoRA (A random, B zero) and freeze everything else; returns the same model.
 
-    They become part of the model and of its folder when it is saved.
+    It becomes part of the model and of its folder when it is saved.
 
     Raises:
         ConfigError: it has LoRA already, or a rank under 1.
@@ -80,6 +85,37 @@ def inject_lora(model: FlamingoForConditionalGeneration, settings: dict[str, Any
 
     inject_adapter_in_model(peft_config(model, settings), model, adapter_name=ADAPTER)
     return model
+
+
+def adopt_lora(model: FlamingoForConditionalGeneration, settings: dict[str, Any], folder: str | os.PathLike) -> None:
+    """Give the model the LoRA that an adapter's config asks for, if it has none.
+
+    Raises:
+        CheckpointError: the config is not LoRA's, has a setting that this library doesn't honour, or another rank or
+            alpha than the LoRA that the model has.
+    """
+    from peft import LoraConfig
+
+    file, plain = Path(folder) / "adapter_config.json", LoraConfig().to_dict()
+    for key in ("r", "lora_alpha"):
+        if not isinstance(settings.get(key), int):
+            raise CheckpointError(f"the adapter's config has no {key}", file=file, remedy="Only LoRA is read.")
+    for key, value in settings.items():
+        if key not in HONOURED and value not in (plain.get(key), None, False, [], {}):
+            what = f"the adapter's setting {key} is {value!r}, which is not supported"
+            remedy = "Merge the adapter with PEFT, or train one that has the default here."
+            raise CheckpointError(what, file=file, remedy=remedy)
+    given = {"rank": settings["r"], "alpha": settings["lora_alpha"]}
+    own = model.config.lora
+    if not own:
+        add_lora(model, **given, dropout=settings.get("lora_dropout", 0.0))
+    elif any(own[name] != value for name, value in given.items()):
+        raise CheckpointError(
+            f"the model's LoRA has rank {own['rank']} and alpha {own['alpha']}, the adapter {given['rank']} and "
+            f"{given['alpha']}",
+            file=file,
+            remedy="Load it into a model without LoRA.",
+        )
 
 
 def merge_lora(model: FlamingoForConditionalGeneration) -> FlamingoForConditionalGeneration:
@@ -105,8 +141,6 @@ def save_adapter(model: FlamingoForConditionalGeneration, folder: str | os.PathL
     Raises:
         ConfigError: the model has no LoRA.
     """
-    from safetensors.torch import save_file
-
     if not model.config.lora:
         raise ConfigError("the model has no LoRA to save", remedy="Add it with add_lora.")
     weights = {
@@ -128,23 +162,15 @@ def load_adapter(
     An adapter of a plain language model is for `checkpoints.load_plain_lora`.
 
     Raises:
-        CheckpointError: a matrix is missing, unknown, or of another shape.
+        CheckpointError: a matrix is missing, unknown, or of another shape, or see `adopt_lora`.
     """
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    settings = read_json(folder / "adapter_config.json")
-    given = load_file(folder / "adapter_model.safetensors")
-    if not model.config.lora:
-        add_lora(model, settings["r"], settings["lora_alpha"], settings.get("lora_dropout", 0.0))
+    settings, given = read_adapter(folder)
+    adopt_lora(model, settings, folder)
     wanted = {PEFT_PREFIX + name.replace(f".{ADAPTER}.", "."): weight for name, weight in lora_state(model).items()}
     for names, what in ((wanted.keys() - given.keys(), "lacks"), (given.keys() - wanted.keys(), "holds the unknown")):
         if names:
-            raise CheckpointError(
-                f"the adapter {what} {len(names)} matrices, the first {min(names)}",
-                file=folder,
-                remedy="Is it for this model?",
-            )
+            what = f"the adapter {what} {len(names)} matrices, the first {min(names)}"
+            raise CheckpointError(what, file=folder, remedy="Is it for this model?")
     with torch.no_grad():
         for name, weight in wanted.items():
             if weight.shape != given[name].shape:

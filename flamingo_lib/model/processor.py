@@ -12,11 +12,10 @@ from transformers.processing_utils import ProcessorMixin
 
 from ..chat.template import IMAGE, ChatTemplate, Rendered
 from ..errors import DataError
-from ..media import attended_images
+from ..media import IGNORE_INDEX, attended_images
 from ..records import Turn
 from .config import FlamingoConfig
-from .images import FlamingoImageProcessor, Picture
-from .loss import IGNORED
+from .image_processor import FlamingoImageProcessor, Picture
 
 
 class FlamingoProcessor(ProcessorMixin):
@@ -43,13 +42,8 @@ class FlamingoProcessor(ProcessorMixin):
     @cached_property
     def template(self) -> ChatTemplate:
         """The chat template under this processor's rules."""
-        return ChatTemplate(
-            self.tokenizer,
-            media_rule=self.media_rule,
-            image_position=self.image_position,
-            within_turn=self.within_turn,
-            rewriter_marker=self.rewriter_marker,
-        )
+        names = ("media_rule", "image_position", "within_turn", "rewriter_marker")
+        return ChatTemplate(self.tokenizer, **{name: getattr(self, name) for name in names})
 
     def to_dict(self) -> dict[str, Any]:
         self.__dict__.pop("template", None)  # made again on demand
@@ -88,29 +82,17 @@ class FlamingoProcessor(ProcessorMixin):
         rows = self.render(chats=chats, text=text, system=system, generation_prompt=generation_prompt)
         pictures = [list(row) for row in images] if images is not None else [[] for _ in rows]
         if len(pictures) != len(rows):
-            raise DataError(
-                f"{len(rows)} rows of text but {len(pictures)} of images",
-                remedy="Give a list of images, maybe empty, for each row.",
-            )
+            what = f"{len(rows)} rows of text but {len(pictures)} of images"
+            raise DataError(what, remedy="Give a list of images, maybe empty, for each row.")
         for index, (row, given) in enumerate(zip(rows, pictures, strict=True)):
             if row.n_images != len(given):
-                raise DataError(
-                    f"{row.n_images} <image> tokens but {len(given)} images",
-                    record=f"row {index}",
-                    remedy="Give one image for each.",
-                )
+                what = f"{row.n_images} <image> tokens but {len(given)} images"
+                raise DataError(what, record=f"row {index}", remedy="Give one image for each.")
             if max_length is not None and len(row) > max_length:
-                raise DataError(
-                    f"{len(row)} tokens, more than {max_length}",
-                    record=f"row {index}",
-                    remedy="Cut the text or drop turns.",
-                )
-        batch = pad_rows(
-            rows,
-            self.template.tokenizer.pad_token_id or 0,
-            padding_side,
-            labels=chats is not None and not generation_prompt,
-        )
+                what = f"{len(row)} tokens, more than {max_length}"
+                raise DataError(what, record=f"row {index}", remedy="Cut the text or drop turns.")
+        labels = chats is not None and not generation_prompt
+        batch = pad_rows(rows, self.template.tokenizer.pad_token_id or 0, padding_side, labels=labels)
         slots = max(len(given) for given in pictures)
         if slots:
             size = self.image_processor.size
@@ -144,11 +126,9 @@ class FlamingoProcessor(ProcessorMixin):
         for index, row in enumerate(given):
             empty = any(not turn.instruction.strip() for turn in row) if chats is not None else not row.strip()
             if empty:
-                raise DataError(
-                    "the text is empty",
-                    record=f"row {index}",
-                    remedy="Give every row, and every turn of a chat, some text.",
-                )
+                what = "the text is empty"
+                remedy = "Give every row, and every turn of a chat, some text."
+                raise DataError(what, record=f"row {index}", remedy=remedy)
             try:
                 if chats is not None:
                     rows.append(self.template.render(row, system=system, generation_prompt=generation_prompt))
@@ -173,9 +153,7 @@ class FlamingoProcessor(ProcessorMixin):
 def pad_rows(
     rows: Sequence[Rendered], pad_token_id: int, side: str, *, labels: bool = False
 ) -> dict[str, torch.Tensor]:
-    """b rendered rows to input_ids, attention_mask, attended_image (b, t), num_images (b,), and labels (b, t) on
-    request.
-    """
+    """b rendered rows to input_ids, attention_mask, attended_image, on request labels (b, t), and num_images (b,)."""
     if side not in ("left", "right"):
         raise DataError(f"unknown padding side {side!r}", remedy="Use left or right.")
     length = max(len(row) for row in rows)
@@ -192,11 +170,8 @@ def pad_rows(
         "num_images": torch.tensor([row.n_images for row in rows]),
     }
     if labels:
-        marked = [
-            [token if trained else IGNORED for token, trained in zip(row.ids, row.loss_mask, strict=True)]
-            for row in rows
-        ]
-        batch["labels"] = table(marked, IGNORED)
+        pairs = (zip(row.ids, row.loss_mask, strict=True) for row in rows)
+        batch["labels"] = table([[token if on else IGNORE_INDEX for token, on in row] for row in pairs], IGNORE_INDEX)
     return batch
 
 

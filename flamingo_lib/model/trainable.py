@@ -1,4 +1,4 @@
-"""Which parts of a Flamingo are trained: declared by name, set in one place, shown as a table (METHOD section 4)."""
+"""Which parts of a Flamingo are trained: declared by name, set in one place (docs/method.md, section 4)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+import torch
 
 from ..errors import ConfigError
 
@@ -27,6 +27,9 @@ PARTS = {
 
 GROUPS = {"connector": ("resampler", "cross_attention", "cross_attention_ffn")}
 """Names that stand for several parts."""
+
+HOOK = "_new_rows_hook"
+"""The model's attribute that holds the gradient hook of `embeddings_new_tokens`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def trainable_table(model: FlamingoForConditionalGeneration) -> list[PartRow]:
     rows = {part: [0, 0] for part in PARTS}
     for name, weight in model.named_parameters():
         part, trained = part_of(name, embedding), weight.numel() if weight.requires_grad else 0
-        if part == "embeddings" and trained and _hooked(model):
+        if part == "embeddings" and trained and HOOK in model.__dict__:
             new = (weight.shape[0] - model.config.original_vocab_size) * weight.shape[1]
             rows["embeddings_new_tokens"][0] += new
             rows["embeddings_new_tokens"][1] += new
@@ -93,41 +96,16 @@ def trainable_table(model: FlamingoForConditionalGeneration) -> list[PartRow]:
     return [PartRow(part, *counts) for part, counts in rows.items() if counts[0]]
 
 
-def format_table(rows: list[PartRow]) -> str:
-    """The table as text, with totals."""
-    total = PartRow("all", sum(row.parameters for row in rows), sum(row.trained for row in rows))
-    lines = [f"{'part':<24}{'parameters':>16}{'trained':>16}"]
-    lines += [f"{row.part:<24}{row.parameters:>16,}{row.trained:>16,}" for row in (*rows, total)]
-    return "\n".join(lines)
-
-
 def _embedding_name(model: FlamingoForConditionalGeneration) -> str:
     weight = model.get_input_embeddings().weight
     return next(name for name, parameter in model.named_parameters() if parameter is weight)
 
 
-class _NewRowsOnly:
-    """A gradient hook: nothing reaches the rows before `first`."""
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-
-    def __call__(self, gradient: Tensor) -> Tensor:
-        gradient = gradient.clone()
-        gradient[: self.first] = 0
-        return gradient
-
-
-def _hooked(model: nn.Module) -> bool:
-    return any(
-        isinstance(hook, _NewRowsOnly) for hook in (model.get_input_embeddings().weight._backward_hooks or {}).values()
-    )
-
-
 def _only_new_rows(model: FlamingoForConditionalGeneration, on: bool) -> None:
-    weight = model.get_input_embeddings().weight
-    for key, hook in list((weight._backward_hooks or {}).items()):
-        if isinstance(hook, _NewRowsOnly):
-            del weight._backward_hooks[key]
+    handle = model.__dict__.pop(HOOK, None)
+    if handle is not None:
+        handle.remove()
     if on:
-        weight.register_hook(_NewRowsOnly(model.config.original_vocab_size))
+        weight, first = model.get_input_embeddings().weight, model.config.original_vocab_size
+        is_new = (torch.arange(len(weight), device=weight.device) >= first)[:, None]
+        model.__dict__[HOOK] = weight.register_hook(lambda gradient: gradient * is_new.to(gradient.device))

@@ -20,8 +20,7 @@ class VisionEncoder(nn.Module):
     Args:
         config: ``{"source": "open_clip", "embed_dim": int, "quick_gelu": bool, "vision_cfg": {...}}``, the latter as in
             open_clip's model configs, or ``{"source": "transformers", "config": {...}}`` with a vision model's config.
-        patch_tokens: "before_ln_post" or "after_ln_post"; a Transformers model hands over its `last_hidden_state`
-            either way.
+        patch_tokens: "before_ln_post" or "after_ln_post"; of a Transformers model it is always `last_hidden_state`.
 
     Raises:
         ConfigError: unknown source, or a config that the library refuses.
@@ -80,21 +79,6 @@ def image_size(config: dict[str, Any]) -> int:
     )
     size = inner.get("image_size", 224)
     return size if isinstance(size, int) else size[0]
-
-
-def open_clip_vision_config(name: str) -> dict[str, Any]:
-    """The plain `vision_config` of an open_clip model by name, e.g. "ViT-L-14-336-quickgelu"; nothing is downloaded."""
-    import open_clip
-
-    found = open_clip.get_model_config(name)
-    if found is None:
-        raise ConfigError(f"open_clip has no model {name!r}", remedy="See open_clip.list_models().")
-    return {
-        "source": "open_clip",
-        "embed_dim": found["embed_dim"],
-        "quick_gelu": bool(found.get("quick_gelu", False)),
-        "vision_cfg": found["vision_cfg"],
-    }
 
 
 def _build(config: dict[str, Any]) -> nn.Module:

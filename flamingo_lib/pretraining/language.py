@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -237,9 +236,3 @@ def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_ou
 def start_language(model: FlamingoForConditionalGeneration) -> None:
     """Input embeddings large enough to be heard beside what the gated layers add from the first step."""
     nn.init.normal_(cast(nn.Embedding, model.get_input_embeddings()).weight, std=0.2)
-
-
-def save_base(model: FlamingoForConditionalGeneration, processor: Any, folder: str | Path) -> None:
-    """Write the model and its processor as one self-contained folder."""
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)

@@ -21,7 +21,7 @@ from ..chat.tokenizer import train_tiny_tokenizer
 from ..config import Preset, PretrainConfig
 from ..errors import StorageError
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.images import FlamingoImageProcessor
+from ..model.image_processor import FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
 from ..rewriting.lock import only_job
 from ..scenes.graph import COLORS, Scene

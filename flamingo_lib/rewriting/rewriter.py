@@ -1,17 +1,15 @@
-"""Polite Flamingo at work: raw annotations in, polite responses out, many at once (METHOD sections 2 and 3)."""
+"""The rewriter, Polite Flamingo at work: raw annotations in, polite responses out (docs/method.md, sections 2, 3)."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from functools import cached_property
-from itertools import takewhile
-from os import PathLike, fspath
+from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..config import RewritingConfig
-from ..errors import CheckpointError, DataError
+from ..errors import DataError
 from ..judges.degenerate_text import leaks, most_repeated
 from ..records import Rewrite, Sample, Turn
 from ..seeding import torch_generator
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from ..chat.template import Rendered
     from ..model.flamingo import FlamingoForConditionalGeneration
-    from ..model.prefix import SharedPrefix
     from ..model.processor import FlamingoProcessor
 
 IMAGES_AT_ONCE = 64
@@ -83,26 +80,12 @@ class Rewriter:
 
         Raises:
             MissingAsset: there is none.
-            CheckpointError: the folder holds something else.
+            CheckpointError: the folder holds something else, or weights are missing.
         """
-        from ..hub import resolve
-        from ..model.flamingo import FlamingoForConditionalGeneration
-        from ..model.lora import merge_lora
-        from ..model.processor import FlamingoProcessor
+        from ..loading import load_model
 
-        where = resolve(fspath(folder), role="the rewriter")
-        try:
-            model, processor = (
-                FlamingoForConditionalGeneration.from_pretrained(where),
-                FlamingoProcessor.from_pretrained(where),
-            )
-        except (OSError, ValueError, KeyError) as error:
-            raise CheckpointError(
-                f"the rewriter cannot be loaded: {error}", file=where, remedy="Give a folder that training wrote."
-            ) from error
-        if model.config.lora:
-            model = merge_lora(model)
-        return cls(model.to(device), processor, pictures, config, seed=seed)
+        model, processor = load_model(folder, role="the rewriter", device=device, merge=True)
+        return cls(model, processor, pictures, config, seed=seed)
 
     @property
     def context_length(self) -> int:
@@ -164,20 +147,9 @@ class Rewriter:
             limit,
             temperature=self.config.temperature,
             generators=generators,
-            prefix=self._prefix,
         )
         self.tokens += sum(map(len, ids))
         return [(text, len(row) < limit) for text, row in zip(self.processor.responses(ids), ids, strict=True)]
-
-    @cached_property
-    def _prefix(self) -> SharedPrefix | None:
-        """What all prompts begin with, the system message, gone through once; None if that is too little."""
-        from ..model.prefix import share_prefix
-
-        chats = [[Turn("a", draft="b")], [Turn("c", images=1, draft="d")]]
-        plain, pictured = (row.ids for row in self.processor.render(chats=chats, generation_prompt=True))
-        same = takewhile(lambda pair: pair[0] == pair[1], zip(plain, pictured, strict=False))
-        return share_prefix(self.model, [token for token, _ in same])
 
     def _inputs(self, samples: Sequence[Sample], rows: Sequence[Rendered]) -> dict[str, Tensor]:
         import torch

@@ -1,4 +1,4 @@
-"""Bounding boxes: from pixels to fractions, and as the text that stands under captions (METHOD, interface strings)."""
+"""Bounding boxes: from pixels to fractions, and as text under captions (docs/method.md, interface strings)."""
 
 from __future__ import annotations
 

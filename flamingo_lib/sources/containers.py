@@ -102,7 +102,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _zip(path: Path, stamp: tuple[int, int]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, *BROKEN, NotImplementedError, struct.error) as error:
         raise ContainerError(f"the archive is broken: {error}", file=path) from error
 
 

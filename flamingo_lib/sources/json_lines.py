@@ -24,7 +24,7 @@ Form = Literal["list", "object", "lines", "line", ""]
 def read_lines(path: str | PathLike, report: Report | None = None) -> Iterator[tuple[int, str]]:
     """Yield ``(line number, text)`` of a UTF-8 text file without line ends, skipping blank lines."""
     path, number = Path(path), 0
-    if (found := content_of(path)).startswith(("an HTML page", "a ZIP", "a PDF")):
+    if (found := content_of(path)).startswith(("an HTML page", "a ZIP", "a PDF", "UTF-16")):
         raise DataError(f"the file is not lines of text but {found}", file=path, remedy="Get the file itself.")
     with open_bytes(path) as file:
         try:

@@ -29,7 +29,9 @@ SIZES_KEPT = 65_536
 """Image sizes remembered in a pass, so that the many questions about one image look at its file once."""
 
 
-RECORD_ERRORS = (BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError)
+RECORD_ERRORS = (
+    BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError
+)  # fmt: skip
 """What work on one record may raise if the record is at fault."""
 
 
@@ -50,6 +52,10 @@ def reason_of(error: BaseException) -> str:
         if "literal" in str(error) or "convert" in str(error):
             return f"malformed: {value} is not a number"
         return "malformed: a list or line has more or fewer parts than it should"
+    if isinstance(error, RecursionError):
+        return "malformed: nested too deeply"
+    if isinstance(error, OverflowError):
+        return "malformed: a number is too large"
     if isinstance(error, IndexError):
         return "malformed: a list has fewer entries than it should"
     return "malformed: a field is of another type than it should be"

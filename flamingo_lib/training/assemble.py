@@ -25,12 +25,12 @@ from ..hub import (
     resolve,
     translate_loading_errors,
 )
+from ..loading import save_model
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.images import CLIP_MEAN, CLIP_STD, FlamingoImageProcessor
+from ..model.image_processor import CLIP_MEAN, CLIP_STD, FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
 from ..seeding import derive_seed
-from ..storage import atomic_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -137,24 +137,15 @@ def assemble(
         ConfigError: open_clip knows no such tower.
         MissingAsset: no weights at that place.
     """
-    import open_clip
-
     model, tokenizer = language_model
-    known = open_clip.get_model_config(tower) if isinstance(tower, str) else tower
-    if known is None:
-        raise ConfigError(f"open_clip knows no tower {tower!r}", remedy="See open_clip.list_models().")
+    vision = open_clip_vision_config(tower) if isinstance(tower, str) else {"source": "open_clip", **tower}
     before = _rows(model)
     tokenizer.add_tokens([IMAGE, END_OF_CHUNK], special_tokens=True)
     _grow(model, len(tokenizer))
     ids = tokenizer.get_vocab()
     config = FlamingoConfig(
         text_config=model.config,
-        vision_config={
-            "source": "open_clip",
-            "embed_dim": known["embed_dim"],
-            "quick_gelu": known.get("quick_gelu", False),
-            "vision_cfg": known["vision_cfg"],
-        },
+        vision_config={"quick_gelu": False, **vision},
         image_token_id=ids[IMAGE],
         end_of_chunk_token_id=ids[END_OF_CHUNK],
         original_vocab_size=before,
@@ -176,6 +167,21 @@ def _rows(model: PreTrainedModel) -> int:
     """The number of tokens that the model embeds."""
     embeddings: Any = model.get_input_embeddings()
     return embeddings.weight.shape[0]
+
+
+def open_clip_vision_config(name: str) -> dict[str, Any]:
+    """The plain `vision_config` of an open_clip model by name, e.g. "ViT-L-14-336-quickgelu"; nothing is downloaded."""
+    import open_clip
+
+    found = open_clip.get_model_config(name)
+    if found is None:
+        raise ConfigError(f"open_clip has no model {name!r}", remedy="See open_clip.list_models().")
+    return {
+        "source": "open_clip",
+        "embed_dim": found["embed_dim"],
+        "quick_gelu": bool(found.get("quick_gelu", False)),
+        "vision_cfg": found["vision_cfg"],
+    }
 
 
 def _grow(model: PreTrainedModel, size: int) -> None:
@@ -219,7 +225,4 @@ def assemble_base(
 ) -> Path:
     """Assemble a base and write it to the folder `out`, which the setting `model.base` may name; returns the folder."""
     model, processor = assemble(load_language_model(language_model), tower, weights=weights, seed=seed)
-    with atomic_folder(out) as folder:
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-    return Path(out)
+    return save_model(model, processor, out)

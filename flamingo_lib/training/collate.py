@@ -35,8 +35,7 @@ class Collator:
     def __call__(self, rows: Sequence[WindowRow]) -> dict[str, Tensor]:
         """B rows to `input_ids`, `labels`, `attention_mask`, `attended_image` (B, T) and the visual inputs (B, M, ...).
 
-        The longest row comes first: where padding is left out, attention is then done for rows of about one length
-            together.
+        The longest row comes first, so that neighbouring rows are of about one length.
         With `isolate_turns` the attention mask is (B, 1, T, T), True where a token may look.
         """
         rows = sorted(rows, key=len, reverse=True)

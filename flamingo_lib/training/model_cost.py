@@ -115,16 +115,13 @@ class Shape:
         tokens_seen = self.patches + self.latents
         resampler = 2 * self.latents * self.width * 2 * self.r_inner + 4 * tokens_seen * self.width * self.r_inner
         resampler += 4 * self.latents * tokens_seen * self.r_inner + 4 * self.r_mult * self.latents * self.width**2
-        alike = 6 * self.latents * self.width * self.r_inner  # in the first round every image's latents are the same
         patches = self.patches + 1
         block = 2 * patches * (4 + 2 * self.v_mult) * self.width**2 + 4 * patches**2 * self.width
         return {
             "vision": images * (2 * self.patches * 3 * self.patch**2 * self.width + self.v_layers * block)
             if "vision" in tunes
             else 0,
-            "resampler": images * self.depth * resampler - (images - 1) * alike
-            if tunes & {"vision", "resampler"}
-            else 0,
+            "resampler": images * self.depth * resampler if tunes & {"vision", "resampler"} else 0,
             "cross_attention": self.gated
             * (n * (4 * d * self.inner + 4 * keys * self.inner) + images * self.latents * 4 * self.width * self.inner),
             "cross_attention_ffn": self.gated * n * 4 * self.x_mult * d * d,
@@ -180,20 +177,15 @@ class Shape:
         if "lora" in tunes:
             plain += 2 * d + self.f + 7 * self.rank
         gated = 6 * d + 2 * self.inner + (keys if batch.images > 1 else 0) + 5
-        folded = [
-            inputs for inputs in (self.inner, self.x_mult * d) if n > inputs
-        ]  # linears whose gate is multiplied into the weight
         if "cross_attention" in tunes:
-            gated += d if self.inner in folded else 2 * d
+            gated += 2 * d
         if "cross_attention_ffn" in tunes:
-            gated += ((1 if self.x_mult * d in folded else 2) + self.x_mult) * d
-        images_kept = (
-            self._reached(tunes)["gated"] * self.gated * (2 * self.inner * self.latents * images + d * sum(folded))
-        )
+            gated += (2 + self.x_mult) * d
+        images_kept = self._reached(tunes)["gated"] * self.gated * 2 * self.inner * self.latents * images
         if tunes & {"resampler", "vision"}:
             one = ((5 + 2 * self.r_mult) * self.latents + self.patches) * self.width
             one += (2 * self.latents + 2 * (self.patches + self.latents)) * self.r_inner
-            images_kept += images * self.depth * one - (images - 1) * self.latents * (2 * self.width + self.r_inner)
+            images_kept += images * self.depth * one
         if "vision" in tunes:
             images_kept += images * self.v_layers * (self.patches + 1) * (8 + 2 * self.v_mult) * self.width
         reached = self._reached(tunes)

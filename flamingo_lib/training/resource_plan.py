@@ -10,7 +10,7 @@ from typing import Any
 from ..config import ModelConfig, StageConfig
 from ..errors import CheckpointError, ConfigError, MissingAsset
 from ..model.config import FlamingoConfig
-from ..model.loss import PIECE
+from ..model.loss import CHUNK
 from ..storage import read_json
 from .model_cost import Batch, Shape
 
@@ -155,7 +155,7 @@ def memory_gb(
     ) / shape.layers
     outside = counts["vision"] + counts["resampler"] + counts["embeddings"] * (1 if shape.tied else 2)
     batch = Batch(micro_batch_size, stage.context_length, stage.max_images)
-    logits = 3 * 4 * min(batch.rows * batch.tokens * batch.labelled * shape.vocab, max(PIECE, shape.vocab))
+    logits = 3 * 4 * min(batch.rows * batch.tokens * batch.labelled * shape.vocab, max(CHUNK, shape.vocab))
     values = {
         "weights": 4 * everything / gpus if gpus > 1 else width * (everything - trained) + 4 * trained,
         "gathered layers": width * (2 * layer + outside) if gpus > 1 else 0,

@@ -19,12 +19,13 @@ import torch
 from accelerate import PartialState
 
 from ..config import ModelConfig, StageConfig
+from ..cpu import optimize_for_cpu, restore
 from ..errors import ConfigError
-from ..model.lora import add_lora, save_adapter
+from ..loading import load_model, save_model
+from ..model.lora import add_lora
 from ..model.trainable import set_trainable
 from ..records import Conversation
 from ..seeding import derive_seed
-from ..storage import atomic_folder, write_json
 from .collate import Collator
 from .packing.dataset import WindowDataset
 from .packing.tokenized import TokenTable, build_table
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 RESULT = "training.json"
 """Beside the trained model: how its training went."""
-
-ADAPTER = "adapter"
-"""The folder of the PEFT adapter inside a model's folder, after stages that tune LoRA."""
 
 
 def example_template(processor: FlamingoProcessor) -> ChatTemplate:
@@ -68,25 +66,22 @@ def stage_dataset(
 def load_base(
     name: str | os.PathLike, *, dtype: torch.dtype = torch.float32
 ) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
-    """The model and processor of a folder, or of a checkpoint shipped with the project.
-
-    Raises:
-        MissingAsset: there is none.
-    """
-    from ..hub import resolve
-    from ..model.flamingo import FlamingoForConditionalGeneration
-    from ..model.processor import FlamingoProcessor
-
-    folder = resolve(os.fspath(name), role="the base model")
-    return FlamingoForConditionalGeneration.from_pretrained(folder, dtype=dtype), FlamingoProcessor.from_pretrained(
-        folder
-    )
+    """The model and processor of a folder, or of a checkpoint shipped with the project; see `loading.load_model`."""
+    return load_model(name, role="the base model", dtype=dtype)
 
 
-def prepare(model: FlamingoForConditionalGeneration, stage: StageConfig, config: ModelConfig, *, seed: int) -> None:
+def prepare(
+    model: FlamingoForConditionalGeneration,
+    stage: StageConfig,
+    config: ModelConfig,
+    *,
+    seed: int,
+    optimize: bool = True,
+) -> None:
     """Give the model fresh LoRA if the stage tunes it and there is none, and choose the trainable weights.
 
-    Trained weights are float32, whatever the rest is in.
+    Trained weights are float32, whatever the rest is in. The model is in training mode afterwards and, with `optimize`
+    and the setting `optimize_for_cpu`, made fast on a CPU (see `flamingo_lib.cpu`).
     """
     if "lora" in stage.tunes and not model.config.lora:
         before = torch.get_rng_state()
@@ -97,6 +92,9 @@ def prepare(model: FlamingoForConditionalGeneration, stage: StageConfig, config:
     for weight in model.parameters():
         if weight.requires_grad:
             weight.data = weight.data.float()
+    model.train()
+    if optimize and config.optimize_for_cpu and config.dtype == "float32":
+        optimize_for_cpu(model)
 
 
 def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Pixels:
@@ -109,7 +107,7 @@ def pixel_reader(processor: FlamingoProcessor, stage: StageConfig) -> Pixels:
     def shrunk(files: Sequence[str | os.PathLike]) -> torch.Tensor:
         from PIL import Image
 
-        from ..model.images import to_picture
+        from ..model.image_processor import to_picture
 
         return read([to_picture(file).resize((side, side), Image.Resampling.BICUBIC) for file in files])
 
@@ -198,10 +196,10 @@ def train_stage(
         if isinstance(base, tuple)
         else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32)
     )
-    prepare(model, stage, model_config, seed=seed)
+    cpu = not torch.cuda.is_available() if cpu is None else cpu
+    prepare(model, stage, model_config, seed=seed, optimize=cpu and not fsdp)
     dataset = stage_dataset(examples, processor, stage, seed=seed)
     require_images(dataset.table.names, dataset.table.images)
-    cpu = not torch.cuda.is_available() if cpu is None else cpu
     rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=cpu)
     model.to(state.device)
     work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
@@ -209,14 +207,10 @@ def train_stage(
     state.wait_for_everyone()
 
     def save(result: StageResult) -> None:
+        restore(model)
         if rank == 0:
-            save_trained(
-                model,
-                processor,
-                out,
-                lora="lora" in stage.tunes,
-                result=result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed},
-            )
+            notes = result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed}
+            save_model(model, processor, out, adapter="lora" in stage.tunes, notes={RESULT: notes})
 
     options |= {"label": label, "fsdp": fsdp, "bf16": bf16, "cpu": cpu}
     return run_stage(model, stage, dataset, work, seed=seed, collator=collator, finish=save, **options)
@@ -242,28 +236,10 @@ def stage_speed(
     from .throughput import training_speed
 
     model, processor = base
-    prepare(model, stage, config, seed=seed)
-    model.leave_out_padding = pad_to is None
+    prepare(model, stage, config, seed=seed, optimize=pad_to is None)
     dataset = WindowDataset(table, stage, seed=seed)
     collator = stage_collator(model, processor, dataset, cache_folder=cache_folder, pad_to=pad_to)
     return training_speed(model, dataset, collator, steps=steps)
-
-
-def save_trained(
-    model: FlamingoForConditionalGeneration,
-    processor: FlamingoProcessor,
-    out: str | os.PathLike,
-    *,
-    lora: bool,
-    result: Mapping[str, Any],
-) -> None:
-    """Write model, processor, result and (with `lora`) the PEFT adapter to the folder `out`, atomically."""
-    with atomic_folder(out) as folder:
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-        if lora:
-            save_adapter(model, folder / ADAPTER)
-        write_json(folder / RESULT, dict(result))
 
 
 def stage_order(stages: Mapping[str, StageConfig]) -> list[str]:

@@ -39,7 +39,9 @@ def training_speed(model: nn.Module, dataset: WindowDataset, collator: Collator,
         begin = (step + 1) * stage.batch_size
         batch = collator([dataset[(begin + place) % len(dataset)] for place in range(stage.batch_size)])
         supervised += int((batch["labels"] != IGNORE_INDEX).sum())
-        model(**{name: values.to(device) for name, values in batch.items()}).loss.backward()
+        batch = {name: values.to(device) for name, values in batch.items()}
+        loss = model(**batch).loss if model.training_loss is None else model.training_loss(model, batch)
+        loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         if device.type == "cuda":

@@ -154,6 +154,15 @@ class StageTrainer(Trainer):
             self._on_batch(inputs)
         return super().training_step(model, inputs, *arguments, **options)
 
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The `training_loss` that the model carries, if there is one and nothing (such as DDP) is wrapped around it."""
+        training_loss = getattr(model, "training_loss", None)
+        if training_loss is None or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return training_loss(model, inputs, num_items_in_batch)
+
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
         """Not counted: it would walk through all modules in every step."""
         return 0

@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 from flamingo_lib.chat.session import ChatSession
 from flamingo_lib.cli import app
-from flamingo_lib.errors import CheckpointError, DataError
+from flamingo_lib.errors import DataError
+from flamingo_lib.loading import load_model, save_model
 from flamingo_lib.model import (
     FlamingoConfig,
     FlamingoForConditionalGeneration,
     FlamingoImageProcessor,
     FlamingoProcessor,
 )
-from flamingo_lib.model.folder import load_folder, save_folder
 from flamingo_lib.model.generation import generate_batch
 
 
@@ -49,7 +49,7 @@ def folder(tokenizer, tmp_path_factory):
         end_of_chunk_token_id=4,
     )
     path = tmp_path_factory.mktemp("model") / "tiny"
-    return save_folder(
+    return save_model(
         FlamingoForConditionalGeneration(config), FlamingoProcessor(FlamingoImageProcessor(16), tokenizer), path
     )
 
@@ -59,7 +59,7 @@ def picture(seed):
 
 
 def test_every_answer_is_the_batched_models_answer_to_the_whole_chat(folder):
-    session = ChatSession.from_folder(folder, max_new_tokens=6)
+    session = ChatSession(*load_model(folder, merge=True), max_new_tokens=6)
     answers = [
         session.ask("What is this?", [picture(0)]),
         session.ask("And now?"),
@@ -92,7 +92,7 @@ def test_a_follow_up_attends_to_the_image_as_training_rendered_it(folder):
 
 
 def test_images_are_looked_at_once(folder, monkeypatch):
-    session = ChatSession.from_folder(folder, max_new_tokens=3)
+    session = ChatSession(*load_model(folder, merge=True), max_new_tokens=3)
     seen = []
     encode = session.model.encode_images
     monkeypatch.setattr(session.model, "encode_images", lambda pixels: seen.append(len(pixels)) or encode(pixels))
@@ -103,12 +103,12 @@ def test_images_are_looked_at_once(folder, monkeypatch):
 
 
 def test_long_conversations_lose_their_oldest_turns(folder):
-    session = ChatSession.from_folder(folder, max_new_tokens=8)
+    session = ChatSession(*load_model(folder, merge=True), max_new_tokens=8)
     for number in range(8):
         session.ask(f"What is this? {number}", [picture(number)])
     assert len(session.turns) == 8
-    start, rendered = session._fit([*session.turns])
-    assert start > 0 and len(rendered) + 8 <= 96
+    kept, rendered = session._fit([*session.turns])
+    assert kept[0] > 0 and kept[-1] == 7 and len(rendered) + 8 <= 96
     with pytest.raises(DataError, match="more than the window of 96"):
         session.ask("long " * 80)
     with pytest.raises(DataError, match="instruction is empty"):
@@ -118,23 +118,39 @@ def test_long_conversations_lose_their_oldest_turns(folder):
     assert not session.turns and session.ask("Hi", [picture(0)]) is not None
 
 
+def test_a_long_conversation_keeps_the_image_that_it_is_about(folder):
+    from flamingo_lib.training.stages import example_template
+
+    session = ChatSession.from_folder(folder, max_new_tokens=8)
+    example_template(session.processor)  # as a trained model's folder says
+    rendered = []
+    generate = session._generate
+    session._generate = lambda row, latents: rendered.append((row, len(latents))) or generate(row, latents)
+    session.ask("Hello")
+    session.ask("What is this?", [picture(0)])
+    for number in range(6):
+        session.ask(f"And its size? {number}")
+    assert all(row.n_images == count == 1 and row.attended[-1] == 1 for row, count in rendered[1:])
+    assert rendered[-1][0].turn[-1] < 8  # others were left out
+
+
 def test_sampling_is_seeded_by_turn(folder):
     def answers(seed):
-        session = ChatSession.from_folder(folder, max_new_tokens=8, temperature=1.5, seed=seed)
+        session = ChatSession(*load_model(folder, merge=True), max_new_tokens=8, temperature=1.5, seed=seed)
         return [session.ask("What?"), session.ask("What?")]
 
     assert answers(0) == answers(0) != answers(1)
 
 
 def test_drafts_reach_the_model(folder):
-    session = ChatSession.from_folder(folder, max_new_tokens=4)
+    session = ChatSession(*load_model(folder, merge=True), max_new_tokens=4)
     session.ask("What is it?", draft="red")
     assert session.turns[0].draft == "red" and "Drafted Response" in session.html()
 
 
 def test_command(folder, tmp_path):
     picture(0).save(tmp_path / "a.png")
-    expected = ChatSession.from_folder(folder, max_new_tokens=5).ask("What is this?", [picture(0)])
+    expected = ChatSession(*load_model(folder, merge=True), max_new_tokens=5).ask("What is this?", [picture(0)])
     arguments = ["chat", "--model", str(folder), "--max-new-tokens", "5"]
     result = CliRunner().invoke(
         app, [*arguments, "--image", str(tmp_path / "a.png"), "--question", "What is this?", "--json"]
@@ -153,35 +169,3 @@ def test_command(folder, tmp_path):
     answers = [json.loads(line) for line in result.stdout.splitlines()]
     assert [answer["question"] for answer in answers] == ["What is this?", "And now?", "Hi"]
     assert answers[0]["answer"] == expected and "missing" in result.stderr and answers[1]["images"] == []
-
-
-def test_folders_that_are_no_models(folder, tmp_path):
-    import shutil
-
-    with pytest.raises(CheckpointError, match="lacks config.json"):
-        load_folder(tmp_path)
-    broken = tmp_path / "broken"
-    shutil.copytree(folder, broken)
-    (broken / "model.safetensors").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
-        load_folder(broken)
-    (broken / "model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
-        load_folder(broken)
-
-
-def test_folder_with_a_weight_missing_is_refused(folder, tmp_path):
-    import shutil
-
-    from safetensors.torch import load_file, save_file
-
-    broken = tmp_path / "broken"
-    shutil.copytree(folder, broken)
-    weights = load_file(broken / "model.safetensors")
-    save_file(
-        {name: weight for name, weight in weights.items() if name != "perceiver.latents"},
-        broken / "model.safetensors",
-        {"format": "pt"},
-    )
-    with pytest.raises(CheckpointError, match="1 missing keys, the first perceiver.latents"):
-        load_folder(broken)

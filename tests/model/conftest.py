@@ -7,7 +7,6 @@ import torch
 from transformers import LlamaConfig
 
 from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
-from flamingo_lib.model.compiled import library
 
 IMAGE = 3
 VOCABULARY = 96
@@ -113,11 +112,3 @@ def watch(monkeypatch):
         return seen
 
     return begin
-
-
-@pytest.fixture
-def compiled(monkeypatch):
-    """Uses the compiled functions; skips where they aren't there or can't run."""
-    if library.library() is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
-        pytest.skip("there was no C compiler at installation, or this processor has other vectors")
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")

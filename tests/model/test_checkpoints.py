@@ -13,17 +13,17 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from flamingo_lib.errors import CheckpointError
 from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
-from flamingo_lib.model.checkpoint_files import read_state
 from flamingo_lib.model.checkpoints import (
     load_clever_flamingo,
     load_openflamingo,
     load_plain_lora,
     load_polite_flamingo,
-    zero_lora,
 )
+from flamingo_lib.model.checkpoints.loading import zero_lora
 from flamingo_lib.model.lora import add_lora, lora_state
 from flamingo_lib.model.trainable import part_of
-from flamingo_lib.model.vision import open_clip_vision_config
+from flamingo_lib.training.assemble import open_clip_vision_config
+from flamingo_lib.weight_files import read_state
 
 EMBEDDING = "lang_encoder.model.embed_tokens.weight"
 GATED = "gated_cross_attn_layer"
@@ -341,9 +341,9 @@ def test_plain_adapters_that_do_not_fit(guanaco, build, build_llama, tmp_path):
     _, folder = guanaco
     weights = load_file(folder / "adapter_model.safetensors")
     file = folder / "adapter_model.safetensors"
-    with pytest.raises(CheckpointError, match="rank 8, the adapter 4"):
+    with pytest.raises(CheckpointError, match="rank 8 and alpha 8, the adapter 4 and 16"):
         load_plain_lora(add_lora(build(), 8, 8), folder)
-    with pytest.raises(CheckpointError, match="fits nothing"):
+    with pytest.raises(CheckpointError, match="find no place in the model"):
         load_plain_lora(build(build_llama(num_hidden_layers=2)), folder)
     with pytest.raises(CheckpointError, match="7 LoRA B are still zero"):
         load_plain_lora(build(build_llama(num_hidden_layers=4)), folder)

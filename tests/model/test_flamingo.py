@@ -51,7 +51,7 @@ def test_rows_do_not_depend_on_each_other(model, batch):
 def test_following_rule_differs_and_explicit_attention_overrides(build, batch):
     preceding, following = build(), build(media_rule="following")
     following.load_state_dict(preceding.state_dict())
-    from flamingo_lib.model.media import attended_images
+    from flamingo_lib.media import attended_images
 
     attended = attended_images(batch["input_ids"], IMAGE, "following")
     assert not torch.allclose(preceding(**batch).logits, following(**batch).logits)

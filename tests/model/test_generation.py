@@ -1,4 +1,4 @@
-"""Generation: beams, sampling, streaming, bans, and the lean path."""
+"""Generation: beams, sampling, streaming, bans, and `generate_batch`."""
 
 import pytest
 import torch
@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.model import generate_batch
+from flamingo_lib.model.generation import KVCache, ModelDecoder
 from flamingo_lib.seeding import torch_generator
 
 IMAGE = 3
@@ -132,7 +133,7 @@ def left_padded(batch, widths):
 
 @pytest.mark.parametrize("rule", ["preceding", "following"])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_lean_rows_are_independent_of_their_batch(build, batch, rule, temperature):
+def test_batch_rows_are_independent_of_their_batch(build, batch, rule, temperature):
     model = build(media_rule=rule)
     widths = (12, 8, 5)
     padded = left_padded(batch, widths)
@@ -155,7 +156,7 @@ def test_lean_rows_are_independent_of_their_batch(build, batch, rule, temperatur
             assert ids[: len(line)] == line and all(token in (0, 2) for token in ids[len(line) :])
 
 
-def test_lean_rows_end_one_by_one_and_leave_the_batch(model, batch):
+def test_batch_rows_end_one_by_one_and_leave_the_batch(model, batch):
     """With every token as an end in turn, the lines are those of the endless run, cut."""
     endless = generate_batch(model, batch, 16, eos=[])
     for end in {token for line in endless for token in line}:
@@ -168,7 +169,7 @@ def test_lean_rows_end_one_by_one_and_leave_the_batch(model, batch):
     assert generate_batch(model, batch, 16, eos=some) == expected
 
 
-def test_lean_sampling_follows_the_distribution(model, batch):
+def test_batch_sampling_follows_the_distribution(model, batch):
     """4,000 draws of one token against the model's own probabilities (chi-squared, 60 degrees of freedom at most)."""
     one = {"input_ids": batch["input_ids"][2:].repeat(4000, 1)}
     drawn = generate_batch(
@@ -215,3 +216,30 @@ def test_suppressed_tokens(model, batch):
 def test_bad_input(model, batch, change, settings, message):
     with pytest.raises(DataError, match=message):
         generate_batch(model, {**batch, **change}, **{"max_new_tokens": 4, **settings})
+
+
+def test_cache_writes_in_place_and_keeps_rows():
+    cache, draw = KVCache(layers=2, room=7), torch.Generator().manual_seed(0)
+    given = [torch.randn(2, 3, 2, t, 4, generator=draw) for t in (4, 1, 2)]
+    for key, value in given:
+        found = cache.update(key, value, 1)
+    for which in range(2):
+        assert torch.equal(found[which], torch.cat([pair[which] for pair in given], dim=2))
+    assert cache.layers[1].get_seq_length() == 7
+    before = cache.layers[1].keys
+    cache.layers[1].keep(torch.tensor([2, 0]))
+    assert torch.equal(cache.layers[1].keys, before[[2, 0]])
+
+
+def test_a_decoder_of_ones_own(model, batch):
+    made = []
+
+    class Counting(ModelDecoder):
+        def __init__(self, *args, **kwargs):
+            made.append(kwargs["steps"])
+            super().__init__(*args, **kwargs)
+
+    expected = generate_batch(model, batch, 6, eos=[])
+    assert generate_batch(model, batch, 6, eos=[], decoder=Counting) == expected and made == [6]
+    model.decoder = Counting
+    assert generate_batch(model, batch, 4, eos=[]) == [line[:4] for line in expected] and made == [6, 4]

@@ -7,7 +7,8 @@ from transformers import GPT2Config, GPTNeoXConfig, LlamaConfig, MptConfig, OPTC
 
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.model import FlamingoForConditionalGeneration, generate_batch
-from flamingo_lib.model.layers import Conditioning, FlamingoLayer, conditioning_context, find_layers, passes_keywords
+from flamingo_lib.model.conditioning import Conditioning, conditioning_context, current_conditioning
+from flamingo_lib.model.decoder_layer import FlamingoLayer, find_layers, passes_keywords
 
 V = 96
 COMMON = {"vocab_size": V, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
@@ -145,8 +146,6 @@ def test_wrapper_passes_attributes_and_forgets_its_context():
     assert layer.in_features == 3 and layer.index == 0
     with pytest.raises(AttributeError):
         _ = layer.nothing_of_the_kind
-    from flamingo_lib.model.layers import _context
-
     with conditioning_context(Conditioning()):
-        assert _context.get() is not None
-    assert _context.get() is None
+        assert current_conditioning.get() is not None
+    assert current_conditioning.get() is None

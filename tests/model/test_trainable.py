@@ -7,8 +7,8 @@ from transformers import LlamaConfig
 from flamingo_lib.errors import ConfigError
 from flamingo_lib.model import FlamingoConfig, FlamingoForConditionalGeneration
 from flamingo_lib.model.lora import add_lora
-from flamingo_lib.model.trainable import PARTS, format_table, part_of, set_trainable, trainable_table
-from flamingo_lib.model.vision import open_clip_vision_config
+from flamingo_lib.model.trainable import PARTS, part_of, set_trainable, trainable_table
+from flamingo_lib.training.assemble import open_clip_vision_config
 
 
 def trained_names(model):
@@ -66,15 +66,6 @@ def test_trained_tower_gets_gradients(model, batch):
     assert model.vision_encoder.visual.conv1.weight.grad.abs().max() > 0
     set_trainable(model, ["resampler"])
     assert not model.vision_encoder.visual.training
-
-
-def test_table_as_text(model):
-    text = format_table(set_trainable(model, ["resampler"]))
-    assert (
-        "resampler" in text
-        and text.splitlines()[-1].startswith("all")
-        and f"{sum(w.numel() for w in model.parameters()):,}" in text
-    )
 
 
 def test_unknown_or_absent_parts(model):

@@ -11,7 +11,8 @@ from transformers import (
 )
 
 from flamingo_lib.errors import ConfigError
-from flamingo_lib.model.vision import VisionEncoder, open_clip_vision_config
+from flamingo_lib.model.vision import VisionEncoder
+from flamingo_lib.training.assemble import open_clip_vision_config
 
 SMALL = {
     "hidden_size": 24,

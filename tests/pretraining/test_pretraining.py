@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from flamingo_lib.chat.template import ASSISTANT, END_OF_CHUNK, HUMAN, IMAGE
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.errors import FlamingoError, StorageError
-from flamingo_lib.model.loss import IGNORED
+from flamingo_lib.media import IGNORE_INDEX
 from flamingo_lib.presets import load_preset
 from flamingo_lib.pretraining import run as pretrain_run
 from flamingo_lib.pretraining.batch import RowEncoder
@@ -84,10 +84,10 @@ def test_mentions_point_at_the_noun_and_its_cell(scenes, tokenizer):
 def test_encoder_labels_exactly_the_weighted_pieces(tokenizer):
     row = Row(0).turn("What color is the circle?", "red", image=TAG, end=0.3)
     batch = RowEncoder(tokenizer, tokenizer.convert_tokens_to_ids(IMAGE), 100)([row, Row().add("a longer text " * 8)])
-    labelled = batch.labels[0] != IGNORED
+    labelled = batch.labels[0] != IGNORE_INDEX
     assert tokenizer.decode(batch.input_ids[0][labelled]) == "red</s>"
     assert batch.weights[0][labelled].tolist()[-1] == pytest.approx(0.3)
-    assert (batch.labels[1] == IGNORED).all()
+    assert (batch.labels[1] == IGNORE_INDEX).all()
     ids = batch.input_ids[0].tolist()
     image = ids.index(tokenizer.convert_tokens_to_ids(IMAGE))
     assert batch.attended_image[0].tolist()[: image + 1] == [0] * image + [1]

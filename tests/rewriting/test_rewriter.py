@@ -195,7 +195,7 @@ def test_saved_with_lora_loaded_merged(parts, root, tmp_path):
 def test_loading_nothing_is_refused(root, tmp_path):
     with pytest.raises(MissingAsset, match="the rewriter"):
         Rewriter.load("no-such-folder", Pictures(root))
-    with pytest.raises(CheckpointError, match="cannot be loaded"):
+    with pytest.raises(CheckpointError, match="lacks config.json"):
         Rewriter.load(tmp_path, Pictures(root))
     with pytest.raises(DataError, match="--source"):
         Pictures({"vqa": root}).folder("other")

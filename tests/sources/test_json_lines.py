@@ -80,6 +80,7 @@ def test_a_single_line_is_one_record_and_an_object_of_records_gives_them(tmp_pat
         (json.dumps(RECORDS), {"sections": {"images", "annotations"}}, "a JSON list"),
         (json.dumps({"data": RECORDS}, indent=1), {}, "one JSON object, beginning with 'data', and not a list"),
         ("<!DOCTYPE html><html>", {}, "not a JSON list or object but an HTML page"),
+        ("[1]".encode("utf-16"), {}, "UTF-16 text"),
         ("version https://git-lfs.github.com/spec/v1\n", {}, "Git LFS pointer"),
     ],
 )

@@ -14,7 +14,7 @@ def tiny(tmp_path_factory):
     from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
     from flamingo_lib.model.config import FlamingoConfig
     from flamingo_lib.model.flamingo import FlamingoForConditionalGeneration
-    from flamingo_lib.model.images import FlamingoImageProcessor
+    from flamingo_lib.model.image_processor import FlamingoImageProcessor
     from flamingo_lib.model.processor import FlamingoProcessor
     from flamingo_lib.records import Conversation, Turn
     from flamingo_lib.scenes.graph import draw_scene

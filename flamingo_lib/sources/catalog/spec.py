@@ -42,7 +42,7 @@ class DatasetSpec:
         overlapping_splits: labelled splits that overlap with others; read only when asked for by name.
         images: places of an image, the official one first.
         options: settings of the reader; `load_source` may override them.
-        paper_samples: samples left after filtering in the paper (METHOD section 3), of the whole `group` if there is one.
+        paper_samples: samples left after filtering in the paper (docs/method.md, section 3), of the whole `group` if there is one.
         group: datasets that the paper counts as one.
         licence: as its makers state it.
         homepage: where to get it.

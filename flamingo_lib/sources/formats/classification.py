@@ -14,7 +14,7 @@ from ...text import is_blank, single_spaced
 from ..containers import has_member, members
 from ..images import resolve
 from ..prompts import wording
-from ..reader import BadRecord, Reader, reason_of, sentence
+from ..reader import BadRecord, Reader, reason_of, sentence, shown_text
 from .originals import list_original
 from .registry import label_map
 
@@ -130,15 +130,13 @@ def _coco(reader: Reader, file: str) -> Iterator[Labelled]:
             elif section == "annotations":
                 labels.setdefault(record["image_id"], []).append(record["category_id"])
             else:
-                names[record["id"]] = record["name"]
-    archives = (
-        sorted((reader.root / folder).glob("*.zip")) if any("@" not in place for place in images.values()) else []
-    )
+                names[record["id"]] = shown_text(record["name"], "category name")
+    archives = sorted((reader.root / folder).glob("*.zip")) if not all(map(members, images.values())) else []
     for number, place in images.items():
         with reader.keep(file, f"image {number}", part=True):
-            if number not in labels:
+            if not labels.get(number):
                 raise BadRecord("empty annotation: no label")
-            if "@" not in place and archives and not (reader.root / folder / place).is_file():
+            if archives and not members(place) and not (reader.root / folder / place).is_file():
                 place = f"{_archive_with(archives, place)}@{place}"
             yield _archive_member(reader, folder, place), tuple(names[label] for label in labels[number])
 
@@ -179,7 +177,7 @@ def _knowledge(reader: Reader) -> dict[str, list[str]]:
         for file in reader.files(role) if role in reader.row.files else []:
             try:
                 records = json.loads(resolve(reader.root, file).read_text(encoding="utf-8"))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise DataError(f"the knowledge file is not one JSON array: {reason_of(error)}", file=file) from error
             if not isinstance(records, list):
                 raise DataError("the knowledge file is not one JSON array", file=file)

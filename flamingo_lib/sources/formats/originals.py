@@ -32,7 +32,7 @@ def _parent(path: str, levels: int = 1) -> str:
     return "/".join(parts) + "/" if parts else ""
 
 
-def _named(names: Sequence[Any], index: int) -> Any:
+def _named(names: Sequence[Any] | np.ndarray, index: int) -> Any:
     """``names[index]``; a bad record if there is none, or if `index` is negative, which Python counts from the end."""
     if not 0 <= index < len(names):
         raise BadRecord(f"a label that has no name: {index} of {len(names)}")

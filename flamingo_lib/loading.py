@@ -1,0 +1,139 @@
+"""A model's folder: weights, config, tokenizer and processor, read with a look at what is missing, and written at once.
+
+Every command loads its models here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .cpu import optimize_for_cpu
+from .errors import CheckpointError, DataError
+from .hub import (
+    check_load_report,
+    check_weights,
+    quiet_loading,
+    refuse_remote_code,
+    resolve,
+    translate_loading_errors,
+)
+from .model.flamingo import FlamingoForConditionalGeneration
+from .model.lora import merge_lora, save_adapter
+from .model.processor import FlamingoProcessor
+from .renamed import renamed
+from .storage import atomic_folder, read_json, write_json
+
+FILES = ("config.json", "processor_config.json", "tokenizer.json")
+"""What a model's folder holds beside the weights."""
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+
+ADAPTER = "adapter"
+"""The folder of the PEFT adapter inside a model's folder."""
+
+REMEDY = "Give the whole folder that training or save_model wrote, or copy it again."
+
+
+def load_model(
+    name: str | os.PathLike,
+    *,
+    role: str = "the model",
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    merge: bool = False,
+    optimize: bool = True,
+) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
+    """Model (in evaluation mode, tower frozen) and processor of a folder; none of its code is run, nothing is fetched.
+
+    Args:
+        name: a folder, a checkpoint shipped with the project, or a hub name whose files are on this machine.
+        role: what the model is for, in words, for messages.
+        dtype: of the weights.
+        merge: add LoRA to the weights it belongs to, which makes the model faster.
+        optimize: make a small model fast on a CPU (see `flamingo_lib.cpu`).
+
+    Raises:
+        MissingAsset: there is none of that name.
+        CheckpointError: a file is missing or broken or wants to run code, it is another kind of model, or a weight is
+            missing, not expected, of another shape, or no number; the weights are named.
+    """
+    folder = resolve(name, role=role)
+    _check_files(folder)
+    with translate_loading_errors(folder, role, REMEDY), quiet_loading():
+        model, report = FlamingoForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # they are in the report
+            output_loading_info=True,
+        )
+        processor = FlamingoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    check_load_report(report, folder / WEIGHTS[0], remedy=REMEDY)
+    _check_finite(folder, model)
+    if merge and model.config.lora:
+        merge_lora(model)
+    model = model.to(device).eval()
+    return (optimize_for_cpu(model) if optimize else model), processor
+
+
+def save_model(
+    model: FlamingoForConditionalGeneration,
+    processor: FlamingoProcessor,
+    folder: str | os.PathLike,
+    *,
+    adapter: bool = False,
+    notes: dict[str, Any] | None = None,
+) -> Path:
+    """Write everything that `load_model` reads; an older folder is replaced in one step.
+
+    Args:
+        adapter: also write LoRA as a PEFT adapter, in the folder `ADAPTER` inside.
+        notes: more JSON files, by name.
+
+    Returns:
+        The folder.
+    """
+    with quiet_loading(), atomic_folder(folder) as path:
+        model.save_pretrained(path)
+        processor.save_pretrained(path)
+        if adapter:
+            save_adapter(model, path / ADAPTER)
+        for name, values in (notes or {}).items():
+            write_json(path / name, values)
+    return Path(folder)
+
+
+def _check_files(folder: Path) -> None:
+    """Refuse a folder that lacks a file, brings code, or is another kind of model, before anything is loaded."""
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise CheckpointError(f"the model folder lacks {name}", file=folder, remedy=REMEDY)
+    if not any((folder / name).is_file() for name in WEIGHTS):
+        raise CheckpointError(f"the model folder lacks {WEIGHTS[0]}", file=folder, remedy=REMEDY)
+    check_weights(folder)
+    refuse_remote_code(folder)
+    config = folder / "config.json"
+    try:
+        values = read_json(config)
+    except DataError as error:
+        raise CheckpointError(f"the model folder cannot be loaded: {error.what}", file=config, remedy=REMEDY) from error
+    kind = values.get("model_type") if isinstance(values, dict) else None
+    if kind != FlamingoForConditionalGeneration.config_class.model_type:
+        raise CheckpointError(f"the model's model_type is {kind!r}, not 'flamingo'", file=config, remedy=REMEDY)
+
+
+def _check_finite(folder: Path, model: FlamingoForConditionalGeneration) -> None:
+    bad = [name for name, weight in model.named_parameters() if not bool(weight.isfinite().all())]
+    if bad:
+        raise CheckpointError(
+            f"{len(bad)} weights hold NaN or Inf, the first {bad[0]}", file=folder / WEIGHTS[0], remedy=REMEDY
+        )
+
+
+__getattr__ = renamed(__name__, load_folder=load_model, save_folder=save_model)

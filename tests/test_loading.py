@@ -1,0 +1,117 @@
+"""Model folders: written whole, read with a look at every weight, refused by name."""
+
+import json
+import shutil
+import stat
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from flamingo_lib.errors import CheckpointError, MissingAsset
+from flamingo_lib.loading import load_model, save_model
+from flamingo_lib.model import FlamingoImageProcessor, FlamingoProcessor
+from flamingo_lib.model.lora import add_lora
+from tests.model.conftest import tiny_model
+
+
+@pytest.fixture(scope="module")
+def processor():
+    return load_model("openflamingo-tiny", optimize=False)[1]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, processor):
+    """A model's folder, with LoRA."""
+    model = add_lora(tiny_model(seed=1), 4, 8)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_()
+    own = FlamingoProcessor(FlamingoImageProcessor(16), processor.tokenizer)
+    return save_model(model, own, tmp_path_factory.mktemp("models") / "whole", adapter=True, notes={"a.json": {"b": 1}})
+
+
+@pytest.fixture
+def folder(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "copied")
+
+
+def reweigh(folder, change):
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def resettle(folder, name, **values):
+    file = folder / name
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+def test_there_and_back(whole):
+    model, processor = load_model(whole)
+    assert not model.training and model.vision_encoder.frozen and processor.image_processor.size == 16
+    assert "decoder" in model.__dict__ and "decoder" not in load_model(whole, optimize=False)[0].__dict__
+    ids = torch.tensor([[1, 9, 30, 44, 7]])
+    merged, _ = load_model(whole, merge=True)
+    assert merged.config.lora is None and model.config.lora["rank"] == 4
+    torch.testing.assert_close(merged(input_ids=ids).logits, model(input_ids=ids).logits, atol=1e-4, rtol=1e-4)
+    assert load_model(whole, dtype=torch.bfloat16)[0].dtype == torch.bfloat16
+
+
+def test_what_is_written(whole):
+    assert json.loads((whole / "a.json").read_text()) == {"b": 1}
+    assert (whole / "adapter" / "adapter_model.safetensors").is_file()
+    modes = {stat.S_IMODE(file.stat().st_mode) for file in whole.rglob("*") if file.is_file()}
+    assert len(modes) == 1 and modes.pop() & 0o400
+
+
+def test_a_name_that_is_nowhere(tmp_path):
+    with pytest.raises(MissingAsset, match="no-such-model"):
+        load_model("no-such-model", role="the base model")
+    with pytest.raises(CheckpointError, match="lacks config.json"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weights: weights.pop("perceiver.latents"), "1 missing, the first perceiver.latents"),
+        (
+            lambda weights: weights.update({"perceiver.latent": weights.pop("perceiver.latents")}),
+            "1 missing, the first perceiver.latents; 1 not expected, the first perceiver.latent",
+        ),
+        (lambda weights: weights.update({"perceiver.latents": torch.zeros(7, 24)}), "perceiver.latents"),
+        (
+            lambda weights: weights.pop("lang_encoder.model.layers.0.decoder_layer.mlp.up_proj.lora_B.default.weight"),
+            "1 missing, the first lang_encoder.*lora_B",
+        ),
+        (lambda weights: weights["perceiver.norm.bias"].fill_(float("nan")), "NaN.*, the first perceiver.norm.bias"),
+    ],
+)
+def test_weights_that_are_wrong(folder, change, message):
+    reweigh(folder, change)
+    with pytest.raises(CheckpointError, match=f"{message}.*copied"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "model.safetensors").unlink(), "lacks model.safetensors"),
+        (lambda folder: (folder / "model.safetensors").write_text("version https://git-lfs"), "cannot be loaded"),
+        (lambda folder: (folder / "tokenizer.json").write_text("{"), "cannot be loaded"),
+        (lambda folder: (folder / "config.json").write_text("{}"), "model_type is None"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "holds no settings"),
+        (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
+        (lambda folder: resettle(folder, "config.json", model_type="llama"), "model_type is 'llama'"),
+        (lambda folder: resettle(folder, "config.json", num_latents=6), "perceiver.latents"),
+        (lambda folder: resettle(folder, "config.json", cross_attention_every=2), "not expected.*layers.0.gated"),
+        (lambda folder: resettle(folder, "config.json", auto_map={"AutoModel": "x.Y"}), "run code of its own"),
+        (lambda folder: resettle(folder, "tokenizer_config.json", auto_map={"AutoTokenizer": "x.Y"}), "run code"),
+    ],
+)
+def test_folders_that_are_no_models(folder, change, message):
+    change(folder)
+    with pytest.raises(CheckpointError, match=f"{message}.*copied|copied.*{message}"):
+        load_model(folder)
