@@ -17,6 +17,33 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CheckpointError, FlamingoError, MissingAsset
+from .file_kinds import (
+    LFS_POINTER,
+    PICKLE_SUFFIXES,
+    WEIGHT_SUFFIXES,
+    check_weights,
+    check_weights_file,
+    describe_file,
+)
+
+__all__ = [
+    "CHECKPOINTS",
+    "LFS_POINTER",
+    "PICKLE_SUFFIXES",
+    "WEIGHT_SUFFIXES",
+    "WHEELS",
+    "check_load_report",
+    "check_weights",
+    "check_weights_file",
+    "checkpoints_folder",
+    "describe_file",
+    "hub_folder",
+    "local_folder",
+    "quiet_loading",
+    "refuse_remote_code",
+    "resolve",
+    "translate_loading_errors",
+]
 
 CHECKPOINTS = Path(__file__).resolve().parents[1] / "data_samples" / "checkpoints"
 """The checkpoints shipped with the project."""
@@ -29,21 +56,6 @@ ASSEMBLED = {"flamingo-small": "flamingo assemble --tower ViT-B-16 --weights FIL
 
 FETCHED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*/config.json", "*/model.safetensors")
 """Files of a hub repository that `hub_folder` downloads: no code and no pickles."""
-
-WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf")
-PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
-
-LFS_POINTER = "a git LFS pointer, not the file itself"
-_FETCH_AGAIN = "Download it again; a login page or a broken link may have been saved in its place."
-_REMEDIES = {
-    LFS_POINTER: "Fetch the file itself: git lfs pull in the repository, or download it from its page.",
-    "an empty file": "Download it again.",
-    "a web page (HTML)": _FETCH_AGAIN,
-}
-_SAFETENSORS, _GGUF = "a safetensors file", "a GGUF file"
-_KINDS = {".safetensors": (_SAFETENSORS,), ".gguf": (_GGUF,)}
-_PICKLES = ("a PyTorch file", "a pickle file", "a zip archive", _SAFETENSORS)
-"""What a file may be that `torch.load(weights_only=True)` reads; safetensors under another name are known, too."""
 
 
 def checkpoints_folder() -> Path:
@@ -123,114 +135,6 @@ def resolve(
     ways.append("give the path of its folder")
     ways[0] = ways[0][0].upper() + ways[0][1:]
     raise MissingAsset(f"{role} {name!r} is not on this machine", remedy=", or ".join(ways) + ".")
-
-
-def describe_file(path: str | os.PathLike) -> str:
-    """What a file really is, in words, by its content and not by its name.
-
-    One of: "a git LFS pointer, not the file itself", "an empty file", "a web page (HTML)", "a safetensors file", "a
-    safetensors file that is cut off", "a PyTorch file", "a pickle file", "a GGUF file", "an HDF5 file", "a zip
-    archive", "a JSON file", "a text file", "binary data".
-    """
-    path = Path(path)
-    size = path.stat().st_size
-    if not size:
-        return "an empty file"
-    with open(path, "rb") as file:
-        head = file.read(1024)
-    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if begin.startswith((b"version https://git-lfs", b"version https://hawser")):
-        return LFS_POINTER
-    if begin.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")) or b"<html" in begin[:512]:
-        return "a web page (HTML)"
-    if head[:4] == b"GGUF":
-        return "a GGUF file"
-    if head[:8] == b"\x89HDF\r\n\x1a\n":
-        return "an HDF5 file"
-    if head[:4] == b"PK\x03\x04":
-        return "a PyTorch file" if b"data.pkl" in head else "a zip archive"
-    if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5:
-        return "a pickle file"
-    header = int.from_bytes(head[:8], "little")
-    if head[8:9] == b"{" and 2 <= header <= 100_000_000:
-        return "a safetensors file" if _whole_safetensors(path, size, header) else "a safetensors file that is cut off"
-    if begin[:1] in (b"{", b"["):
-        return "a JSON file"
-    if b"\0" not in head and not any(byte < 9 or 13 < byte < 32 for byte in head.replace(b"\x1b", b"")):
-        return "a text file"
-    return "binary data"
-
-
-def _whole_safetensors(path: Path, size: int, header: int) -> bool:
-    if size < 8 + header:
-        return False
-    with open(path, "rb") as file:
-        file.seek(8)
-        try:
-            tensors = json.loads(file.read(header))
-        except ValueError:
-            return True  # not a matter of length: the library that reads it says what is wrong
-    ends = [
-        entry["data_offsets"][1] for entry in tensors.values() if isinstance(entry, dict) and "data_offsets" in entry
-    ]
-    return size >= 8 + header + max(ends, default=0)
-
-
-def check_weights_file(path: str | os.PathLike) -> str:
-    """Refuse a file that stands in the place of weights and is something else, or is cut off; returns its kind.
-
-    Raises:
-        CheckpointError: it is a git LFS pointer, a web page, text, JSON, empty, another format than its name says, or
-            a safetensors file that is cut off; the message says which.
-    """
-    kind = describe_file(path)
-    if kind not in _KINDS.get(Path(path).suffix, _PICKLES):
-        raise CheckpointError(
-            f"this is {kind}" if "cut off" in kind else f"this holds no weights of that format: it is {kind}",
-            file=path,
-            remedy=_REMEDIES.get(kind, "Download it again."),
-        )
-    return kind
-
-
-def check_weights(folder: str | os.PathLike, *, pickles: bool = False) -> None:
-    """Refuse a model folder whose files cannot be loaded safely, by looking at the beginnings of its files only.
-
-    Args:
-        folder: the model's folder.
-        pickles: also take PyTorch files, for loaders that read them with `torch.load(weights_only=True)`.
-
-    Raises:
-        CheckpointError: no weights; only pickles; a shard of the index is missing; or a file that is a git LFS pointer,
-            a web page, empty or cut off. The message names the file.
-    """
-    folder = Path(folder)
-    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    for path in files:
-        if path.suffix in (".json", ".model", ".txt", ".jinja") and path.name != "README.md":
-            kind = describe_file(path)
-            if kind in (LFS_POINTER, "a web page (HTML)") or (kind == "an empty file" and path.suffix == ".json"):
-                raise CheckpointError(f"this is {kind}", file=path, remedy=_REMEDIES[kind])
-    safe = [path for path in files if path.suffix in (".safetensors", ".gguf")]
-    unsafe = [path for path in files if path.suffix in PICKLE_SUFFIXES and path.stem != "training_args"]
-    for path in [*safe, *unsafe] if pickles else safe or unsafe:
-        check_weights_file(path)
-    if not safe and unsafe and not pickles:
-        raise CheckpointError(
-            "the folder holds its weights as a pickle only, and loading a pickle could run code",
-            file=unsafe[0],
-            remedy="Give a folder with model.safetensors, or convert it on a machine that trusts it.",
-        )
-    if not safe and not unsafe:
-        raise CheckpointError(
-            "the model folder holds no weights",
-            file=folder,
-            remedy="Copy the whole folder, model.safetensors included.",
-        )
-    for index in (path for path in files if path.name.endswith(".safetensors.index.json")):
-        for shard in sorted(set(_json_object(index).get("weight_map", {}).values())):
-            if not (folder / shard).is_file():
-                raise CheckpointError("a shard of the weights is missing", file=folder / shard, remedy="Copy it, too.")
 
 
 def refuse_remote_code(folder: str | os.PathLike) -> None:
@@ -331,11 +235,6 @@ def _json_value(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError):
         return None  # the loader says what is wrong with it
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    value = _json_value(path)
-    return value if isinstance(value, dict) else {}
 
 
 @contextmanager

@@ -15,18 +15,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
 
 from ..errors import ConfigError, FlamingoError
 from ..seeding import generator
 from .completion_cache import CompletionCache
 from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
+from .server_answers import NoText, excerpt, is_address, read_completion, retry_after
 
 if TYPE_CHECKING:
-    import httpx
 
     from ..storage import Quarantine
     from .llm import DraftRequest
@@ -128,7 +126,7 @@ class ServerBackend:
         timeout: float = 120.0,
         quarantine: Quarantine | None = None,
     ) -> None:
-        if not _is_address(url):
+        if not is_address(url):
             raise ConfigError(f"not an address of a server: {url!r}", remedy="Give one like http://localhost:8000/v1.")
         self.url, self.model, self.api = url.rstrip("/"), model, api
         self.concurrency, self.requests_per_minute = concurrency, requests_per_minute
@@ -266,15 +264,15 @@ class _Session:
                 continue
             if answer.status_code == 200:
                 try:
-                    return _read(answer.json())
-                except _NoText as error:
+                    return read_completion(answer.json())
+                except NoText as error:
                     return Refused(request.id, str(error))
                 except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError):
-                    problem, malformed = f"an answer that is no completion: {_excerpt(answer)}", malformed + 1
+                    problem, malformed = f"an answer that is no completion: {excerpt(answer)}", malformed + 1
                 if malformed >= MALFORMED_TRIES:
                     return Refused(request.id, problem)
                 continue
-            problem, of_record = f"status {answer.status_code}: {_excerpt(answer)}", answer.status_code == 500
+            problem, of_record = f"status {answer.status_code}: {excerpt(answer)}", answer.status_code == 500
             if answer.status_code in RECORD_REFUSED:
                 return Refused(request.id, problem)
             if answer.status_code not in RETRIED:
@@ -287,7 +285,7 @@ class _Session:
                         f"are kept."
                     ),
                 )
-            self.pace.pause(min(_retry_after(answer), MAX_PAUSE))
+            self.pace.pause(min(retry_after(answer), MAX_PAUSE))
         problem = f"no completion after {backend.retries + 1} tries; the last: {problem}"
         if of_record and backend.accepted and backend.refused_in_a_row < MALFORMED_TRIES:
             return Refused(request.id, problem)  # others get their answer
@@ -297,52 +295,3 @@ class _Session:
             record=request.id,
             remedy="See that the server runs and start again; completed drafts are kept.",
         )
-
-
-class _NoText(Exception):
-    """A well-formed answer without a text; asking again would give the same."""
-
-
-def _read(answer: dict[str, Any]) -> tuple[str, bool]:
-    choice = answer["choices"][0]
-    message = choice.get("message")
-    text = choice["text"] if message is None else message.get("content")
-    if text is None:
-        said = [str(value)[:200] for value in ((message or {}).get("refusal"), choice.get("finish_reason")) if value]
-        raise _NoText("an answer without text" + (f" ({', '.join(said)})" if said else ""))
-    if not isinstance(text, str):
-        raise _NoText(f"an answer whose content is a {type(text).__name__}, not text: {str(text)[:100]}")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise _NoText("an answer with half a character (a lone surrogate)") from None
-    return text, choice.get("finish_reason") != "length"
-
-
-def _excerpt(answer: httpx.Response) -> str:
-    text = " ".join(answer.text[:2000].split())
-    page = text[:200].lower()
-    if "<html" in page or page.startswith("<!doctype html"):
-        return f"a web page (HTML): {text[:80]}"
-    return text[:200] or "nothing"
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        return False
-
-
-def _retry_after(answer: httpx.Response) -> float:
-    """The seconds that the ``Retry-After`` header asks for (a number or a date), 0 without one."""
-    value = answer.headers.get("retry-after", "")
-    try:
-        return max(0.0, float(value))  # in this order, "nan" is 0
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0

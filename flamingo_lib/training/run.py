@@ -205,6 +205,19 @@ def run_stage(
     return result
 
 
+def refuse_other_folder(out: str | os.PathLike) -> None:
+    """A `ConfigError` if the folder `out` holds anything but a model: it would be replaced as a whole."""
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ConfigError("a file has the name of the trained model's folder", file=out, remedy="Give another name.")
+    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
+        raise ConfigError(
+            "the folder for the trained model holds other things, and would be replaced as a whole",
+            file=out,
+            remedy="Give the name of a new folder.",
+        )
+
+
 def _resumable(folder: Path, identity: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The newest checkpoint and what it says of itself; a `ConfigError` if it is of another training."""
     found = checkpoints(folder)

@@ -29,7 +29,7 @@ from ..seeding import derive_seed
 from .collate import Collator
 from .packing.dataset import WindowDataset
 from .packing.tokenized import TokenTable, build_table
-from .run import StageResult, run_stage, world_size
+from .run import StageResult, refuse_other_folder, run_stage, world_size
 from .visual_inputs import Pixels, make_visuals, require_images
 
 if TYPE_CHECKING:
@@ -214,19 +214,6 @@ def train_stage(
 
     options |= {"label": label, "fsdp": fsdp, "bf16": bf16, "cpu": cpu}
     return run_stage(model, stage, dataset, work, seed=seed, collator=collator, finish=save, **options)
-
-
-def refuse_other_folder(out: str | os.PathLike) -> None:
-    """A `ConfigError` if the folder `out` holds anything but a model: it would be replaced as a whole."""
-    out = Path(out)
-    if out.exists() and not out.is_dir():
-        raise ConfigError("a file has the name of the trained model's folder", file=out, remedy="Give another name.")
-    if out.is_dir() and any(out.iterdir()) and not (out / "config.json").is_file():
-        raise ConfigError(
-            "the folder for the trained model holds other things, and would be replaced as a whole",
-            file=out,
-            remedy="Give the name of a new folder.",
-        )
 
 
 def stage_speed(
