@@ -25,7 +25,6 @@ from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
 from .server_answers import NoText, excerpt, is_address, read_completion, retry_after
 
 if TYPE_CHECKING:
-
     from ..storage import Quarantine
     from .llm import DraftRequest
 

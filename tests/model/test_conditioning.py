@@ -6,10 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flamingo_lib.errors import DataError
-from flamingo_lib.media import attended_images as as_list
+from flamingo_lib.media import attended_images
 from flamingo_lib.model.conditioning import (
     VisualMemory,
-    attended_images,
     check_attended,
     check_counts,
     image_attention_mask,
@@ -31,7 +30,7 @@ I = 9  # noqa: E741
 )
 def test_reference_tables(ids, rule, expected):
     assert attended_images(torch.tensor([ids]), I, rule).tolist() == [expected]
-    assert as_list(ids, I, rule) == expected
+    assert attended_images(ids, I, rule) == expected
 
 
 def in_words(ids, rule):
@@ -52,13 +51,13 @@ def in_words(ids, rule):
 @given(st.lists(st.sampled_from([I, 1, 5]), min_size=1, max_size=12), st.sampled_from(["preceding", "following"]))
 def test_both_forms_follow_the_rule_in_words(ids, rule):
     expected = in_words(ids, rule)
-    assert as_list(ids, I, rule) == expected
+    assert attended_images(ids, I, rule) == expected
     assert attended_images(torch.tensor([ids]), I, rule)[0].tolist() == expected
 
 
 def test_later_turns_count_on():
-    assert as_list([5, I, 5], I, "preceding", first=2) == [0, 3, 3]
-    assert as_list([5, I, 5], I, "following", first=2) == [3, 3, 0]
+    assert attended_images([5, I, 5], I, "preceding", first=2) == [0, 3, 3]
+    assert attended_images([5, I, 5], I, "following", first=2) == [3, 3, 0]
 
 
 def test_indices_outside_the_images_are_refused():
