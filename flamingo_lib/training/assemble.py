@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..chat.template import END_OF_CHUNK, IMAGE
-from ..errors import ConfigError, MissingAsset
+from ..errors import CheckpointError, ConfigError, MissingAsset
 from ..loading import save_model
 from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
@@ -63,22 +63,30 @@ def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTr
 
     Raises:
         MissingAsset: it is not on this machine, or the package `gguf` isn't.
+        CheckpointError: Transformers doesn't know it, or it is code of the folder, which is never run.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     file = gguf_file(name)
     where: dict[str, Any] = {"pretrained_model_name_or_path": os.fspath(name)}
+    if file is None and not Path(name).is_dir():  # not even an adapter's base is looked up elsewhere
+        remedy = f"Give a folder, a GGUF file, or {SMOLLM2}"
+        raise MissingAsset(f"there is no language model {os.fspath(name)!r}", remedy=remedy)
+    where |= {"local_files_only": True, "trust_remote_code": False}
     if file is not None:
         if find_spec("gguf") is None:
             raise MissingAsset("the package gguf reads this model", file=file, remedy="pip install --no-deps gguf")
-        where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+        where |= {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
     try:
-        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(**where, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(**where)
     except OSError as error:
         raise MissingAsset(
             f"there is no language model {os.fspath(name)!r}", remedy="Give a folder, a GGUF file, or " + SMOLLM2
         ) from error
+    except ValueError as error:  # an unknown architecture, or one that is code of the folder, which is never run
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"the language model cannot be loaded: {reason}", file=os.fspath(name)) from error
     if getattr(model.config, "quantization_config", None) is not None:
         del model.config.quantization_config  # it was unpacked to float32
     return model, tokenizer
