@@ -34,11 +34,7 @@ def optimize_for_cpu(model: FlamingoForConditionalGeneration) -> FlamingoForCond
     left as it was if they differ. The log says what was done, or why nothing was.
     """
     restore(model)
-    reason = reason_against(model)
-    if reason is None and model.training:
-        reason = _optimize_training(model)
-    elif reason is None:
-        reason = _optimize_decoding(model)
+    reason = reason_against(model) or (_optimize_training if model.training else _optimize_decoding)(model)
     if reason is not None:
         logger.info("the model is left as it is on this CPU: %s", reason)
     return model

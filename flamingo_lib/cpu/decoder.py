@@ -115,10 +115,10 @@ class LlamaDecoder:
         memory: VisualMemory | None,
         attended: Tensor | None,
     ) -> None:
-        self.weights, self.length = weights, cache.get_seq_length()
+        self.weights, self.start = weights, cache.get_seq_length()
+        self.length = self.start
         room = self.length + steps
         self.rotations = weights.rotations(int(positions.max()) + steps)[positions + torch.arange(steps)]
-        self.start = self.length
         self.keys, self.values = [], []  # by layer, (b, kv_heads, room, e), keys interleaved
         for layer in cache.layers:
             keys = layer.keys.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)

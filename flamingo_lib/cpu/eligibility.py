@@ -33,15 +33,14 @@ CHILDREN = {
 
 def reason_against(model: FlamingoForConditionalGeneration) -> str | None:
     """Why this model is left as it is, in the mode it is in (training or evaluation); None if it can be made fast."""
-    language_model = model.lang_encoder
-    weights = list(language_model.parameters())
+    weights = list(model.lang_encoder.parameters())
     reasons = (
         (os.environ.get(VARIABLE, "").lower() == "off", f"{VARIABLE} is off"),
         (any(weight.device.type != "cpu" for weight in weights), "the model is not on the CPU"),
         (any(isinstance(weight, DTensor) for weight in weights), "the weights are sharded"),
         (any(weight.dtype != torch.float32 for weight in model.parameters()), "the weights are not all float32"),
         (sum(weight.numel() for weight in weights) > MAX_PARAMETERS[model.training], "the language model is large"),
-        (language_model.config._attn_implementation not in ("sdpa", "eager"), "the attention is not sdpa or eager"),
+        (model.lang_encoder.config._attn_implementation not in ("sdpa", "eager"), "the attention is not sdpa or eager"),
     )
     found = next((reason for holds, reason in reasons if holds), None)
     if found is None and not _built_like_llama(model):

@@ -39,8 +39,7 @@ class FusedLlamaLayer:
 
     def __init__(self, layer: nn.Module, is_last: bool = False) -> None:
         self.layer, self.is_last = layer, is_last
-        self.norms = [getattr(layer, NORMED[group]) for group in NORMED]
-        self.eps = [float(norm.variance_epsilon) for norm in self.norms]
+        self.eps = [float(getattr(layer, name).variance_epsilon) for name in NORMED.values()]
         self.head_dim, self.scaling = layer.self_attn.head_dim, layer.self_attn.scaling
         self.heads, self.kv_heads = (base_linear(one).out_features // self.head_dim for one in linears(layer, 0)[:2])
         found = [one for group in range(len(GROUPS)) for one in linears(layer, group) if has_lora(one)]

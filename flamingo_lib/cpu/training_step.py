@@ -72,8 +72,5 @@ def training_loss(
 def _truncated(conditioning: Conditioning, length: int) -> Conditioning:
     """The same for the first `length` tokens of each row."""
     mask, has_image = conditioning.mask, conditioning.has_image
-    return replace(
-        conditioning,
-        mask=None if mask is None else mask[:, :, :length],
-        has_image=None if has_image is None else has_image[:, :length],
-    )
+    mask = None if mask is None else mask[:, :, :length]
+    return replace(conditioning, mask=mask, has_image=None if has_image is None else has_image[:, :length])

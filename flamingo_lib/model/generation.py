@@ -1,8 +1,4 @@
-"""Generation: `generate` with images, and batched decoding in which every row depends on itself alone.
-
-`FlamingoForConditionalGeneration.generate` is Transformers' own, with beams, processors and streaming.
-`generate_batch` is what rewriting and evaluation use: a token a row and step, rows leave the batch when they are done.
-"""
+"""Generation: Transformers' `generate` with images, and `generate_batch`, whose rows leave when they are done."""
 
 from __future__ import annotations
 
@@ -135,10 +131,7 @@ class FlamingoGenerationMixin(GenerationMixin):
         latents: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
-        """`GenerationMixin.generate` with images in any of the forms that `forward` takes.
-
-        Rows of a batch may hold different numbers of images, or none; pad on the left.
-        """
+        """`GenerationMixin.generate` with images as `forward` takes them, any number in each row; pad on the left."""
         latents = self.visual_latents(pixel_values, vision_tokens, latents)
         input_ids = inputs if inputs is not None else kwargs.get("input_ids")
         if latents is not None and kwargs.get("visual_memory") is None:

@@ -175,7 +175,7 @@ def open_clip_vision_config(name: str) -> dict[str, Any]:
 
     found = open_clip.get_model_config(name)
     if found is None:
-        raise ConfigError(f"open_clip has no model {name!r}", remedy="See open_clip.list_models().")
+        raise ConfigError(f"open_clip knows no tower {name!r}", remedy="See open_clip.list_models().")
     return {
         "source": "open_clip",
         "embed_dim": found["embed_dim"],

@@ -103,5 +103,5 @@ def test_frozen_tower_stays_in_evaluation_mode_and_makes_no_gradient():
 def test_configs_that_cannot_be_built(config):
     with pytest.raises(ConfigError):
         VisionEncoder(config=config)
-    with pytest.raises(ConfigError, match="no model"):
+    with pytest.raises(ConfigError, match="knows no tower"):
         open_clip_vision_config("ViT-nothing")
