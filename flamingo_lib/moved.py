@@ -13,6 +13,7 @@ from types import ModuleType
 MOVED = {
     "chat.explain": "chat.token_view",
     "chat.media": "media",
+    "chat.session": "serving.session",
     "cli.train_windows": "cli.windows",
     "distortion.asking": "distortion.question_type",
     "distortion.courtesy": "distortion.politeness_phrases",

@@ -1,4 +1,4 @@
-"""Chats as a model reads them: the template, its media rules, the tiny tokenizer, and a session with images."""
+"""Chats as a model reads them: the template, its media rules, and the tiny tokenizer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from ..records import Conversation, Turn
 from ..renamed import renamed
 
 if TYPE_CHECKING:
-    from .session import ChatSession
     from .template import ChatTemplate, Rendered
     from .token_view import explain
     from .tokenizer import train_tiny_tokenizer
@@ -17,7 +16,6 @@ else:
     __getattr__ = lazy_exports(__name__, renamed(__name__, ChatTurn=Turn))
 
 __all__ = [
-    "ChatSession",
     "ChatTemplate",
     "Conversation",
     "Rendered",

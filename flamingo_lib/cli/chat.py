@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..chat.session import ChatSession
+    from ..serving.session import ChatSession
 
 HELP = "/image FILE adds an image to your next message, /new forgets the conversation, /quit ends."
 
@@ -31,9 +31,9 @@ def chat(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON, one object an answer")] = False,
 ) -> None:
     """Chat with a Flamingo, with images."""
-    from ..chat.session import ChatSession
     from ..loading import load_model
     from ..presets import load_preset
+    from ..serving.session import ChatSession
 
     session = ChatSession(
         *load_model(model or load_preset(preset).model.base, role="the model to chat with", merge=True),

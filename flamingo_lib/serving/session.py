@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..chat.template import Rendered
+from ..chat.token_view import explain, token_view
 from ..errors import DataError
 from ..html import Markup, standalone
 from ..records import Turn
 from ..seeding import torch_generator
 from ..text import is_blank
-from .template import Rendered
-from .token_view import explain, token_view
 
 if TYPE_CHECKING:
     from ..model.flamingo import FlamingoForConditionalGeneration

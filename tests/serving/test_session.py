@@ -9,7 +9,6 @@ from PIL import Image
 from transformers import LlamaConfig
 from typer.testing import CliRunner
 
-from flamingo_lib.chat.session import ChatSession
 from flamingo_lib.cli import app
 from flamingo_lib.errors import DataError
 from flamingo_lib.loading import load_model, save_model
@@ -20,6 +19,7 @@ from flamingo_lib.model import (
     FlamingoProcessor,
 )
 from flamingo_lib.model.generation import generate_batch
+from flamingo_lib.serving.session import ChatSession
 
 
 @pytest.fixture(scope="module")
