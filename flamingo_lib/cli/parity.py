@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..model.parity import ParityRow
+    from ..evaluation.parity import ParityRow
 
 
 def parity(
