@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from flamingo_lib.config import ModelConfig, StageConfig
 from flamingo_lib.errors import ConfigError, DataError, StorageError
+from flamingo_lib.loading import ADAPTER
 from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.stages import (
-    ADAPTER,
     RESULT,
     example_template,
     load_base,
