@@ -116,8 +116,8 @@ def read_records(
         )
     if form == "lines":
         section = next(iter(sections), "") if sections else ""
-        for place, (_, _, value) in enumerate(read_json_lines(path, report)):
-            yield section, place, value
+        for index, (_, _, value) in enumerate(read_json_lines(path, report)):
+            yield section, index, value
         return
     for number, (section, key, value) in enumerate(read_items(path, sections, report)):
         if number == 0 and isinstance(key, str) and not (keyed or sections or isinstance(value, dict)):

@@ -87,7 +87,7 @@ def token_lines(reader: Reader) -> Iterator[Sample]:
 
 
 def paragraphs(reader: Reader) -> Iterator[Sample]:
-    """Stanford paragraphs: the image's place is the end of its address; the split is a list of image ids."""
+    """Stanford paragraphs: the image's path is the end of its address; the split is a list of image ids."""
     file, split_file = reader.file("paragraphs"), reader.files("ids")
     if not split_file and reader.split != "train":
         return
