@@ -111,7 +111,7 @@ def _typed(parts: list[str], ask: QuestionType) -> str | None:
     asked = [index for index, word in enumerate(parts) if stem(word) in ask.stems and _is_content(word)]
 
     def distance(run: list[int]) -> tuple[int, int]:
-        away = min((abs(index - place) for index in (run[0], run[-1]) for place in asked), default=0)
+        away = min((abs(index - position) for index in (run[0], run[-1]) for position in asked), default=0)
         return -len(run) if ask.kind == "position" else 0, away
 
     best = min(runs, key=distance)
@@ -163,8 +163,8 @@ def _may_stand_inside(word: str, known: frozenset[str]) -> bool:
 
 def _predicate(parts: list[str]) -> tuple[int, int]:
     """What follows the last "is", without an article; empty if that is nothing or long."""
-    places = [index for index, word in enumerate(parts) if word.lower() in _COPULAS]
-    start = places[-1] + 1 if places else len(parts)
+    positions = [index for index, word in enumerate(parts) if word.lower() in _COPULAS]
+    start = positions[-1] + 1 if positions else len(parts)
     while start < len(parts) and parts[start].lower() in ("a", "an", "the"):
         start += 1
     return (start, len(parts)) if len(parts) - start <= 6 else (0, 0)
@@ -172,14 +172,14 @@ def _predicate(parts: list[str]) -> tuple[int, int]:
 
 def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
     """Words `start` to `end` as they stand in `sentence`, commas included; without a capital that only began it."""
-    place = 0
+    cursor = 0
     begin = finish = 0
     for index, word in enumerate(parts[:end]):
-        place = sentence.index(word, place)
+        cursor = sentence.index(word, cursor)
         if index == start:
-            begin = place
-        place += len(word)
-        finish = place
+            begin = cursor
+        cursor += len(word)
+        finish = cursor
     text = sentence[begin:finish]
     lowered = start == 0 and parts[0][1:].islower() and parts[0] not in lexicon.PROPER
     return text[:1].lower() + text[1:] if lowered else text

@@ -169,7 +169,7 @@ class TransformersBackend:
         completions = []
         for row, budget in zip(output.tolist(), budgets, strict=True):
             row = row[:budget]
-            stop = next((place for place, token in enumerate(row) if token in ends), None)
+            stop = next((position for position, token in enumerate(row) if token in ends), None)
             text = cast(str, self.tokenizer.decode(row[:stop], skip_special_tokens=True))
             completions.append((text, stop is not None))
         return completions

@@ -178,9 +178,9 @@ def verbose(text: str, generator: random.Random) -> str:
     body = _bare(text)
     body = body[:1].lower() + body[1:] if body[1:2].islower() else body
     parts = body.split(" ")
-    place = generator.randrange(len(parts)) + 1
+    index = generator.randrange(len(parts)) + 1
     filler = generator.choice(_FILLERS)
-    body = " ".join(parts[:place]) + f", {filler}" + (", " + " ".join(parts[place:]) if place < len(parts) else "")
+    body = " ".join(parts[:index]) + f", {filler}" + (", " + " ".join(parts[index:]) if index < len(parts) else "")
     return generator.choice(_PADDING) + body if generator.random() < 0.5 else body
 
 

@@ -72,8 +72,8 @@ ANYTHING = Reference()
 class Item:
     """One piece of a sentence.
 
-    Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``place`` (frozenset
-    of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
+    Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``position``
+    (frozenset of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
     ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same`` (attribute's name),
     ``more`` (the two references compared). Mentions carry `reference`, and what stood before the noun.
     """
@@ -159,7 +159,7 @@ def _relation(words: list[str], index: int) -> Found:
         return ([Item("side", side)], index) if spoken or _word(words, index - 1) == "side" else None
     index += 1
     if _word(words, index + (_word(words, index) in ("the", "this"))) in PICTURES:
-        return [Item("place", frozenset(range(("left", "right").index(side) * 2, 9, 3)))], index
+        return [Item("position", frozenset(range(("left", "right").index(side) * 2, 9, 3)))], index
     return [Item("relation", f"{side} of")], index
 
 
@@ -188,7 +188,7 @@ def _place(words: list[str], index: int) -> Found:
         cells, index = {4}, index + 1
     while _word(words, index) in PLACE_TAILS:
         index += 1
-    return [Item("place", frozenset(cells))], index
+    return [Item("position", frozenset(cells))], index
 
 
 def _same(words: list[str], index: int) -> Found:

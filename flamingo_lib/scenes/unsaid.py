@@ -45,9 +45,9 @@ class SceneFacts:
 
 def _facts(texts: Iterable[str]) -> set[str]:
     words = {word for text in texts for word in re.findall(r"[a-z]+|\d", text.lower())}
-    numbers = {str(number): word for number, word in enumerate(NUMBERS)}
+    number_words = {str(number): word for number, word in enumerate(NUMBERS)}
     singular = {
         word.removesuffix("es") if word == "crosses" else word.removesuffix("s") if word[:-1] in SHAPES else word
         for word in words
     }
-    return {numbers.get(word, word) for word in singular if word in _FACTS}
+    return {number_words.get(word, word) for word in singular if word in _FACTS}
