@@ -18,7 +18,7 @@ FAILED = "the judge failed"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one filter found in one record: its verdict, and the judge's raw numbers for `Rewrite.scores`."""
+    """What one filter found in one record: its verdict, and the judge's raw outputs for `Rewrite.scores`."""
 
     verdict: Verdict
     scores: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)

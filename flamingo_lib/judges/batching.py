@@ -14,7 +14,7 @@ SHORT, STEP, LONG_STEP = 64, 8, 32
 
 
 def fixed_batches(lengths: Sequence[int], limit: int | None = None) -> Iterator[tuple[int, list[int]]]:
-    """Batches over texts of these lengths, in tokens: (padded length, places of the texts in it).
+    """Batches over texts of these lengths, in tokens: (padded length, indices of the texts in it).
 
     A padded length always comes with the same number of rows. Where texts are too few for a batch its first one is
     repeated, so that a text goes through matrices of the same shape whoever its neighbours are.
@@ -23,10 +23,10 @@ def fixed_batches(lengths: Sequence[int], limit: int | None = None) -> Iterator[
         limit: the longest padded length, where the model has one; no text is longer.
     """
     groups: dict[int, list[int]] = {}
-    for place, length in enumerate(lengths):
+    for index, length in enumerate(lengths):
         step = STEP if length <= SHORT else LONG_STEP
         rounded = -(-length // step) * step
-        groups.setdefault(min(rounded, limit) if limit else rounded, []).append(place)
+        groups.setdefault(min(rounded, limit) if limit else rounded, []).append(index)
     for length, members in groups.items():
         rows = max(1, TOKENS // length)
         for start in range(0, len(members), rows):

@@ -204,8 +204,8 @@ def _torn(random: Random, question: Question, answer: str) -> str | None:
     if question.type in ("relation", "side") and question.anchor is not None and way < 0.25:
         start = capital(answer) if question.type == "relation" else "Yes"
         first, second = random.choice(POSITIONS), random.choice(POSITIONS)
-        places = f"is {at(first)} and the {question.anchor.text()} is {at(second)}, so they are in the same column"
-        return f"{start}, the {question.target.text()} {places}."
+        positions = f"is {at(first)} and the {question.anchor.text()} is {at(second)}, so they are in the same column"
+        return f"{start}, the {question.target.text()} {positions}."
     if question.type == "relation" and answer == "no" and way < 0.7:
         turned = answer_sentence(random, replace(question, relation=OPPOSITE[question.relation or ""]), "no")
         return turned if " not " not in turned else None

@@ -32,11 +32,11 @@ def roughen(random: Random, text: str) -> str:
     parts = split_sentences(text)
     if way < 0.84:
         words = text.split()
-        place = random.randrange(len(words))
-        return " ".join([*words[: place + 1], *words[place:]])
+        index = random.randrange(len(words))
+        return " ".join([*words[: index + 1], *words[index:]])
     if way < 0.88:
-        place = random.randrange(len(parts))
-        return " ".join([*parts[: place + 1], *parts[place:]])
+        index = random.randrange(len(parts))
+        return " ".join([*parts[: index + 1], *parts[index:]])
     if way < 0.92:
         return text.rstrip(".!?")
     if way < 0.96:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.json"
 NAMES = {"nli": "nli-tiny", "reward": "reward-tiny"}
-"""The folders of the judges, as the preset's name `tiny` looks for them."""
+"""The folders of the judges, as the preset name `tiny` finds them."""
 
 
 @dataclass(frozen=True, slots=True)

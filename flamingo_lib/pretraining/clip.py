@@ -74,13 +74,13 @@ class Statement:
                     f"The {name}",
                 )
             )
-        place = POSITIONS[self.cell]
+        position = POSITIONS[self.cell]
         return chance.choice(
             (
-                f"The {name} is at the {place}.",
-                f"{name} {place}",
-                f"There is {article(name)} at the {place}.",
-                f"{place} {name}",
+                f"The {name} is at the {position}.",
+                f"{name} {position}",
+                f"There is {article(name)} at the {position}.",
+                f"{position} {name}",
             )
         )
 

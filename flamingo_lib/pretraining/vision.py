@@ -2,7 +2,7 @@
 
 The grid of Scenes is the tower's grid (one patch a cell), and the resampler gets as many latents as there are cells.
 Each token is asked, by a linear head that is thrown away afterwards, for shape, color, size *and its own cell*: a
-latent whose place can't be read from it is of no use to a language model that is asked where things are.
+latent whose position can't be read from it is of no use to a language model that is asked where things are.
 """
 
 from __future__ import annotations
