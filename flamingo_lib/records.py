@@ -172,7 +172,7 @@ class Rewrite:
     Attributes:
         output: the rewrite as generated.
         flags: oddities seen while generating: ``"truncated"``, ``"repetition"``, ``"leaked_preamble"``.
-        scores: judges' raw numbers by name (e.g. ``nli_similarity``: three logits; ``rouge_score``; ``reward``).
+        scores: judges' raw outputs by name (e.g. ``nli_similarity``: three logits; ``rouge_score``; ``reward``).
         verdicts: in the order of the chain; a record dropped early has fewer.
     """
 

@@ -192,13 +192,13 @@ def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, 
     from ..storage import atomic_write
 
     chosen = generator(seed, "page").sample(pairs, min(shown, len(pairs)))
-    places = {
+    paths = {
         image: Path(roots[pair.source]) / image for pair in chosen for image in pair.images if pair.source in roots
     }
     page = pairs_page(
         chosen,
         note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost or has instead.",
-        picture=lambda image: Path(os.path.relpath(places[image], out)).as_posix() if image in places else None,
+        picture=lambda image: Path(os.path.relpath(paths[image], out)).as_posix() if image in paths else None,
     )
     with atomic_write(out / "page.html") as file:
         file.write(page)

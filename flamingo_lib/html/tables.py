@@ -71,5 +71,5 @@ def _cell(tag: str, value: str, number: bool, **attributes: str) -> Markup:
 
 def _is_numeric(cells: Sequence[str]) -> bool:
     """Whether a column holds numbers and gaps only."""
-    numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells if cell not in _NONE]
-    return bool(numbers) and all(numbers)
+    are_numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells if cell not in _NONE]
+    return bool(are_numbers) and all(are_numbers)

@@ -132,8 +132,8 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
             counts[record.source] = counts.get(record.source, 0) + 1
             yield record
 
-    places = read_json(out / PLACES)
-    write_parquet(out, write_through(out / RELEASED, kept(places["roots"])))
+    locations = read_json(out / PLACES)
+    write_parquet(out, write_through(out / RELEASED, kept(locations["roots"])))
     report = funnel.to_dict()
     write_json(out / FUNNEL, report)
     judges = {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")}
@@ -145,7 +145,7 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
         funnel=funnel_markdown(report),
         judges=judges,
         thresholds=preset.filters.model_dump(exclude={"max_failed"}),
-        rewriter=Path(places["rewriter"]).name,
+        rewriter=Path(locations["rewriter"]).name,
         created_by=f"flamingo-lib {__version__}, preset {preset.name}, seed {preset.seed}",
     )
     with atomic_write(out / CARD) as file:

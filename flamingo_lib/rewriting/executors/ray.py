@@ -102,11 +102,11 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
         ) from None
     started = not ray.is_initialized()
     if started:
-        place: dict[str, Any] = (
+        init_options: dict[str, Any] = (
             {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
         )
         try:
-            ray.init(**place, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+            ray.init(**init_options, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:  # Ray raises plain ones too
             if address == LOCAL:
                 what, remedy = (
