@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent
 NEUTRAL = ("cli", "code_hash", "config", "errors", "html", "lazy", "pipeline.step", "presets", "progress", "widgets")
 """Modules, with everything under them, that shape no result."""
 TABLES = ("pipeline", "pipeline.steps")
-"""Packages that only list what stands under them."""
+"""Packages that only list their modules."""
 
 
 def code_fingerprint(modules: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the renderer made of a chat, for the eye: which tokens are trained on, and which image each token sees."""
+"""Token view of a rendered chat: which tokens are trained on, and which image each token attends to."""
 
 from __future__ import annotations
 

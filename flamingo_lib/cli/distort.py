@@ -165,7 +165,7 @@ def _preset_sources(chosen: Preset, out: Path) -> list[str]:
 
 
 def _to_distort(text: str) -> SourceSpec:
-    """The source that `text` gives, if something can be made of it here; else `ConfigError`."""
+    """The source that `text` gives; `ConfigError` if it cannot be distorted."""
     from ..errors import ConfigError
     from ..pf1m.sources import parse_source
 

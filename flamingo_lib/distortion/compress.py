@@ -61,7 +61,7 @@ def _yes_or_no(sentences: list[str], ask: QuestionType) -> str:
 
 
 def _chosen(sentences: list[str], ask: QuestionType) -> str | None:
-    """Which alternative is said; of two in a comparison, the one it speaks for."""
+    """The alternative that the response chooses; in a comparison of two, the one it favours."""
     for sentence in sentences:
         parts = [stem(word) for word in words(sentence)]
         said = [option for option in ask.alternatives if all(stem(word) in parts for word in words(option))]
@@ -171,7 +171,7 @@ def _predicate(parts: list[str]) -> tuple[int, int]:
 
 
 def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
-    """Words `start` to `end` as they stand in `sentence`, commas included; without a capital that only began it."""
+    """Words `start` to `end` of `sentence`, commas included; without a capital that only began the sentence."""
     cursor = 0
     begin = finish = 0
     for index, word in enumerate(parts[:end]):
@@ -186,7 +186,7 @@ def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
 
 
 def headline(sentences: list[str], generator: random.Random | None = None) -> str:
-    """A caption-like headline: up to three sentences, each from where it gets to the point, without full stops.
+    """A caption-like headline: up to three sentences, each without its lead-in and full stop.
 
     Without a generator only the first sentence; with one the first is left out at times, since it often only counts.
     """

@@ -82,8 +82,8 @@ class _Pool:
 def quotas(config: DistortionConfig, available: dict[str, int]) -> dict[str, int]:
     """How many pairs each part gives, `config.pairs` in all.
 
-    Parts without any unit leave their share to the others; retrieval, of which every unit gives only one pair, is
-    bounded by its units.
+    Parts without any unit leave their share to the others; retrieval gives only one pair per unit, and so is
+    bounded by the number of its units.
 
     Raises:
         DataError: no part has any unit.

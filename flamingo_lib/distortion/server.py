@@ -91,9 +91,9 @@ class ServerBackend:
     """Writes drafts with a model behind an OpenAI-compatible server.
 
     Args:
-        url: the base address, with ``/v1`` where the server has it.
+        url: the base address, with ``/v1`` if the server has it.
         model: the model's name on the server.
-        api: ``"chat"`` sends messages of which the last, the assistant's, is to be continued (servers that begin a new
+        api: ``"chat"`` sends messages, the last of them the assistant's, to be continued (servers that begin a new
             message instead are understood, too); ``"completions"`` sends one text in Guanaco's format.
         concurrency: requests under way at once.
         requests_per_minute: None for no limit of our own; the server's ``Retry-After`` is obeyed in any case.

@@ -147,7 +147,7 @@ def synonyms(text: str, generator: random.Random) -> str:
 
 
 def repetition(text: str, generator: random.Random) -> str:
-    """Words and phrases said again without need."""
+    """Words and phrases repeated without need."""
     parts = text.split(" ")
     if len(parts) < 3:
         return f"{_bare(text)}, {_bare(text)}" + (f", {_bare(text)}" if generator.random() < 0.3 else "")

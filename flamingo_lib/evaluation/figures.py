@@ -41,7 +41,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def titles(figure: Figure) -> str:
-    """The titles of a figure's axes: its alternative text where nothing better is said."""
+    """The titles of a figure's axes, as default alternative text."""
     return "; ".join(title for axes in figure.axes if (title := axes.get_title())) or "a plot"
 
 

@@ -1,4 +1,4 @@
-"""How good the filters are, on Scenes: precision and recall of each against the truth, and what is left of every fault.
+"""Filter metrics on Scenes: precision and recall of each filter against the ground truth, and the faults that remain.
 
 The paper could not measure this: of real images nobody knows what is in them.
 """

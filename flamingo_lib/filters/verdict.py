@@ -65,7 +65,7 @@ def has_failed(verdict: Verdict) -> bool:
 
 
 def number(value: Any, digits: int = 6) -> float:
-    """A plain rounded float: so that a record is the same bytes whatever batch it was judged in."""
+    """A plain rounded float, so that a record has the same bytes whatever batch it was judged in."""
     return round(float(value), digits)
 
 

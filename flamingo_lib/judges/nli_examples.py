@@ -148,7 +148,7 @@ def _body(random: Random, scene: Scene, question: Question, answer: str, kind: s
 
 
 def _answered(random: Random, question: Question, answer: str) -> str:
-    """The answer's sentence; of all objects' number at times with what would be left without some of them."""
+    """The answer as a sentence; a count of all objects sometimes adds how many would be left without some of them."""
     if question.type != "count" or question.target != Reference() or answer == "0" or random.random() < 0.6:
         return answer_sentence(random, question, answer)
     left = random.choice((max(int(answer) - 1, 1), int(answer), random.randint(1, 3)))
@@ -221,7 +221,7 @@ def _torn(random: Random, question: Question, answer: str) -> str | None:
 
 
 def _near(answer: str, others: list[str], random: Random) -> list[str]:
-    """Half of the time only answers that share a word with the true one, where there are any."""
+    """Half of the time, only the answers that share a word with the true one, if there are any."""
     near = [value for value in others if set(value.split()) & set(answer.split())]
     return near if near and random.random() < 0.5 else others
 

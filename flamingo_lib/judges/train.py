@@ -217,7 +217,7 @@ def _fit(
 
 
 def like_length(lengths: Sequence[int], batch_size: int, bucket: int, seed: int) -> list[int]:
-    """An order of all examples in which each run of `batch_size` is of like length, and the runs are shuffled.
+    """Length-grouped sampling: batches of `batch_size` examples of like length, in random order.
 
     The last incomplete run is left out, so that every batch is full.
     """

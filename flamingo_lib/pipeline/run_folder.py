@@ -104,7 +104,7 @@ class Workspace:
         return cls(runs_folder(run), load_preset(preset, settings, seed))
 
     def step(self, name: str) -> Result:
-        """The result of a step; it and whatever it needs is made first if it isn't there."""
+        """The result of a step; the step and those it needs are run first if they are not done."""
         step = self._step(name)
         found = self.result(name)
         if found is not None:

@@ -151,7 +151,7 @@ WORDS = {
     "added": {"new", "added", "appeared", "appears"},
     "removed": {"gone", "disappeared", "removed", "missing", "away", "vanished", "without"},
 }
-"""Words that tell the kind of a change; "now", "become" and "changed" leave it to what follows them."""
+"""Words that reveal the kind of a change; after "now", "become" and "changed" the next words decide."""
 
 
 @dataclass(frozen=True, slots=True)

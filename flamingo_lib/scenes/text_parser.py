@@ -57,7 +57,7 @@ HYPOTHETICAL = {"would", "could", "if", "might", "may", "should", "without"}
 COPULAS = {"is", "are", "was", "were", "be", "appears", "appear", "seems", "looks", "like", "shaped", "being"}
 BOUNDARIES = {",", ";", ":", "and", "but", "while", "so", "since", "because", "which", "where", "whereas", "with"}
 AFTER_NO = {"", ",", ";", "there", "i", "you", "the", "it", "a", "an", "this", "we", "that", "its"}
-"""Words before which "no" is an answer, not a determiner."""
+"""Words that, after "no", show it to be an answer rather than a determiner."""
 
 OPENINGS = {"there", "i", "you", "let", "please", "also"}
 """Words that begin a new statement where text has lost its punctuation."""
@@ -73,9 +73,10 @@ class Item:
     """One piece of a sentence.
 
     Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``position``
-    (frozenset of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
-    ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same`` (attribute's name),
-    ``more`` (the two references compared). Mentions carry `reference`, and what stood before the noun.
+    (frozenset of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"),
+    ``number`` (int), ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same``
+    (attribute's name), ``more`` (the two references compared). Mentions carry `reference`, and the determiner before
+    the noun.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What of a polite answer about a scene its draft does not say: the rule for rewriter targets without their image."""
+"""The unsaid rule of Scenes: finds what a polite answer about a scene states beyond its draft."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SceneFacts:
     """A `training.unsaid.UnsaidRule` that knows the questions of Scenes and the words for its facts."""
 
     def is_question(self, instruction: str) -> bool:
-        """Whether the instruction is a question with one curt answer, which a draft then holds."""
+        """Whether the instruction is a question with one curt answer, so that its draft holds the answer."""
         try:
             parse_question(instruction)
         except DataError:

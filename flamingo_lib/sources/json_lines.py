@@ -16,7 +16,7 @@ from ..errors import DataError
 from .json_stream import CHUNK, Report, content_of, open_bytes, read_items
 
 LONGEST_LINE = 16 << 20
-"""Bytes in which the end of a first line is looked for."""
+"""Bytes searched for the end of the first line."""
 
 Form = Literal["list", "object", "lines", "line", ""]
 

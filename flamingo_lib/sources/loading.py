@@ -22,7 +22,7 @@ MIN_FAILURES = 3
 """Fewer bad records than this never stop a run, unless they are more than half: in a small file a few are many."""
 
 FIRST_CHECK = 1_000
-"""Records after which the share of bad ones is checked for the first time; later at every doubling and at the end."""
+"""Records before the first check of the share of bad ones; checked again at every doubling and at the end."""
 
 
 def splits_found(row: DatasetSpec, locator: Locator) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where the files of a dataset lie: the official paths, and how copies usually differ from them."""
+"""File lookup for datasets: the official paths, and the usual ways in which copies differ from them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WILD = {"*": "[^/]*", "#": "[0-9]+", "?": "([^/]*)"}
 """The wildcards of a pattern and the regular expression of each: see `catalog.spec.DatasetSpec`."""
 
 MOST_FOLDERS = 64
-"""Folders of each depth in which files are looked for."""
+"""Folders searched at each depth."""
 
 
 class Locator:

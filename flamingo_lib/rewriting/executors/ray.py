@@ -27,8 +27,7 @@ LOCAL = "local"
 """The address that starts a cluster on this machine."""
 
 _CONTEXT = {"enable_progress_bars": False, "target_max_block_size": 1, "target_min_block_size": 1}
-"""Ray Data's settings: without the sizes it would gather many shards into one block, which one worker would then do
-alone.
+"""Ray Data's settings: without the sizes it would gather many shards into one block, for a single worker.
 """
 
 READER_CPUS = 0.25
@@ -93,7 +92,7 @@ def run_ray_job(
 
 @contextmanager
 def _cluster(address: str, cpus: float) -> Iterator[Any]:
-    """Connects to a cluster, or starts one in which workers that hold `cpus` find room; ends what it started."""
+    """Connects to a cluster, or starts one with room for workers of `cpus`; stops it if it started it."""
     try:
         import ray
     except ImportError:

@@ -66,7 +66,7 @@ def grouped_captions(reader: Reader) -> Iterator[Sample]:
 
 
 def token_lines(reader: Reader) -> Iterator[Sample]:
-    """Lines ``image.jpg#0<TAB>caption`` (Flickr30k), or Karpathy's JSON where that is what lies there."""
+    """Lines ``image.jpg#0<TAB>caption`` (Flickr30k), or Karpathy's JSON, whichever is found."""
     found = reader.files("annotations")
     if found:
         yield from karpathy(reader)

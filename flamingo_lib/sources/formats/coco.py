@@ -18,28 +18,28 @@ from ..reader import RECORD_ERRORS, BadRecord, Reader, shown_text
 
 
 class ImageRecord(Struct, gc=False):
-    """What is needed of an image's record; the cycle collector, which would look through all of them, passes it by."""
+    """The fields read of an image's record; exempt from garbage collection, which would scan all of them."""
 
     id: int
     file_name: str
 
 
 class SizedRecord(ImageRecord, gc=False):
-    """What is needed of an image's record where there are boxes."""
+    """The fields read of an image's record if there are boxes."""
 
     width: int = 0
     height: int = 0
 
 
 class CaptionRecord(Struct, gc=False):
-    """What is needed of a caption's record."""
+    """The fields read of a caption's record."""
 
     image_id: int
     caption: str
 
 
 AT_ONCE = 1_000
-"""Images whose captions are gathered together: so many that all of them still stay in the processor's cache."""
+"""Images whose captions are gathered together: few enough to stay in the CPU's cache."""
 
 ODD = 0x2545F4914F6CDD1D
 """A factor that spreads image ids over 64 bits."""
@@ -150,9 +150,9 @@ class _Captions:
 
 
 def _sorted_stably(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A stable argsort: `ids` in order, and where each stood.
+    """A stable argsort: `ids` in order, and the index of each before sorting.
 
-    A key that tells equals apart leaves it to the fastest sort.
+    A key that makes equal ids distinct allows the fastest sort.
     """
     bits = len(ids).bit_length()
     if len(ids) and -(1 << 62 - bits) < int(ids.min()) and int(ids.max()) < 1 << 62 - bits:
@@ -167,9 +167,9 @@ def _sorted_stably(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _untidy(texts: list[str]) -> list[int]:
-    """The indices of those of the stripped `texts` that are empty or have white space other than single spaces.
+    """Indices of the stripped `texts` that are empty or have white space other than single spaces.
 
-    Few do: all are looked at together, which takes a tenth of the time that looking at each takes.
+    These are rare: scanning the joined text takes a tenth of the time of scanning each text.
     """
     line = f" {' '.join(texts)} "
     plain = line.isascii()
@@ -234,7 +234,7 @@ def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dic
 
 
 def coco_captions(reader: Reader) -> Iterator[Sample]:
-    """COCO captions, all of an image in one draft, with its boxes where there is an instances file."""
+    """COCO captions, all of an image in one draft, with its boxes if there is an instances file."""
     file = reader.file("captions")
     found = reader.files("instances") if reader.options.get("boxes", True) else []
     images: dict[int, Any] = {}

@@ -33,7 +33,7 @@ def _parent(path: str, levels: int = 1) -> str:
 
 
 def _named(names: Sequence[Any] | np.ndarray, index: int) -> Any:
-    """``names[index]``; a bad record if there is none, or if `index` is negative, which Python counts from the end."""
+    """``names[index]``; a bad record if there is none, or if `index` is negative (Python would count from the end)."""
     if not 0 <= index < len(names):
         raise BadRecord(f"a label that has no name: {index} of {len(names)}")
     return names[index]

@@ -1,4 +1,4 @@
-"""ELEVATER's registry of sets, ``vision_datasets.json``: it says which file names the classes of which index."""
+"""ELEVATER's registry of sets, ``vision_datasets.json``: it says which label map belongs to which index."""
 
 from __future__ import annotations
 
