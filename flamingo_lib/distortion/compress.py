@@ -1,4 +1,4 @@
-"""From a polite answer to a raw annotation: the content words that the instruction does not already hold.
+"""Compression of a polite answer to a raw annotation: the content words that the instruction lacks.
 
 "What color is the circle?" and "Of course! The circle in the image is red. I hope this helps!" give "red".
 What kind of words answers is read off the instruction (a number, a colour, yes or no, a place, one of two
@@ -119,7 +119,7 @@ def _typed(parts: list[str], ask: QuestionType) -> str | None:
 
 
 def residue(parts: list[str], known: frozenset[str]) -> tuple[int, int]:
-    """Where the longest run of words lies that are content, no frame, and not `known`; `(start, end)`, empty if equal.
+    """The longest run of content words that are neither frame words nor `known`: `(start, end)`, empty if equal.
 
     Up to three stopwords may stand inside the run; verbs that only introduce ("means", "gives") are cut from its front.
     """
@@ -162,7 +162,7 @@ def _may_stand_inside(word: str, known: frozenset[str]) -> bool:
 
 
 def _predicate(parts: list[str]) -> tuple[int, int]:
-    """What follows the last "is", without an article; empty if that is nothing or long."""
+    """The words after the last "is", without an article; empty if there are none or too many."""
     positions = [index for index, word in enumerate(parts) if word.lower() in _COPULAS]
     start = positions[-1] + 1 if positions else len(parts)
     while start < len(parts) and parts[start].lower() in ("a", "an", "the"):
@@ -239,7 +239,7 @@ def compress(instruction: str, response: str, generator: random.Random | None = 
 
 
 def details(instruction: str, response: str) -> list[str]:
-    """What every sentence adds to the instruction, a few words each, in order."""
+    """The words that each sentence adds to the instruction, a few each, in order."""
     known = classify_question(instruction).stems
     found = []
     for sentence in informative_sentences(response):

@@ -1,4 +1,4 @@
-"""How strongly a text was edited: the share of words and of characters that were taken out or put in."""
+"""Edit rates of a text: the shares of words and of characters deleted or inserted."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ ROLE = "the chat model"
 REMEDY = "Give a folder with config.json, tokenizer and safetensors weights of a causal language model."
 
 BATCHES_AHEAD = 8
-"""So many batches of prompts are read at once and sorted by length, to waste little on padding."""
+"""Batches of prompts read ahead and sorted by length, to waste little on padding."""
 
 
 class TransformersBackend:

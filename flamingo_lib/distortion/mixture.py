@@ -80,7 +80,7 @@ class _Pool:
 
 
 def quotas(config: DistortionConfig, available: dict[str, int]) -> dict[str, int]:
-    """How many pairs each part gives, `config.pairs` in all.
+    """Number of pairs of each part, `config.pairs` in all.
 
     Parts without any unit leave their share to the others; retrieval gives only one pair per unit, and so is
     bounded by the number of its units.

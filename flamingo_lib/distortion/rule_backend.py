@@ -14,7 +14,7 @@ from .compress import compress, details
 from .politeness_phrases import as_fragment, informative_sentences, strip_lead_in
 
 CURT_PROBABILITY = 0.9
-"""Of a draft without a command to be the curt answer alone."""
+"""Probability that a draft without a command is the curt answer alone."""
 
 WHOLE_TEXT_PROBABILITY = {"curt": 0.0, "any": 0.25, "text": 0.6}
 """Probability, by scope, that a command works on sentences instead of the curt answer."""

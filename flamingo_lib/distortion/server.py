@@ -40,16 +40,16 @@ RECORD_REFUSED = frozenset({400, 413, 414, 422, 431, 451})
 """Statuses that may concern one record alone, such as a prompt longer than the model's context."""
 
 REFUSED_AT_START = 8
-"""So many refusals before anything is accepted are a refusal of everything."""
+"""Refusals in a row, before any request is accepted, that stop the run."""
 
 REFUSED_IN_A_ROW = 100
-"""The same, once something was accepted."""
+"""Refusals in a row, after a request was accepted, that stop the run."""
 
 MAX_PAUSE = 20.0
 """Seconds that one ``Retry-After`` may hold up all requests; a server that wants more is asked again."""
 
 MALFORMED_TRIES = 3
-"""How often an answer that is no JSON completion is asked for."""
+"""Attempts at a request whose response is no JSON completion."""
 
 
 class ServerError(FlamingoError):
@@ -137,7 +137,7 @@ class ServerBackend:
 
     @property
     def address(self) -> str:
-        """Where requests are sent."""
+        """The address that requests are sent to."""
         return self.url + ("/chat/completions" if self.api == "chat" else "/completions")
 
     def body(self, request: DraftRequest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from .segment import characters, find_tokens, split_keeping
 
 LEVEL_PROBABILITY = 0.5
-"""Of each level, and of shuffling the sentences that are left."""
+"""Probability of each level of noise, and of shuffling the remaining sentences."""
 
 MAX_RATE = 0.3
 """Rates are drawn evenly from 0 to this."""
@@ -25,7 +25,7 @@ MAX_RATE = 0.3
 MAX_EDITS = 10
 MIN_WORD = 4
 ALPHABET = string.ascii_letters + string.digits + "!@#$%^&*()_+"
-"""What random characters are drawn from."""
+"""Alphabet of random characters."""
 
 Pieces = list[list[str]]
 """A text as `[separator, token]` pairs; the last pair holds what follows the last token."""
@@ -45,7 +45,7 @@ def _joined(pieces: Pieces) -> str:
 
 
 def edit_count(size: int, rate: float) -> int:
-    """How many of `size` things are edited at `rate`: rounded up, from 1 to `MAX_EDITS`, and no more than there are."""
+    """Number of edits among `size` items at `rate`: rounded up, from 1 to `MAX_EDITS`, at most `size`."""
     return min(max(math.ceil(rate * size), 1), MAX_EDITS, size)
 
 

@@ -21,7 +21,7 @@ AIMS_AT = {
     "nli": "answer changed",
     "clip": "untrue",
 }
-"""What each filter is there for ("untrue": hallucinated or off topic); of the length filter, any fault counts."""
+"""The fault each filter targets ("untrue": hallucinated or off topic); any fault counts for the length filter."""
 
 
 def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, Any]:

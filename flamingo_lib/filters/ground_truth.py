@@ -44,7 +44,7 @@ class Truth:
     empty: bool
 
     def fault(self, name: str) -> bool | None:
-        """One of `FAULTS` by name; None if it cannot be told of this record."""
+        """One of `FAULTS` by name; None if it cannot be determined for this record."""
         return getattr(self, name.replace(" ", "_"))
 
     @property

@@ -102,5 +102,5 @@ class ParagraphFilter:
 
 
 def _picture(sample: Sample) -> tuple:
-    """What decides the pixels: source, files and the mark drawn on them."""
+    """Key of a sample's pixels: source, files and the mark drawn on them."""
     return sample.source, sample.images, repr(sample.meta.get("mark"))

@@ -10,7 +10,7 @@ from typing import Any
 from .markup import Markup, element
 
 MISSING = "–"
-"""What stands for None."""
+"""Cells shown for None."""
 
 _NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?( ?%)?|[-+−]?(nan|inf)")
 _NONE = ("", MISSING)

@@ -14,7 +14,7 @@ MAX_PERIOD = 12
 
 
 _ENDS = frozenset(".!?\"'”’)]")
-"""What a sentence's last word may end with."""
+"""Allowed endings of a sentence's last word."""
 
 
 def most_repeated(text: str) -> tuple[int, str]:

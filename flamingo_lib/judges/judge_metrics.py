@@ -1,4 +1,4 @@
-"""How good a judge is: accuracy, calibration, failure classes; for rewards also what length has to do with it."""
+"""Judge metrics: accuracy, calibration, failure classes; for rewards also the effect of length."""
 
 from __future__ import annotations
 

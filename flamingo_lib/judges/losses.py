@@ -59,7 +59,7 @@ class MatchingHead(nn.Module):
         return F.binary_cross_entropy_with_logits(logits[counted], same.any(dim=2).float()[counted])
 
     def segments(self, encoded: Any, pairs: Sequence[tuple[str, str]]) -> Tensor:
-        """Which part each token belongs to, (b, t)."""
+        """Segment ids: the part each token belongs to, (b, t)."""
         rows = []
         for index, pair in enumerate(pairs):
             ends = [text.rfind(self.tail) if self.tail else len(text) for text in pair]

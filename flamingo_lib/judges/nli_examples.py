@@ -50,10 +50,10 @@ KINDS = {
     "two answers": 0.04,
     "no answer": 0.05,  # courtesies, refusals
 }
-"""How the rewrite was made, and how often; what errors are counted by."""
+"""Ways of making a rewrite, with their weights; errors are counted by way."""
 
 TYPE_WEIGHTS = {"relation": 1.7, "side": 1.7, "count": 1.2}
-"""How often a question type is drawn, where not once: small models slip most where two objects meet."""
+"""Weights of question types other than 1: small models err most about pairs of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ def _beside(random: Random, scene: Scene, question: Question) -> str | None:
 
 
 _TEMPTING = {"side": "position", "color": "size", "position": "size", "shape": "size", "size": "position"}
-"""What a small model tells instead of what was asked, since the annotation's reason tells it too."""
+"""By question type, the attribute that a small model states instead, read off the annotation's reason."""
 
 
 def _related(random: Random, kind: str, target: Reference, anchor: Reference) -> str:
@@ -269,7 +269,7 @@ def _dress(random: Random, body: str, facts: list[str]) -> str:
 
 
 def _label(question: Question, answer: str, rewrite: str, kind: str) -> int | None:
-    """What the truth reader makes of the rewrite; None if that is not what it was made to say.
+    """The label by the ground-truth reader; None if it differs from the intended one.
 
     A rewrite that claims something but does not give the answer contradicts that the original is the answer; one that
     claims nothing leaves it open.

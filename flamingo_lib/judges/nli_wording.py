@@ -1,4 +1,4 @@
-"""How the NLI judge's examples are worded: questions with choices, and the slips of a small language model."""
+"""Wording of the NLI judge's examples: questions with choices, and the slips of a small language model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..scenes.questions import Question
 from ..text import split_sentences
 
 CHOICES = ("{} {}?", "{} Is it {}?", "{} Choose from these: {}.", "{} Pick one: {}.", "{} Choose one: {}.")
-"""How a question with choices reads."""
+"""Templates of questions with choices."""
 
 
 def with_choices(random: Random, question: Question, answer: str, answers: Sequence[str]) -> str:

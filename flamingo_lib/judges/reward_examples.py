@@ -37,7 +37,7 @@ WORSE = {
     "cut": 0.06,  # the polite answer without its end
     "leak": 0.06,  # parts of the prompt in it; longer
 }
-"""How a worse response is made, and how often."""
+"""Ways of making a worse response, with their weights."""
 
 
 @dataclass(frozen=True, slots=True)

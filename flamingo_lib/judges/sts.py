@@ -163,7 +163,7 @@ def _load(folder: Path, device: str | None) -> SentenceTransformer:
 
 
 def _widen(module: object, inputs: object, features: dict) -> dict:
-    """What the transformer says in bfloat16, in float32 for the modules that follow."""
+    """The outputs of the bfloat16 transformer, in float32 for the modules that follow."""
     return {
         name: value.float() if getattr(value, "is_floating_point", bool)() else value
         for name, value in features.items()

@@ -33,7 +33,7 @@ NAMES = {"nli": "nli-tiny", "reward": "reward-tiny"}
 
 @dataclass(frozen=True, slots=True)
 class JudgeTraining:
-    """How long a tiny judge is trained.
+    """Training length of a tiny judge.
 
     Attributes:
         examples: training examples, each seen once.

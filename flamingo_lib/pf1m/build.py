@@ -29,13 +29,13 @@ from .worker import MakeWork, best_device, cluster_stages, needed_judges
 RELEASED, FUNNEL, CARD, QUARANTINE, PLACES = "pf1m.json", "funnel.json", "README.md", "quarantine.jsonl", "sources.json"
 CODE = "code fingerprint"
 CODE_MODULES = (f"{__package__}.worker", "flamingo_lib.rewriting.executors.local")
-"""What makes a shard of its samples, with all that these modules import; the samples have digests of their own."""
+"""Modules whose code (with their imports) decides a shard; the samples have digests of their own."""
 
 WEIGHTS = {".json", ".safetensors", ".txt", ".model"}
 
 
 def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, filtering: bool) -> dict[str, Any]:
-    """All that decides the records, as plain values; where the sources' folders stand does not.
+    """The job's identity: all settings that decide the records, as plain values, without the sources' folders.
 
     The STS judge's precision stands there as it is on this machine: ``"auto"`` may mean another on the next.
     """

@@ -24,7 +24,7 @@ class SourceSpec:
 
     @property
     def task(self) -> str:
-        """What the catalogue says that its samples ask for."""
+        """The task of its samples, by the catalogue."""
         return find_row(self.name).task
 
 

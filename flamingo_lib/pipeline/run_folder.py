@@ -34,7 +34,7 @@ FORMAT = 1
 """Version of the folder's layout; a folder of another version is refused."""
 
 LOCK_SECONDS = 20.0
-"""How long to wait for another process that works in the same folder."""
+"""Seconds to wait for another process that works in the same folder."""
 
 MANIFEST = "manifest.json"
 SCRATCH, CACHE = ".scratch", ".cache"

@@ -37,7 +37,7 @@ ATTRIBUTES = {"color": COLORS, "shape": SHAPES, "size": SIZES, "cell": tuple(ran
 
 @dataclass(frozen=True)
 class Statement:
-    """What a sentence says of a scene: there is an object with these attributes, or there are `count` objects."""
+    """A claim about a scene: there is an object with these attributes, or there are `count` objects."""
 
     color: str | None = None
     shape: str | None = None

@@ -95,7 +95,7 @@ class Phases:
 
 
 def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterator[str]:
-    """What the tokenizer is trained on: the rows of pretraining, and the instructions that the sources use."""
+    """Training texts of the tokenizer: the rows of pretraining, and the instructions that the sources use."""
     chance = generator(seed, "tokenizer")
     for _ in range(rows):
         for row in (grounded_row(scenes, chance, 1.0, IMAGE_TAG), text_row(scenes, chance, COLORS)):

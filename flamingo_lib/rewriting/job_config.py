@@ -1,4 +1,4 @@
-"""What a job is made from, compared with what it was begun with."""
+"""Comparison of a job's settings with those it was begun with."""
 
 from __future__ import annotations
 

@@ -32,5 +32,5 @@ class Pictures:
 
 
 def picture_key(sample: Sample) -> tuple:
-    """What decides a sample's pixels: source, files, and the mark drawn on them."""
+    """Key of a sample's pixels: source, files, and the mark drawn on them."""
     return sample.source, sample.images, repr(sample.meta.get("mark"))

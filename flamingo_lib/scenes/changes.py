@@ -211,7 +211,7 @@ def _kind(words: list[str], items: list[Item]) -> str | None:
 
 
 def _details(change: Change, words: list[str], items: list[Item]) -> tuple[int, list[str]]:
-    """How many details a sentence gives of a change of the right kind, and which of them are false."""
+    """The number of details a sentence gives about a change of the right kind, and those that are false."""
     old, new = change.before or change.subject, change.after or change.subject
     false: list[str] = []
     count = 0

@@ -57,7 +57,7 @@ EXTENTS = {
     "cross": (0.95, 0.95, 0.95, 0.95),
     "ring": (1.0, 1.0, 1.0, 1.0),
 }
-"""How far each shape reaches left, up, right and down of its centre, in radii."""
+"""Extent of each shape to the left, top, right and bottom of its centre, in radii."""
 
 BACKGROUNDS = (
     (244, 240, 232),
@@ -203,7 +203,7 @@ CHANGES = ("moved", "recolored", "resized", "added", "removed")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What `edit_scene` did: `before` is None if an object was added, `after` is None if one was removed."""
+    """An edit made by `edit_scene`: `before` is None if an object was added, `after` is None if one was removed."""
 
     kind: str
     before: SceneObject | None

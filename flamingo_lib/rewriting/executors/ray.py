@@ -31,7 +31,7 @@ _CONTEXT = {"enable_progress_bars": False, "target_max_block_size": 1, "target_m
 """
 
 READER_CPUS = 0.25
-"""What a reader holds; it mostly waits for the stages behind it."""
+"""CPUs reserved for a reader; it mostly waits for the stages behind it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def distinct_questions(entry: Entry, generator: Random, count: int) -> list[Ques
 
 
 def ten_answers(generator: Random, question: Question) -> list[str]:
-    """What ten annotators say: mostly the answer, now and then another of its type or another spelling."""
+    """Ten annotators' answers: mostly the answer, now and then another of its type or another spelling."""
     others = [answer for answer in ANSWERS[question.type] if answer != question.answer]
     if question.type == "count":
         others.append(NUMBERS[int(question.answer)])
