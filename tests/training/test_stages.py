@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 
 from flamingo_lib.config import ModelConfig, StageConfig
 from flamingo_lib.errors import ConfigError, DataError, StorageError
+from flamingo_lib.loading import ADAPTER
 from flamingo_lib.records import Conversation, Turn
 from flamingo_lib.training.collate import Collator
 from flamingo_lib.training.stages import (
-    ADAPTER,
     RESULT,
     example_template,
     load_base,
@@ -255,7 +255,7 @@ def test_a_full_disk_at_the_end_keeps_the_training(tiny, tmp_path, monkeypatch):
             raise SafetensorError("I/O error: No space left on device (os error 28)")
 
         patch.setattr("safetensors.torch.save_file", full)
-        patch.setattr("flamingo_lib.training.stages.save_adapter", full)
+        patch.setattr("flamingo_lib.loading.save_adapter", full)
         with pytest.raises(StorageError, match="could not write: No space left"):
             train_stage(tiny.folder, STAGE, tiny.examples, tmp_path / "out", **arguments)
     assert not (tmp_path / "out").exists()
