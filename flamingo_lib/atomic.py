@@ -38,7 +38,7 @@ _FULL_BELOW = 1 << 20
 
 
 def storage_error(error: OSError, path: str | os.PathLike | None = None, *, note: str = "") -> StorageError | None:
-    """What an `OSError` means for people, or None where it isn't about a file (a network's, a library's own).
+    """What an `OSError` means for people, or None if it isn't about a file (a network's, a library's own).
 
     Args:
         error: what the operating system reported.

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent
 NEUTRAL = ("cli", "code_hash", "config", "errors", "html", "lazy", "pipeline.step", "presets", "progress", "widgets")
 """Modules, with everything under them, that shape no result."""
 TABLES = ("pipeline", "pipeline.steps")
-"""Packages that only list what stands under them."""
+"""Packages that only list their modules."""
 
 
 def code_fingerprint(modules: Iterable[str]) -> str:
@@ -115,7 +115,7 @@ def _imports(name: str, path: Path, changed: int, size: int) -> tuple[str, ...]:
 
 
 def _running(tree: ast.AST) -> Iterator[ast.AST]:
-    """All nodes of a syntax tree but those that only type checkers read."""
+    """The nodes of a syntax tree, without those for type checkers only."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             for other in node.orelse:

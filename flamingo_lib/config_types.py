@@ -53,7 +53,7 @@ Share = float
 """A number from 0 to 1."""
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
-"""How much of its past a running mean of Adam keeps."""
+"""Decay rate of a running mean of Adam (beta)."""
 
 Similarity = Annotated[float, Field(ge=-1, le=1)]
 """A cosine."""

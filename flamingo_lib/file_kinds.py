@@ -21,11 +21,11 @@ _REMEDIES = {
 _SAFETENSORS, _GGUF = "a safetensors file", "a GGUF file"
 _KINDS = {".safetensors": (_SAFETENSORS,), ".gguf": (_GGUF,)}
 _PICKLES = ("a PyTorch file", "a pickle file", "a zip archive", _SAFETENSORS)
-"""What a file may be that `torch.load(weights_only=True)` reads; safetensors under another name are known, too."""
+"""Kinds of files accepted by `torch.load(weights_only=True)`; also safetensors under another name."""
 
 
 def describe_file(path: str | os.PathLike) -> str:
-    """What a file really is, in words, by its content and not by its name.
+    """The kind of a file, in words, by its content and not by its name.
 
     One of: "a git LFS pointer, not the file itself", "an empty file", "a web page (HTML)", "a safetensors file", "a
     safetensors file that is cut off", "a PyTorch file", "a pickle file", "a GGUF file", "an HDF5 file", "a zip
@@ -133,7 +133,7 @@ def check_weights(folder: str | os.PathLike, *, pickles: bool = False) -> None:
 
 
 def _shards(index: Path) -> list[str]:
-    """The files that an index of sharded weights names; none if it is damaged, which its reader says."""
+    """The files that an index of sharded weights names; none if it is damaged, which loading reports."""
     try:
         names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
     except (ValueError, OSError, KeyError, TypeError, AttributeError):

@@ -96,7 +96,7 @@ class Sample:
         instruction: what is asked, without image tags.
         raw: the raw annotation as the rewriter will read it (of polite sources: the first response).
         boxes: the objects' boxes where the source has them.
-        turns: all exchanges where there are several; the first repeats `instruction` and `raw`. They say which of them
+        turns: all exchanges if there are several; the first repeats `instruction` and `raw`. They say which of them
             brings which image; where none does, the first brings all.
         meta: whatever else the source says and a later room reads (strings, numbers, lists).
     """
@@ -117,7 +117,7 @@ class Sample:
 
     @property
     def dialogue(self) -> tuple[Turn, ...]:
-        """The sample as turns, one or several, each with the number of images that stand in it."""
+        """The sample as turns, one or several, each with the number of its images."""
         if not self.turns:
             return (Turn(self.instruction, self.raw, len(self.images)),)
         if self.images and not any(turn.images for turn in self.turns):
@@ -151,7 +151,7 @@ class Verdict:
     Attributes:
         keep: False drops the record.
         filter: the filter's name.
-        score: the number it judged by, None where there is none.
+        score: the number it judged by, None if there is none.
         threshold: the bound it was held against.
         reason: in words, for people.
         edit: the new output text if the filter changed it (paragraphs taken away), else None.
@@ -172,7 +172,7 @@ class Rewrite:
     Attributes:
         output: the rewrite as generated.
         flags: oddities seen while generating: ``"truncated"``, ``"repetition"``, ``"leaked_preamble"``.
-        scores: judges' raw numbers by name (e.g. ``nli_similarity``: three logits; ``rouge_score``; ``reward``).
+        scores: judges' raw outputs by name (e.g. ``nli_similarity``: three logits; ``rouge_score``; ``reward``).
         verdicts: in the order of the chain; a record dropped early has fewer.
     """
 

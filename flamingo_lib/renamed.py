@@ -9,12 +9,12 @@ from typing import Any
 
 
 def renamed(module: str, **names: Any) -> Callable[[str], Any]:
-    """A module's `__getattr__` that answers old names with what took their place.
+    """A module's `__getattr__` that resolves old names to their replacements.
 
     Args:
         module: the module's `__name__`.
-        names: old name to the object that is meant now, or to its dotted path where importing it here would go in a
-            circle.
+        names: old name to the object that replaced it, or to that object's dotted path if importing it here would be
+            circular.
 
     ```python
     __getattr__ = renamed(__name__, ChatTurn=Turn)
@@ -26,8 +26,8 @@ def renamed(module: str, **names: Any) -> Callable[[str], Any]:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         new = names[name]
         if isinstance(new, str):
-            place, _, attribute = new.rpartition(".")
-            new = getattr(import_module(place), attribute)
+            module_name, _, attribute = new.rpartition(".")
+            new = getattr(import_module(module_name), attribute)
         warnings.warn(
             f"{module}.{name} is deprecated, use {new.__module__}.{new.__qualname__}", DeprecationWarning, stacklevel=2
         )

@@ -1,4 +1,4 @@
-"""What the renderer made of a chat, for the eye: which tokens are trained on, and which image each token sees."""
+"""Token view of a rendered chat: which tokens are trained on, and which image each token attends to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One token: its text, whether it is trained on, and the image it looks at (0: none)."""
+    """One token: its text, whether it is trained on, and the image it attends to (0: none)."""
 
     token: str
     label: bool
@@ -33,7 +33,7 @@ def token_view(rows: list[TokenRow], title: str = "") -> Markup:
     tokens = []
     for row in rows:
         sees = "no image" if row.attended == 0 else f"image {row.attended}"
-        hint = f"looks at {sees}; {'trained on' if row.label else 'not trained on'}"
+        hint = f"attends to {sees}; {'trained on' if row.label else 'not trained on'}"
         tokens.append(Token(row.token, hint, row.attended, row.label))
     return token_strip(tokens, title=title, group_name="image", trained="trained on")
 

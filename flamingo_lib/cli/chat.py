@@ -52,7 +52,7 @@ def chat(
 
 
 def _converse(session: ChatSession, images: list[Path], draft: str | None, as_json: bool) -> None:
-    """One line in, one answer out, until the end of the input."""
+    """Chat loop: reads a line, prints an answer, until the end of the input."""
     from ..errors import FlamingoError
 
     while True:

@@ -165,7 +165,7 @@ def _preset_sources(chosen: Preset, out: Path) -> list[str]:
 
 
 def _to_distort(text: str) -> SourceSpec:
-    """The source that `text` gives, if something can be made of it here; else `ConfigError`."""
+    """The source that `text` gives; `ConfigError` if it cannot be distorted."""
     from ..errors import ConfigError
     from ..pf1m.sources import parse_source
 
@@ -192,13 +192,13 @@ def _write_page(out: Path, pairs: list, shown: int, seed: int, roots: dict[str, 
     from ..storage import atomic_write
 
     chosen = generator(seed, "page").sample(pairs, min(shown, len(pairs)))
-    places = {
+    paths = {
         image: Path(roots[pair.source]) / image for pair in chosen for image in pair.images if pair.source in roots
     }
     page = pairs_page(
         chosen,
         note=f"{len(chosen)} of {len(pairs)} pairs, drawn at random. Marked: what the draft lost or has instead.",
-        picture=lambda image: Path(os.path.relpath(places[image], out)).as_posix() if image in places else None,
+        picture=lambda image: Path(os.path.relpath(paths[image], out)).as_posix() if image in paths else None,
     )
     with atomic_write(out / "page.html") as file:
         file.write(page)

@@ -110,7 +110,7 @@ def _named(models: list[str], preset: Preset, data: Path, seed: int, curt: bool,
 
 
 def _name(model: str, taken: dict) -> str:
-    """A short name: the folder's, or its parent's where that is just "model"."""
+    """A short name: the folder's, or its parent's if that is just "model"."""
     path = Path(model)
     name = path.parent.name if path.name == "model" and path.parent.name else path.name
     return name if name not in taken else f"{name}-{len(taken)}"

@@ -1,4 +1,4 @@
-"""`flamingo parity`: recompute a reference's numbers."""
+"""`flamingo parity`: recompute a reference's values."""
 
 from __future__ import annotations
 

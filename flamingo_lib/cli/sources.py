@@ -22,7 +22,7 @@ def _row_values(row: Any) -> dict[str, Any]:
         "title": row.title,
         "task": row.task,
         "format": row.format,
-        "files": {role: [place.replace("|", "") for place in places] for role, places in row.files.items()},
+        "files": {role: [pattern.replace("|", "") for pattern in patterns] for role, patterns in row.files.items()},
         "splits": list(row.splits),
         "adopted": row.paper_samples,
         "group": row.group or None,
@@ -108,8 +108,8 @@ def register(app: typer.Typer) -> None:
                     print(
                         f"  found    {role}: {files[0]}" + (f" and {len(files) - 1:,} more" if len(files) > 1 else "")
                     )
-                for role, place in item.missing.items():
-                    print(f"  missing  {role}: {place}")
+                for role, pattern in item.missing.items():
+                    print(f"  missing  {role}: {pattern}")
                 for reason, count in item.reasons.most_common():
                     print(f"  aside    {count:,} x {reason}")
                 if item.error:
@@ -142,7 +142,7 @@ def register(app: typer.Typer) -> None:
         seen = f"{len(chosen)} of the first {len(pool)} samples; {len(quarantine)} records put aside"
         about = f"{row.title}, {row.task}. {seen}. Licence: {row.licence}."
         page = sample_sheet(
-            ((pool[place], open_images(pool[place], root)) for place in chosen), title=name, about=about
+            ((pool[index], open_images(pool[index], root)) for index in chosen), title=name, about=about
         )
         with atomic_write(out) as file:
             file.write(page)

@@ -56,7 +56,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Tune the rewriter or a stage of the U.
 
-        Without --data, the stage of a run, with whatever it needs that isn't there yet. With --data, any chats: one
+        Without --data, the stage of a run, with the steps it needs that are not done yet. With --data, any chats: one
         {"id": ..., "turns": [{"instruction": ..., "response": ..., "images": 1}], "images": ["a.png"]} a line or all of
         them in one JSON list, or a folder of build-pf1m or its pf1m.json; also under torchrun or accelerate launch. An
         interrupted training goes on where it was.

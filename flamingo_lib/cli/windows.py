@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Compare packing strategies: window fill, cut responses, images a window, supervised tokens.
 
-        The data is that of a stage of a run, with whatever it needs that isn't there yet, or with --data any chats, as
+        The data is that of a stage of a run, with the steps it needs, or with --data any chats, as
         `flamingo train` takes them. Figures are of the first epoch. With --steps, training is timed from images as they
         are, on batches padded to their longest window.
         """

@@ -1,4 +1,4 @@
-"""From a polite answer to a raw annotation: the content words that the instruction does not already hold.
+"""Compression of a polite answer to a raw annotation: the content words that the instruction lacks.
 
 "What color is the circle?" and "Of course! The circle in the image is red. I hope this helps!" give "red".
 What kind of words answers is read off the instruction (a number, a colour, yes or no, a place, one of two
@@ -61,7 +61,7 @@ def _yes_or_no(sentences: list[str], ask: QuestionType) -> str:
 
 
 def _chosen(sentences: list[str], ask: QuestionType) -> str | None:
-    """Which alternative is said; of two in a comparison, the one it speaks for."""
+    """The alternative that the response chooses; in a comparison of two, the one it favours."""
     for sentence in sentences:
         parts = [stem(word) for word in words(sentence)]
         said = [option for option in ask.alternatives if all(stem(word) in parts for word in words(option))]
@@ -111,7 +111,7 @@ def _typed(parts: list[str], ask: QuestionType) -> str | None:
     asked = [index for index, word in enumerate(parts) if stem(word) in ask.stems and _is_content(word)]
 
     def distance(run: list[int]) -> tuple[int, int]:
-        away = min((abs(index - place) for index in (run[0], run[-1]) for place in asked), default=0)
+        away = min((abs(index - position) for index in (run[0], run[-1]) for position in asked), default=0)
         return -len(run) if ask.kind == "position" else 0, away
 
     best = min(runs, key=distance)
@@ -119,7 +119,7 @@ def _typed(parts: list[str], ask: QuestionType) -> str | None:
 
 
 def residue(parts: list[str], known: frozenset[str]) -> tuple[int, int]:
-    """Where the longest run of words lies that are content, no frame, and not `known`; `(start, end)`, empty if equal.
+    """The longest run of content words that are neither frame words nor `known`: `(start, end)`, empty if equal.
 
     Up to three stopwords may stand inside the run; verbs that only introduce ("means", "gives") are cut from its front.
     """
@@ -162,31 +162,31 @@ def _may_stand_inside(word: str, known: frozenset[str]) -> bool:
 
 
 def _predicate(parts: list[str]) -> tuple[int, int]:
-    """What follows the last "is", without an article; empty if that is nothing or long."""
-    places = [index for index, word in enumerate(parts) if word.lower() in _COPULAS]
-    start = places[-1] + 1 if places else len(parts)
+    """The words after the last "is", without an article; empty if there are none or too many."""
+    positions = [index for index, word in enumerate(parts) if word.lower() in _COPULAS]
+    start = positions[-1] + 1 if positions else len(parts)
     while start < len(parts) and parts[start].lower() in ("a", "an", "the"):
         start += 1
     return (start, len(parts)) if len(parts) - start <= 6 else (0, 0)
 
 
 def _slice(sentence: str, parts: list[str], start: int, end: int) -> str:
-    """Words `start` to `end` as they stand in `sentence`, commas included; without a capital that only began it."""
-    place = 0
+    """Words `start` to `end` of `sentence`, commas included; without a capital that only began the sentence."""
+    cursor = 0
     begin = finish = 0
     for index, word in enumerate(parts[:end]):
-        place = sentence.index(word, place)
+        cursor = sentence.index(word, cursor)
         if index == start:
-            begin = place
-        place += len(word)
-        finish = place
+            begin = cursor
+        cursor += len(word)
+        finish = cursor
     text = sentence[begin:finish]
     lowered = start == 0 and parts[0][1:].islower() and parts[0] not in lexicon.PROPER
     return text[:1].lower() + text[1:] if lowered else text
 
 
 def headline(sentences: list[str], generator: random.Random | None = None) -> str:
-    """A caption-like headline: up to three sentences, each from where it gets to the point, without full stops.
+    """A caption-like headline: up to three sentences, each without its lead-in and full stop.
 
     Without a generator only the first sentence; with one the first is left out at times, since it often only counts.
     """
@@ -239,7 +239,7 @@ def compress(instruction: str, response: str, generator: random.Random | None = 
 
 
 def details(instruction: str, response: str) -> list[str]:
-    """What every sentence adds to the instruction, a few words each, in order."""
+    """The words that each sentence adds to the instruction, a few each, in order."""
     known = classify_question(instruction).stems
     found = []
     for sentence in informative_sentences(response):

@@ -1,4 +1,4 @@
-"""How strongly a text was edited: the share of words and of characters that were taken out or put in."""
+"""Edit rates of a text: the shares of words and of characters deleted or inserted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class EditRates(NamedTuple):
 
 def common_subsequence(one: Sequence, two: Sequence) -> int:
     """The length of the longest common subsequence, by bit-parallel dynamic programming over Python's integers."""
-    places: dict = {}
+    bit_masks: dict = {}
     for index, item in enumerate(one):
-        places[item] = places.get(item, 0) | (1 << index)
+        bit_masks[item] = bit_masks.get(item, 0) | (1 << index)
     full = (1 << len(one)) - 1
     row = full
     for item in two:
-        hits = row & places.get(item, 0)
+        hits = row & bit_masks.get(item, 0)
         row = ((row + hits) | (row - hits)) & full
     return len(one) - row.bit_count()
 

@@ -55,7 +55,7 @@ class Draft:
 
 
 class Backend(Protocol):
-    """Writes drafts: one `Cleaned` for each request, in order, independent of which requests come together."""
+    """Writes drafts: one `Cleaned` for each request, in order, independent of how requests are batched."""
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
         """The drafts of `requests`."""

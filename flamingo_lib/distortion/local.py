@@ -29,7 +29,7 @@ ROLE = "the chat model"
 REMEDY = "Give a folder with config.json, tokenizer and safetensors weights of a causal language model."
 
 BATCHES_AHEAD = 8
-"""So many batches of prompts are read at once and sorted by length, to waste little on padding."""
+"""Batches of prompts read ahead and sorted by length, to waste little on padding."""
 
 
 class TransformersBackend:
@@ -169,7 +169,7 @@ class TransformersBackend:
         completions = []
         for row, budget in zip(output.tolist(), budgets, strict=True):
             row = row[:budget]
-            stop = next((place for place, token in enumerate(row) if token in ends), None)
+            stop = next((position for position, token in enumerate(row) if token in ends), None)
             text = cast(str, self.tokenizer.decode(row[:stop], skip_special_tokens=True))
             completions.append((text, stop is not None))
         return completions

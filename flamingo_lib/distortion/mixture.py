@@ -38,9 +38,9 @@ def paper_recipe(scale: float = 1.0, **settings: Any) -> DistortionConfig:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Unit:
-    """One exchange that can be distorted; units compare by `place`, a random number of their own."""
+    """One exchange that can be distorted; units compare by `rank`, a random number of their own."""
 
-    place: int
+    rank: int
     id: str
     source: str
     images: tuple[str, ...]
@@ -69,7 +69,7 @@ class _Pool:
         self._heap: list[tuple[int, str, _Unit]] = []
 
     def offer(self, unit: _Unit) -> None:
-        entry = (-unit.place, unit.id, unit)
+        entry = (-unit.rank, unit.id, unit)
         if len(self._heap) < self.size:
             heapq.heappush(self._heap, entry)
         elif self._heap and entry > self._heap[0]:
@@ -80,10 +80,10 @@ class _Pool:
 
 
 def quotas(config: DistortionConfig, available: dict[str, int]) -> dict[str, int]:
-    """How many pairs each part gives, `config.pairs` in all.
+    """Number of pairs of each part, `config.pairs` in all.
 
-    Parts without any unit leave their share to the others; retrieval, of which every unit gives only one pair, is
-    bounded by its units.
+    Parts without any unit leave their share to the others; retrieval gives only one pair per unit, and so is
+    bounded by the number of its units.
 
     Raises:
         DataError: no part has any unit.
@@ -149,7 +149,7 @@ def distort_sources(
             pools["visual" if unit.images else "text"].offer(unit)
             if draft:
                 pools["described"].offer(
-                    _Unit(unit.place, unit.id, unit.source, unit.images, unit.instruction, unit.response, draft)
+                    _Unit(unit.rank, unit.id, unit.source, unit.images, unit.instruction, unit.response, draft)
                 )
     visual, text, described = (pools[name].ordered() for name in ("visual", "text", "described"))
     wanted = quotas(
@@ -191,11 +191,11 @@ def _by_llm(units: list[_Unit], count: int, distorter: LlmDistorter, seed: int) 
     while given < count:
         missing = count - given
         turn = range(start, start + missing)
-        requests = (_request(units[place % size], place // size, distorter, seed) for place in turn)
-        for place, draft in zip(turn, distorter.drafts(requests), strict=True):
+        requests = (_request(units[index % size], index // size, distorter, seed) for index in turn)
+        for index, draft in zip(turn, distorter.drafts(requests), strict=True):
             if not draft.rejected:
                 given += 1
-                yield _pair(units[place % size], draft.text, "llm", draft.command, place // size)
+                yield _pair(units[index % size], draft.text, "llm", draft.command, index // size)
         start += missing
         if start > 20 * count + 100:
             reasons = ", ".join(f"{number} {reason}" for reason, number in distorter.counts.items() if reason != "kept")
@@ -210,10 +210,10 @@ def _request(unit: _Unit, again: int, distorter: LlmDistorter, seed: int) -> Dra
 
 def _by_noise(units: list[_Unit], offset: int, count: int, seed: int) -> Iterator[Pair]:
     """`count` pairs by random text augmentation, beginning behind the units that the language model got."""
-    given, place, size = 0, offset, len(units)
-    while given < count and place < offset + 20 * count + 100:
-        unit, again = units[place % size], place // size
-        place += 1
+    given, index, size = 0, offset, len(units)
+    while given < count and index < offset + 20 * count + 100:
+        unit, again = units[index % size], index // size
+        index += 1
         for redraw in range(_REDRAWS):
             draft, steps = noise_steps(unit.response, generator(seed, "noise", f"{unit.id}#{again}", redraw))
             if steps:

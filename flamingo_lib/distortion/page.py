@@ -14,7 +14,7 @@ from .edit_rates import common_subsequence
 from .segment import find_tokens, words
 
 WAYS = {"llm": "short version", "noise": "random noise", "retrieval": "captions and boxes"}
-"""Ways of distortion and what the page calls them."""
+"""Ways of distortion and their labels on the page."""
 
 _PROMISES = {command.name: command.promise for command in STYLE_COMMANDS}
 

@@ -101,7 +101,7 @@ def strip_opener(sentence: str) -> str:
 
 
 def strip_lead_in(sentence: str) -> str:
-    """The sentence from where it gets to the point: without "As you can see, " or "In this picture, there is "."""
+    """The sentence without its lead-in, such as "As you can see, " or "In this picture, there is "."""
     match = _LEAD_IN.match(sentence)
     return sentence[match.end() :] if match and match.end() < len(sentence.rstrip(" .!?")) else sentence
 

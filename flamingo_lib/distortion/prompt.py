@@ -1,4 +1,4 @@
-"""The prompt of the LLM-instructed way, and what is made of the completion (docs/method.md, section 1.1).
+"""The prompt of the LLM-instructed way, and parsing of its completions (docs/method.md, section 1.1).
 
 The model plays the assistant that gave the good answer. It is praised, asked for a concise version, and its next answer
 is begun for it: it agrees, says that it now plays a cold robot, promises a style, and opens a quotation mark.
@@ -46,7 +46,7 @@ def plain_prompt(messages: list[Message]) -> str:
 
 
 class Cleaned(NamedTuple):
-    """The draft in a completion, whether the completion said where it ends, and why there is none if there is none."""
+    """The draft in a completion, whether the completion marked its end, and the reason if there is no draft."""
 
     text: str
     closed: bool

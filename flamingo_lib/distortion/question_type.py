@@ -72,7 +72,7 @@ _LEADING = re.compile(r"^(?:the|an?|is it|to the|on the) ")
 
 
 class QuestionType(NamedTuple):
-    """What an instruction asks for.
+    """The type of a question: what kind of answer the instruction asks for.
 
     Attributes:
         kind: number, color, shape, side, size, position, describe, why, yesno, choice or other.

@@ -1,4 +1,4 @@
-"""How near the distortion comes to the real thing: a classifier two-sample test (Lopez-Paz and Oquab, 2017).
+"""Realism of the distortion: a classifier two-sample test (Lopez-Paz and Oquab, 2017).
 
 A classifier learns to tell distorted drafts from true raw annotations. On texts it has not seen it is right half of the
 time if the two cannot be told apart, and always if every draft gives itself away.
@@ -24,7 +24,7 @@ LEAST = 2 * FOLDS
 
 @dataclass(frozen=True, slots=True)
 class TwoSampleResult:
-    """What the classifier reached.
+    """Result of the classifier two-sample test.
 
     Attributes:
         accuracy: cross-validated, on as many drafts as annotations: 0.5 cannot be told apart, 1.0 always can.

@@ -14,13 +14,13 @@ from .compress import compress, details
 from .politeness_phrases import as_fragment, informative_sentences, strip_lead_in
 
 CURT_PROBABILITY = 0.9
-"""Of a draft without a command to be the curt answer alone."""
+"""Probability that a draft without a command is the curt answer alone."""
 
 WHOLE_TEXT_PROBABILITY = {"curt": 0.0, "any": 0.25, "text": 0.6}
-"""Of a command, by its scope, to work on sentences instead of the curt answer."""
+"""Probability, by scope, that a command works on sentences instead of the curt answer."""
 
 STRIPPED_PROBABILITY = 0.7
-"""Of those sentences to begin where they get to the point."""
+"""Probability that those sentences lose their lead-in."""
 
 _CAPITAL_PROBABILITY = 0.1
 _STOP_PROBABILITY = 0.04
@@ -79,7 +79,7 @@ def distort_by_rules(instruction: str, response: str, command: StyleCommand | No
 
 
 def _styled(instruction: str, response: str, command: StyleCommand | None, generator: random.Random) -> str | None:
-    """The draft before anything is said about its length; None where the command changed nothing of whole sentences."""
+    """The draft before its length is checked; None to take the compressed answer instead."""
     if command is None:
         if generator.random() < CURT_PROBABILITY:
             return None

@@ -106,7 +106,7 @@ def tokens(text: str) -> list[str]:
 
 
 def characters(text: str) -> list[str]:
-    """What a reader calls characters: combining marks, emoji sequences and flags stay whole."""
+    """Grapheme clusters: combining marks, emoji sequences and flags stay whole."""
     return list(text) if text.isascii() else _unicode_patterns()[2].findall(text)
 
 

@@ -40,16 +40,16 @@ RECORD_REFUSED = frozenset({400, 413, 414, 422, 431, 451})
 """Statuses that may concern one record alone, such as a prompt longer than the model's context."""
 
 REFUSED_AT_START = 8
-"""So many refusals before anything is accepted are a refusal of everything."""
+"""Refusals in a row, before any request is accepted, that stop the run."""
 
 REFUSED_IN_A_ROW = 100
-"""The same, once something was accepted."""
+"""Refusals in a row, after a request was accepted, that stop the run."""
 
 MAX_PAUSE = 20.0
 """Seconds that one ``Retry-After`` may hold up all requests; a server that wants more is asked again."""
 
 MALFORMED_TRIES = 3
-"""How often an answer that is no JSON completion is asked for."""
+"""Attempts at a request whose response is no JSON completion."""
 
 
 class ServerError(FlamingoError):
@@ -91,9 +91,9 @@ class ServerBackend:
     """Writes drafts with a model behind an OpenAI-compatible server.
 
     Args:
-        url: the base address, with ``/v1`` where the server has it.
+        url: the base address, with ``/v1`` if the server has it.
         model: the model's name on the server.
-        api: ``"chat"`` sends messages of which the last, the assistant's, is to be continued (servers that begin a new
+        api: ``"chat"`` sends messages, the last of them the assistant's, to be continued (servers that begin a new
             message instead are understood, too); ``"completions"`` sends one text in Guanaco's format.
         concurrency: requests under way at once.
         requests_per_minute: None for no limit of our own; the server's ``Retry-After`` is obeyed in any case.
@@ -137,7 +137,7 @@ class ServerBackend:
 
     @property
     def address(self) -> str:
-        """Where requests are sent."""
+        """The address that requests are sent to."""
         return self.url + ("/chat/completions" if self.api == "chat" else "/completions")
 
     def body(self, request: DraftRequest) -> dict[str, Any]:

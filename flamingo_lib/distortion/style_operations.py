@@ -147,7 +147,7 @@ def synonyms(text: str, generator: random.Random) -> str:
 
 
 def repetition(text: str, generator: random.Random) -> str:
-    """Words and phrases said again without need."""
+    """Words and phrases repeated without need."""
     parts = text.split(" ")
     if len(parts) < 3:
         return f"{_bare(text)}, {_bare(text)}" + (f", {_bare(text)}" if generator.random() < 0.3 else "")
@@ -178,9 +178,9 @@ def verbose(text: str, generator: random.Random) -> str:
     body = _bare(text)
     body = body[:1].lower() + body[1:] if body[1:2].islower() else body
     parts = body.split(" ")
-    place = generator.randrange(len(parts)) + 1
+    index = generator.randrange(len(parts)) + 1
     filler = generator.choice(_FILLERS)
-    body = " ".join(parts[:place]) + f", {filler}" + (", " + " ".join(parts[place:]) if place < len(parts) else "")
+    body = " ".join(parts[:index]) + f", {filler}" + (", " + " ".join(parts[index:]) if index < len(parts) else "")
     return generator.choice(_PADDING) + body if generator.random() < 0.5 else body
 
 

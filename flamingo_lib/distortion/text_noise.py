@@ -17,7 +17,7 @@ from itertools import pairwise
 from .segment import characters, find_tokens, split_keeping
 
 LEVEL_PROBABILITY = 0.5
-"""Of each level, and of shuffling the sentences that are left."""
+"""Probability of each level of noise, and of shuffling the remaining sentences."""
 
 MAX_RATE = 0.3
 """Rates are drawn evenly from 0 to this."""
@@ -25,7 +25,7 @@ MAX_RATE = 0.3
 MAX_EDITS = 10
 MIN_WORD = 4
 ALPHABET = string.ascii_letters + string.digits + "!@#$%^&*()_+"
-"""What random characters are drawn from."""
+"""Alphabet of random characters."""
 
 Pieces = list[list[str]]
 """A text as `[separator, token]` pairs; the last pair holds what follows the last token."""
@@ -45,7 +45,7 @@ def _joined(pieces: Pieces) -> str:
 
 
 def edit_count(size: int, rate: float) -> int:
-    """How many of `size` things are edited at `rate`: rounded up, from 1 to `MAX_EDITS`, and no more than there are."""
+    """Number of edits among `size` items at `rate`: rounded up, from 1 to `MAX_EDITS`, at most `size`."""
     return min(max(math.ceil(rate * size), 1), MAX_EDITS, size)
 
 
@@ -71,42 +71,42 @@ def shuffle_sentences(text: str, generator: random.Random) -> str:
 # --- characters
 
 
-def _insert(chars: list[str], places: list[int], generator: random.Random, alphabet: str) -> list[str]:
-    for place in sorted(places, reverse=True):
-        chars.insert(place, generator.choice(alphabet))
+def _insert(chars: list[str], positions: list[int], generator: random.Random, alphabet: str) -> list[str]:
+    for position in sorted(positions, reverse=True):
+        chars.insert(position, generator.choice(alphabet))
     return chars
 
 
-def _substitute(chars: list[str], places: list[int], generator: random.Random, alphabet: str) -> list[str]:
-    for place in places:
-        chars[place] = generator.choice(alphabet)
+def _substitute(chars: list[str], positions: list[int], generator: random.Random, alphabet: str) -> list[str]:
+    for position in positions:
+        chars[position] = generator.choice(alphabet)
     return chars
 
 
-def _swap(chars: list[str], places: list[int], generator: random.Random, alphabet: str) -> list[str]:
-    for place in places:
-        other = _neighbour(place, len(chars), generator)
-        chars[place], chars[other] = _cased(chars[other], chars[place]), _cased(chars[place], chars[other])
+def _swap(chars: list[str], positions: list[int], generator: random.Random, alphabet: str) -> list[str]:
+    for position in positions:
+        other = _neighbour(position, len(chars), generator)
+        chars[position], chars[other] = _cased(chars[other], chars[position]), _cased(chars[position], chars[other])
     return chars
 
 
-def _delete(chars: list[str], places: list[int], generator: random.Random, alphabet: str) -> list[str]:
-    gone = set(places)
-    return [char for place, char in enumerate(chars) if place not in gone]
+def _delete(chars: list[str], positions: list[int], generator: random.Random, alphabet: str) -> list[str]:
+    gone = set(positions)
+    return [char for position, char in enumerate(chars) if position not in gone]
 
 
 def _cased(char: str, like: str) -> str:
-    """`char` in the case that stands at its new place; characters that have no case, or change length with it, stay."""
+    """`char` in the case of its new position; characters without case, or that change length with it, stay."""
     cased = char.upper() if like.isupper() else char.lower()
     return cased if len(cased) == len(char) else char
 
 
-def _neighbour(place: int, size: int, generator: random.Random) -> int:
-    if place == 0:
+def _neighbour(position: int, size: int, generator: random.Random) -> int:
+    if position == 0:
         return 1
-    if place == size - 1:
-        return place - 1
-    return place + generator.choice((-1, 1))
+    if position == size - 1:
+        return position - 1
+    return position + generator.choice((-1, 1))
 
 
 CHARACTER_ACTIONS: dict[str, Callable[[list[str], list[int], random.Random, str], list[str]]] = {
@@ -142,18 +142,18 @@ def noise_characters(
     for index in generator.sample(long, min(edit_count(len(pieces) - 1, word_rate), len(long))):
         chars = characters(pieces[index][1])
         if len(chars) > 1:
-            places = generator.sample(range(len(chars)), edit_count(len(chars), character_rate))
-            pieces[index][1] = "".join(edit(chars, places, generator, alphabet))
+            positions = generator.sample(range(len(chars)), edit_count(len(chars), character_rate))
+            pieces[index][1] = "".join(edit(chars, positions, generator, alphabet))
     return _joined(pieces)
 
 
 # --- words
 
 
-def _swap_words(pieces: Pieces, places: list[int], generator: random.Random) -> None:
+def _swap_words(pieces: Pieces, positions: list[int], generator: random.Random) -> None:
     """Swap each token with a neighbour; a capital that only marks the beginning stays there."""
-    for place in places:
-        low, high = sorted((place, _neighbour(place, len(pieces) - 1, generator)))
+    for position in positions:
+        low, high = sorted((position, _neighbour(position, len(pieces) - 1, generator)))
         one, two = pieces[low][1], pieces[high][1]
         if low == 0 and one.istitle() and two.islower():
             one, two = one.lower(), two.capitalize()
@@ -175,20 +175,20 @@ def noise_words(text: str, generator: random.Random, *, action: str, rate: float
     count = edit_count(size, rate)
     if action == "crop":
         start = generator.randrange(size - count + 1)
-        places = list(range(start, start + count))
+        positions = list(range(start, start + count))
     else:
         eligible = [index for index in range(size) if pieces[index][1][0].isalnum()]
-        places = generator.sample(eligible, min(count, len(eligible)))
+        positions = generator.sample(eligible, min(count, len(eligible)))
     capital = pieces[0][1][:1].isupper()
     if action == "swap":
-        _swap_words(pieces, places, generator)
+        _swap_words(pieces, positions, generator)
         return _joined(pieces)
-    if len(places) == size:
-        places.remove(generator.choice(places))
-    for place in places:
-        pieces[place] = ["", ""]  # the space before it goes too
+    if len(positions) == size:
+        positions.remove(generator.choice(positions))
+    for position in positions:
+        pieces[position] = ["", ""]  # the space before it goes too
     left = _joined(pieces).strip()
-    return left[:1].upper() + left[1:] if capital and 0 in places else left
+    return left[:1].upper() + left[1:] if capital and 0 in positions else left
 
 
 # --- all levels

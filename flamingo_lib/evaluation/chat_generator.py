@@ -101,7 +101,7 @@ class ChatGenerator:
                 self._latents[file] = latents
 
     def _inputs(self, rows: Sequence[Rendered], files: Sequence[Sequence[str]]) -> dict[str, Tensor]:
-        """What `generate_batch` reads, padded on the left."""
+        """Inputs of `generate_batch`, padded on the left."""
         inputs = pad_rows(rows, self.processor.tokenizer.pad_token_id or 0, "left")
         slots = max(len(row) for row in files)
         if slots:

@@ -41,7 +41,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def titles(figure: Figure) -> str:
-    """The titles of a figure's axes: its alternative text where nothing better is said."""
+    """The titles of a figure's axes, as default alternative text."""
     return "; ".join(title for axes in figure.axes if (title := axes.get_title())) or "a plot"
 
 
@@ -64,18 +64,18 @@ def tax_plot(polite: ModelMetrics, raw: ModelMetrics, before: ModelMetrics) -> F
 def u_plot(models: Sequence[ModelMetrics]) -> Figure:
     """The U of the stages: accuracy held-in and held-out, and politeness, with the median reward beside them."""
     figure, (left, right) = new_figure(7.6, 3.0, 2)
-    names, places = [model.name for model in models], np.arange(len(models))
+    names, positions = [model.name for model in models], np.arange(len(models))
     for values, label, colour, marker in (
         ([model.held_in.value for model in models], "right, known pairs", BLUE, "o"),
         ([model.held_out.value for model in models], "right, unseen pairs", ORANGE, "s"),
         ([model.polite for model in models], "polite", GREEN, "^"),
     ):
-        left.plot(places, values, marker=marker, color=colour, label=label, linewidth=1.6, markersize=5)
+        left.plot(positions, values, marker=marker, color=colour, label=label, linewidth=1.6, markersize=5)
     left.set_ylim(0, 1.05)
     left.legend(fontsize=7, frameon=False)
     left.set_title("share of answers", fontsize=9, color=INK)
     right.plot(
-        places,
+        positions,
         [float(np.median(model.rewards)) for model in models],
         marker="o",
         color=RED,
@@ -84,7 +84,7 @@ def u_plot(models: Sequence[ModelMetrics]) -> Figure:
     )
     right.set_title("median reward", fontsize=9, color=INK)
     for axis in (left, right):
-        axis.set_xticks(places, names)
+        axis.set_xticks(positions, names)
     return figure
 
 
@@ -102,11 +102,11 @@ def reward_plot(rewards: Mapping[str, np.ndarray], title: str = "reward of respo
         boxprops={"color": INK},
         whiskerprops={"color": INK},
     )
-    for place, name in enumerate(names, start=1):
+    for position, name in enumerate(names, start=1):
         dots = np.asarray(rewards[name])[::10]
         axis.plot(
             dots,
-            np.full(len(dots), place) + np.linspace(-0.18, 0.18, len(dots)),
+            np.full(len(dots), position) + np.linspace(-0.18, 0.18, len(dots)),
             ".",
             color=BLUE,
             markersize=2,
@@ -118,7 +118,7 @@ def reward_plot(rewards: Mapping[str, np.ndarray], title: str = "reward of respo
 
 
 def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
-    """A square of shares (k, k), the row's over the column's, with the numbers in it."""
+    """A square of shares (k, k), the row's over the column's, with the values in it."""
     side = 1.6 + 0.62 * len(names)
     figure, (axis,) = new_figure(side + 0.8, side)
     image = axis.imshow(values, vmin=0, vmax=1, cmap="PuOr")

@@ -33,7 +33,7 @@ class EvalSet:
 
 @dataclass(frozen=True)
 class ModelMetrics:
-    """What one model answered, measured.
+    """Metrics of one model, computed from its answers.
 
     Attributes:
         name: of the stage.

@@ -1,4 +1,4 @@
-"""What is asked in evaluations on Scenes: new questions on unseen scenes, and texts without an image."""
+"""Eval sets on Scenes: new questions on unseen scenes, and texts without an image."""
 
 from __future__ import annotations
 

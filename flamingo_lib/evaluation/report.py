@@ -44,14 +44,14 @@ def stage_table(models: Sequence[ModelMetrics]) -> Markup:
 def answer_cards(eval_set: EvalSet, models: Sequence[ModelMetrics], count: int = 12) -> Markup:
     """Questions with their picture, the truth, and what each model answers; spread over the question types."""
     cards = []
-    for place, item in enumerate(eval_set.held_in[:count]):
+    for index, item in enumerate(eval_set.held_in[:count]):
         image = html.image_bytes(
             Path(item.image).read_bytes(),
             alt=f"the scene asked about: {Path(item.image).name}",
             encoding="jpeg" if item.image.endswith((".jpg", ".jpeg")) else "png",
             width=84,
         )
-        answers = [(model.name, model.answers[place]) for model in models]
+        answers = [(model.name, model.answers[index]) for model in models]
         rows = html.definitions([("truth", item.question.answer), *answers])
         cards.append(html.card(item.question.text, rows, media=[image]))
     return html.grid(cards)

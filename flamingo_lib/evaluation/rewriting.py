@@ -37,7 +37,7 @@ DESCRIPTIONS = ("caption",)
 
 
 def rewriter_win_rate(reward: Reward, rewrites: Sequence[Rewrite]) -> float:
-    """How often the judge likes the rewrite better than the raw annotation, 0 to 1."""
+    """Win rate of the rewrites over the raw annotations by the judge, 0 to 1."""
     samples = [item.sample for item in rewrites]
     return preferred_share(
         reward,

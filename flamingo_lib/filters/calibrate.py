@@ -1,6 +1,6 @@
 """Thresholds for judges other than the paper's: set on Scenes so that a stated share of the faithful rewrites is kept.
 
-For each judge its filter alone looks at every record of its tasks; the threshold is the quantile of the faithful ones'
+For each judge its filter alone judges every record of its tasks; the threshold is the quantile of the faithful ones'
 scores at which that share is on the right side.
 """
 

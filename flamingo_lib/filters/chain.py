@@ -183,7 +183,7 @@ def _record_outcomes(judged: list[Rewrite], found: list[list[Outcome]]) -> None:
 
 
 class RewardScores:
-    """Scores texts by the reward judge, in a filter's shape so that its failures are confined the same way."""
+    """Scores texts with the reward judge; a filter, so that its failures are handled the same way."""
 
     name, tasks = "reward", None
 
@@ -204,7 +204,7 @@ class RewardScores:
 
 
 def careful(filter: Filter, rewrites: Sequence[Rewrite]) -> list[Outcome]:
-    """The filter's outcomes; where it raises, the batch is halved until the records that cause it stand alone.
+    """The filter's outcomes; if it raises, the batch is halved until the failing records are isolated.
 
     Errors that are not about a record (a missing model, a wrong setting) pass through.
     """

@@ -1,4 +1,4 @@
-"""How good the filters are, on Scenes: precision and recall of each against the truth, and what is left of every fault.
+"""Filter metrics on Scenes: precision and recall of each filter against the ground truth, and the faults that remain.
 
 The paper could not measure this: of real images nobody knows what is in them.
 """
@@ -21,7 +21,7 @@ AIMS_AT = {
     "nli": "answer changed",
     "clip": "untrue",
 }
-"""What each filter is there for ("untrue": hallucinated or off topic); of the length filter, any fault counts."""
+"""The fault each filter targets ("untrue": hallucinated or off topic); any fault counts for the length filter."""
 
 
 def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is really wrong with a rewrite, where its images are Scenes: the truth that filters are measured against."""
+"""Ground truth for filters: what is really wrong with a rewrite whose images are Scenes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Truth:
     empty: bool
 
     def fault(self, name: str) -> bool | None:
-        """One of `FAULTS` by name; None if it cannot be told of this record."""
+        """One of `FAULTS` by name; None if it cannot be determined for this record."""
         return getattr(self, name.replace(" ", "_"))
 
     @property
@@ -54,12 +54,12 @@ class Truth:
 
     @property
     def untrue(self) -> bool:
-        """Whether it says something false of the picture, or nothing of what is in it."""
+        """Whether the text says something false about the picture, or nothing about its content."""
         return self.hallucinated or self.off_topic
 
     @property
     def keeps_answer(self) -> bool:
-        """Whether the answer is the raw one, whatever else is said."""
+        """Whether the answer is the same as the raw one."""
         return self.answer_changed is False
 
 
@@ -97,7 +97,7 @@ def truth_of(sample: Sample, text: str, index: TruthIndex) -> Truth:
 
 
 def _names_something(scene: Scene, text: str) -> bool:
-    """Whether it names, by shape or color, an object that is there; what is said of it may be wrong."""
+    """Whether `text` names, by shape or color, an object of the scene; its other claims may be wrong."""
     for claim in claims(text):
         shape = claim.value[1] if claim.kind == "attribute" and claim.value[0] == "shape" else claim.subject.shape
         if not claim.negated and (shape or claim.subject.color) and scene.find(color=claim.subject.color, shape=shape):

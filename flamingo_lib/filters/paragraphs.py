@@ -90,17 +90,17 @@ class ParagraphFilter:
             return Outcome(dropped(self.name, "no paragraph speaks of the image", None, minimum))
         stay = [index for index, score in enumerate(scores) if score >= minimum]
         gone = [[scores[index], paragraphs[index]] for index in range(len(paragraphs)) if index not in stay]
-        numbers = {"paragraph_clip_scores": [scores[index] for index in stay], "filtered_paragraphs": gone}
+        scores_by_name = {"paragraph_clip_scores": [scores[index] for index in stay], "filtered_paragraphs": gone}
         best = max(scores)
         if not stay:
-            return Outcome(dropped(self.name, "no paragraph speaks of the image", best, minimum), numbers)
+            return Outcome(dropped(self.name, "no paragraph speaks of the image", best, minimum), scores_by_name)
         if not gone:
-            return Outcome(passed(self.name, best, minimum), numbers)
+            return Outcome(passed(self.name, best, minimum), scores_by_name)
         edit = "\n\n".join(paragraphs[index] for index in stay)
         reason = f"{len(gone)} of {len(paragraphs)} paragraphs taken away"
-        return Outcome(passed(self.name, best, minimum, reason, edit), numbers)
+        return Outcome(passed(self.name, best, minimum, reason, edit), scores_by_name)
 
 
 def _picture(sample: Sample) -> tuple:
-    """What decides the pixels: source, files and the mark drawn on them."""
+    """Key of a sample's pixels: source, files and the mark drawn on them."""
     return sample.source, sample.images, repr(sample.meta.get("mark"))

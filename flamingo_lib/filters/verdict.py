@@ -1,4 +1,4 @@
-"""What a filter is, and the verdicts it gives."""
+"""The filter protocol, and the verdicts of filters."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..records import Rewrite, Verdict
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 FAILED = "the judge failed"
-"""How the reason begins where a judge gave no usable score."""
+"""Prefix of the reason if a judge gave no usable score."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one filter found in one record: its verdict, and the judge's raw numbers for `Rewrite.scores`."""
+    """Result of one filter on one record: its verdict, and the judge's raw outputs for `Rewrite.scores`."""
 
     verdict: Verdict
     scores: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
@@ -65,7 +65,7 @@ def has_failed(verdict: Verdict) -> bool:
 
 
 def number(value: Any, digits: int = 6) -> float:
-    """A plain rounded float: so that a record is the same bytes whatever batch it was judged in."""
+    """A plain rounded float, so that a record has the same bytes whatever batch it was judged in."""
     return round(float(value), digits)
 
 

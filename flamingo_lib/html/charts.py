@@ -29,7 +29,7 @@ class Segment:
         shape: ``full`` or ``half`` height, a ``tick`` that stands out, or an ``empty`` frame.
         label: what it is, in words.
         group: 0 for grey, else the number of its colour, from 1.
-        mark: written into it where it is wide enough.
+        mark: written into it if it is wide enough.
     """
 
     start: int

@@ -100,7 +100,7 @@ def _described(alt: str) -> str:
 
 def _box(box: Box) -> Markup:
     """A box over a picture; its name stands outside the frame, but inside the picture."""
-    place = (" fl-right" if box.x1 > 0.5 else "") + (" fl-top" if box.y1 < 0.1 else "")
+    modifiers = (" fl-right" if box.x1 > 0.5 else "") + (" fl-top" if box.y1 < 0.1 else "")
     left, top, width, height = (100 * float(value) for value in (box.x1, box.y1, box.x2 - box.x1, box.y2 - box.y1))
     style = f"left:{left:.2f}%;top:{top:.2f}%;width:{width:.2f}%;height:{height:.2f}%"
-    return element("span", element("b", box.name), class_=f"fl-box{place}", style=style)
+    return element("span", element("b", box.name), class_=f"fl-box{modifiers}", style=style)

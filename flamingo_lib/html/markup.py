@@ -23,7 +23,7 @@ class Markup(str):
     __slots__ = ()
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the fragment with the styles that it needs."""
+        """HTML for notebooks: the fragment with the styles that it needs."""
         return f'<style>{stylesheet(self)}</style><div class="fl">{self}</div>'
 
 

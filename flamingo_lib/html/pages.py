@@ -48,7 +48,7 @@ def write_page(path: str | os.PathLike, title: str, *parts: str, note: str = "",
 
 
 def section(title: str, *parts: str) -> Markup:
-    """A heading of a page's second level and what stands under it; wide tables scroll by themselves."""
+    """A page section: a second-level heading and its content; wide tables scroll by themselves."""
     return element("section", element("h2", title), element("div", *parts, class_="fl-scroll"), class_="fl-section")
 
 
@@ -70,5 +70,5 @@ def write_fragment(path: str | os.PathLike, fragment: Markup) -> None:
 
 
 def read_fragment(path: str | os.PathLike) -> Markup:
-    """A fragment that `write_fragment` wrote; it is taken as it stands, so read only files that a run has written."""
+    """A fragment that `write_fragment` wrote; it is not escaped, so read only files that a run has written."""
     return Markup(Path(path).read_text("utf-8"))

@@ -12,7 +12,7 @@ BASE = """
 [data-jp-theme-light="false"] .fl{color-scheme:dark}
 .fl a{color:var(--fl-accent)}
 """
-"""What every fragment needs: font, colours, and JupyterLab's theme over the system's."""
+"""Base styles of every fragment: font, colours, and JupyterLab's theme over the system's."""
 
 COMPONENTS = {
     "fl-page": """

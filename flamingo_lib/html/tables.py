@@ -10,7 +10,7 @@ from typing import Any
 from .markup import Markup, element
 
 MISSING = "–"
-"""What stands for None."""
+"""Cells shown for None."""
 
 _NUMBER = re.compile(r"[-+−]?\d[\d,]*(\.\d+)?( ?%)?|[-+−]?(nan|inf)")
 _NONE = ("", MISSING)
@@ -71,5 +71,5 @@ def _cell(tag: str, value: str, number: bool, **attributes: str) -> Markup:
 
 def _is_numeric(cells: Sequence[str]) -> bool:
     """Whether a column holds numbers and gaps only."""
-    numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells if cell not in _NONE]
-    return bool(numbers) and all(numbers)
+    are_numbers = [_NUMBER.fullmatch(cell) is not None for cell in cells if cell not in _NONE]
+    return bool(are_numbers) and all(are_numbers)

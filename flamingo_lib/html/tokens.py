@@ -1,4 +1,4 @@
-"""Tokens in HTML: a text cut into tokens, each with a hint, a background by group, and bold where it is trained on."""
+"""Tokens in HTML: a text cut into tokens, each with a hint, a background by group, and bold if it is trained on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .theme import TINTS, rotate
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token: its text, what is said under the pointer, its group (0: none) and whether it is trained on."""
+    """One token: its text, its tooltip, its group (0: none) and whether it is trained on."""
 
     text: str
     hint: str

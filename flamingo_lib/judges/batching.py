@@ -1,12 +1,12 @@
-"""Batches whose shapes depend on a text's own length alone, for computations that round otherwise in another shape."""
+"""Fixed-shape batches: a text's padded shape depends on its own length alone, so that its rounding never varies."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 TOKENS = 512
-"""Of one forward pass, filler included. Fewer cost more a token, since the weights are read once a pass; more, and a
-text alone waits longer for its filler.
+"""Tokens per forward pass, padding included: a smaller budget re-reads the weights more often, a larger one makes a
+single text wait for more padding.
 """
 
 SHORT, STEP, LONG_STEP = 64, 8, 32
@@ -14,19 +14,19 @@ SHORT, STEP, LONG_STEP = 64, 8, 32
 
 
 def fixed_batches(lengths: Sequence[int], limit: int | None = None) -> Iterator[tuple[int, list[int]]]:
-    """Batches over texts of these lengths, in tokens: (padded length, places of the texts in it).
+    """Batches over texts of these lengths, in tokens: (padded length, indices of the texts in it).
 
-    A padded length always comes with the same number of rows. Where texts are too few for a batch its first one is
-    repeated, so that a text goes through matrices of the same shape whoever its neighbours are.
+    A padded length always comes with the same number of rows. A batch with too few texts repeats its first one,
+    so that a text goes through matrices of the same shape whatever its neighbours are.
 
     Args:
-        limit: the longest padded length, where the model has one; no text is longer.
+        limit: the longest padded length, if the model has one; no text is longer.
     """
     groups: dict[int, list[int]] = {}
-    for place, length in enumerate(lengths):
+    for index, length in enumerate(lengths):
         step = STEP if length <= SHORT else LONG_STEP
         rounded = -(-length // step) * step
-        groups.setdefault(min(rounded, limit) if limit else rounded, []).append(place)
+        groups.setdefault(min(rounded, limit) if limit else rounded, []).append(index)
     for length, members in groups.items():
         rows = max(1, TOKENS // length)
         for start in range(0, len(members), rows):

@@ -90,8 +90,8 @@ class ClipScoreJudge:
                 rows.append(self.model.encode_text(ids.to(self.device), normalize=True).float().cpu().numpy())
         if not rows:
             return np.zeros((0, 0), dtype=np.float32)
-        place = {sentence: index for index, sentence in enumerate(unique)}
-        return np.concatenate(rows)[[place[sentence] for sentence in sentences]]
+        row_of = {sentence: index for index, sentence in enumerate(unique)}
+        return np.concatenate(rows)[[row_of[sentence] for sentence in sentences]]
 
     def encode_paragraphs(self, paragraphs: Sequence[str]) -> np.ndarray:
         """Mean of the unit vectors of each paragraph's first sentences, shape ``(n, width)``; not normalised itself."""
@@ -119,7 +119,7 @@ class ClipScoreJudge:
         if len(groups) != len(lists):
             raise ValueError(f"{len(groups)} images against {len(lists)} texts")
         distinct: dict[int, Any] = {id(image): image for group in groups for image in group}
-        place = {key: index for index, key in enumerate(distinct)}
+        row_of = {key: index for index, key in enumerate(distinct)}
         features = self.encode_images(list(distinct.values()))
         vectors = self.encode_paragraphs([paragraph for paragraphs in lists for paragraph in paragraphs])
         lengths = np.linalg.norm(vectors, axis=-1, keepdims=True) if len(vectors) else vectors
@@ -131,7 +131,7 @@ class ClipScoreJudge:
             if not paragraphs or not group:
                 scores.append(np.full(len(paragraphs), np.nan))
                 continue
-            cosines = own @ features[[place[id(image)] for image in group]].T
+            cosines = own @ features[[row_of[id(image)] for image in group]].T
             scores.append(100.0 * cosines.max(axis=1).astype(np.float64))
         return scores
 

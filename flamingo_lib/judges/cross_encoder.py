@@ -58,5 +58,5 @@ class PairScorer:
             return np.zeros((0, width), dtype=np.float32)
         scores = self.model.predict(unique, batch_size=self.batch_size, show_progress_bar=False)
         scores = np.asarray(scores, dtype=np.float32).reshape(len(unique), width)
-        place = {pair: index for index, pair in enumerate(unique)}
-        return scores[[place[pair] for pair in pairs]]
+        row_of = {pair: index for index, pair in enumerate(unique)}
+        return scores[[row_of[pair] for pair in pairs]]

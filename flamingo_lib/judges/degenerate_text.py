@@ -14,7 +14,7 @@ MAX_PERIOD = 12
 
 
 _ENDS = frozenset(".!?\"'”’)]")
-"""What a sentence's last word may end with."""
+"""Allowed endings of a sentence's last word."""
 
 
 def most_repeated(text: str) -> tuple[int, str]:
@@ -66,7 +66,7 @@ _LEAKS = {
 
 
 def leaks(text: str) -> list[str]:
-    """What of the prompt stands in `text`, in words; empty if nothing."""
+    """Names of the prompt parts that leaked into `text`; empty if none."""
     if not any(mark in text for mark in "([<#") and "bject" not in text:
         return []
     return [name for name, pattern in _LEAKS.items() if pattern.search(text)]

@@ -1,4 +1,4 @@
-"""How good a judge is: accuracy, calibration, failure classes; for rewards also what length has to do with it."""
+"""Judge metrics: accuracy, calibration, failure classes; for rewards also the effect of length."""
 
 from __future__ import annotations
 
@@ -91,10 +91,11 @@ def reward_quality(judge: Callable[..., np.ndarray], examples: Sequence[RewardEx
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
     """Expected calibration error, 0 to 1: the mean gap of confidence and accuracy over bins of like confidence."""
-    places = np.clip((np.asarray(confidence) * bins).astype(int), 0, bins - 1)
+    bin_indices = np.clip((np.asarray(confidence) * bins).astype(int), 0, bins - 1)
     gaps = [
-        (places == place).mean() * abs(right[places == place].mean() - confidence[places == place].mean())
-        for place in np.unique(places)
+        (bin_indices == bin_index).mean()
+        * abs(right[bin_indices == bin_index].mean() - confidence[bin_indices == bin_index].mean())
+        for bin_index in np.unique(bin_indices)
     ]
     return float(sum(gaps))
 

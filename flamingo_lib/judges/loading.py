@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
-"""Files of which a tokenizer needs one; without any, Transformers makes an empty one."""
+"""Vocabulary files: a tokenizer needs one of them; without any, Transformers makes an empty tokenizer."""
 
 
 MODEL_KWARGS: dict[str, Any] = {"use_safetensors": True, "ignore_mismatched_sizes": True}

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 MATCHED_LAYER = 2
-"""Hidden states after this layer tell the helper head which words match."""
+"""The auxiliary head reads the hidden states after this layer."""
 
 SAME_WORDS = {"2": "two", "3": "three", "4": "four", "1": "one", "0": "no", "zero": "no"}
 
 
 class MatchingHead(nn.Module):
-    """Helper of training: for each word of either text's own part, does it stand in the other text's part?
+    """Auxiliary training head: predicts for each word of one text's own part whether the other's contains it.
 
     Args:
         tokenizer: of the encoder.
@@ -59,7 +59,7 @@ class MatchingHead(nn.Module):
         return F.binary_cross_entropy_with_logits(logits[counted], same.any(dim=2).float()[counted])
 
     def segments(self, encoded: Any, pairs: Sequence[tuple[str, str]]) -> Tensor:
-        """Which part each token belongs to, (b, t)."""
+        """Segment ids: the part each token belongs to, (b, t)."""
         rows = []
         for index, pair in enumerate(pairs):
             ends = [text.rfind(self.tail) if self.tail else len(text) for text in pair]

@@ -25,7 +25,7 @@ def nli_text(answer: str, question: str) -> str:
 
 
 def contradiction_margin(logits: np.ndarray) -> np.ndarray:
-    """By how much contradiction leads: its logit less the higher of the others; shape ``(..., 3)`` to ``(...)``.
+    """Contradiction margin: its logit minus the higher of the other two; shape ``(..., 3)`` to ``(...)``.
 
     Positive exactly where contradiction is the most probable label.
     """

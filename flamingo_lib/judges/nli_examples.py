@@ -50,10 +50,10 @@ KINDS = {
     "two answers": 0.04,
     "no answer": 0.05,  # courtesies, refusals
 }
-"""How the rewrite was made, and how often; what errors are counted by."""
+"""Ways of making a rewrite, with their weights; errors are counted by way."""
 
 TYPE_WEIGHTS = {"relation": 1.7, "side": 1.7, "count": 1.2}
-"""How often a question type is drawn, where not once: small models slip most where two objects meet."""
+"""Weights of question types other than 1: small models err most about pairs of objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def _body(random: Random, scene: Scene, question: Question, answer: str, kind: s
 
 
 def _answered(random: Random, question: Question, answer: str) -> str:
-    """The answer's sentence; of all objects' number at times with what would be left without some of them."""
+    """The answer as a sentence; a count of all objects sometimes adds how many would be left without some of them."""
     if question.type != "count" or question.target != Reference() or answer == "0" or random.random() < 0.6:
         return answer_sentence(random, question, answer)
     left = random.choice((max(int(answer) - 1, 1), int(answer), random.randint(1, 3)))
@@ -188,7 +188,7 @@ def _beside(random: Random, scene: Scene, question: Question) -> str | None:
 
 
 _TEMPTING = {"side": "position", "color": "size", "position": "size", "shape": "size", "size": "position"}
-"""What a small model tells instead of what was asked, since the annotation's reason tells it too."""
+"""By question type, the attribute that a small model states instead, read off the annotation's reason."""
 
 
 def _related(random: Random, kind: str, target: Reference, anchor: Reference) -> str:
@@ -204,8 +204,8 @@ def _torn(random: Random, question: Question, answer: str) -> str | None:
     if question.type in ("relation", "side") and question.anchor is not None and way < 0.25:
         start = capital(answer) if question.type == "relation" else "Yes"
         first, second = random.choice(POSITIONS), random.choice(POSITIONS)
-        places = f"is {at(first)} and the {question.anchor.text()} is {at(second)}, so they are in the same column"
-        return f"{start}, the {question.target.text()} {places}."
+        positions = f"is {at(first)} and the {question.anchor.text()} is {at(second)}, so they are in the same column"
+        return f"{start}, the {question.target.text()} {positions}."
     if question.type == "relation" and answer == "no" and way < 0.7:
         turned = answer_sentence(random, replace(question, relation=OPPOSITE[question.relation or ""]), "no")
         return turned if " not " not in turned else None
@@ -221,7 +221,7 @@ def _torn(random: Random, question: Question, answer: str) -> str | None:
 
 
 def _near(answer: str, others: list[str], random: Random) -> list[str]:
-    """Half of the time only answers that share a word with the true one, where there are any."""
+    """Half of the time, only the answers that share a word with the true one, if there are any."""
     near = [value for value in others if set(value.split()) & set(answer.split())]
     return near if near and random.random() < 0.5 else others
 
@@ -269,7 +269,7 @@ def _dress(random: Random, body: str, facts: list[str]) -> str:
 
 
 def _label(question: Question, answer: str, rewrite: str, kind: str) -> int | None:
-    """What the truth reader makes of the rewrite; None if that is not what it was made to say.
+    """The label by the ground-truth reader; None if it differs from the intended one.
 
     A rewrite that claims something but does not give the answer contradicts that the original is the answer; one that
     claims nothing leaves it open.

@@ -1,4 +1,4 @@
-"""How the NLI judge's examples are worded: questions with choices, and the slips of a small language model."""
+"""Wording of the NLI judge's examples: questions with choices, and the slips of a small language model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..scenes.questions import Question
 from ..text import split_sentences
 
 CHOICES = ("{} {}?", "{} Is it {}?", "{} Choose from these: {}.", "{} Pick one: {}.", "{} Choose one: {}.")
-"""How a question with choices reads."""
+"""Templates of questions with choices."""
 
 
 def with_choices(random: Random, question: Question, answer: str, answers: Sequence[str]) -> str:
@@ -32,11 +32,11 @@ def roughen(random: Random, text: str) -> str:
     parts = split_sentences(text)
     if way < 0.84:
         words = text.split()
-        place = random.randrange(len(words))
-        return " ".join([*words[: place + 1], *words[place:]])
+        index = random.randrange(len(words))
+        return " ".join([*words[: index + 1], *words[index:]])
     if way < 0.88:
-        place = random.randrange(len(parts))
-        return " ".join([*parts[: place + 1], *parts[place:]])
+        index = random.randrange(len(parts))
+        return " ".join([*parts[: index + 1], *parts[index:]])
     if way < 0.92:
         return text.rstrip(".!?")
     if way < 0.96:

@@ -37,7 +37,7 @@ WORSE = {
     "cut": 0.06,  # the polite answer without its end
     "leak": 0.06,  # parts of the prompt in it; longer
 }
-"""How a worse response is made, and how often."""
+"""Ways of making a worse response, with their weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +177,11 @@ def roughen(random: Random, text: str) -> str:
     rough = [_typo(random, word) if random.random() < rate else word for word in words]
     if len(rough) > 3 and random.random() < (0.4 if done else 0.7):
         for _ in range(random.randint(1, max(1, len(rough) // 5))):
-            place = random.randrange(len(rough) - 1)
+            index = random.randrange(len(rough) - 1)
             if random.random() < 0.5:
-                rough[place], rough[place + 1] = rough[place + 1], rough[place]
+                rough[index], rough[index + 1] = rough[index + 1], rough[index]
             else:
-                rough[place] = rough[place + 1]
+                rough[index] = rough[index + 1]
     return " ".join(rough)
 
 
@@ -189,11 +189,11 @@ def _typo(random: Random, word: str) -> str:
     """One letter swapped, lost, doubled or replaced; short words stay."""
     if len(word) < 3:
         return word
-    place = random.randrange(len(word) - 1)
+    index = random.randrange(len(word) - 1)
     way = random.randrange(4)
     if way == 0:
-        return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        return word[:index] + word[index + 1] + word[index] + word[index + 2 :]
     if way == 1:
-        return word[:place] + word[place + 1 :]
-    letter = word[place] if way == 2 else random.choice("abcdefghijklmnopqrstuvwxyz")
-    return word[:place] + letter + word[place + (way == 3) :]
+        return word[:index] + word[index + 1 :]
+    letter = word[index] if way == 2 else random.choice("abcdefghijklmnopqrstuvwxyz")
+    return word[:index] + letter + word[index + (way == 3) :]

@@ -90,8 +90,8 @@ class StsJudge:
             vectors = self.model.encode(
                 unique, batch_size=self.batch_size, normalize_embeddings=True, show_progress_bar=False
             )
-        place = {text: index for index, text in enumerate(unique)}
-        return np.asarray(vectors, dtype=np.float32)[[place[text] for text in texts]]
+        row_of = {text: index for index, text in enumerate(unique)}
+        return np.asarray(vectors, dtype=np.float32)[[row_of[text] for text in texts]]
 
     def _embed_in_fixed_shapes(self, texts: Sequence[str]) -> np.ndarray:
         from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +108,7 @@ class StsJudge:
         @torch.inference_mode()
         def embed_batch(shape: tuple[int, list[int]]) -> np.ndarray:
             length, batch = shape
-            rows = {"input_ids": [ids[place] for place in batch]}
+            rows = {"input_ids": [ids[index] for index in batch]}
             features = tokenizer.pad(rows, padding="max_length", max_length=length, return_tensors="pt", verbose=False)
             found = model(dict(features.to(model.device)))["sentence_embedding"]
             return torch.nn.functional.normalize(found, dim=1).cpu().numpy()
@@ -163,7 +163,7 @@ def _load(folder: Path, device: str | None) -> SentenceTransformer:
 
 
 def _widen(module: object, inputs: object, features: dict) -> dict:
-    """What the transformer says in bfloat16, in float32 for the modules that follow."""
+    """The outputs of the bfloat16 transformer, in float32 for the modules that follow."""
     return {
         name: value.float() if getattr(value, "is_floating_point", bool)() else value
         for name, value in features.items()

@@ -25,7 +25,7 @@ WIDTH, LAYERS, HEADS = 64, 3, 2
 def train_word_pieces(texts: Iterable[str], *, lowercase: bool, vocab_size: int = 700) -> PreTrainedTokenizerFast:
     """Train a WordPiece tokenizer: frequent words whole, others by letters; pairs are ``[CLS] a [SEP] b [SEP]``.
 
-    The same texts give the same vocabulary, whatever their order.
+    The same texts give the same vocabulary in any order.
     """
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.json"
 NAMES = {"nli": "nli-tiny", "reward": "reward-tiny"}
-"""The folders of the judges, as the preset's name `tiny` looks for them."""
+"""The folders of the judges, as the preset name `tiny` finds them."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeTraining:
-    """How long a tiny judge is trained.
+    """Training length of a tiny judge.
 
     Attributes:
         examples: training examples, each seen once.
@@ -217,7 +217,7 @@ def _fit(
 
 
 def like_length(lengths: Sequence[int], batch_size: int, bucket: int, seed: int) -> list[int]:
-    """An order of all examples in which each run of `batch_size` is of like length, and the runs are shuffled.
+    """Length-grouped sampling: batches of `batch_size` examples of like length, in random order.
 
     The last incomplete run is left out, so that every batch is full.
     """

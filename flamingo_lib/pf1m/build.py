@@ -29,13 +29,13 @@ from .worker import MakeWork, best_device, cluster_stages, needed_judges
 RELEASED, FUNNEL, CARD, QUARANTINE, PLACES = "pf1m.json", "funnel.json", "README.md", "quarantine.jsonl", "sources.json"
 CODE = "code fingerprint"
 CODE_MODULES = (f"{__package__}.worker", "flamingo_lib.rewriting.executors.local")
-"""What makes a shard of its samples, with all that these modules import; the samples have digests of their own."""
+"""Modules whose code (with their imports) decides a shard; the samples have digests of their own."""
 
 WEIGHTS = {".json", ".safetensors", ".txt", ".model"}
 
 
 def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, filtering: bool) -> dict[str, Any]:
-    """All that decides the records, as plain values; where the sources' folders stand does not.
+    """The job's identity: all settings that decide the records, as plain values, without the sources' folders.
 
     The STS judge's precision stands there as it is on this machine: ``"auto"`` may mean another on the next.
     """
@@ -132,8 +132,8 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
             counts[record.source] = counts.get(record.source, 0) + 1
             yield record
 
-    places = read_json(out / PLACES)
-    write_parquet(out, write_through(out / RELEASED, kept(places["roots"])))
+    locations = read_json(out / PLACES)
+    write_parquet(out, write_through(out / RELEASED, kept(locations["roots"])))
     report = funnel.to_dict()
     write_json(out / FUNNEL, report)
     judges = {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")}
@@ -145,7 +145,7 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
         funnel=funnel_markdown(report),
         judges=judges,
         thresholds=preset.filters.model_dump(exclude={"max_failed"}),
-        rewriter=Path(places["rewriter"]).name,
+        rewriter=Path(locations["rewriter"]).name,
         created_by=f"flamingo-lib {__version__}, preset {preset.name}, seed {preset.seed}",
     )
     with atomic_write(out / CARD) as file:

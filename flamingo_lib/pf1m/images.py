@@ -1,4 +1,4 @@
-"""Images of PF-1M records: exported beside the file where they need a mark or lie in an archive, and found again."""
+"""Images of PF-1M records: exported beside the file if they need a mark or lie in an archive, and found again."""
 
 from __future__ import annotations
 

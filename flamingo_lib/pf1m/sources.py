@@ -24,7 +24,7 @@ class SourceSpec:
 
     @property
     def task(self) -> str:
-        """What the catalogue says that its samples ask for."""
+        """The task of its samples, by the catalogue."""
         return find_row(self.name).task
 
 
@@ -34,13 +34,13 @@ def parse_source(text: str) -> SourceSpec:
     Raises:
         ConfigError: it is not of that form, or there is no such dataset or folder.
     """
-    name, separator, place = text.partition("=")
-    if not separator or not place:
+    name, separator, path = text.partition("=")
+    if not separator or not path:
         raise ConfigError(f"not a source: {text!r}", remedy="Give NAME=ROOT, NAME=ROOT:SPLIT or NAME=ROOT:SPLIT:LIMIT.")
     row = find_row(name.strip())
-    parts = place.split(":")
+    parts = path.split(":")
     limit = split = None
-    if len(parts) > 1 and not Path(place).exists():
+    if len(parts) > 1 and not Path(path).exists():
         if parts[-1].isdigit():
             limit = int(parts.pop())
         if len(parts) > 1 and not Path(":".join(parts)).exists():

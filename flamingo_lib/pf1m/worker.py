@@ -1,4 +1,4 @@
-"""What the processes of a PF-1M job do with a shard: all of it in one, or in stages over a cluster."""
+"""PF-1M worker: rewrites and filters a shard in one process, or in stages over a cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..rewriting.rewriter import Rewriter
 
 @dataclass(frozen=True)
 class MakeWork:
-    """Makes, in the process that is to work, what is done with each shard; can be sent to other processes.
+    """Picklable factory that builds the work on shards inside the worker process.
 
     Attributes:
         rewriter: the rewriter's folder.
@@ -125,7 +125,7 @@ def _rewriter(work: MakeWork, pictures: Pictures, device: str) -> Rewriter:
 
 
 def best_device() -> str:
-    """``"cuda"`` where there is a GPU, else ``"cpu"``."""
+    """``"cuda"`` if there is a GPU, else ``"cpu"``."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""Where runs are kept, and which versions of what made them."""
+"""Environment of a run: its folder, and the library versions that made it."""
 
 from __future__ import annotations
 

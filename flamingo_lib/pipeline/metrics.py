@@ -17,7 +17,7 @@ STAGES = ("base", "stage1", "stage2", "stage3", "raw")
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure and its bounds; `at_least` and `at_most` are None where it is only shown."""
+    """One figure and its bounds; `at_least` and `at_most` are None if it is only shown."""
 
     key: str
     title: str

@@ -46,7 +46,7 @@ def take_over(executed: Path, folder: Path | None = None) -> list[Path]:
 
 
 def normalise(notebook: Any) -> Any:
-    """Leave of outputs and metadata what is the same every time; returns the notebook, changed in place.
+    """Remove the outputs and metadata that vary between runs; changes the notebook in place and returns it.
 
     Counts run from 1; warnings and progress (stderr), widget states, timings and language details go.
     """

@@ -81,7 +81,7 @@ def _read_done(out: Path) -> dict[str, str]:
 
 
 def _cells(path: Path) -> list[tuple[str, str]]:
-    """What counts of a notebook: its cells' sources, not what they once printed."""
+    """The cells of a notebook as type and source, without outputs."""
     return [(cell["cell_type"], "".join(cell["source"])) for cell in _notebook(path)["cells"]]
 
 

@@ -70,7 +70,7 @@ def _marks(pieces: list[str], kept: set[int]) -> list[tuple[str, bool]]:
     """Words and the spaces between them, in turn, with whether they changed; a space has if its neighbours have."""
     words = [bool(piece) and number not in kept for number, piece in enumerate(pieces[::2])]
     spaces = [before and after for before, after in pairwise(words)]
-    return [(piece, spaces[place // 2] if place % 2 else words[place // 2]) for place, piece in enumerate(pieces)]
+    return [(piece, spaces[index // 2] if index % 2 else words[index // 2]) for index, piece in enumerate(pieces)]
 
 
 def _dropped_by(rewrite: Rewrite) -> str:

@@ -45,7 +45,7 @@ def figure_table(values: Mapping[str, Any]) -> Markup:
 
 
 def step_table(workspace: Workspace) -> Markup:
-    """What was done, and how long it took when it was."""
+    """The steps done, and the time each took."""
     rows = [(name, result.title, f"{result.seconds:,.1f}") for name, result in workspace.results().items()]
     return table(("step", "", "seconds"), rows)
 

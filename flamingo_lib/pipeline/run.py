@@ -1,4 +1,4 @@
-"""The whole pipeline in one call: notebooks, whatever step they left, figures, report."""
+"""The whole pipeline in one call: notebooks, the remaining steps, figures, report."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ FORMAT = 1
 """Version of the folder's layout; a folder of another version is refused."""
 
 LOCK_SECONDS = 20.0
-"""How long to wait for another process that works in the same folder."""
+"""Seconds to wait for another process that works in the same folder."""
 
 MANIFEST = "manifest.json"
 SCRATCH, CACHE = ".scratch", ".cache"
@@ -104,7 +104,7 @@ class Workspace:
         return cls(runs_folder(run), load_preset(preset, settings, seed))
 
     def step(self, name: str) -> Result:
-        """The result of a step; it and whatever it needs is made first if it isn't there."""
+        """The result of a step; the step and those it needs are run first if they are not done."""
         step = self._step(name)
         found = self.result(name)
         if found is not None:

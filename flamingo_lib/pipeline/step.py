@@ -1,4 +1,4 @@
-"""What a step of the pipeline is: a pure function from input folders and settings to one output folder."""
+"""A step of the pipeline: a pure function from input folders and settings to one output folder."""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ class RowEncoder:
                 elif text:
                     encoding = next(encoded)
                     for end, cell in nouns.get(index, ()):
-                        place = next((k for k, (_, stop) in enumerate(encoding.offsets) if stop >= end), None)
-                        if place is not None and len(tokens) + place < self.max_length:
-                            mentions.append((number, len(tokens) + place, cell))
+                        token_index = next((k for k, (_, stop) in enumerate(encoding.offsets) if stop >= end), None)
+                        if token_index is not None and len(tokens) + token_index < self.max_length:
+                            mentions.append((number, len(tokens) + token_index, cell))
                     tokens += encoding.ids
                     scale += [weight] * len(encoding.ids)
             ids.append(tokens[: self.max_length])

@@ -84,7 +84,7 @@ the rewriter and the tuned model start from it.
 **Data.** {config["scenes"]:,} scenes of the pretraining pool (one to four coloured shapes; six shape-colour pairs
 never occur), rendered at 224 px and seen at 72 px.
 Grounded rows: questions of eight types, look-ups, pairs of positions and lists,
-answered curtly in chat format. Text rows: copying short texts into long ones, boxes to places and descriptions,
+answered curtly in chat format. Text rows: copying short texts into long ones, boxes to positions and descriptions,
 digits to words, text-only questions, polite prose.
 
 **Vision.** Scenes read without a mistake (every cell's shape, color and size), of unseen scenes: {right}.

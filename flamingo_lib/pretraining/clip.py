@@ -37,7 +37,7 @@ ATTRIBUTES = {"color": COLORS, "shape": SHAPES, "size": SIZES, "cell": tuple(ran
 
 @dataclass(frozen=True)
 class Statement:
-    """What a sentence says of a scene: there is an object with these attributes, or there are `count` objects."""
+    """A claim about a scene: there is an object with these attributes, or there are `count` objects."""
 
     color: str | None = None
     shape: str | None = None
@@ -74,13 +74,13 @@ class Statement:
                     f"The {name}",
                 )
             )
-        place = POSITIONS[self.cell]
+        position = POSITIONS[self.cell]
         return chance.choice(
             (
-                f"The {name} is at the {place}.",
-                f"{name} {place}",
-                f"There is {article(name)} at the {place}.",
-                f"{place} {name}",
+                f"The {name} is at the {position}.",
+                f"{name} {position}",
+                f"There is {article(name)} at the {position}.",
+                f"{position} {name}",
             )
         )
 

@@ -150,7 +150,7 @@ def _listed(scene: Scene, generator: Random) -> str:
 
 
 def _looked_up(scene: Scene, generator: Random) -> tuple[str, str, list[tuple[str, int]]]:
-    """Something named by place, color, shape or both, and what is there: its other attributes."""
+    """Something named by position, color, shape or both, and its other attributes."""
     kind, item = generator.randrange(5), generator.choice(scene.objects)
     if kind == 0:
         cell = generator.randrange(9) if generator.random() < 0.4 else item.cell

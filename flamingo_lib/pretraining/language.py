@@ -33,7 +33,7 @@ from .batch import RowEncoder
 from .data import Row
 
 SUPERVISED_LAYERS = (1, 2)
-"""Gated layers whose first two heads are told where to look."""
+"""Gated layers whose first two heads are supervised in where to attend."""
 
 SUPERVISED_HEADS = 2
 

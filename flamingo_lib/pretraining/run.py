@@ -50,11 +50,11 @@ VISION_BATCH = 32
 
 
 class Phases:
-    """Runs each phase once: its tensors and numbers are kept in `folder` under a key of everything before it."""
+    """Runs each phase once: its tensors and results are kept in `folder` under a key of everything before it."""
 
     def __init__(self, folder: Path, *key: Any) -> None:
         self.folder, self.key = folder, fingerprint(*key)
-        self.numbers: dict[str, dict[str, Any]] = {}
+        self.results: dict[str, dict[str, Any]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(
@@ -64,15 +64,15 @@ class Phases:
         state: Callable[[], dict[str, Tensor]],
         restore: Callable[[dict[str, Tensor]], None],
     ) -> Any:
-        """The numbers `work()` returns; if the phase was done before, its tensors are restored instead."""
+        """The result of `work()`; if the phase was done before, its tensors are restored instead."""
         import json
 
         self.key = fingerprint(self.key, name)
-        weights, numbers = self.folder / f"{name}-{self.key}.safetensors", self.folder / f"{name}-{self.key}.json"
-        if numbers.exists() and weights.exists():
+        weights, results = self.folder / f"{name}-{self.key}.safetensors", self.folder / f"{name}-{self.key}.json"
+        if results.exists() and weights.exists():
             restore(load_file(weights))
-            self.numbers[name] = json.loads(numbers.read_text(encoding="utf-8"))
-            return self.numbers[name]["result"]
+            self.results[name] = json.loads(results.read_text(encoding="utf-8"))
+            return self.results[name]["result"]
         start = time.process_time(), time.monotonic()
         result = work()
         seconds = {
@@ -89,13 +89,13 @@ class Phases:
                 file=weights,
                 remedy="Free some space and start again: the phases before are kept.",
             ) from error
-        write_json(numbers, {"result": result} | seconds)
-        self.numbers[name] = {"result": result} | seconds
+        write_json(results, {"result": result} | seconds)
+        self.results[name] = {"result": result} | seconds
         return result
 
 
 def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterator[str]:
-    """What the tokenizer is trained on: the rows of pretraining, and the instructions that the sources use."""
+    """Training texts of the tokenizer: the rows of pretraining, and the instructions that the sources use."""
     chance = generator(seed, "tokenizer")
     for _ in range(rows):
         for row in (grounded_row(scenes, chance, 1.0, IMAGE_TAG), text_row(scenes, chance, COLORS)):
@@ -224,7 +224,7 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
             model.load_state_dict,
         )
     model.eval()
-    figures = {"seed": seed, "config": config.model_dump(), "phases": phases.numbers}
+    figures = {"seed": seed, "config": config.model_dump(), "phases": phases.results}
     with atomic_folder(out) as folder:
         model.save_pretrained(folder)
         processor.save_pretrained(folder)

@@ -58,7 +58,7 @@ def shortened(instruction: str, response: str, generator: Random) -> str:
 
 
 def _box_reading(scenes: Sequence[Scene], generator: Random) -> Row:
-    """Boxes to places; boxes in reading order; captions and boxes to a description."""
+    """Boxes to positions; boxes in reading order; captions and boxes to a description."""
     row = Row()
     kind = generator.random()
     if kind < 0.25:

@@ -1,8 +1,8 @@
-"""Pretraining the tiny tower and resampler: every patch token, then every latent, must tell what stands in its cell.
+"""Pretraining the tiny tower and resampler: every patch token, then every latent, must tell what is in its cell.
 
 The grid of Scenes is the tower's grid (one patch a cell), and the resampler gets as many latents as there are cells.
-Each token is asked, by a linear head that is thrown away afterwards, for shape, color, size *and its own cell*: a
-latent whose place can't be read from it is of no use to a language model that is asked where things are.
+A linear head, thrown away afterwards, predicts each token's shape, color, size *and its own cell*: a latent whose
+position can't be read from it is of no use to a language model that is asked where things are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..sources.marks import draw_mark, region_mark
 
 CELLS = 9
 CLASSES = (len(SHAPES) + 1, len(COLORS) + 1, len(SIZES) + 1, CELLS)
-"""What a token is asked: shape, color and size (0: the cell is empty), and which cell it is."""
+"""Classes of each prediction: shape, color and size (0: the cell is empty), and the cell."""
 
 CELL_LOSS_WEIGHT = 0.4
 GRAY = 0.3
@@ -66,7 +66,7 @@ def cell_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 @torch.no_grad()
 def scenes_right(logits: Tensor, labels: Tensor) -> float:
-    """Share of scenes of which every cell's shape, color and size are right."""
+    """Accuracy over whole scenes: the share with every cell's shape, color and size right."""
     right = torch.stack([part.argmax(-1) == labels[..., k] for k, part in enumerate(logits.split(CLASSES, dim=-1)[:3])])
     return right.all(dim=0).all(dim=1).float().mean().item()
 

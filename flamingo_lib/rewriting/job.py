@@ -31,7 +31,7 @@ VERSION = 1
 
 
 class Work(Protocol):
-    """What is done with a shard's samples. `tokens`, where there is such an attribute, counts the tokens generated."""
+    """The work on one shard's samples. Its optional attribute `tokens` counts the tokens generated."""
 
     def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None], /) -> list[Rewrite]:
         """One rewrite for each sample, in order; `tick(n)` says that n more are done."""
@@ -145,7 +145,7 @@ def open_job(
     shard_size: int,
     stamp: Callable[[Sample], object] | None,
 ) -> Iterator[OpenJob]:
-    """Open a job: lock its folder, compare identity and sources, find what is missing; errors as of `run_job`."""
+    """Open a job: lock its folder, compare identity and sources, find what is missing; errors as in `run_job`."""
     out = Path(out)
     with only_job(out):
         for rest in (*out.glob(".*.part"), *(out / FOLDER).glob(".*.part")):
@@ -174,7 +174,7 @@ class Meter:
         self.progress.update(count, self.note())
 
     def add(self, records: int, tokens: int) -> None:
-        """A shard is done, of which some records may have been counted."""
+        """A shard is done; records already counted by `tick` are not counted again."""
         self.tokens += tokens
         rest, self.ticked = records - self.ticked, 0
         self.progress.update(rest, self.note())
@@ -185,7 +185,7 @@ class Meter:
 
 
 def _same_job(out: Path, identity: Mapping[str, Any]) -> None:
-    """Compare what the job is made from with what stands in the folder; while there is no shard, write it down anew."""
+    """Compare the job's identity with the folder's; write it if there is no shard yet."""
     identity = json.loads(json.dumps(identity, default=str))
     path = out / JOB
     if not any((out / FOLDER).glob("*.jsonl")):

@@ -1,4 +1,4 @@
-"""What a job is made from, compared with what it was begun with."""
+"""Comparison of a job's settings with those it was begun with."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NOTHING = object()
 
 
 def refuse_differences(
-    now: Mapping[str, Any], then: Mapping[str, Any], place: object, *, remedy: str | None = None
+    now: Mapping[str, Any], then: Mapping[str, Any], folder: object, *, remedy: str | None = None
 ) -> None:
     """Compare two job identities, plain JSON values; a `ConfigError` names each setting that differs.
 
     Args:
-        place: the job's folder, for the message.
+        folder: the job's folder, for the message.
         remedy: instead of the usual one.
     """
     found = list(differences(now, then))
@@ -34,7 +34,7 @@ def refuse_differences(
     text += "".join(f"; also {_words(name)}: {_both(*values)}" for name, *values in others[: SHOWN - 1])
     if len(found) > SHOWN:
         text += f"; and {len(found) - SHOWN} more"
-    raise ConfigError(f"{text} (folder {place})", remedy=remedy or "Give what it was begun with, or another folder.")
+    raise ConfigError(f"{text} (folder {folder})", remedy=remedy or "Give what it was begun with, or another folder.")
 
 
 def differences(now: Any, then: Any, name: str = "") -> Iterator[tuple[str, Any, Any]]:

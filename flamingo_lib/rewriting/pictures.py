@@ -27,10 +27,10 @@ class Pictures:
         return dataset_folder(self.roots, source)
 
     def __call__(self, sample: Sample) -> list[Image.Image]:
-        """The pictures in the order the instruction speaks of them; `ImageError` if one cannot be used."""
+        """The pictures in the order of the instruction; `ImageError` if one cannot be used."""
         return open_images(sample, self.folder(sample.source)) if sample.images else []
 
 
 def picture_key(sample: Sample) -> tuple:
-    """What decides a sample's pixels: source, files, and the mark drawn on them."""
+    """Key of a sample's pixels: source, files, and the mark drawn on them."""
     return sample.source, sample.images, repr(sample.meta.get("mark"))

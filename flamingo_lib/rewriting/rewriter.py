@@ -214,7 +214,7 @@ class Rewriter:
 
 
 def flags_of(text: str, complete: bool) -> tuple[str, ...]:
-    """What looks wrong in a generated text, by name."""
+    """Flags of a generated text: the names of its apparent faults."""
     flags = [] if complete else ["truncated"]
     if most_repeated(text)[0] >= REPEATED:
         flags.append("repetition")

@@ -24,7 +24,7 @@ class CorruptShard(DataError):
 
 
 def shard_path(out: Path, number: int) -> Path:
-    """Where shard `number` of a job stands."""
+    """The path of shard `number` of a job."""
     return out / FOLDER / f"{number:06d}.jsonl"
 
 

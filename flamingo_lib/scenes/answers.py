@@ -116,23 +116,23 @@ def _count(generator: Random, question: Question, answer: str) -> str:
 
 def _existence(generator: Random, question: Question, answer: str) -> str:
     thing = question.target.text()
-    place = generator.choice((*PLACES, ""))
+    location = generator.choice((*PLACES, ""))
     if answer == "yes":
         statements = (
-            f"there is {article(thing)} {place}",
-            f"I can see {article(thing)} {place}",
-            f"you can see {article(thing)} {place}",
-            f"{article(thing)} is present {place}",
+            f"there is {article(thing)} {location}",
+            f"I can see {article(thing)} {location}",
+            f"you can see {article(thing)} {location}",
+            f"{article(thing)} is present {location}",
             f"the image contains {article(thing)}",
             f"the picture shows {article(thing)}",
             f"the scene does have {article(thing)}",
         )
     else:
         statements = (
-            f"there is no {thing} {place}",
-            f"I cannot see {article(thing)} {place}",
-            f"I do not see {article(thing)} {place}",
-            f"{article(thing)} is not present {place}",
+            f"there is no {thing} {location}",
+            f"I cannot see {article(thing)} {location}",
+            f"I do not see {article(thing)} {location}",
+            f"{article(thing)} is not present {location}",
             f"the image does not contain {article(thing)}",
             f"the picture does not show {article(thing)}",
             f"the scene does not have {article(thing)}",
@@ -177,16 +177,16 @@ def _side(generator: Random, question: Question, answer: str) -> str:
 
 
 def _position(generator: Random, question: Question, answer: str) -> str:
-    thing, place = question.target.text(), at(answer)
+    thing, location = question.target.text(), at(answer)
     of = generator.choice((" of the image", " of the picture", " of the scene", ""))
     statements = (
-        f"the {thing} is {place}{of}",
-        f"the {thing} is located {place}{of}",
-        f"you can find the {thing} {place}{of}",
-        f"you can see the {thing} {place}{of}",
-        f"the {thing} appears {place}{of}",
-        f"the {thing} can be found {place}{of}",
-        f"the position of the {thing} is {place}{of}",
+        f"the {thing} is {location}{of}",
+        f"the {thing} is located {location}{of}",
+        f"you can find the {thing} {location}{of}",
+        f"you can see the {thing} {location}{of}",
+        f"the {thing} appears {location}{of}",
+        f"the {thing} can be found {location}{of}",
+        f"the position of the {thing} is {location}{of}",
     )
     return _led(generator, generator.choice(statements), 0.4)
 

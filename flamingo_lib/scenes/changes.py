@@ -65,43 +65,43 @@ def describe_change(generator: Random, change: Change | None) -> str:
 def _statements(change: Change) -> tuple[str, ...]:
     old, new = change.before, change.after
     if new is None:
-        name, place = change.subject.name(), at(change.subject.position)
+        name, location = change.subject.name(), at(change.subject.position)
         return (
-            f"the {name} {place} is gone",
-            f"the {name} that was {place} has disappeared",
+            f"the {name} {location} is gone",
+            f"the {name} that was {location} has disappeared",
             f"the {name} was removed from the {change.subject.position}",
             f"the {name} is missing",
-            f"the {name} {place} was taken away",
+            f"the {name} {location} was taken away",
         )
     if old is None:
-        name, place = new.name(), at(new.position)
+        name, location = new.name(), at(new.position)
         return (
-            f"there is a new {name} {place}",
-            f"{article(new.name(size=True))} has appeared {place}",
-            f"{article(name)} was added {place}",
-            f"a new {new.size} {name} has appeared {place}",
+            f"there is a new {name} {location}",
+            f"{article(new.name(size=True))} has appeared {location}",
+            f"{article(name)} was added {location}",
+            f"a new {new.size} {name} has appeared {location}",
         )
-    name, place = old.name(), at(old.position)
+    name, location = old.name(), at(old.position)
     if change.kind == "moved":
         return (
             f"the {name} has moved from the {old.position} to the {new.position}",
             f"the {name} moved to the {new.position}",
-            f"the {name} was {place} before and is now {at(new.position)}",
+            f"the {name} was {location} before and is now {at(new.position)}",
             f"the {name} is now {at(new.position)}",
         )
     if change.kind == "recolored":
         return (
-            f"the {name} {place} is now {new.color}",
+            f"the {name} {location} is now {new.color}",
             f"the {name} has turned {new.color}",
-            f"the {old.shape} {place} has changed its color from {old.color} to {new.color}",
+            f"the {old.shape} {location} has changed its color from {old.color} to {new.color}",
             f"the color of the {name} has changed to {new.color}",
         )
     word = "larger" if new.size == "large" else "smaller"
     return (
         f"the {name} is now {new.size}",
-        f"the {name} {place} has become {word}",
+        f"the {name} {location} has become {word}",
         f"the {old.size} {name} has become {new.size}",
-        f"the {name} {place} is {word} than before",
+        f"the {name} {location} is {word} than before",
     )
 
 
@@ -110,32 +110,37 @@ def curt_change(generator: Random, change: Change | None) -> str:
     if change is None:
         return "no difference"
     old, new, name = change.before, change.after, change.subject.name()
-    place = change.subject.position
+    position = change.subject.position
     ways: tuple[str, ...]
     if new is None:
-        ways = (f"the {name} is gone", f"{name} gone", f"{place} {name} is missing", f"{name} removed from {place}")
+        ways = (
+            f"the {name} is gone",
+            f"{name} gone",
+            f"{position} {name} is missing",
+            f"{name} removed from {position}",
+        )
     elif old is None:
         ways = (
             f"a new {name}",
-            f"new {name} {place}",
-            f"{new.size} {name} added {at(place)}",
-            f"there is a new {name} {at(place)}",
+            f"new {name} {position}",
+            f"{new.size} {name} added {at(position)}",
+            f"there is a new {name} {at(position)}",
         )
     elif change.kind == "moved":
         ways = (
             f"{name} moved to {new.position}",
             f"the {name} is now {at(new.position)}",
-            f"{name} moved from {place} to {new.position}",
+            f"{name} moved from {position} to {new.position}",
         )
     elif change.kind == "recolored":
         ways = (
             f"the {name} is now {new.color}",
-            f"{place} {old.shape} turned {new.color}",
+            f"{position} {old.shape} turned {new.color}",
             f"{name} turned {new.color}",
         )
     else:
         word = "larger" if new.size == "large" else "smaller"
-        ways = (f"the {name} is {word}", f"{name} is now {new.size}", f"{name} {place} became {word}")
+        ways = (f"the {name} is {word}", f"{name} is now {new.size}", f"{name} {position} became {word}")
     return generator.choice(ways)
 
 
@@ -146,7 +151,7 @@ WORDS = {
     "added": {"new", "added", "appeared", "appears"},
     "removed": {"gone", "disappeared", "removed", "missing", "away", "vanished", "without"},
 }
-"""Words that tell the kind of a change; "now", "become" and "changed" leave it to what follows them."""
+"""Words that reveal the kind of a change; after "now", "become" and "changed" the next words decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +207,11 @@ def _kind(words: list[str], items: list[Item]) -> str | None:
     named = {item.value[0] for item in items if item.kind == "attribute"}
     if "color" in named:
         return "recolored"
-    return "resized" if "size" in named else "moved" if any(item.kind == "place" for item in items) else None
+    return "resized" if "size" in named else "moved" if any(item.kind == "position" for item in items) else None
 
 
 def _details(change: Change, words: list[str], items: list[Item]) -> tuple[int, list[str]]:
-    """How many details a sentence gives of a change of the right kind, and which of them are false."""
+    """The number of details a sentence gives about a change of the right kind, and those that are false."""
     old, new = change.before or change.subject, change.after or change.subject
     false: list[str] = []
     count = 0
@@ -216,12 +221,14 @@ def _details(change: Change, words: list[str], items: list[Item]) -> tuple[int, 
             count += 1
             if not any(item.reference.matches(object) for object in named_as):
                 false.append(item.reference.text())
-    places = [item.value for item in items if item.kind == "place"]
-    allowed = [(old.cell, new.cell)] if len(places) == 2 and change.kind == "moved" else [(old.cell,), (new.cell,)]
-    if change.kind == "moved" and len(places) == 1:
+    positions = [item.value for item in items if item.kind == "position"]
+    allowed = [(old.cell, new.cell)] if len(positions) == 2 and change.kind == "moved" else [(old.cell,), (new.cell,)]
+    if change.kind == "moved" and len(positions) == 1:
         allowed = [(new.cell,)]
-    count += len(places)
-    if places and not any(all(cell in place for cell, place in zip(cells, places, strict=False)) for cells in allowed):
+    count += len(positions)
+    if positions and not any(
+        all(cell in position for cell, position in zip(cells, positions, strict=False)) for cells in allowed
+    ):
         false.append("where it is")
     values = [item.value for item in items if item.kind == "attribute"]
     for name in ("color", "size"):

@@ -83,7 +83,7 @@ class _SentenceReader:
         self.polarity = ""
         self.subject: Reference | None = None
         self.subject_item: Item | None = None
-        self.places: list[frozenset[int]] = []
+        self.positions: list[frozenset[int]] = []
         self.attributes: list[tuple[str, str]] = []
         self.relation: str | None = None
         self.fronted: tuple[str, Reference] | None = None
@@ -98,7 +98,7 @@ class _SentenceReader:
             kinds = {item.kind for item in clause}
             found = list(self._clause(clause))
             yield from self._polish(found, "negation" in kinds, "hypothesis" in kinds)
-        for cells in self.places:
+        for cells in self.positions:
             if self.subject is None and self.topic is not None:
                 yield Claim("position", self.topic, cells)
         for pair in self.attributes:
@@ -138,17 +138,17 @@ class _SentenceReader:
         for position, item in enumerate(clause):
             later = any(other.kind in ("mention", "pronoun") for other in clause[position + 1 :])
             if item.kind == "mention":
-                was_identity = self.copula and own_subject and self.relation is None and not self.places
+                was_identity = self.copula and own_subject and self.relation is None and not self.positions
                 yield from self._mention(item, was_identity)
                 own_subject = own_subject or self.subject_item is item
             elif item.kind == "pronoun" and (self.topic is not None or self.first is not None):
                 yield from self._pronoun()
                 own_subject = True
-            elif item.kind == "place":
+            elif item.kind == "position":
                 if self.subject is not None and (own_subject or not later):
                     yield Claim("position", self.subject, item.value, every=self._every())
                 else:
-                    self.places.append(item.value)
+                    self.positions.append(item.value)
             elif item.kind == "attribute":
                 if self.subject is not None:
                     yield self._attribute(item.value)
@@ -213,13 +213,13 @@ class _SentenceReader:
 
     def _pending(self, reference: Reference) -> Iterator[Claim]:
         """What stood before its subject: "At the top left there is ...", "To the left of the ring, ..."."""
-        for cells in self.places:
+        for cells in self.positions:
             yield Claim("position", reference, cells)
         for pair in self.attributes:
             yield Claim("attribute", reference, pair)
         if self.fronted is not None:
             yield Claim("relation", reference, self.fronted[0], self.fronted[1])
-        self.places, self.attributes, self.fronted = [], [], None
+        self.positions, self.attributes, self.fronted = [], [], None
 
     def _existence(self, item: Item) -> Iterator[Claim]:
         if item.determiner == "other" or self.number_of:

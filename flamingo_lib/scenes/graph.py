@@ -57,7 +57,7 @@ EXTENTS = {
     "cross": (0.95, 0.95, 0.95, 0.95),
     "ring": (1.0, 1.0, 1.0, 1.0),
 }
-"""How far each shape reaches left, up, right and down of its centre, in radii."""
+"""Extent of each shape to the left, top, right and bottom of its centre, in radii."""
 
 BACKGROUNDS = (
     (244, 240, 232),
@@ -174,8 +174,8 @@ class Scene:
             ) from error
 
 
-def place(generator: Random, shape: str, color: str, size: str, cell: int) -> SceneObject:
-    """An object of random radius, at a random place wholly inside `cell`."""
+def place_object(generator: Random, shape: str, color: str, size: str, cell: int) -> SceneObject:
+    """An object of random radius, at a random position wholly inside `cell`."""
     radius = round(generator.uniform(*RADII[size]), 4)
     slack = CELL / 2 - radius - MARGIN
     cx = (cell % 3 + 0.5) * CELL + generator.uniform(-slack, slack)
@@ -191,7 +191,9 @@ def draw_scene(seed: int, id: str, held_out: bool = False, count: int | None = N
     if held_out:
         pairs[0] = generator.choice(sorted(HELD_OUT_PAIRS))
     cells = generator.sample(range(9), count)
-    objects = [place(generator, *pair, generator.choice(SIZES), cell) for pair, cell in zip(pairs, cells, strict=True)]
+    objects = [
+        place_object(generator, *pair, generator.choice(SIZES), cell) for pair, cell in zip(pairs, cells, strict=True)
+    ]
     generator.shuffle(objects)
     return Scene(id, tuple(objects), generator.choice(BACKGROUNDS), held_out)
 
@@ -201,7 +203,7 @@ CHANGES = ("moved", "recolored", "resized", "added", "removed")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What `edit_scene` did: `before` is None if an object was added, `after` is None if one was removed."""
+    """An edit made by `edit_scene`: `before` is None if an object was added, `after` is None if one was removed."""
 
     kind: str
     before: SceneObject | None
@@ -238,10 +240,13 @@ def edit_scene(scene: Scene, generator: Random, kind: str | None = None) -> tupl
     if kind == "removed":
         del objects[index]
     elif kind == "added":
-        old, new = None, place(generator, *generator.choice(unused), generator.choice(SIZES), generator.choice(free))
+        old, new = (
+            None,
+            place_object(generator, *generator.choice(unused), generator.choice(SIZES), generator.choice(free)),
+        )
         objects.append(new)
     elif kind == "moved":
-        new = replace(place(generator, *chosen.pair, chosen.size, generator.choice(free)), radius=chosen.radius)
+        new = replace(place_object(generator, *chosen.pair, chosen.size, generator.choice(free)), radius=chosen.radius)
         objects[index] = _inside(new)
     elif kind == "recolored":
         new = replace(chosen, color=generator.choice([color for shape, color in unused if shape == chosen.shape]))
@@ -249,7 +254,7 @@ def edit_scene(scene: Scene, generator: Random, kind: str | None = None) -> tupl
     else:
         new = _inside(
             replace(
-                place(generator, *chosen.pair, "large" if chosen.size == "small" else "small", chosen.cell),
+                place_object(generator, *chosen.pair, "large" if chosen.size == "small" else "small", chosen.cell),
                 cx=chosen.cx,
                 cy=chosen.cy,
             )

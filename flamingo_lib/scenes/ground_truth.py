@@ -29,7 +29,7 @@ __all__ = (
 
 @dataclass(frozen=True, slots=True)
 class TruthReport:
-    """What `check` found.
+    """Result of `check`.
 
     Attributes:
         claims: everything the text claims.
@@ -45,7 +45,7 @@ class TruthReport:
 
     @property
     def n_claims(self) -> int:
-        """How many claims the text makes."""
+        """Number of claims in the text."""
         return len(self.claims)
 
     @property

@@ -111,17 +111,17 @@ def paragraph(generator: Random, scene: Scene, wrap: bool = True) -> str:
 
 def object_sentence(generator: Random, item: SceneObject, index: int) -> str:
     """One sentence that says what `item` is and where."""
-    thing, place = article(item.name(size=True)), at(item.position)
+    thing, location = article(item.name(size=True)), at(item.position)
     also = " also" if index and generator.random() < 0.3 else ""
     return generator.choice(
         (
-            f"There is{also} {thing} {place}.",
-            f"{capital(place)}, there is {thing}.",
-            f"{capital(place)}, you can see {thing}.",
-            f"{capital(thing)} is located {place}.",
-            f"{capital(thing)} can be found {place}.",
-            f"You can{also} see {thing} {place}.",
-            f"I can{also} see {thing} {place}.",
+            f"There is{also} {thing} {location}.",
+            f"{capital(location)}, there is {thing}.",
+            f"{capital(location)}, you can see {thing}.",
+            f"{capital(thing)} is located {location}.",
+            f"{capital(thing)} can be found {location}.",
+            f"You can{also} see {thing} {location}.",
+            f"I can{also} see {thing} {location}.",
             f"The {item.position} shows {thing}.",
         )
     )

@@ -75,7 +75,7 @@ class Reference:
         return all(a is None or b is None or a == b for a, b in zip(mine, theirs, strict=True))
 
     def merged(self, other: Reference) -> Reference:
-        """All that either names; of what both name, `other`'s."""
+        """The attributes that either names; `other`'s if both name one."""
         return Reference(other.color or self.color, other.shape or self.shape, other.size or self.size)
 
 

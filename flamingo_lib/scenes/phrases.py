@@ -79,7 +79,7 @@ LEADS = (
 """Beginnings of an answer sentence about an image."""
 
 PLACES = ("in the image", "in the picture", "in this scene", "here")
-"""Where things are, in general."""
+"""General location phrases."""
 
 DETAIL_INSTRUCTIONS = (
     "Describe the image in detail.",

@@ -63,8 +63,8 @@ def contact_sheet(scenes: Sequence[Scene], columns: int = 6, size: int = 160, ga
     )
     corners = corners.reduce(_OVERSAMPLING)
     for index, scene in enumerate(scenes):
-        place = gap + index % columns * (size + gap), gap + index // columns * (size + gap)
-        sheet.paste(render(scene, size * 2).resize((size, size), Image.Resampling.LANCZOS), place, corners)
+        offset = gap + index % columns * (size + gap), gap + index // columns * (size + gap)
+        sheet.paste(render(scene, size * 2).resize((size, size), Image.Resampling.LANCZOS), offset, corners)
     return sheet
 
 

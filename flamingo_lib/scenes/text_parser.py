@@ -57,7 +57,7 @@ HYPOTHETICAL = {"would", "could", "if", "might", "may", "should", "without"}
 COPULAS = {"is", "are", "was", "were", "be", "appears", "appear", "seems", "looks", "like", "shaped", "being"}
 BOUNDARIES = {",", ";", ":", "and", "but", "while", "so", "since", "because", "which", "where", "whereas", "with"}
 AFTER_NO = {"", ",", ";", "there", "i", "you", "the", "it", "a", "an", "this", "we", "that", "its"}
-"""Words before which "no" is an answer, not a determiner."""
+"""Words that, after "no", show it to be an answer rather than a determiner."""
 
 OPENINGS = {"there", "i", "you", "let", "please", "also"}
 """Words that begin a new statement where text has lost its punctuation."""
@@ -72,10 +72,11 @@ ANYTHING = Reference()
 class Item:
     """One piece of a sentence.
 
-    Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``place`` (frozenset
-    of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"), ``number`` (int),
-    ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same`` (attribute's name),
-    ``more`` (the two references compared). Mentions carry `reference`, and what stood before the noun.
+    Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``position``
+    (frozenset of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"),
+    ``number`` (int), ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same``
+    (attribute's name), ``more`` (the two references compared). Mentions carry `reference`, and the determiner before
+    the noun.
     """
 
     kind: str
@@ -159,7 +160,7 @@ def _relation(words: list[str], index: int) -> Found:
         return ([Item("side", side)], index) if spoken or _word(words, index - 1) == "side" else None
     index += 1
     if _word(words, index + (_word(words, index) in ("the", "this"))) in PICTURES:
-        return [Item("place", frozenset(range(("left", "right").index(side) * 2, 9, 3)))], index
+        return [Item("position", frozenset(range(("left", "right").index(side) * 2, 9, 3)))], index
     return [Item("relation", f"{side} of")], index
 
 
@@ -188,7 +189,7 @@ def _place(words: list[str], index: int) -> Found:
         cells, index = {4}, index + 1
     while _word(words, index) in PLACE_TAILS:
         index += 1
-    return [Item("place", frozenset(cells))], index
+    return [Item("position", frozenset(cells))], index
 
 
 def _same(words: list[str], index: int) -> Found:

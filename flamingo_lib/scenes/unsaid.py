@@ -1,4 +1,4 @@
-"""What of a polite answer about a scene its draft does not say: the rule for rewriter targets without their image."""
+"""The unsaid rule of Scenes: finds what a polite answer about a scene states beyond its draft."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SceneFacts:
     """A `training.unsaid.UnsaidRule` that knows the questions of Scenes and the words for its facts."""
 
     def is_question(self, instruction: str) -> bool:
-        """Whether the instruction is a question with one curt answer, which a draft then holds."""
+        """Whether the instruction is a question with one curt answer, so that its draft holds the answer."""
         try:
             parse_question(instruction)
         except DataError:
@@ -45,9 +45,9 @@ class SceneFacts:
 
 def _facts(texts: Iterable[str]) -> set[str]:
     words = {word for text in texts for word in re.findall(r"[a-z]+|\d", text.lower())}
-    numbers = {str(number): word for number, word in enumerate(NUMBERS)}
+    number_words = {str(number): word for number, word in enumerate(NUMBERS)}
     singular = {
         word.removesuffix("es") if word == "crosses" else word.removesuffix("s") if word[:-1] in SHAPES else word
         for word in words
     }
-    return {numbers.get(word, word) for word in singular if word in _FACTS}
+    return {number_words.get(word, word) for word in singular if word in _FACTS}

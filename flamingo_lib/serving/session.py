@@ -86,7 +86,7 @@ class ChatSession:
         return answer
 
     def html(self) -> Markup:
-        """The conversation as the model reads it, for a notebook: what each token looks at (see `token_view`)."""
+        """The conversation as the model reads it, for a notebook: what each token attends to (see `token_view`)."""
         if not self.turns:
             return standalone(token_view([]))
         rendered = self.processor.template.render(self.turns)

@@ -81,15 +81,15 @@ def check_source(
     for one in list(row.splits) if chosen is None else [chosen]:
         values = {"split": one, **row.splits[one]}
         report = SplitReport(one)
-        for role, places in row.files.items():
+        for role, patterns in row.files.items():
             try:
-                found = locator.find(places, values)
+                found = locator.find(patterns, values)
             except DataError as error:  # several files that could be meant
                 found, report.error = [], "" if role in row.optional else str(error)
             if found:
                 report.found[role] = found
-            elif role not in row.optional and "{id}" not in places[0]:
-                report.missing[role] = variants(places[0].format_map(values))[0]
+            elif role not in row.optional and "{id}" not in patterns[0]:
+                report.missing[role] = variants(patterns[0].format_map(values))[0]
         if one in here or split is not None or not here:
             _read(report, name, root, limit, seed, quarantine_path, examples)
         reports.append(report)

@@ -90,7 +90,7 @@ def read_member(container: Path, member: str) -> bytes:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """What changes when a file does, so that a remembered container is forgotten."""
+    """A key that changes when the file does, so that a cached container is dropped."""
     try:
         status = path.stat()
     except OSError:

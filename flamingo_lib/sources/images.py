@@ -36,8 +36,7 @@ __all__ = [
 ]
 
 LINK_TARGETS = "FLAMINGO_IMAGE_ROOTS"
-"""Environment variable: folders outside a root, joined by the system's path separator, to which links inside it may
-lead.
+"""Environment variable: folders outside a root that links inside it may lead to, joined by the system's path separator.
 """
 
 

@@ -16,7 +16,7 @@ from ..errors import DataError
 from .json_stream import CHUNK, Report, content_of, open_bytes, read_items
 
 LONGEST_LINE = 16 << 20
-"""Bytes in which the end of a first line is looked for."""
+"""Bytes searched for the end of the first line."""
 
 Form = Literal["list", "object", "lines", "line", ""]
 
@@ -116,8 +116,8 @@ def read_records(
         )
     if form == "lines":
         section = next(iter(sections), "") if sections else ""
-        for place, (_, _, value) in enumerate(read_json_lines(path, report)):
-            yield section, place, value
+        for index, (_, _, value) in enumerate(read_json_lines(path, report)):
+            yield section, index, value
         return
     for number, (section, key, value) in enumerate(read_items(path, sections, report)):
         if number == 0 and isinstance(key, str) and not (keyed or sections or isinstance(value, dict)):

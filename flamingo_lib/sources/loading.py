@@ -22,21 +22,21 @@ MIN_FAILURES = 3
 """Fewer bad records than this never stop a run, unless they are more than half: in a small file a few are many."""
 
 FIRST_CHECK = 1_000
-"""Records after which the share of bad ones is checked for the first time; later at every doubling and at the end."""
+"""Records before the first check of the share of bad ones; checked again at every doubling and at the end."""
 
 
 def splits_found(row: DatasetSpec, locator: Locator) -> list[str]:
     """The splits of `row` with a file that is there; files that all splits share count if there are no others."""
     markers = (
         row.split_markers
-        or [role for role, places in row.files.items() if any("{" in place for place in places)]
+        or [role for role, patterns in row.files.items() if any("{" in pattern for pattern in patterns)]
         or list(row.files)
     )
     own = [row.files[role] for role in markers]
     return [
         split
         for split, values in row.splits.items()
-        if any(locator.find(places, {"split": split, **values}) for places in own)
+        if any(locator.find(patterns, {"split": split, **values}) for patterns in own)
     ]
 
 

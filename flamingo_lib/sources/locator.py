@@ -1,4 +1,4 @@
-"""Where the files of a dataset lie: the official places, and how copies usually differ from them."""
+"""File lookup for datasets: the official paths, and the usual ways in which copies differ from them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class BadRecord(Exception):
     """A record that cannot be used; the text says why. It never leaves a `Reader`."""
 
 
-def variants(place: str) -> list[str]:
+def variants(pattern: str) -> list[str]:
     """``a/|b/|c`` as ``a/b/c``, ``b/c``, ``c``."""
-    parts = place.split("|")
+    parts = pattern.split("|")
     return ["".join(parts[start:]) for start in range(len(parts))]
 
 
-def fill_known(place: str, values: Mapping[str, Any]) -> str:
-    """`place` with those of its braces filled in that `values` knows."""
+def fill_known(pattern: str, values: Mapping[str, Any]) -> str:
+    """`pattern` with the fields that `values` has filled in."""
     parts = []
-    for literal, field, spec, _ in Formatter().parse(place):
+    for literal, field, spec, _ in Formatter().parse(pattern):
         parts.append(literal.replace("{", "{{").replace("}", "}}"))
         if field is not None:
             brace = "{" + field + (f":{spec}" if spec else "") + "}"
@@ -39,29 +39,29 @@ def fill_known(place: str, values: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
-def filler(place: str) -> Callable[..., str]:
-    """``place.format``, quicker where one plain name in braces is all that is left to fill in."""
-    parts = list(Formatter().parse(place))
+def filler(pattern: str) -> Callable[..., str]:
+    """``pattern.format``, faster if only one plain field is left to fill in."""
+    parts = list(Formatter().parse(pattern))
     if len(parts) == 1:
         before, field, spec, conversion = parts[0]
         if field and field.isidentifier() and not spec and not conversion:
             return lambda **values: f"{before}{values[field]}"
-    return place.format
+    return pattern.format
 
 
 WILD = {"*": "[^/]*", "#": "[0-9]+", "?": "([^/]*)"}
-"""The wild cards of a place, and what each matches: see `catalog.spec.DatasetSpec`."""
+"""The wildcards of a pattern and the regular expression of each: see `catalog.spec.DatasetSpec`."""
 
 MOST_FOLDERS = 64
-"""Folders of each depth in which files are looked for."""
+"""Folders searched at each depth."""
 
 
 class Locator:
-    """Finds the files of a row under `root`, in the official place or slightly off it.
+    """Finds the files of a row under `root`, at the official path or slightly off it.
 
     Args:
-        splits: the row's splits and their values. A folder that is called as another split is (``val`` where the files
-            of ``train`` are looked for) is left out unless the place itself says which split it is of.
+        splits: the row's splits and their values. A folder named after another split (``val`` when looking for the
+            files of ``train``) is left out unless the pattern itself names a split.
     """
 
     def __init__(self, root: str | PathLike, splits: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -96,19 +96,19 @@ class Locator:
         yield from self.prefixes
         yield from self._deeper
 
-    def find(self, places: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-        """The first of `places` that exists, as paths relative to the root; empty if none does or if one lacks a value.
+    def find(self, patterns: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+        """The files of the first of `patterns` that matches, as paths relative to the root.
 
-        Places with a `?` come after all others.
+        Empty if none matches, or if a pattern lacks a value. Patterns with a `?` come after all others.
 
         Raises:
             DataError: several files or folders for a `?`.
         """
-        return next(self._candidates(places, values), [])
+        return next(self._candidates(patterns, values), [])
 
-    def others(self, places: Sequence[str], values: Mapping[str, Any], found: Sequence[str]) -> list[list[str]]:
-        """What else lies in `places` (those with a `?` left out) and is not one of the `found` files."""
-        named = [place for place in places if "?" not in place]
+    def others(self, patterns: Sequence[str], values: Mapping[str, Any], found: Sequence[str]) -> list[list[str]]:
+        """What else matches `patterns` (those with a `?` left out) and is not one of the `found` files."""
+        named = [pattern for pattern in patterns if "?" not in pattern]
         groups = [group for group in self._candidates(named, values) if group != found]
         if not groups:
             return []
@@ -116,19 +116,19 @@ class Locator:
         groups = [[path for path in group if os.path.realpath(self.root / path) not in known] for group in groups]
         return [group for group in groups if group]
 
-    def _candidates(self, places: Sequence[str], values: Mapping[str, Any]) -> Iterator[list[str]]:
-        """The files of each place that exists, the first place first."""
+    def _candidates(self, patterns: Sequence[str], values: Mapping[str, Any]) -> Iterator[list[str]]:
+        """The files of each pattern that matches, the first pattern first."""
         filled: list[tuple[str, set[str]]] = []
         try:
-            for place in places:
-                known, templates = variants(place.format_map(values)), variants(place)
+            for pattern in patterns:
+                known, templates = variants(pattern.format_map(values)), variants(pattern)
                 if len(known) > len(templates):  # a value has optional parts of its own
-                    templates = [place] * len(known)
+                    templates = [pattern] * len(known)
                 filled += [
-                    (variant, self._foreign(places, template, values))
+                    (variant, self._foreign(patterns, template, values))
                     for variant, template in zip(known, templates, strict=True)
                 ]
-        except KeyError:  # a place that depends on the record, such as one annotation file an image
+        except KeyError:  # a pattern that depends on the record, such as one annotation file an image
             return
         tried = set()
         for group in ([item for item in filled if "?" not in item[0]], [item for item in filled if "?" in item[0]]):
@@ -137,22 +137,24 @@ class Locator:
                     if prefix + variant in tried or not foreign.isdisjoint(prefix.split("/")):
                         continue
                     tried.add(prefix + variant)
-                    found = self._matches(prefix, variant, places[0])
+                    found = self._matches(prefix, variant, patterns[0])
                     if found:
                         yield found
 
-    def _foreign(self, places: Sequence[str], variant: str, values: Mapping[str, Any]) -> set[str]:
-        """Names of folders that belong to other splits, by those values that the places know and `variant` lacks."""
+    def _foreign(self, patterns: Sequence[str], variant: str, values: Mapping[str, Any]) -> set[str]:
+        """Names of folders that belong to other splits, by those values that the patterns know and `variant` lacks."""
         own = self.splits.get(values.get("split", ""), {})
         return {
             str(other[key])
             for other in self.splits.values()
             for key in own.keys() & other.keys()
-            if other[key] != own[key] and f"{{{key}}}" not in variant and any(f"{{{key}}}" in place for place in places)
+            if other[key] != own[key]
+            and f"{{{key}}}" not in variant
+            and any(f"{{{key}}}" in pattern for pattern in patterns)
         } - set(map(str, own.values()))
 
     def _matches(self, prefix: str, variant: str, official: str) -> list[str]:
-        """The files that a place stands for: ``*`` any, ``#`` any by number, ``?`` the only one."""
+        """The files that a pattern matches: ``*`` any, ``#`` any by number, ``?`` the only one."""
         if self._is_file(prefix + variant):  # a file of this very name, signs and all
             return [prefix + variant]
         if not any(sign in variant for sign in WILD):
@@ -174,24 +176,24 @@ class Locator:
             )
         return sorted(path for paths in found.values() for path in paths)
 
-    def image(self, places: Sequence[str], values: Mapping[str, Any]) -> str:
-        """The path of an image, relative to the root; where the last one was found is looked first."""
-        key = places[0]
+    def image(self, patterns: Sequence[str], values: Mapping[str, Any]) -> str:
+        """The path of an image, relative to the root; the folder of the last one found is tried first."""
+        key = patterns[0]
         if key in self._best:
             path = self._best[key].format_map(values)
             if self._is_file(path):
                 return path
         for prefix in self._everywhere():
-            for place in places:
-                for variant in variants(place):
+            for pattern in patterns:
+                for variant in variants(pattern):
                     path = prefix + variant.format_map(values)
                     if self._is_file(path):
-                        self._tell_of_others(prefix, path, places, values)
+                        self._tell_of_others(prefix, path, patterns, values)
                         self._best[key] = prefix.replace("{", "{{").replace("}", "}}") + variant
                         return path
-        raise BadRecord(f"the image is missing: {variants(places[0])[0].format_map(values)}")
+        raise BadRecord(f"the image is missing: {variants(patterns[0])[0].format_map(values)}")
 
-    def _tell_of_others(self, prefix: str, path: str, places: Sequence[str], values: Mapping[str, Any]) -> None:
+    def _tell_of_others(self, prefix: str, path: str, patterns: Sequence[str], values: Mapping[str, Any]) -> None:
         """Log, once for each folder, that an image of this name lies in other folders of the same rank as well."""
         if not prefix or prefix in self._told:
             return
@@ -199,7 +201,7 @@ class Locator:
         here = os.path.realpath(self.root / path)
         beside = self._deeper if prefix.count("/") > 1 else self.prefixes[1:]
         for other in beside:
-            for variant in (variant for place in places for variant in variants(place)):
+            for variant in (variant for pattern in patterns for variant in variants(pattern)):
                 found = other + variant.format_map(values)
                 if other != prefix and self._is_file(found) and os.path.realpath(self.root / found) != here:
                     log.warning("reading the images from %s; of the same name, and not read: %s", path, found)

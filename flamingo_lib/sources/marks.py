@@ -114,12 +114,12 @@ def _draw_arrow(image: Image.Image, at: Sequence[float], line: int, color: tuple
     return _overlay(image, color, paint)
 
 
-def _write_letters(image: Image.Image, places: Sequence[Sequence[float]], letters: Sequence[str]) -> Image.Image:
+def _write_letters(image: Image.Image, boxes: Sequence[Sequence[float]], letters: Sequence[str]) -> Image.Image:
     """White rectangles with black letters, as high as the rectangle allows but at least 8 pixels."""
     marked = image.copy()
     draw = ImageDraw.Draw(marked)
-    for place, letter in zip(places, letters, strict=True):
-        x1, y1, x2, y2 = (value * side for value, side in zip(place, (*image.size, *image.size), strict=True))
+    for box, letter in zip(boxes, letters, strict=True):
+        x1, y1, x2, y2 = (value * side for value, side in zip(box, (*image.size, *image.size), strict=True))
         draw.rectangle((x1, y1, x2, y2), fill=(255, 255, 255))
         font = ImageFont.load_default(size=max(8.0, 0.8 * (y2 - y1)))
         draw.text(((x1 + x2) / 2, (y1 + y2) / 2), letter, fill=(0, 0, 0), anchor="mm", font=font)

@@ -106,7 +106,7 @@ class Mixture:
 
 
 def by_source(records: Iterable[S]) -> dict[str, list[S]]:
-    """Records that have a `source`, by it, in the order in which the sources come first."""
+    """Records with a `source`, grouped by it, in the order of first appearance."""
     found: dict[str, list[S]] = {}
     for record in records:
         found.setdefault(record.source, []).append(record)

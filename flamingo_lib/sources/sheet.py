@@ -22,12 +22,12 @@ def sample_card(sample: Sample, images: Sequence[Image]) -> Markup:
     pictures = [
         picture(
             image,
-            shown if place == 0 else (),
-            alt=sample.images[place] or f"image {place + 1} of {sample.id}",
+            shown if index == 0 else (),
+            alt=sample.images[index] or f"image {index + 1} of {sample.id}",
             side=SIDE,
             encoding="jpeg",
         )
-        for place, image in enumerate(images)
+        for index, image in enumerate(images)
     ]
     rows = [
         row

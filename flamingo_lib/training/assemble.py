@@ -135,7 +135,7 @@ def assemble(
 
     Raises:
         ConfigError: open_clip knows no such tower.
-        MissingAsset: no weights at that place.
+        MissingAsset: no weights at that path.
     """
     model, tokenizer = language_model
     vision = open_clip_vision_config(tower) if isinstance(tower, str) else {"source": "open_clip", **tower}

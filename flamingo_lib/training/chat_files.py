@@ -53,28 +53,28 @@ def read_examples(path: str | os.PathLike, root: str | os.PathLike | None = None
     roots = _roots(file) if root is None else root
     name = ""
     for name, values in _numbered(file):
-        place: dict[str, Any] = {"file": file, "record": name}
+        where: dict[str, Any] = {"file": file, "record": name}
         if not isinstance(values, Mapping):
-            raise DataError(f"not a chat but {_kind(values)}", **place, remedy=REMEDY)
+            raise DataError(f"not a chat but {_kind(values)}", **where, remedy=REMEDY)
         if "turns" not in values and "output" in values:
             yield _of_record(values, file, name, roots)
         elif isinstance(roots, Mapping):
-            raise DataError("not a record of PF-1M", **place, remedy="Give --images for chats.")
+            raise DataError("not a record of PF-1M", **where, remedy="Give --images for chats.")
         else:
-            yield _of_chat(values, Path(roots), partial(DataError, **place, remedy=REMEDY), name)
+            yield _of_chat(values, Path(roots), partial(DataError, **where, remedy=REMEDY), name)
     if not name:
         raise DataError("the file holds no chat", file=file, remedy=REMEDY)
 
 
 def _roots(file: Path) -> Roots:
     """Where the images of `file` lie if nobody says it: the datasets' own folders, or beside it."""
-    places = read_json(file.parent / PLACES) if (file.parent / PLACES).is_file() else None
-    known = places.get("roots") if isinstance(places, dict) else None
+    locations = read_json(file.parent / PLACES) if (file.parent / PLACES).is_file() else None
+    known = locations.get("roots") if isinstance(locations, dict) else None
     return known if isinstance(known, dict) and file.name == RECORDS else file.parent
 
 
 def _numbered(file: Path) -> Iterator[tuple[str, Any]]:
-    """The JSON values of a file of lines, or of one list, each with its place in words."""
+    """The JSON values of a file of lines, or of one list, each with its location in words."""
     with open_bytes(file) as stream:
         is_list = stream.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     for _, key, values in read_json_lines(file):

@@ -33,7 +33,7 @@ def sample_example(sample: Sample, root: str | os.PathLike, files: Sequence[str]
 
     Args:
         root: the folder with one subfolder a dataset.
-        files: the image files where they are others than the sample's own below `root`.
+        files: the image files if they differ from the sample's own below `root`.
     """
     images = image_files(root, sample.source, sample.images) if files is None else tuple(files)
     return Conversation(sample.id, sample.dialogue, images)

@@ -45,7 +45,7 @@ class StageResult:
         curve: (step, mean loss since the previous entry) in order.
         tokens, supervised_tokens: seen in all steps, those before a resume too, by this process's share of each batch;
             padding excluded.
-        trained_parameters: how many numbers were trained.
+        trained_parameters: the number of trained weights.
         packing: the first epoch's windows.
     """
 

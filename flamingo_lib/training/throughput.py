@@ -39,7 +39,7 @@ def training_speed(
         if step == 0:
             start, supervised = clock(), 0
         begin = (step + 1) * stage.batch_size
-        batch = collator([dataset[(begin + place) % len(dataset)] for place in range(stage.batch_size)])
+        batch = collator([dataset[(begin + offset) % len(dataset)] for offset in range(stage.batch_size)])
         supervised += int((batch["labels"] != IGNORE_INDEX).sum())
         batch = {name: values.to(device) for name, values in batch.items()}
         loss = model(**batch).loss if model.training_loss is None else model.training_loss(model, batch)

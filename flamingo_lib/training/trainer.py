@@ -61,7 +61,7 @@ def training_arguments(
         save_every: steps between checkpoints; None saves none.
         processes: how many processes share a batch.
         fsdp: shard parameters by decoder layer (FSDP2) instead of copying them.
-        cpu: force (or forbid) the CPU; None takes an accelerator where there is one.
+        cpu: force (or forbid) the CPU; None takes an accelerator if there is one.
 
     Raises:
         ConfigError: the batch can't be divided among micro batches and processes.
@@ -157,7 +157,7 @@ class StageTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The `training_loss` that the model carries, if there is one and nothing (such as DDP) wraps it."""
+        """The model's own `training_loss`, if it has one and no wrapper (such as DDP) hides it."""
         training_loss = getattr(model, "training_loss", None)
         if training_loss is None or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)

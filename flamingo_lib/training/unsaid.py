@@ -1,4 +1,4 @@
-"""Rewriter targets whose image is taken away: which instructions that concerns, and what of a target has to go.
+"""Rewriter targets without their image: removes the sentences that only the image could support.
 
 A rewriter that trains on a draft without its image, or with another one, must not be taught to state what only the
 image could tell. An `UnsaidRule` decides what that is; `WordOverlap` does for any data, and a world whose language is
@@ -14,14 +14,14 @@ from ..distortion.question_type import classify_question
 from ..distortion.segment import split_sentences, words
 
 SHORT_WORD = 3
-"""Letters up to which a word counts as a function word."""
+"""Longest word, in letters, that counts as a function word."""
 
 
 class UnsaidRule(Protocol):
-    """Tells what of a target its draft does not say."""
+    """Finds the sentences of a target that its draft does not support."""
 
     def is_question(self, instruction: str) -> bool:
-        """Whether the instruction is a question with one curt answer, which a draft then holds."""
+        """Whether the instruction is a question with one curt answer, so that its draft holds the answer."""
         ...
 
     def drop_unsaid(self, target: str, draft: str) -> str:
@@ -32,8 +32,8 @@ class UnsaidRule(Protocol):
 class WordOverlap:
     """An `UnsaidRule` for any data, by the words that target and draft share.
 
-    A question is an instruction with a question mark that asks for neither a description nor a reason. Of its target
-    stay the courtesies, the sentence that shares the most content words with the draft (the answer), and each other
+    A question is an instruction with a question mark that asks for neither a description nor a reason. Its target
+    keeps the courtesies, the sentence that shares the most content words with the draft (the answer), and each other
     sentence whose content words all stand in the draft. Content words are numbers and words of more than `SHORT_WORD`
     letters, case aside.
     """

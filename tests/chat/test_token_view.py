@@ -12,6 +12,6 @@ def test_rows_and_html(tokenizer):
     assert [row.label for row in rows] == rendered.loss_mask and [row.attended for row in rows] == rendered.attended
     page = token_view(rows, title="One & two")
     assert page.count("<span title=") == len(rows)
-    assert page.count("looks at image 1; trained on") == sum(row.label and row.attended == 1 for row in rows) > 0
-    assert page.count("looks at no image; trained on") == sum(row.label and row.attended == 0 for row in rows) > 0
+    assert page.count("attends to image 1; trained on") == sum(row.label and row.attended == 1 for row in rows) > 0
+    assert page.count("attends to no image; trained on") == sum(row.label and row.attended == 0 for row in rows) > 0
     assert "<b>What" not in page and "One &amp; two" in page and "image 2" not in page

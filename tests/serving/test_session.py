@@ -72,7 +72,7 @@ def test_every_answer_is_the_batched_models_answer_to_the_whole_chat(folder):
         ids = generate_batch(session.model, batch, 6)
         assert session.processor.responses(ids) == [answers[turn]]
     assert [t.response for t in session.turns] == answers and [t.images for t in session.turns] == [1, 0, 2]
-    assert "looks at image 3" in session.html()
+    assert "attends to image 3" in session.html()
 
 
 def test_a_follow_up_attends_to_the_image_as_training_rendered_it(folder):

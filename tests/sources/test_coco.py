@@ -71,7 +71,7 @@ def test_captions_are_those_of_a_plain_loop(tmp_path, read, kind, images):
 
 
 @pytest.mark.parametrize(
-    ("texts", "places"),
+    ("texts", "indices"),
     [
         ([], []),
         ([""], [0]),
@@ -82,8 +82,8 @@ def test_captions_are_those_of_a_plain_loop(tmp_path, read, kind, images):
         (["\u00e9  b", "caf\u00e9", "x\ny\nz", "\ud83d"], [0, 2]),
     ],
 )
-def test_untidy_captions_are_found_at_their_places(texts, places):
-    assert coco._untidy(texts) == places
+def test_untidy_captions_are_found_at_their_indices(texts, indices):
+    assert coco._untidy(texts) == indices
 
 
 def test_a_caption_given_twice_by_one_image_only_counts_for_that_image(tmp_path, read):

@@ -1,4 +1,4 @@
-"""Step 3: distort polite responses into drafts that look like raw annotations: the rewriter's training pairs."""
+"""Step: distort polite responses into drafts that look like raw annotations: the rewriter's training pairs."""
 
 from __future__ import annotations
 

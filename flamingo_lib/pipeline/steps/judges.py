@@ -8,7 +8,7 @@ from pathlib import Path
 from ...config import Preset
 
 SHIPPED = {"nli": "nli-tiny", "reward": "reward-tiny"}
-"""What the name ``tiny`` stands for."""
+"""The judges that the name ``tiny`` selects."""
 
 
 def judge_files(*roles: str) -> Callable[[Preset], Sequence[Path]]:

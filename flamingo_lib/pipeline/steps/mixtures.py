@@ -27,7 +27,7 @@ STEPS: dict[Kind, str] = {"polite": "sources", "raw": "sources", "pf-1m": "filte
 
 
 def mixture_examples(name: str, job: Job) -> list[Conversation]:
-    """The conversations of a mixture, from the inputs of a step that declares `mixture_inputs` of it."""
+    """The conversations of a mixture, read from the inputs of a step that declares its `mixture_inputs`."""
     mixture = find_mixture(name)
     return [conversation for kind in mixture.reads for conversation in _conversations(mixture, kind, job)]
 

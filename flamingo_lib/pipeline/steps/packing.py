@@ -1,4 +1,4 @@
-"""How well windows are filled, with one turn each and with several (docs/method.md, section 5)."""
+"""Step: measure how full windows are, with one turn each and with several (docs/method.md, section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How steps hand records to one another: one JSON record a line."""
+"""Record files exchanged by steps: one JSON record a line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 1: render the Scenes world and write it as datasets, unless the run reads datasets of the user's own."""
+"""Step: render the Scenes world and write it as datasets, unless the run reads datasets of the user's own."""
 
 from __future__ import annotations
 

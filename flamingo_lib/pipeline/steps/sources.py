@@ -1,4 +1,4 @@
-"""Step 2: read every dataset of the run into samples; what can't be read is set aside and counted."""
+"""Step: read every dataset of the run into samples; what can't be read is set aside and counted."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MODEL = "model"
 
 
 SETTINGS: dict[Kind, tuple[str, ...]] = {"distorted-pairs": ("distortion",), "raw": ("rewriting.limit_per_source",)}
-"""What else of the preset decides the conversations of a kind."""
+"""Preset settings that also decide the conversations of a kind."""
 
 
 def base_files(preset: Preset) -> Sequence[Path]:

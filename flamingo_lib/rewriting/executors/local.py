@@ -23,7 +23,7 @@ from ...records import Sample, from_json, to_json
 from ..shards import encode_shard
 
 MAX_DEATHS = 3
-"""How often workers may die on one shard before the job gives up."""
+"""Worker deaths on one shard after which the job gives up."""
 
 SECONDS_BETWEEN_LOOKS = 1.0
 

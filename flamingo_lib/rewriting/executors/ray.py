@@ -27,12 +27,11 @@ LOCAL = "local"
 """The address that starts a cluster on this machine."""
 
 _CONTEXT = {"enable_progress_bars": False, "target_max_block_size": 1, "target_min_block_size": 1}
-"""Ray Data's settings: without the sizes it would gather many shards into one block, which one worker would then do
-alone.
+"""Ray Data's settings: without the sizes it would gather many shards into one block, for a single worker.
 """
 
 READER_CPUS = 0.25
-"""What a reader holds; it mostly waits for the stages behind it."""
+"""CPUs reserved for a reader; it mostly waits for the stages behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def run_ray_job(
 
 @contextmanager
 def _cluster(address: str, cpus: float) -> Iterator[Any]:
-    """Connects to a cluster, or starts one in which workers that hold `cpus` find room; ends what it started."""
+    """Connects to a cluster, or starts one with room for workers of `cpus`; stops it if it started it."""
     try:
         import ray
     except ImportError:
@@ -102,11 +101,11 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
         ) from None
     started = not ray.is_initialized()
     if started:
-        place: dict[str, Any] = (
+        init_options: dict[str, Any] = (
             {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
         )
         try:
-            ray.init(**place, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+            ray.init(**init_options, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
         except Exception as error:  # Ray raises plain ones too
             if address == LOCAL:
                 what, remedy = (

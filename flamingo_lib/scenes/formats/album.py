@@ -26,7 +26,7 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A scene in its pool. `number` is its place there; `image_id` is unique over all pools."""
+    """A scene in its pool. `number` is its index there; `image_id` is unique over all pools."""
 
     scene: Scene
     pool: str

@@ -41,7 +41,7 @@ def distinct_questions(entry: Entry, generator: Random, count: int) -> list[Ques
 
 
 def ten_answers(generator: Random, question: Question) -> list[str]:
-    """What ten annotators say: mostly the answer, now and then another of its type or another spelling."""
+    """Ten annotators' answers: mostly the answer, now and then another of its type or another spelling."""
     others = [answer for answer in ANSWERS[question.type] if answer != question.answer]
     if question.type == "count":
         others.append(NUMBERS[int(question.answer)])
@@ -60,7 +60,7 @@ def write_vqa(album: Album, entries: list[Entry], split: str) -> int:
             annotations.append(_annotation(generator, entry, question, number))
         album.add(entry, "vqa-v2", f"{split}2014/{entry.coco(split)}")
     generator = album.random("vqa-v2", f"order/{split}")
-    generator.shuffle(annotations)  # the official files must be joined by id, not by place
+    generator.shuffle(annotations)  # the official files must be joined by id, not by position
     head = {"info": INFO, "license": LICENSES[0], "data_type": "mscoco", "data_subtype": f"{split}2014"}
     task = {"task_type": "Open-Ended"}
     album.write("vqa-v2", f"v2_OpenEnded_mscoco_{split}2014_questions.json", {**head, **task, "questions": questions})
@@ -71,8 +71,8 @@ def write_vqa(album: Album, entries: list[Entry], split: str) -> int:
 def _annotation(generator: Random, entry: Entry, question: Question, number: int) -> dict[str, Any]:
     kind = "number" if question.type == "count" else "yes/no" if question.answer in ("yes", "no") else "other"
     answers = [
-        {"answer": answer, "answer_confidence": "yes" if answer == question.answer else "maybe", "answer_id": place + 1}
-        for place, answer in enumerate(ten_answers(generator, question))
+        {"answer": answer, "answer_confidence": "yes" if answer == question.answer else "maybe", "answer_id": index + 1}
+        for index, answer in enumerate(ten_answers(generator, question))
     ]
     return {
         "question_type": " ".join(question.text.lower().split()[:2]),

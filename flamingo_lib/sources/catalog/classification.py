@@ -127,12 +127,12 @@ ROWS = (
     ),
     elevater_row(
         "gtsrb", "GTSRB", "gtsrb", _folder("gtsrb", "20210923"), "gtsrb",
-        ("GTSRB/|{place}", "GTSRB/|{other}"), "label_sign", "free to use", "https://benchmark.ini.rub.de",
+        ("GTSRB/|{file}", "GTSRB/|{other_file}"), "label_sign", "free to use", "https://benchmark.ini.rub.de",
         "Stallkamp et al., Man vs. Computer, Neural Networks 2012",
         values={
-            "train": {"place": "Training/*/GT-*.csv", "other": "Final_Training/Images/*/GT-*.csv"},
-            "val": {"place": "Validation/*/GT-*.csv", "other": "Validation/Images/*/GT-*.csv"},
-            "test": {"place": "Final_Test/Images/GT-final_test.csv", "other": "GT-final_test.csv"},
+            "train": {"file": "Training/*/GT-*.csv", "other_file": "Final_Training/Images/*/GT-*.csv"},
+            "val": {"file": "Validation/*/GT-*.csv", "other_file": "Validation/Images/*/GT-*.csv"},
+            "test": {"file": "Final_Test/Images/GT-final_test.csv", "other_file": "GT-final_test.csv"},
         },
     ),
     elevater_row(

@@ -24,23 +24,23 @@ class DatasetSpec:
     A path may have optional leading parts, ended by ``|``: ``a/|b/c.json`` is looked for as ``a/b/c.json``, then
     ``b/c.json``, under the root, under its subfolders (by name) and under theirs. ``{split}`` and the values of `splits`
     are filled in. ``*`` matches several files that belong together, ``#`` such as differ by a number. ``?`` stands for
-    a name that isn't known: it must match one file or folder, and is looked for after all other places.
+    a name that isn't known: it must match one file or folder, and is looked for after all other patterns.
 
-    The first place that exists is read. Files in the other places are named in the log and not read; several files for
-    one ``?`` are an error that asks which is meant.
+    The first pattern that matches is read. Files that match other patterns are named in the log and not read; several
+    files for one ``?`` are an error that asks which is meant.
 
     Attributes:
         name: the catalogue name, the first part of every sample id.
         title: the name its makers use.
         task: one of `flamingo_lib.records.TASKS`.
         format: the reader in `flamingo_lib.sources.formats.READERS`.
-        files: role -> places to look for it, the official one first.
+        files: role -> file patterns, the official one first.
         optional: roles that may be missing.
         splits: split name -> extra values for the paths.
         unlabelled: splits without published answers; read only when asked for by name.
-        split_markers: roles whose files show that a split is there; by default those whose places depend on the split.
+        split_markers: roles whose files show that a split is there; by default those whose patterns depend on the split.
         overlapping_splits: labelled splits that overlap with others; read only when asked for by name.
-        images: places of an image, the official one first.
+        images: file patterns of an image, the official one first.
         options: settings of the reader; `load_source` may override them.
         paper_samples: samples left after filtering in the paper (docs/method.md, section 3), of the whole `group` if there is one.
         group: datasets that the paper counts as one.

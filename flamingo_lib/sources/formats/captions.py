@@ -67,7 +67,7 @@ def grouped_captions(reader: Reader) -> Iterator[Sample]:
 
 
 def token_lines(reader: Reader) -> Iterator[Sample]:
-    """Lines ``image.jpg#0<TAB>caption`` (Flickr30k), or Karpathy's JSON where that is what lies there."""
+    """Lines ``image.jpg#0<TAB>caption`` (Flickr30k), or Karpathy's JSON, whichever is found."""
     found = reader.files("annotations")
     if found:
         yield from karpathy(reader)
@@ -88,7 +88,7 @@ def token_lines(reader: Reader) -> Iterator[Sample]:
 
 
 def paragraphs(reader: Reader) -> Iterator[Sample]:
-    """Stanford paragraphs: the image's place is the end of its address; the split is a list of image ids."""
+    """Stanford paragraphs: the image's path is the end of its address; the split is a list of image ids."""
     file, split_file = reader.file("paragraphs"), reader.files("ids")
     if not split_file and reader.split != "train":
         return

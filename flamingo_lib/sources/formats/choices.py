@@ -117,7 +117,7 @@ def icon_qa(reader: Reader) -> Iterator[Sample]:
             elif pictures:
                 _choice(choices, int(record["answer"]))
                 answer = f"({LETTERS[int(record['answer'])]})"
-                names = [f"image {place}" for place in range(2, len(choices) + 2)]
+                names = [f"image {index}" for index in range(2, len(choices) + 2)]
                 asked = reader.wording("choices_images", key, question=question, choices=lettered(names))
             else:
                 answer = _choice(choices, int(record["answer"]))
@@ -162,15 +162,15 @@ def ai2d(reader: Reader) -> Iterator[Sample]:
             if not isinstance(content, dict):
                 raise BadRecord("the field questions is not an object")
             questions = content
-        for place, (question, record) in enumerate(questions.items()):
-            with reader.keep(file, record.get("questionId", place) if isinstance(record, dict) else place):
+        for index, (question, record) in enumerate(questions.items()):
+            with reader.keep(file, record.get("questionId", index) if isinstance(record, dict) else index):
                 choices = [str(choice) for choice in record["answerTexts"]]
                 question = shown_text(question, "question")
                 image = reader.image(look=bool(record.get("abcLabel")), stem=stem)
                 mark = _label_mark(reader, file, image) if record.get("abcLabel") else None
                 if record.get("abcLabel") and mark is None:
                     raise BadRecord("a question about letters in the diagram, but its annotation is missing")
-                key = record.get("questionId", f"{stem}-{place}")
+                key = record.get("questionId", f"{stem}-{index}")
                 extra: dict[str, Any] = {"mark": mark} if mark else {}
                 yield reader.sample(
                     key,

@@ -73,14 +73,14 @@ def _lines_of(reader: Reader, path: str) -> dict[int, str]:
     return {number - 1: text.strip() for number, text in reader.lines(path)}
 
 
-def _archive_member(reader: Reader, folder: str, place: str) -> str:
+def _archive_member(reader: Reader, folder: str, path: str) -> str:
     """An index's ``archive.zip@inner`` as a path below the root, in the archive or unpacked beside it.
 
     A file of the very name goes before.
     """
-    ways = members(place)
-    if not ways or (reader.check_images and (reader.root / folder / place).is_file()):
-        return _join(folder, place)
+    ways = members(path)
+    if not ways or (reader.check_images and (reader.root / folder / path).is_file()):
+        return _join(folder, path)
     archive, inner = next((way for way in ways if (reader.root / folder / way[0]).is_file()), ways[0])
     packed = _join(folder, archive)
     if reader.check_images and not (reader.root / packed).is_file():
@@ -95,8 +95,8 @@ def _is_index(reader: Reader, file: str) -> bool:
     if file.endswith(".json"):
         return True
     with open(resolve(reader.root, file), encoding="utf-8", errors="replace") as lines:
-        places = [line.replace("\t", " ").strip().rpartition(" ")[0] for line in islice(lines, 20)]
-    return any("@" in place or PurePosixPath(place).suffix.lower() in IMAGE_ENDS for place in places)
+        paths = [line.replace("\t", " ").strip().rpartition(" ")[0] for line in islice(lines, 20)]
+    return any("@" in path or PurePosixPath(path).suffix.lower() in IMAGE_ENDS for path in paths)
 
 
 def _iris(reader: Reader, file: str) -> Iterator[Labelled]:
@@ -105,15 +105,15 @@ def _iris(reader: Reader, file: str) -> Iterator[Labelled]:
     names = _labels(reader, file)
     for number, line in reader.lines(file):
         with reader.keep(file, f"line {number}", part=True):
-            place, _, labels = line.strip().replace("\t", " ").rpartition(" ")
-            if not place:
+            path, _, labels = line.strip().replace("\t", " ").rpartition(" ")
+            if not path:
                 raise BadRecord("malformed: not a path, a space and labels")
             indices = [int(label) for label in labels.split(",") if label.strip()]
             if not indices:
                 raise BadRecord("empty annotation: no label")
             if nameless := [index for index in indices if index not in names]:
                 raise BadRecord(f"a label that the label map does not name: {nameless[0]}")
-            yield _archive_member(reader, folder, place), tuple(names[index] for index in indices)
+            yield _archive_member(reader, folder, path), tuple(names[index] for index in indices)
 
 
 def _coco(reader: Reader, file: str) -> Iterator[Labelled]:
@@ -125,22 +125,22 @@ def _coco(reader: Reader, file: str) -> Iterator[Labelled]:
     for section, key, record in reader.items(file, {"images", "annotations", "categories"}):
         with reader.keep(file, f"{section} {key}", part=True):
             if section == "images":
-                place = record["file_name"]
-                if not isinstance(place, str):
+                path = record["file_name"]
+                if not isinstance(path, str):
                     raise BadRecord("the field file_name is not text")
-                images[record["id"]] = f"{record['zip_file']}@{place}" if record.get("zip_file") else place
+                images[record["id"]] = f"{record['zip_file']}@{path}" if record.get("zip_file") else path
             elif section == "annotations":
                 labels.setdefault(record["image_id"], []).append(record["category_id"])
             else:
                 names[record["id"]] = shown_text(record["name"], "category name")
     archives = sorted((reader.root / folder).glob("*.zip")) if not all(map(members, images.values())) else []
-    for number, place in images.items():
+    for number, path in images.items():
         with reader.keep(file, f"image {number}", part=True):
             if not labels.get(number):
                 raise BadRecord("empty annotation: no label")
-            if archives and not members(place) and not (reader.root / folder / place).is_file():
-                place = f"{_archive_with(archives, place)}@{place}"
-            yield _archive_member(reader, folder, place), tuple(names[label] for label in labels[number])
+            if archives and not members(path) and not (reader.root / folder / path).is_file():
+                path = f"{_archive_with(archives, path)}@{path}"
+            yield _archive_member(reader, folder, path), tuple(names[label] for label in labels[number])
 
 
 def _archive_with(archives: list[Path], member: str) -> str:
@@ -168,7 +168,7 @@ def _class_folders(reader: Reader) -> Iterator[Labelled]:
                 f"({reader.split}) were found"
             ),
             file=reader.root,
-            remedy="Expected one of: " + ", ".join(place.replace("|", "") for place in reader.row.files["index"]),
+            remedy="Expected one of: " + ", ".join(pattern.replace("|", "") for pattern in reader.row.files["index"]),
         )
 
 
@@ -196,10 +196,10 @@ def few_of_each(items: list[Labelled], count: int | None, seed: int) -> list[Lab
     if count is None:
         return items
     by_class: dict[str, list[tuple[int, int]]] = {}
-    for place, (path, labels) in enumerate(items):
-        by_class.setdefault(labels[0], []).append((derive_seed(seed, "few", path), place))
-    chosen = sorted(place for ranked in by_class.values() for _, place in sorted(ranked)[:count])
-    return [items[place] for place in chosen]
+    for index, (path, labels) in enumerate(items):
+        by_class.setdefault(labels[0], []).append((derive_seed(seed, "few", path), index))
+    chosen = sorted(index for ranked in by_class.values() for _, index in sorted(ranked)[:count])
+    return [items[index] for index in chosen]
 
 
 def elevater(reader: Reader) -> Iterator[Sample]:

@@ -20,28 +20,28 @@ from ..record_text import shown_text
 
 
 class ImageRecord(Struct, gc=False):
-    """What is needed of an image's record; the cycle collector, which would look through all of them, passes it by."""
+    """The fields read of an image's record; exempt from garbage collection, which would scan all of them."""
 
     id: int
     file_name: str
 
 
 class SizedRecord(ImageRecord, gc=False):
-    """What is needed of an image's record where there are boxes."""
+    """The fields read of an image's record if there are boxes."""
 
     width: int = 0
     height: int = 0
 
 
 class CaptionRecord(Struct, gc=False):
-    """What is needed of a caption's record."""
+    """The fields read of a caption's record."""
 
     image_id: int
     caption: str
 
 
 AT_ONCE = 1_000
-"""Images whose captions are gathered together: so many that all of them still stay in the processor's cache."""
+"""Images whose captions are gathered together: few enough to stay in the CPU's cache."""
 
 ODD = 0x2545F4914F6CDD1D
 """A factor that spreads image ids over 64 bits."""
@@ -88,16 +88,16 @@ class _Captions:
                 hash(tuple(images))
         except RECORD_ERRORS:
             images, texts = [], []
-            for place, record in enumerate(records, start=first):
+            for index, record in enumerate(records, start=first):
                 try:
                     pair = record["image_id"], record["caption"].strip()
                     hash(pair)
                 except RECORD_ERRORS as error:
-                    reader.reject(file, f"annotations {place}", error)
+                    reader.reject(file, f"annotations {index}", error)
                 else:
                     images.append(pair[0])
                     texts.append(pair[1])
-        self.untidy.update(images[place] for place in _untidy(texts))
+        self.untidy.update(images[index] for index in _untidy(texts))
         self.texts += texts
         self._hashes.append(np.fromiter(map(hash, texts), np.int64, len(texts)))
         try:
@@ -108,30 +108,30 @@ class _Captions:
     def by_image(self, wanted: list[Any]) -> tuple[Iterator[list[str]], list[Any]]:
         """The captions of each of the `wanted` images, in the file's order, and the images that nobody wanted."""
         try:
-            asked, numbers = np.array(array("q", wanted)), np.array(array("q", self.images))
+            asked, ids = np.array(array("q", wanted)), np.array(array("q", self.images))
         except (TypeError, OverflowError):
             found: defaultdict[Any, list[str]] = defaultdict(list)
             for image, text in zip(self.images, self.texts, strict=True):
                 found[image].append(text)
             self.untidy.update(image for image, texts in found.items() if len(set(texts)) < len(texts))
             return (found.get(image, []) for image in wanted), list(found.keys() - set(wanted))
-        self._find_repeated(numbers)
-        numbers, order = _sorted_stably(numbers)
+        self._find_repeated(ids)
+        ids, order = _sorted_stably(ids)
         begins, ends = np.empty_like(asked), np.empty_like(asked)
         ascending = np.argsort(asked)  # each search then begins where the last one ended
-        begins[ascending] = np.searchsorted(numbers, asked[ascending], "left")
-        ends[ascending] = np.searchsorted(numbers, asked[ascending], "right")
-        unasked = [] if int((ends - begins).sum()) == len(numbers) else np.setdiff1d(numbers, asked).tolist()
+        begins[ascending] = np.searchsorted(ids, asked[ascending], "left")
+        ends[ascending] = np.searchsorted(ids, asked[ascending], "right")
+        unasked = [] if int((ends - begins).sum()) == len(ids) else np.setdiff1d(ids, asked).tolist()
         return self._gathered(order, begins, ends - begins), unasked
 
-    def _find_repeated(self, numbers: np.ndarray) -> None:
+    def _find_repeated(self, ids: np.ndarray) -> None:
         """Count untidy images with a repeated caption; a chance match of hashes only costs a second look."""
         marks = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.int64)
-        marks ^= numbers * ODD
+        marks ^= ids * ODD
         ordered = np.sort(marks)
         twice = ordered[1:][ordered[1:] == ordered[:-1]]
         if len(twice):
-            self.untidy.update(numbers[np.isin(marks, twice)].tolist())
+            self.untidy.update(ids[np.isin(marks, twice)].tolist())
 
     def _gathered(self, order: np.ndarray, begins: np.ndarray, counts: np.ndarray) -> Iterator[list[str]]:
         """For each image the texts at ``order[begin : begin + count]``.
@@ -143,35 +143,35 @@ class _Captions:
         for start in range(0, len(begins), AT_ONCE):
             shares = counts[start : start + AT_ONCE]
             ends = np.cumsum(shares)
-            places = order[
+            indices = order[
                 np.repeat(begins[start : start + AT_ONCE] - (ends - shares), shares) + np.arange(int(ends[-1]))
             ]
-            texts = column[places].tolist()
+            texts = column[indices].tolist()
             for end, share in zip(ends.tolist(), shares.tolist(), strict=True):
                 yield texts[end - share : end]
 
 
-def _sorted_stably(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A stable argsort: `numbers` in order, and where each stood.
+def _sorted_stably(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A stable argsort: `ids` in order, and the index of each before sorting.
 
-    A key that tells equals apart leaves it to the fastest sort.
+    A key that makes equal ids distinct allows the fastest sort.
     """
-    bits = len(numbers).bit_length()
-    if len(numbers) and -(1 << 62 - bits) < int(numbers.min()) and int(numbers.max()) < 1 << 62 - bits:
-        keys = numbers << bits
-        keys |= np.arange(len(numbers))
+    bits = len(ids).bit_length()
+    if len(ids) and -(1 << 62 - bits) < int(ids.min()) and int(ids.max()) < 1 << 62 - bits:
+        keys = ids << bits
+        keys |= np.arange(len(ids))
         keys.sort()
         order = keys & (1 << bits) - 1
         keys >>= bits
         return keys, order
-    order = np.argsort(numbers, kind="stable")
-    return numbers[order], order
+    order = np.argsort(ids, kind="stable")
+    return ids[order], order
 
 
 def _untidy(texts: list[str]) -> list[int]:
-    """The places of those of the stripped `texts` that are empty or have white space other than single spaces.
+    """Indices of the stripped `texts` that are empty or have white space other than single spaces.
 
-    Few do: all are looked at together, which takes a tenth of the time that looking at each takes.
+    These are rare: scanning the joined text takes a tenth of the time of scanning each text.
     """
     line = f" {' '.join(texts)} "
     plain = line.isascii()
@@ -197,7 +197,7 @@ def _tidied(reader: Reader, file: str, image: int, texts: list[str]) -> list[str
 
 
 def _take_images(reader: Reader, file: str, first: int, records: list[Any], images: dict[int, ImageRecord]) -> None:
-    for place, record in enumerate(records, start=first):
+    for index, record in enumerate(records, start=first):
         try:
             if not isinstance(record, ImageRecord):
                 record = SizedRecord(record["id"], record["file_name"], record.get("width", 0), record.get("height", 0))
@@ -205,7 +205,7 @@ def _take_images(reader: Reader, file: str, first: int, records: list[Any], imag
                 raise BadRecord(f"duplicate id: {record.id}")
             images[record.id] = record
         except RECORD_ERRORS as error:
-            reader.reject(file, f"images {place}", error)
+            reader.reject(file, f"images {index}", error)
 
 
 def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dict[int, list[Box]]:
@@ -236,7 +236,7 @@ def coco_boxes(reader: Reader, file: str, images: dict[int, SizedRecord]) -> dic
 
 
 def coco_captions(reader: Reader) -> Iterator[Sample]:
-    """COCO captions, all of an image in one draft, with its boxes where there is an instances file."""
+    """COCO captions, all of an image in one draft, with its boxes if there is an instances file."""
     file = reader.file("captions")
     found = reader.files("instances") if reader.options.get("boxes", True) else []
     images: dict[int, Any] = {}

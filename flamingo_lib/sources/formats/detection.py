@@ -91,8 +91,8 @@ def voc_objects(reader: Reader) -> Iterator[Sample]:
 
 def _of_split(reader: Reader, base: str, name: str) -> bool:
     """True if an image lies in its split's folder; of those in a folder of no split, all are train's."""
-    places = [place for place in reader.places(id=name) if f"{reader.split}/" in place or reader.split == "train"]
-    return any((reader.root / base / place).is_file() for place in places)
+    paths = [path for path in reader.places(id=name) if f"{reader.split}/" in path or reader.split == "train"]
+    return any((reader.root / base / path).is_file() for path in paths)
 
 
 def dota(reader: Reader) -> Iterator[Sample]:

@@ -99,7 +99,7 @@ def ultrachat(reader: Reader) -> Iterator[Sample]:
                 yield as_sample(
                     reader,
                     record.get("id", key),
-                    pair_up([(roles[place % 2], text) for place, text in enumerate(texts)]),
+                    pair_up([(roles[index % 2], text) for index, text in enumerate(texts)]),
                 )
 
 

@@ -33,7 +33,7 @@ def _parent(path: str, levels: int = 1) -> str:
 
 
 def _named(names: Sequence[Any] | np.ndarray, index: int) -> Any:
-    """``names[index]``; a bad record if there is none, or if `index` is negative, which Python counts from the end."""
+    """``names[index]``; a bad record if there is none, or if `index` is negative (Python would count from the end)."""
     if not 0 <= index < len(names):
         raise BadRecord(f"a label that has no name: {index} of {len(names)}")
     return names[index]
@@ -133,8 +133,8 @@ def gtsrb(reader: Reader, found: list[str]) -> Iterator[Labelled]:
 def dtd(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     """DTD: lines ``class/file``, the first of ten splits."""
     for _, line in reader.lines(found[0]):
-        place = line.strip()
-        yield f"{_parent(found[0], 2)}images/{place}", (place.partition("/")[0].replace("_", " "),)
+        path = line.strip()
+        yield f"{_parent(found[0], 2)}images/{path}", (path.partition("/")[0].replace("_", " "),)
 
 
 def aircraft(reader: Reader, found: list[str]) -> Iterator[Labelled]:
@@ -148,17 +148,17 @@ def aircraft(reader: Reader, found: list[str]) -> Iterator[Labelled]:
 
 
 def food(reader: Reader, found: list[str]) -> Iterator[Labelled]:
-    """Food-101: class -> places, as JSON or as lines."""
+    """Food-101: class -> paths, as JSON or as lines."""
     if found[0].endswith(".json"):
         content = read_json(resolve(reader.root, found[0]))
         try:
-            places = [str(place) for group in content.values() for place in group]
+            paths = [str(path) for group in content.values() for path in group]
         except (AttributeError, TypeError):
             raise DataError("the file is not a JSON object of classes and their pictures", file=found[0]) from None
     else:
-        places = [line.strip() for _, line in reader.lines(found[0])]
-    for place in places:
-        yield f"{_parent(found[0], 2)}images/{place}.jpg", (place.partition("/")[0].replace("_", " "),)
+        paths = [line.strip() for _, line in reader.lines(found[0])]
+    for path in paths:
+        yield f"{_parent(found[0], 2)}images/{path}.jpg", (path.partition("/")[0].replace("_", " "),)
 
 
 def _mat(path: Path, field: str) -> np.ndarray:
@@ -191,10 +191,10 @@ def cars(reader: Reader, found: list[str]) -> Iterator[Labelled]:
     whole = found[0].endswith("cars_annos.mat")  # the release with one file for all
     names = _mat(path if whole else path.parent / "cars_meta.mat", "class_names")
     base = _parent(found[0], 1 if whole else 2)
-    for place, item in enumerate(_mat(path, "annotations")):
+    for index, item in enumerate(_mat(path, "annotations")):
         if whole and bool(item["test"]) != (reader.split == "test"):
             continue
-        with reader.keep(found[0], place, part=True):
+        with reader.keep(found[0], index, part=True):
             image = item["relative_im_path"] if whole else f"cars_{reader.split}/{item['fname']}"
             yield f"{base}{image}", (str(_named(names, int(item["class"]) - 1)),)
 

@@ -1,4 +1,4 @@
-"""Reader of PointQA: questions about the place an arrow points at."""
+"""Reader of PointQA: questions about the point an arrow points at."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def point_qa(reader: Reader) -> Iterator[Sample]:
         for _, image_id, records in reader.items(files[0], keyed=True):
             if str(image_id) not in wanted:
                 continue
-            for place, record in enumerate(records if isinstance(records, list) else [records]):
-                yield from (_local if kind == "local" else _look_twice)(reader, files[0], str(image_id), place, record)
+            for index, record in enumerate(records if isinstance(records, list) else [records]):
+                yield from (_local if kind == "local" else _look_twice)(reader, files[0], str(image_id), index, record)
     if not any_found:
         reader.file("local")
         reader.file("local_ids")
 
 
-def _local(reader: Reader, file: str, image_id: str, place: int, record: dict[str, Any]) -> Iterator[Sample]:
+def _local(reader: Reader, file: str, image_id: str, index: int, record: dict[str, Any]) -> Iterator[Sample]:
     points: list[dict[str, Any]] = []
-    key = f"local-{image_id}-{place}"
+    key = f"local-{image_id}-{index}"
     with reader.keep(file, key, part=True):
         if not record["points"]:
             raise BadRecord("empty annotation: no point")
@@ -77,8 +77,8 @@ def _local(reader: Reader, file: str, image_id: str, place: int, record: dict[st
             )
 
 
-def _look_twice(reader: Reader, file: str, image_id: str, place: int, record: dict[str, Any]) -> Iterator[Sample]:
-    key = f"looktwice-{image_id}-{place}"  # the field `id` repeats the image's
+def _look_twice(reader: Reader, file: str, image_id: str, index: int, record: dict[str, Any]) -> Iterator[Sample]:
+    key = f"looktwice-{image_id}-{index}"  # the field `id` repeats the image's
     with reader.keep(file, key):
         fields = {name.lower(): value for name, value in record.items()}
         asked = [

@@ -136,10 +136,10 @@ def ocr_vqa(reader: Reader) -> Iterator[Sample]:
             ending = "." + record.get("imageURL", "").rsplit("/", 1)[-1].rpartition(".")[2]
             image = reader.image(id=key, ext=ending if ending != "." else ".jpg")
             pairs = list(zip(questions, answers, strict=True))
-        for place, (question, answer) in enumerate(pairs):
-            with reader.keep(file, f"{key}-{place}"):
+        for index, (question, answer) in enumerate(pairs):
+            with reader.keep(file, f"{key}-{index}"):
                 yield reader.sample(
-                    f"{key}-{place}", images=(image,), instruction=question, raw=str(answer), question=question
+                    f"{key}-{index}", images=(image,), instruction=question, raw=str(answer), question=question
                 )
 
 

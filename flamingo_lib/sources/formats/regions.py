@@ -112,10 +112,10 @@ def refcocog(reader: Reader) -> Iterator[Sample]:
     if not isinstance(refs, list):
         raise DataError("the references are not a list", file=file)
     images, annotations, names = _instances(reader)
-    for place, ref in enumerate(refs):
+    for index, ref in enumerate(refs):
         if isinstance(ref, dict) and ref.get("split", "train") != reader.split:
             continue
-        with reader.keep(file, ref.get("ref_id", place) if isinstance(ref, dict) else place):
+        with reader.keep(file, ref.get("ref_id", index) if isinstance(ref, dict) else index):
             image_id, bbox, category = annotations[ref["ann_id"]]
             texts = [item.get("raw") or item["sent"] for item in ref["sentences"]]
             yield _region(reader, ref["ref_id"], images[image_id], image_id, bbox, names.get(category, "region"), texts)

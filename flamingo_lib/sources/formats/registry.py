@@ -1,4 +1,4 @@
-"""ELEVATER's registry of sets, ``vision_datasets.json``: it says which file names the classes of which index."""
+"""ELEVATER's registry of sets, ``vision_datasets.json``: it says which label map belongs to which index."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def _named_by(entry: dict[str, Any], index: str, whole: str) -> str | None:
     """The label map of `entry` if `index` is its index and is there, with the set's folder, at the root or below."""
     labels = entry.get("labelmap")
     for split in SPLITS:
-        place = (entry.get(split) or {}).get("index_path")
-        if not (labels and place):
+        index_path = (entry.get(split) or {}).get("index_path")
+        if not (labels and index_path):
             continue
-        if whole.endswith("/" + PurePosixPath(entry.get("root_folder") or "", place).as_posix()):
-            return index.removesuffix(place) + labels if index.endswith(place) else None
+        if whole.endswith("/" + PurePosixPath(entry.get("root_folder") or "", index_path).as_posix()):
+            return index.removesuffix(index_path) + labels if index.endswith(index_path) else None
     return None

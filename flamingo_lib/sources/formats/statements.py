@@ -50,7 +50,7 @@ def nlvr2(reader: Reader) -> Iterator[Sample]:
                 raise BadRecord("empty annotation: no statement")
             yield reader.sample(
                 name,
-                images=tuple(reader.image(place=f"{folder}{pair}-img{side}.png") for side in (0, 1)),
+                images=tuple(reader.image(file=f"{folder}{pair}-img{side}.png") for side in (0, 1)),
                 instruction=reader.wording("statement_pair", name, statement=sentence(statement)),
                 raw=label,
                 statement=statement,

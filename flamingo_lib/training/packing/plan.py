@@ -1,4 +1,4 @@
-"""A plan of training windows: which samples stand in which, in what order, and how well it fills them."""
+"""Packing plan: which samples go into which training window, in what order, and how full the windows are."""
 
 from __future__ import annotations
 

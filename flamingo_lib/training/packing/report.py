@@ -1,4 +1,4 @@
-"""Packing strategies side by side on one mixture: how full windows are, what is cut, how they look."""
+"""Packing strategies side by side on one mixture: how full windows are, what is truncated, and sample windows."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ def system_header(template: ChatTemplate, example: Conversation) -> np.ndarray:
 
 
 def _split(example: Conversation, template: ChatTemplate, max_tokens: int | None) -> list[Conversation]:
-    """The example, or its parts of at most `max_tokens` where it is a longer dialogue."""
+    """The example, or, for a longer dialogue, its parts of at most `max_tokens`."""
     if max_tokens is None or len(example.turns) == 1:
         return [example]
     lengths = [len(template.render((turn,), system=False).ids) for turn in example.turns]
