@@ -55,13 +55,24 @@ def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
 
 
 def read_adapter(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A PEFT adapter folder's config and tensors."""
+    """A PEFT adapter folder's config and tensors.
+
+    Raises:
+        CheckpointError: see `read_state`; a config that is no JSON object, or a tensor with NaN or Inf.
+    """
     folder = Path(folder)
     try:
         settings = read_json(folder / "adapter_config.json")
     except DataError as error:
         raise CheckpointError(f"not an adapter: {error.what}", file=folder / "adapter_config.json") from error
-    return settings, read_state(folder)
+    if not isinstance(settings, dict):
+        raise CheckpointError("not an adapter: its config is no JSON object", file=folder / "adapter_config.json")
+    tensors = read_state(folder)
+    bad = sorted(name for name, value in tensors.items() if not bool(value.isfinite().all()))
+    if bad:
+        what = f"{len(bad)} matrices of the adapter hold NaN or Inf, the first {bad[0]}"
+        raise CheckpointError(what, file=folder, remedy="Train it again, or download it again.")
+    return settings, tensors
 
 
 def _read_folder(folder: Path) -> dict[str, Tensor]:

@@ -92,23 +92,33 @@ def adopt_lora(model: FlamingoForConditionalGeneration, settings: dict[str, Any]
 
     Raises:
         CheckpointError: the config is not LoRA's, has a setting that this library doesn't honour, or another rank or
-            alpha than the LoRA that the model has.
+            alpha than the LoRA that the model has, or a value that LoRA cannot have.
     """
     from peft import LoraConfig
 
     file, plain = Path(folder) / "adapter_config.json", LoraConfig().to_dict()
+    kind = settings.get("peft_type") or "LORA"
+    if kind != "LORA":
+        raise CheckpointError(f"the adapter is of the type {kind}", file=file, remedy="Only LoRA is read.")
     for key in ("r", "lora_alpha"):
-        if not isinstance(settings.get(key), int):
+        if settings.get(key) is None:
             raise CheckpointError(f"the adapter's config has no {key}", file=file, remedy="Only LoRA is read.")
+        value = settings[key]
+        if type(value) not in (int, float) or not float(value).is_integer() or value < 1:
+            raise CheckpointError(f"{key} of the adapter is {value!r}", file=file, remedy="Use a whole number over 0.")
+    dropout = settings.get("lora_dropout") or 0.0
+    if type(dropout) not in (int, float) or not 0 <= dropout < 1:
+        raise CheckpointError(f"lora_dropout of the adapter is {dropout!r}", file=file, remedy="Use 0 to under 1.")
     for key, value in settings.items():
-        if key not in HONOURED and value not in (plain.get(key), None, False, [], {}):
+        unset = value is None or value is False or value == [] or value == {}  # 0 is none: it names a layer
+        if key not in HONOURED and not unset and value != plain.get(key):
             what = f"the adapter's setting {key} is {value!r}, which is not supported"
             remedy = "Merge the adapter with PEFT, or train one that has the default here."
             raise CheckpointError(what, file=file, remedy=remedy)
-    given = {"rank": settings["r"], "alpha": settings["lora_alpha"]}
+    given = {"rank": int(settings["r"]), "alpha": int(settings["lora_alpha"])}
     own = model.config.lora
     if not own:
-        add_lora(model, **given, dropout=settings.get("lora_dropout", 0.0))
+        add_lora(model, **given, dropout=dropout)
     elif any(own[name] != value for name, value in given.items()):
         raise CheckpointError(
             f"the model's LoRA has rank {own['rank']} and alpha {own['alpha']}, the adapter {given['rank']} and "

@@ -1,5 +1,7 @@
 """LoRA in the model, as a PEFT adapter, and merged."""
 
+import json
+
 import pytest
 import torch
 from peft import PeftModel, get_peft_model
@@ -109,3 +111,47 @@ def test_adapters_that_do_not_fit(build, lora, tmp_path):
         save_adapter(build(), tmp_path / "none")
     with pytest.raises(ConfigError, match="LoRA rank 0"):
         add_lora(build(), 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"peft_type": "IA3"}, "the adapter is of the type IA3"),
+        ({"peft_type": "LOHA"}, "the adapter is of the type LOHA"),
+        ({"layers_to_transform": 0}, "layers_to_transform is 0"),
+        ({"rank_pattern": {"q_proj": 2}}, "rank_pattern"),
+        ({"use_dora": True}, "use_dora"),
+        ({"r": True}, "r of the adapter is True"),
+        ({"r": 0}, "r of the adapter is 0"),
+        ({"lora_alpha": float("nan")}, "lora_alpha of the adapter is nan"),
+        ({"lora_alpha": 2.5}, "lora_alpha of the adapter is 2.5"),
+        ({"lora_dropout": "none"}, "lora_dropout of the adapter is 'none'"),
+        ({"lora_dropout": 5}, "lora_dropout of the adapter is 5"),
+    ],
+)
+def test_settings_that_would_be_read_in_part_are_refused(build, lora, tmp_path, change, message):
+    save_adapter(lora, tmp_path)
+    file = tmp_path / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(CheckpointError, match=f"{message}.*adapter_config.json"):
+        load_adapter(build(), tmp_path)
+
+
+def test_an_alpha_written_as_a_float_is_the_same(build, lora, batch, tmp_path):
+    save_adapter(lora, tmp_path)
+    file = tmp_path / "adapter_config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps(config | {"lora_alpha": float(config["lora_alpha"])}))
+    assert torch.equal(load_adapter(build(), tmp_path)(**batch).logits, lora(**batch).logits)
+
+
+def test_adapters_that_hold_nothing_or_nan(build, lora, tmp_path):
+    save_adapter(lora, tmp_path)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    weights[min(weights)].fill_(float("nan"))
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match="1 matrices of the adapter hold NaN or Inf"):
+        load_adapter(build(), tmp_path)
+    (tmp_path / "adapter_config.json").write_text("[]")
+    with pytest.raises(CheckpointError, match="its config is no JSON object"):
+        load_adapter(build(), tmp_path)
