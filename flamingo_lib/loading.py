@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from .chat.template import END_OF_CHUNK, IMAGE
 from .cpu import optimize_for_cpu
 from .errors import CheckpointError, DataError
 from .hub import (
@@ -76,6 +77,7 @@ def load_model(
         processor = FlamingoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     check_load_report(report, folder / WEIGHTS[0], remedy=REMEDY)
     _check_finite(folder, model)
+    _check_tokenizer(folder, model, processor)
     if merge and model.config.lora:
         merge_lora(model)
     model = model.to(device).eval()
@@ -134,6 +136,19 @@ def _check_finite(folder: Path, model: FlamingoForConditionalGeneration) -> None
         raise CheckpointError(
             f"{len(bad)} weights hold NaN or Inf, the first {bad[0]}", file=folder / WEIGHTS[0], remedy=REMEDY
         )
+
+
+def _check_tokenizer(folder: Path, model: FlamingoForConditionalGeneration, processor: FlamingoProcessor) -> None:
+    """Refuse a tokenizer whose special tokens have other ids than the model knows."""
+    tokenizer, config = processor.tokenizer, model.config
+    ids = tokenizer.get_vocab()
+    for token, wanted in ((IMAGE, config.image_token_id), (END_OF_CHUNK, config.end_of_chunk_token_id)):
+        if wanted is not None and ids.get(token) != wanted:
+            raise CheckpointError(
+                f"the tokenizer is not the model's: {token} has id {ids.get(token)}, the model's is {wanted}",
+                file=folder / "tokenizer.json",
+                remedy=REMEDY,
+            )
 
 
 __getattr__ = renamed(__name__, load_folder=load_model, save_folder=save_model)

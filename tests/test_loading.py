@@ -118,3 +118,13 @@ def test_folders_that_are_no_models(folder, change, message):
     change(folder)
     with pytest.raises(CheckpointError, match=f"{message}.*copied|copied.*{message}"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"image_token_id": 5}, "<image> has id 3, the model's is 5"), ({"end_of_chunk_token_id": 6}, "the model's is 6")],
+)
+def test_the_tokenizer_of_another_model_is_refused(folder, change, message):
+    resettle(folder, "config.json", **change)
+    with pytest.raises(CheckpointError, match=f"the tokenizer is not the model's.*{message}.*tokenizer.json"):
+        load_model(folder)
