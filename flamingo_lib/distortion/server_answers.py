@@ -19,12 +19,14 @@ def read_completion(answer: dict[str, Any]) -> tuple[str, bool]:
     """The text of an answer's JSON value, and whether the model ended by itself.
 
     Raises:
-        NoText: the answer is well formed, but holds no text.
+        NoText: the answer is well formed, but holds no text, or a part of one that a content filter left.
         KeyError, TypeError, IndexError, AttributeError: it is no completion.
     """
     choice = answer["choices"][0]
     message = choice.get("message")
     text = choice["text"] if message is None else message.get("content")
+    if text and choice.get("finish_reason") == "content_filter":
+        raise NoText("an answer that the server's content filter cut off (content_filter)")
     if text is None:
         said = [str(value)[:200] for value in ((message or {}).get("refusal"), choice.get("finish_reason")) if value]
         raise NoText("an answer without text" + (f" ({', '.join(said)})" if said else ""))

@@ -193,6 +193,7 @@ def test_a_consumer_that_stops_leaves_nothing_running():
 
 
 NO_TEXT = {"finish_reason": "content_filter", "message": {"role": "assistant", "content": None}}
+CUT = {"finish_reason": "content_filter", "message": {"role": "assistant", "content": "bl"}}
 PARTS = {"message": {"role": "assistant", "content": [{"type": "text", "text": "blue"}]}}
 PAGE = "<!DOCTYPE html><html><head><title>Gateway</title></head></html>"
 REFUSALS = [
@@ -200,6 +201,7 @@ REFUSALS = [
     ((413, "too large"), "status 413: too large"),
     ((422, '{"detail": "unprocessable"}'), "unprocessable"),
     ((200, json.dumps({"choices": [NO_TEXT]})), "without text (content_filter)"),
+    ((200, json.dumps({"choices": [CUT]})), "content filter cut off"),
     ((200, json.dumps({"choices": [PARTS]})), "content is a list"),
     ((200, json.dumps({"choices": [{"message": {"content": "a\ud800"}}]})), "half a character"),
     ((200, PAGE), "a web page (HTML)"),
