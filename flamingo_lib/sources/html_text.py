@@ -13,7 +13,7 @@ _begins_with_tag = re.compile(
     r"<(?:p|div|pre|ol|ul|li|br|code|table|h[1-6]|strong|em|a|span|button|blockquote|svg)\b[^>]*>", re.IGNORECASE
 ).match
 _page_marks = re.compile(
-    r"""<(?:div|pre)\s[^>]*class\s*=\s*["'][^"']*\b(?:markdown(?:\s+prose|["'])|prose\b|bg-black\b|overflow-y-auto\b)""",
+    r"""<(?:div|pre)\s[^>]*class\s*=\s*["'][^"']*\b(?:markdown(?:\s+prose|["'])|bg-black\s+(?:mb-4\s+)?rounded-md\b|p-4\s+overflow-y-auto\b)""",
     re.IGNORECASE,
 ).match
 _label = re.compile(r"[\w+#.-]{1,20}")

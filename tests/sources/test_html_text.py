@@ -43,6 +43,9 @@ def test_formulas_are_not_told_twice():
 def test_marks_of_the_page_and_names_of_dumps():
     assert has_page_marks('<div class="markdown prose w-full break-words dark:prose-invert light"><p>x</p></div>')
     assert has_page_marks('<div class="markdown"><p>x</p></div>')
+    assert has_page_marks('<div class="bg-black mb-4 rounded-md">x</div>')
+    for shown in ("prose lg:prose-xl", "bg-black text-white", "h-64 overflow-y-auto"):  # Tailwind's, in anybody's code
+        assert not has_page_marks(f'<div class="{shown}"><p>x</p></div>')
     assert not has_page_marks('<div class="card"><p>x</p></div>') and not has_page_marks("<p>markdown prose</p>")
     assert is_html_dump("a/sg_90k_part1.json") and is_html_dump("sg_90k_part2_html_cleaned.json")
     assert not is_html_dump("ShareGPT_V3_unfiltered_cleaned_split.json") and not is_html_dump("mine.json")
