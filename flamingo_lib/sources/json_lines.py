@@ -156,7 +156,8 @@ def read_json_lines(path: str | PathLike, report: Report | None = None) -> Itera
         try:
             yield "", number, json.loads(text, strict=False)
         except (ValueError, RecursionError) as error:
-            reason = f"not valid JSON: {error.msg}" if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            what = error.msg if isinstance(error, json.JSONDecodeError) else "a whole number of thousands of digits"
+            reason = "nested too deeply" if isinstance(error, RecursionError) else f"not valid JSON: {what}"
             if report is None:
                 raise DataError(reason, file=path, record=f"line {number}") from error
             report(f"line {number}", reason)

@@ -17,6 +17,7 @@ from ..sources.images import resolve
 from ..sources.json_lines import read_json_lines
 from ..sources.json_stream import open_bytes
 from ..storage import read_json
+from ..text import is_blank
 from .examples import pf1m_example
 
 RECORDS, PLACES = "pf1m.json", "sources.json"
@@ -97,7 +98,7 @@ def _of_chat(values: Mapping[str, Any], root: Path, wrong: Callable[[str], DataE
         raise wrong("not a chat: turns is " + ("an empty list" if turns == [] else f"{_kind(turns)}, not a list"))
     identity = values.get("id")
     if identity is not None and (isinstance(identity, bool) or not isinstance(identity, (str, int))):
-        raise wrong(f"not a chat: id is {_kind(identity)}, not text or a number")
+        raise wrong(f"not a chat: id is {_kind(identity)}, not text or a whole number")
     images = [] if images is None else images
     if not isinstance(images, list) or not all(isinstance(image, str) and image for image in images):
         raise wrong("not a chat: images is not a list of paths")
@@ -130,6 +131,8 @@ def _turn(values: Any, number: int, wrong: Callable[[str], DataError]) -> Turn:
         raise wrong(f"not a chat: turn {number} has no instruction")
     if values.get("response") is None:
         raise wrong(f"a turn without a response: turn {number}")
+    if is_blank(values["response"]):
+        raise wrong(f"the response of turn {number} is empty or shows nothing")
     if (values.get("images") or 0) < 0:
         raise wrong(f"not a chat: images of turn {number} is negative")
     return Turn(values["instruction"], values["response"], values.get("images") or 0, values.get("draft"))
