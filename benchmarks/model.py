@@ -193,7 +193,7 @@ def train_memory(quick: bool) -> float:
 
 @cache
 def generators(rows: int, images: int) -> dict[str, Callable[[], object]]:
-    """Greedy decoding of the same tokens; checked to be the same for `generate` and `generate_batch` and open-flamingo."""
+    """Greedy decoding of the same tokens; checked to be the same for `generate`, `generate_batch`, open-flamingo."""
     model, peer = sides(4096)
     ids, pixels = inputs(rows, PROMPT, images, 4096)
     mask = torch.ones_like(ids)

@@ -1,4 +1,4 @@
-"""Weights files by their content: what a file really is, and refusals of what stands in the place of weights."""
+"""Files by their content: what a file really is, and refusals of what stands in the place of weights."""
 
 from __future__ import annotations
 
@@ -139,3 +139,40 @@ def _shards(index: Path) -> list[str]:
     except (ValueError, OSError, KeyError, TypeError, AttributeError):
         return []
     return sorted({name for name in names if isinstance(name, str)})
+
+
+def describe_content(head: bytes) -> str:
+    """What a file that is not an image is instead, by its first bytes: "a Git LFS pointer", "an HTML page", ...
+
+    Empty if nothing is known of it.
+    """
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"version https://git-lfs", b"version https://hawser")):
+        return "a Git LFS pointer (run `git lfs pull` to fetch the file it stands for)"
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "an HTML page, such as a server's error message"
+    if b"<svg" in text[:1024]:
+        return "an SVG drawing (convert it to PNG)"
+    if text.startswith(b"<?xml"):
+        return "an XML document"
+    if head.startswith(b"%PDF"):
+        return "a PDF document"
+    if head.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6")):
+        return "a PostScript document"
+    if head.startswith(b"PK\x03\x04"):
+        return "a ZIP archive"
+    if head.startswith(b"\x1f\x8b"):
+        return "a gzip archive"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
+        return "a HEIC photo (convert it to JPEG)"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16 text (save it as UTF-8)"
+    if head and not head.strip(b"\0"):
+        return "a file of zeros, such as a download that was cut off"
+    if text.startswith((b"{", b"[")):
+        return "JSON text"
+    try:
+        decoded = head[:1024].decode("utf-8")
+    except UnicodeDecodeError as error:
+        decoded = head[: error.start].decode("utf-8") if len(head[:1024]) - error.start < 4 else ""
+    return "a text file" if decoded.strip() and all(char.isprintable() or char.isspace() for char in decoded) else ""

@@ -28,8 +28,9 @@ FOLDER_FILES = (
 
 
 def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
-    """Tensors by name from a .safetensors, .pt, .pth or .bin file, a folder with one of `FOLDER_FILES`, or a sharded
-    folder.
+    """Tensors by name from a .safetensors, .pt, .pth or .bin file, or a folder.
+
+    A folder holds one of `FOLDER_FILES` or shards.
 
     Raises:
         CheckpointError: missing, empty or broken files, a pickle that wants to run code, or a file that holds no

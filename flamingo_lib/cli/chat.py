@@ -35,8 +35,9 @@ def chat(
     from ..presets import load_preset
     from ..serving.session import ChatSession
 
+    chosen = load_preset(preset).model
     session = ChatSession(
-        *load_model(model or load_preset(preset).model.base, role="the model to chat with", merge=True),
+        *load_model(model or chosen.base, role="the model to chat with", merge=True, optimize=chosen.optimize_for_cpu),
         max_new_tokens=max_new_tokens,
         temperature=temperature,
         seed=seed,

@@ -93,9 +93,8 @@ def _named(models: list[str], preset: Preset, data: Path, seed: int, curt: bool,
     eval_set = make_eval_set(TruthIndex(data), config, seed=seed)
     examined: dict[str, ModelMetrics] = {}
     for model in models:
-        answerer = ChatGenerator(
-            *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt
-        )
+        loaded = load_base(model, optimize=preset.model.optimize_for_cpu)
+        answerer = ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
         name = _name(model, examined)
         examined[name] = examine(name, answerer, eval_set, reward)
     if out is not None:

@@ -90,7 +90,14 @@ def calibrate_filters(
     from ..storage import write_json
 
     chosen = load_preset(preset, settings or (), seed)
-    loaded = Rewriter.load(rewriter, Pictures(data), chosen.rewriting, seed=chosen.seed, device=best_device())
+    loaded = Rewriter.load(
+        rewriter,
+        Pictures(data),
+        chosen.rewriting,
+        seed=chosen.seed,
+        device=best_device(),
+        optimize=chosen.model.optimize_for_cpu,
+    )
     report = run(data, loaded, chosen, target=target, limit=limit, check=check)
     if out is not None:
         write_json(out, report)

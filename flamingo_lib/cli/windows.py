@@ -72,7 +72,7 @@ def register(app: typer.Typer) -> None:
             examples = list(read_examples(data, images))
         else:
             examples = _of_a_run(chosen, row.mixture, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
-        model, processor = load_base(base or chosen.model.base)
+        model, processor = load_base(base or chosen.model.base, optimize=False)  # training is timed, not decoding
         lengths = contexts or [row.context_length]
         table = build_table(examples, example_template(processor), max_tokens=max(min(lengths) - 64, 8))
         reports = {length: compare_strategies(table, row, seed=seed, context_length=length) for length in lengths}

@@ -57,26 +57,21 @@ class PackedWeights:
     """
 
     def __init__(self, model: FlamingoForConditionalGeneration) -> None:
-        base, attention = model.lang_encoder.model, model.layers[0].decoder_layer.self_attn
+        base, layer = model.lang_encoder.model, model.layers[0].decoder_layer
         width = base.embed_tokens.weight.shape[1]
         self.norm_floor = torch.tensor((width * float(base.norm.variance_epsilon)) ** 0.5)
-        self.activation = model.layers[0].decoder_layer.mlp.act_fn
-        self.rotary, self.head_dim = base.rotary_emb, attention.head_dim
-        self.heads, self.kv_heads = (
-            base_linear(one).out_features // self.head_dim for one in (attention.q_proj, attention.k_proj)
-        )
+        self.activation, self.rotary, self.head_dim = layer.mlp.act_fn, base.rotary_emb, layer.self_attn.head_dim
+        self.heads, self.kv_heads = (base_linear(one).out_features // self.head_dim for one in linears(layer, 0)[:2])
         gated = [layer.gated_cross_attn_layer for layer in model.layers]
         self.cross_heads = next(layer.attn.heads for layer in gated if layer is not None)
         with torch.inference_mode(False), torch.no_grad():
             self.embedding = base.embed_tokens.weight.detach()
             self.head = _packed(*_effective(model.lang_encoder.lm_head), base.norm.weight * width**0.5)
-            self.layers = [
-                self._layer(layer.decoder_layer, layer.gated_cross_attn_layer, width) for layer in model.layers
-            ]
+            self.layers = [self._layer(one.decoder_layer, one.gated_cross_attn_layer, width) for one in model.layers]
 
     def _layer(self, layer: Any, gated: Any, width: int) -> LayerWeights:
         attention, root = layer.self_attn, width**0.5
-        parts = [_effective(one) for one in linears(layer, 0)]
+        parts: list[Any] = [_effective(one) for one in linears(layer, 0)]
         parts[0] = tuple(None if x is None else x * attention.scaling for x in parts[0])
         parts[:2] = [tuple(None if x is None else interleaved(x, self.head_dim) for x in part) for part in parts[:2]]
         qkv = _side_by_side(parts)
@@ -98,6 +93,7 @@ class PackedWeights:
         return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True).hypot_(self.norm_floor)
 
     def __call__(self, model: FlamingoForConditionalGeneration, cache: KVCache, **arguments: Any) -> LlamaDecoder:
+        """What decodes a batch whose prompt is in the cache."""
         return LlamaDecoder(self, cache, **arguments)
 
 
@@ -116,10 +112,10 @@ class LlamaDecoder:
         attended: Tensor | None,
     ) -> None:
         self.weights, self.start = weights, cache.get_seq_length()
-        self.length = self.start
-        room = self.length + steps
+        self.length, room = self.start, self.start + steps
         self.rotations = weights.rotations(int(positions.max()) + steps)[positions + torch.arange(steps)]
-        self.keys, self.values = [], []  # by layer, (b, kv_heads, room, e), keys interleaved
+        self.keys: list[Tensor] = []  # by layer, (b, kv_heads, room, e), interleaved
+        self.values: list[Tensor] = []
         for layer in cache.layers:
             keys = layer.keys.unflatten(-1, (2, -1)).transpose(-1, -2).flatten(-2)
             for buffers, prompt in ((self.keys, keys), (self.values, layer.values)):
@@ -139,6 +135,7 @@ class LlamaDecoder:
         self.has_image = None if attended is None or bool(attended.all()) else attended.float()
 
     def keep(self, rows: Tensor) -> None:
+        """Go on with these rows alone."""
         self.keys, self.values = ([buffer[rows] for buffer in buffers] for buffers in (self.keys, self.values))
         self.rotations = self.rotations[rows]
         self.padding = None if self.padding is None else self.padding[rows]
@@ -176,7 +173,7 @@ class LlamaDecoder:
         return (scores.softmax(dim=-1) @ values).view(len(query), -1)
 
     def _cross_attend(self, index: int, gated: GatedWeights, x: Tensor) -> Tensor:
-        """x (b, d) with what a gated layer adds to it."""
+        """What a gated layer makes of x, (b, d) to (b, d)."""
         if index in self.images:
             keys, values = self.images[index]
             query = _linear(gated.norm(x), gated.query).view(len(x), self.weights.cross_heads, 1, -1)
@@ -212,9 +209,7 @@ def _side_by_side(parts: Sequence[tuple[Tensor, Tensor | None]]) -> tuple[Tensor
     weights, biases = zip(*parts, strict=True)
     if all(bias is None for bias in biases):
         return torch.cat(weights), None
-    filled = [
-        weight.new_zeros(len(weight)) if bias is None else bias for weight, bias in zip(weights, biases, strict=True)
-    ]
+    filled = [weight.new_zeros(len(weight)) if bias is None else bias for weight, bias in parts]
     return torch.cat(weights), torch.cat(filled)
 
 

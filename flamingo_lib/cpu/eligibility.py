@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.generation import KVCache, ModelDecoder
+from ..model.generation import KVCache
 from .llama_layer import GROUPS, base_linear, has_lora, linears
 from .training_step import training_loss
 
@@ -70,7 +71,7 @@ def _built_like_llama(model: FlamingoForConditionalGeneration) -> bool:
     )
 
 
-def _is_known_linear(linear: nn.Module) -> bool:
+def _is_known_linear(linear: Any) -> bool:
     """A linear, plain or with one plain LoRA that isn't merged."""
     if not has_lora(linear):
         return type(linear) is nn.Linear
@@ -127,7 +128,7 @@ def loss_and_gradients(model: FlamingoForConditionalGeneration, fast: bool) -> l
 
 
 @torch.no_grad()
-def next_logits(model: FlamingoForConditionalGeneration, decoder: Callable[..., ModelDecoder]) -> list[Tensor]:
+def next_logits(model: FlamingoForConditionalGeneration, decoder: Callable[..., Any]) -> list[Tensor]:
     """Logits of two more tokens after the probe batch, left-padded."""
     batch = probe_batch(model)
     ids, mask = batch["input_ids"][:, :4].flip(1), batch["attention_mask"][:, :4].flip(1)

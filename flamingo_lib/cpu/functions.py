@@ -19,6 +19,7 @@ class RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        """(n, d) and epsilon to (n, d)."""
         scale = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x, scale)
         return x * scale
@@ -48,6 +49,8 @@ class FrozenLinear(torch.autograd.Function):
         scales: Sequence[float],
         *lora_b: Tensor,
     ) -> Tensor:
+        """(n, i) to (n, o); the arguments are described with the class."""
+        """Split into heads and rotate queries and keys in place."""
         output = x @ weight.t() if residual is None else torch.addmm(residual, x, weight.t())
         low = None
         if lora_a is not None:
@@ -95,6 +98,7 @@ class RotaryEmbedding(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, rotation: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, ...]:
+        """(n, 2 f) to (n, f)."""
         ctx.sizes = [heads, kv_heads, kv_heads]
         qkv = qkv.unflatten(-1, (sum(ctx.sizes), -1))
         rotate_(qkv[:, :, : heads + kv_heads], rotation)
@@ -135,6 +139,7 @@ class SwiGLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, gate_up: Tensor) -> Tensor:
+        """The result; what the backward pass needs is kept."""
         gate, up = gate_up.chunk(2, dim=-1)
         active = F.silu(gate)
         ctx.save_for_backward(gate_up, active)

@@ -37,7 +37,7 @@ class FusedLlamaLayer:
         is_last: whether nothing but the language model's last norm reads the result.
     """
 
-    def __init__(self, layer: nn.Module, is_last: bool = False) -> None:
+    def __init__(self, layer: Any, is_last: bool = False) -> None:
         self.layer, self.is_last = layer, is_last
         self.eps = [float(getattr(layer, name).variance_epsilon) for name in NORMED.values()]
         self.head_dim, self.scaling = layer.self_attn.head_dim, layer.self_attn.scaling
@@ -71,7 +71,7 @@ class FusedLlamaLayer:
         wanted: Tensor | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        """(b, t, d) to (b, t, d); the arguments are the decoder layer's own, and these:
+        """(b, t, d) to (b, t, d); the arguments are the decoder layer's own, and these.
 
         Args:
             packed_rows: if given, hidden states are (1, n, d), and `attention_mask` isn't read.
@@ -80,7 +80,7 @@ class FusedLlamaLayer:
         b, t, d = hidden_states.shape
         x = hidden_states.reshape(-1, d)
         qkv = self._linear(0, RMSNorm.apply(x, self.eps[0])).view(b, t, -1)
-        rotation = as_rotation(*position_embeddings)
+        rotation = as_rotation(*(position_embeddings or ()))
         query, key, value = RotaryEmbedding.apply(qkv, rotation, self.heads, self.kv_heads)
         attended = self._attend(query, key, value, attention_mask, past_key_values, packed_rows).reshape(b * t, -1)
         index = None
@@ -103,7 +103,7 @@ class FusedLlamaLayer:
         packed_rows: PackedRows | None,
     ) -> Tensor:
         """(b, heads, t, e) and twice (b, kv_heads, t, e) to (b, t, heads, e)."""
-        options = {"packed_rows": packed_rows, "scaling": self.scaling}
+        options: Any = {"packed_rows": packed_rows, "scaling": self.scaling}
         if packed_rows is not None:
             return padding_free_attention(self.layer.self_attn, query, key, value, None, **options)[0]
         if cache is not None:
@@ -132,7 +132,7 @@ class FusedLlamaLayer:
         return FrozenLinear.apply(x, self.weights[group], residual, lora_a, scales, *lora_b)
 
 
-def linears(layer: nn.Module, group: int) -> list[nn.Module]:
+def linears(layer: nn.Module, group: int) -> list[Any]:
     """The linears of one of a decoder layer's `GROUPS`, plain or with LoRA."""
     part, names = GROUPS[group]
     return [getattr(getattr(layer, part), name) for name in names]
@@ -143,12 +143,12 @@ def has_lora(linear: nn.Module) -> bool:
     return hasattr(linear, "base_layer")
 
 
-def base_linear(linear: nn.Module) -> nn.Linear:
+def base_linear(linear: Any) -> nn.Linear:
     """The linear itself, without LoRA around it."""
     return getattr(linear, "base_layer", linear)
 
 
-def effective_weight(linear: nn.Module) -> Tensor:
+def effective_weight(linear: Any) -> Tensor:
     """(outputs, inputs), with LoRA added."""
     if not has_lora(linear):
         return linear.weight

@@ -1,7 +1,7 @@
 """The references' numbers, recomputed: one fixture folder in, one row for each quantity out.
 
-A fixture holds a tiny random model under a reference's own names, inputs, and what the reference computes from them:
-`config.json`, `weights.safetensors`, `inputs.safetensors`, `expected.safetensors`.
+A fixture holds a tiny random model under a reference's own names, inputs, and what the reference computes from them;
+see `parity_fixtures`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ..cpu import optimize_for_cpu
-from ..errors import CheckpointError, ConfigError, DataError
+from ..errors import DataError
 from ..model.checkpoints.names import match_names
-from ..model.config import FlamingoConfig
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..model.generation import generate_batch
 from ..storage import read_json
+from .parity_fixtures import fixture_model, read_tensors
 
 TOLERANCES = {
     "vision_tokens": 1e-4,
@@ -65,7 +62,7 @@ def check_folder(folder: str | os.PathLike) -> list[ParityRow]:
     """
     folder = Path(folder)
     config = read_json(folder / "config.json")
-    inputs, expected = _tensors(folder / "inputs.safetensors"), _tensors(folder / "expected.safetensors")
+    inputs, expected = read_tensors(folder / "inputs.safetensors"), read_tensors(folder / "expected.safetensors")
     rows = []
     for prefix, patch_tokens in VARIANTS.items():
         wanted = {
@@ -79,76 +76,6 @@ def check_folder(folder: str | os.PathLike) -> list[ParityRow]:
     if not rows:
         raise DataError("the fixture expects nothing", file=folder / "expected.safetensors")
     return rows
-
-
-def fixture_model(folder: str | os.PathLike, patch_tokens: str = "after_ln_post") -> FlamingoForConditionalGeneration:
-    """The model of a fixture folder with its weights, in evaluation mode."""
-    folder = Path(folder)
-    weights = _tensors(folder / "weights.safetensors")
-    model = FlamingoForConditionalGeneration(fixture_config(read_json(folder / "config.json"), patch_tokens)).eval()
-    own = model.state_dict()
-    matched = match_names(weights, own, model.layers_path)
-    if matched.unexpected:
-        raise CheckpointError(f"unknown weight {matched.unexpected[0]}", file=folder / "weights.safetensors")
-    tied = {name for pair in model.all_tied_weights_keys.items() if matched.weights.keys() & set(pair) for name in pair}
-    missing = sorted(own.keys() - matched.weights.keys() - tied)
-    if missing:
-        raise CheckpointError(
-            f"{len(missing)} weights are missing, the first {missing[0]}", file=folder / "weights.safetensors"
-        )
-    model.load_state_dict(matched.weights, strict=False)
-    model.requires_grad_(True)
-    model.vision_encoder.requires_grad_(False)
-    return model
-
-
-def fixture_config(values: dict[str, Any], patch_tokens: str) -> FlamingoConfig:
-    """Our config for a fixture's `config.json`."""
-    try:
-        language, special = dict(values["language_model"]), values["special_tokens"]
-        vision, perceiver, gated = values["vision"], values["perceiver"], values["gated_cross_attention"]
-        for where, key, only in (
-            (perceiver, "max_num_media", None),
-            (perceiver, "max_num_frames", None),
-            (gated, "only_attend_immediate_media", True),
-            (gated, "xattn_no_ffn", False),
-        ):
-            if where.get(key, only) != only:
-                raise ConfigError(f"{key} is {where[key]!r} in the fixture", remedy=f"Only {only!r} is supported.")
-        config_class = getattr(transformers, language.pop("class")).config_class
-        for name in ("base_vocab_size", "attn_implementation"):
-            language.pop(name, None)
-        text_config = config_class(
-            **language,
-            pad_token_id=special["pad"],
-            bos_token_id=special["bos"],
-            eos_token_id=values["generation"]["eos_token_id"],
-        )
-        return FlamingoConfig(
-            text_config=text_config,
-            vision_config={
-                "source": "open_clip",
-                "embed_dim": vision["embed_dim"],
-                "quick_gelu": vision["quick_gelu"],
-                "vision_cfg": vision["vision_cfg"],
-            },
-            patch_tokens=patch_tokens,
-            media_rule="following" if gated.get("attend_previous", True) is False else "preceding",
-            num_latents=perceiver["num_latents"],
-            resampler_depth=perceiver["depth"],
-            resampler_heads=perceiver["heads"],
-            resampler_dim_head=perceiver["dim_head"],
-            resampler_ff_mult=perceiver["ff_mult"],
-            cross_attention_every=gated["every_n_layers"],
-            cross_attention_heads=gated["heads"],
-            cross_attention_dim_head=gated["dim_head"],
-            cross_attention_ff_mult=gated["ff_mult"],
-            image_token_id=special["<image>"],
-            end_of_chunk_token_id=special["<|endofchunk|>"],
-            stop_token_id=values["generation"]["eos_token_id"],
-        )
-    except (KeyError, AttributeError) as error:
-        raise ConfigError(f"the fixture's config.json lacks or misnames {error}") from error
 
 
 def _compare(
@@ -239,14 +166,12 @@ def _generation(
     expected: dict[str, Tensor],
     rows: list[str],
 ) -> Iterator[tuple[str, float, float]]:
-    """How many greedy ids differ: each row alone, cached and not, and all rows as one left-padded batch on both
-    decoding paths.
-    """
+    """How many greedy ids differ: each row alone, cached and not, and one left-padded batch, decoded both ways."""
     rows = [row for row in rows if f"{row}.output_ids" in expected]
     if not rows:
         return
     wanted = {row: expected[f"{row}.output_ids"][0] for row in rows}
-    greedy = {"max_new_tokens": steps, "do_sample": False}
+    greedy: dict[str, Any] = {"max_new_tokens": steps, "do_sample": False}
     for row in rows:
         prompt, visual = inputs[f"{row}.input_ids"], _row_visual(model, inputs, row)
         for label, cached in (("output_ids", True), ("output_ids_no_cache", False)):
@@ -263,8 +188,8 @@ def _generation(
     for label, cached in (("batch, cached", True), ("batch, uncached", False)):
         ids = model.generate(**batch, use_cache=cached, **greedy)
         for row, line in zip(rows, ids, strict=True):
-            prompt = inputs[f"{row}.input_ids"].shape[1]
-            yield f"{row}.output_ids ({label})", _different(line[width - prompt :], wanted[row]), 0.0
+            padding = width - inputs[f"{row}.input_ids"].shape[1]
+            yield f"{row}.output_ids ({label})", _different(line[padding:], wanted[row]), 0.0
     for row, new in zip(rows, generate_batch(model, batch, steps), strict=True):
         line = torch.cat([inputs[f"{row}.input_ids"][0], torch.tensor(new, dtype=torch.long)])
         yield (
@@ -275,7 +200,7 @@ def _generation(
 
 
 def _different(found: Tensor, wanted: Tensor, end: int | None = None) -> float:
-    """How many of `wanted` ids differ; what `found` holds after them is padding, and `end` may be left out at the end."""
+    """How many of `wanted` ids differ; what `found` holds after them is padding, and `end` may be missing."""
     if end is not None and len(wanted) == len(found) + 1 and int(wanted[-1]) == end:
         wanted = wanted[:-1]
     if len(found) < len(wanted):
@@ -306,14 +231,3 @@ def _left_padded(model: FlamingoForConditionalGeneration, rows: list[tuple[Tenso
             line[: vision.shape[1]] = vision[0]
         batch |= _visual(model, images)
     return batch
-
-
-def _tensors(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise DataError(
-            "the file is missing", file=path, remedy="A fixture folder holds config.json and three safetensors files."
-        )
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"the file cannot be read: {error}", file=path) from error

@@ -118,11 +118,15 @@ def make_conditioning(
         check_attended(attended, slots)
     if not slots:
         return Conditioning()
-    per_image = memory.latents_per_image if memory is not None else latents.shape[2]
+    assert attended is not None  # made above where it wasn't given
+    if memory is not None:
+        per_image, values, latents = memory.latents_per_image, next(iter(memory.keys_values.values()))[0], None
+    else:
+        assert latents is not None
+        per_image, values = latents.shape[2], latents
     mask, has_image = image_attention_mask(attended, slots, per_image)
-    values = latents if memory is None else next(iter(memory.keys_values.values()))[0]
     return Conditioning(
-        latents=latents if memory is None else None,
+        latents=latents,
         keys_values=memory.keys_values if memory is not None else {},
         mask=mask,
         has_image=has_image.to(values.dtype),

@@ -60,12 +60,13 @@ class FlamingoConfig(PreTrainedConfig):
     lora: dict[str, Any] | None = None
     tie_word_embeddings: bool = False
 
-    def __post_init__(self, **kwargs) -> None:
+    def __post_init__(self, **kwargs: Any) -> None:
         chosen = getattr(self.text_config, "_attn_implementation", None)
         super().__post_init__(**kwargs)
+        text: Any = self.text_config
         if chosen is not None:  # a language model that exists already keeps its attention
-            self.text_config._attn_implementation = chosen
-        self.tie_word_embeddings = bool(getattr(self.text_config, "tie_word_embeddings", False))
+            text._attn_implementation = chosen
+        self.tie_word_embeddings = bool(getattr(text, "tie_word_embeddings", False))
 
     def sizes(self, part: str) -> dict[str, int]:
         """`heads`, `dim_head` and `ff_mult` of "resampler" or "cross_attention"."""
@@ -74,7 +75,8 @@ class FlamingoConfig(PreTrainedConfig):
     @property
     def gated_layers(self) -> tuple[int, ...]:
         """0-based indices of the decoder layers that a gated layer stands before."""
-        return tuple(i for i in range(self.text_config.num_hidden_layers) if (i + 1) % self.cross_attention_every == 0)
+        text: Any = self.text_config
+        return tuple(i for i in range(text.num_hidden_layers) if (i + 1) % self.cross_attention_every == 0)
 
 
 AutoConfig.register(FlamingoConfig.model_type, FlamingoConfig)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from ..errors import ConfigError
 from .conditioning import Conditioning, current_conditioning
@@ -52,7 +53,7 @@ class FlamingoLayer(nn.Module):
             return getattr(super().__getattr__("decoder_layer"), name)
 
 
-def find_layers(language_model: nn.Module) -> nn.ModuleList:
+def find_layers(language_model: PreTrainedModel) -> nn.ModuleList:
     """The language model's list of decoder layers: the outermost `ModuleList` as long as `num_hidden_layers`.
 
     Raises:
@@ -73,7 +74,7 @@ def find_layers(language_model: nn.Module) -> nn.ModuleList:
     return found[0][1]
 
 
-def wrap_layers(language_model: nn.Module, gated_layers: dict[int, GatedCrossAttention]) -> nn.ModuleList:
+def wrap_layers(language_model: PreTrainedModel, gated_layers: dict[int, GatedCrossAttention]) -> nn.ModuleList:
     """Replace every decoder layer by a `FlamingoLayer`; returns the list."""
     layers = find_layers(language_model)
     for index, layer in enumerate(layers):
@@ -91,7 +92,7 @@ class _Probe(nn.Module):
 
 
 @torch.no_grad()
-def passes_keywords(language_model: nn.Module) -> bool:
+def passes_keywords(language_model: PreTrainedModel) -> bool:
     """Whether the model's forward hands keyword arguments down to its layers: asked with one token.
 
     Raises:

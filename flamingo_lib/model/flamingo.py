@@ -93,7 +93,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
 
     def __init__(self, config: FlamingoConfig, language_model: PreTrainedModel | None = None) -> None:
         super().__init__(config)
-        text, tower = config.text_config, VisionEncoder(config=config.vision_config, patch_tokens=config.patch_tokens)
+        text: Any = config.text_config
+        tower = VisionEncoder(config=config.vision_config or {}, patch_tokens=config.patch_tokens)
         self.vision_encoder = tower
         self.perceiver = PerceiverResampler(
             dim=tower.width,
@@ -131,7 +132,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         return loaded
 
     @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
+    def _init_weights(self, module: Any) -> None:
         """Give one module (not its children) its start values, also where a checkpoint lacks one.
 
         | part | start |
@@ -159,8 +160,8 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
                 init.normal_(weight, std=weight.shape[-1] ** -0.5)
 
     @property
-    def layers(self) -> nn.ModuleList:
-        """The wrapped decoder layers, `decoder_layer.FlamingoLayer` each."""
+    def layers(self) -> Any:
+        """The wrapped decoder layers, a `ModuleList` of `decoder_layer.FlamingoLayer`."""
         return find_layers(self.lang_encoder)
 
     @property
@@ -169,19 +170,24 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
         layers = self.layers
         return next(name for name, module in self.named_modules() if module is layers)
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> nn.Embedding:
+        """The language model's."""
         return self.lang_encoder.get_input_embeddings()
 
     def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the language model's."""
         self.lang_encoder.set_input_embeddings(value)
 
-    def get_output_embeddings(self) -> nn.Module:
+    def get_output_embeddings(self) -> nn.Linear:
+        """The language model's head."""
         return self.lang_encoder.get_output_embeddings()
 
     def set_output_embeddings(self, new_embeddings: nn.Module) -> None:
+        """Replace the language model's head."""
         self.lang_encoder.set_output_embeddings(new_embeddings)
 
     def get_decoder(self) -> nn.Module:
+        """The language model without its head."""
         return self.lang_encoder.get_decoder()
 
     def encode_images(self, pixel_values: Tensor) -> Tensor:
@@ -269,7 +275,7 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
             cross_attentions=tuple(weights) if output_cross_attentions else None,
         )
 
-    def _before_head(self, keep: Tensor, inputs: dict[str, Any]) -> tuple[Any, Tensor, nn.Module | None]:
+    def _before_head(self, keep: Tensor, inputs: dict[str, Any]) -> tuple[Any, Tensor, nn.Linear | None]:
         """The language model's output, the hidden states (k, d) at `keep` (b, t), and the head that they go through.
 
         They are logits, and the head None, where the model does more to logits than its head does, or where the head's

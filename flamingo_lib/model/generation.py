@@ -25,9 +25,10 @@ class PreallocatedLayer(DynamicLayer):
     def __init__(self, room: int) -> None:
         super().__init__()
         self.room = room
-        self._buffer: Tensor | None = None
+        self._buffer: Any = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Append keys and values; returns all so far."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         start, (b, heads, t, e) = self.get_seq_length(), key_states.shape
@@ -83,7 +84,7 @@ class ModelDecoder:
         self.cache.keep(rows)
         self.positions = self.positions[rows]
         self.mask = None if self.mask is None else self.mask[rows]
-        if self.memory is not None:
+        if self.memory is not None and self.attended is not None:
             self.memory, self.attended = self.memory.keep(rows), self.attended[rows]
 
     def __call__(self, tokens: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ class FlamingoGenerationMixin(GenerationMixin):
         decoder: how `generate_batch` decodes: takes the arguments of `ModelDecoder` and gives one like it.
     """
 
-    decoder: Callable[..., ModelDecoder] = ModelDecoder
+    decoder: Callable[..., Any] = ModelDecoder
 
     def remember(self, latents: Tensor) -> VisualMemory:
         """(b, m, n, D) visual latents as a `VisualMemory`."""
@@ -149,6 +150,7 @@ class FlamingoGenerationMixin(GenerationMixin):
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, *args: Any, attended_image: Tensor | None = None, **kwargs: Any
     ) -> dict[str, Any]:
+        """One step's inputs: the attended images are those of the tokens to come."""
         inputs = super().prepare_inputs_for_generation(input_ids, *args, **kwargs)
         given = inputs["input_ids"] if inputs.get("input_ids") is not None else inputs["inputs_embeds"]
         if attended_image is not None:
@@ -171,32 +173,26 @@ class FlamingoGenerationMixin(GenerationMixin):
                 model_kwargs["visual_memory"] = memory.select(following[:, 0])
         return model_kwargs
 
-    def _expand_inputs_for_generation(
-        self,
-        expand_size: int = 1,
-        is_encoder_decoder: bool = False,
-        input_ids: Tensor | None = None,
-        **model_kwargs: Any,
-    ) -> Any:
+    def _expand_inputs_for_generation(self, expand_size: int = 1, *args: Any, **model_kwargs: Any) -> Any:
         memory = model_kwargs.get("visual_memory")
         if memory is not None and expand_size > 1:
             rows = next(iter(memory.keys_values.values()))[0]
             repeated = torch.arange(len(rows), device=rows.device).repeat_interleave(expand_size)
             model_kwargs["visual_memory"] = memory.keep(repeated)
-        return super()._expand_inputs_for_generation(expand_size, is_encoder_decoder, input_ids, **model_kwargs)
+        return super()._expand_inputs_for_generation(expand_size, *args, **model_kwargs)
 
 
 @torch.inference_mode()
 def generate_batch(
     model: PreTrainedModel,
-    inputs: Mapping[str, Tensor],
+    inputs: Mapping[str, Any],
     max_new_tokens: int,
     *,
     temperature: float = 0.0,
     generators: Sequence[torch.Generator] | None = None,
     eos: int | Sequence[int] | None = None,
     suppress: Sequence[int] = (),
-    decoder: Callable[..., ModelDecoder] | None = None,
+    decoder: Callable[..., Any] | None = None,
 ) -> list[list[int]]:
     """Continue b rows; each row's result depends on that row alone.
 
@@ -234,7 +230,9 @@ def generate_batch(
     banned = torch.tensor(sorted({model.config.image_token_id, *suppress}), device=device)
     draws = None
     if temperature > 0:
-        draws = torch.stack([torch.rand(max_new_tokens, generator=generator) for generator in generators]).to(device)
+        draws = torch.stack([torch.rand(max_new_tokens, generator=generator) for generator in generators or ()]).to(
+            device
+        )
 
     logits, step = _read_prompt(model, inputs, mask, max_new_tokens, decoder or model.decoder)
     tokens = torch.empty(rows, max_new_tokens, dtype=torch.long, device=device)
@@ -260,8 +258,8 @@ def generate_batch(
 
 
 def _read_prompt(
-    model: PreTrainedModel, inputs: Mapping[str, Tensor], mask: Tensor, steps: int, decoder: Callable[..., ModelDecoder]
-) -> tuple[Tensor, ModelDecoder]:
+    model: PreTrainedModel, inputs: Mapping[str, Any], mask: Tensor, steps: int, decoder: Callable[..., Any]
+) -> tuple[Tensor, Any]:
     """The logits (b, vocabulary) after the prompt, and what goes on from there."""
     input_ids, memory, attended = inputs["input_ids"], inputs.get("visual_memory"), inputs.get("attended_image")
     if memory is None:
@@ -286,9 +284,9 @@ def _read_prompt(
     if memory is not None:
         following = model.next_attended(attended)
         memory, attended = memory.select(following[:, 0]), (following > 0).long()
-    mask = torch.cat([mask, mask.new_ones(len(mask), steps)], dim=1) if padded else None
-    attended = attended if memory is not None else None
-    given = {"steps": steps, "positions": positions[:, -1:] + 1, "mask": mask, "memory": memory, "attended": attended}
+    given: dict[str, Any] = {"steps": steps, "positions": positions[:, -1:] + 1, "memory": memory}
+    given["mask"] = torch.cat([mask, mask.new_ones(len(mask), steps)], dim=1) if padded else None
+    given["attended"] = attended if memory is not None else None
     return logits, decoder(model, cache, **given)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,7 +45,7 @@ class FlamingoImageProcessor(BaseImageProcessor):
         mean: Sequence[float] = CLIP_MEAN,
         std: Sequence[float] = CLIP_STD,
         fit: str = "crop",
-        **kwargs,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if fit not in ("crop", "squash"):
@@ -52,17 +53,17 @@ class FlamingoImageProcessor(BaseImageProcessor):
         self.size, self.mean, self.std, self.fit = size, list(mean), list(std), fit
 
     def pixels(self, images: Sequence[Picture]) -> Tensor:
-        """n pictures to (n, 3, size, size) float32; n may be 0. The same picture always gives the same pixels."""
+        """Pictures, n, to (n, 3, size, size) float32; n may be 0. The same picture always gives the same pixels."""
         out = np.empty((len(images), self.size, self.size, 3), np.float32)
         for index, image in enumerate(images):
-            out[index] = self.square(load_image(image))
+            out[index] = np.asarray(self.square(load_image(image)))
         out /= 255.0
         out -= np.asarray(self.mean, np.float32)
         out /= np.asarray(self.std, np.float32)
         return torch.from_numpy(out).permute(0, 3, 1, 2).contiguous()
 
-    def __call__(self, images: Picture | Sequence[Picture], **kwargs) -> dict[str, Tensor]:
-        """``{"pixel_values": (n, 3, size, size)}``."""
+    def __call__(self, images: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """A picture or a sequence of them to ``{"pixel_values": (n, 3, size, size)}``."""
         single = isinstance(images, (Image.Image, np.ndarray, bytes, str, os.PathLike))
         return {"pixel_values": self.pixels([images] if single else images)}
 

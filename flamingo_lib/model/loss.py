@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import reduce
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
@@ -42,7 +42,7 @@ def supervised(
     return keep, targets, scales / (items.clamp(min=1e-9) if isinstance(items, Tensor) else max(items, 1))
 
 
-def cross_entropy(hidden: Tensor, head: Callable[[Tensor], Tensor] | None, targets: Tensor, scales: Tensor) -> Tensor:
+def cross_entropy(hidden: Tensor, head: nn.Linear | None, targets: Tensor, scales: Tensor) -> Tensor:
     """The scaled sum of the cross-entropies of `head(hidden)`; 0 if there is no label.
 
     With more than `CHUNK` logits they are computed chunk by chunk, and once more in the backward pass.
@@ -57,10 +57,10 @@ def cross_entropy(hidden: Tensor, head: Callable[[Tensor], Tensor] | None, targe
     chunks = list(zip(hidden.split(rows), targets.split(rows), scales.split(rows), strict=True))
     if len(chunks) == 1:
         return _chunk_loss(hidden, head, targets, scales)
-    return sum(checkpoint(_chunk_loss, x, head, *rest, use_reentrant=False) for x, *rest in chunks)
+    return reduce(torch.add, (checkpoint(_chunk_loss, x, head, *rest, use_reentrant=False) for x, *rest in chunks))
 
 
-def _chunk_loss(hidden: Tensor, head: Callable[[Tensor], Tensor] | None, targets: Tensor, scales: Tensor) -> Tensor:
+def _chunk_loss(hidden: Tensor, head: nn.Linear | None, targets: Tensor, scales: Tensor) -> Tensor:
     logits = hidden if head is None else head(hidden)
     return (F.cross_entropy(logits.float(), targets, reduction="none") * scales).sum()
 

@@ -46,6 +46,7 @@ class FlamingoProcessor(ProcessorMixin):
         return ChatTemplate(self.tokenizer, **{name: getattr(self, name) for name in names})
 
     def to_dict(self) -> dict[str, Any]:
+        """Settings as they are saved."""
         self.__dict__.pop("template", None)  # made again on demand
         return super().to_dict()
 
@@ -60,7 +61,7 @@ class FlamingoProcessor(ProcessorMixin):
         padding_side: str = "left",
         max_length: int | None = None,
     ) -> BatchFeature:
-        """b rows as tensors.
+        """Rows, b of them, as tensors.
 
         Args:
             chats: the turns of each row; or `text`: each row as text in which `<image>` stands for an image, looked at
@@ -119,7 +120,7 @@ class FlamingoProcessor(ProcessorMixin):
             raise DataError("give either chats or text")
         if isinstance(text, str):
             raise DataError("text is one string", remedy="Give a list of rows.")
-        given = chats if chats is not None else text
+        given: Any = chats if chats is not None else text
         if not given:
             raise DataError("the batch is empty", remedy="Give at least one row.")
         rows = []
@@ -153,7 +154,7 @@ class FlamingoProcessor(ProcessorMixin):
 def pad_rows(
     rows: Sequence[Rendered], pad_token_id: int, side: str, *, labels: bool = False
 ) -> dict[str, torch.Tensor]:
-    """b rendered rows to input_ids, attention_mask, attended_image, on request labels (b, t), and num_images (b,)."""
+    """Rendered rows to input_ids, attention_mask, attended_image, on request labels (b, t), and num_images (b,)."""
     if side not in ("left", "right"):
         raise DataError(f"unknown padding side {side!r}", remedy="Use left or right.")
     length = max(len(row) for row in rows)

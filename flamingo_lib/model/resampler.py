@@ -50,6 +50,8 @@ class PerceiverResampler(nn.Module):
         num_positions: v if a learned position embedding is to be added to the patch tokens, else 0.
     """
 
+    layers: Any  # pairs of attention and feed-forward
+
     def __init__(
         self, *, dim: int, depth: int, num_latents: int, heads: int, dim_head: int, ff_mult: int, num_positions: int = 0
     ) -> None:

@@ -41,6 +41,7 @@ class VisionEncoder(nn.Module):
         return not any(weight.requires_grad for weight in self.visual.parameters())
 
     def train(self, mode: bool = True) -> VisionEncoder:
+        """Set the mode; a frozen tower stays in evaluation mode."""
         super().train(mode)
         if self.frozen:
             self.visual.eval()
@@ -54,7 +55,7 @@ class VisionEncoder(nn.Module):
         return patch_tokens_of(self.visual, pixel_values, self.source, self.normalize)
 
 
-def patch_tokens_of(tower: nn.Module, pixel_values: Tensor, source: str, normalize: bool) -> Tensor:
+def patch_tokens_of(tower: Any, pixel_values: Tensor, source: str, normalize: bool) -> Tensor:
     """(n, c, h, w) to (n, v, d): the patch tokens of an open_clip or Transformers tower, without any prefix tokens."""
     if source == "open_clip":
         kept = tower.forward_intermediates(

@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..records import Rewrite
 from ..sources.image_files import ImageFiles, Roots, dataset_folder
 from ..sources.images import resolve
-from ..sources.reader import reason_of
+from ..sources.record_errors import reason_of
 from ..storage import Quarantine
 from .record import Pf1mRecord, from_rewrite
 

@@ -33,7 +33,7 @@ class MakeWork:
     def __call__(self) -> ShardWork:
         """Load the rewriter and the judges."""
         pictures, device = Pictures(self.roots), best_device()
-        rewriter = Rewriter.load(self.rewriter, pictures, self.preset.rewriting, seed=self.preset.seed, device=device)
+        rewriter = _rewriter(self, pictures, device)
         return ShardWork(rewriter, make_chain(self.preset, pictures, device) if self.filtering else None)
 
 
@@ -45,10 +45,7 @@ class MakeRewriting:
 
     def __call__(self) -> Callable[[list[Sample]], list[Rewrite]]:
         """Load the rewriter."""
-        roots, preset = self.work.roots, self.work.preset
-        return Rewriter.load(
-            self.work.rewriter, Pictures(roots), preset.rewriting, seed=preset.seed, device=best_device()
-        )
+        return _rewriter(self.work, Pictures(self.work.roots), best_device())
 
 
 @dataclass(frozen=True)
@@ -119,6 +116,12 @@ class ShardWork:
         """One judged rewrite for each sample."""
         rewrites = self.rewriter.rewrite(samples, tick)
         return self.chain.judge_batch(rewrites) if self.chain is not None else rewrites
+
+
+def _rewriter(work: MakeWork, pictures: Pictures, device: str) -> Rewriter:
+    preset = work.preset
+    optimize = preset.model.optimize_for_cpu
+    return Rewriter.load(work.rewriter, pictures, preset.rewriting, seed=preset.seed, device=device, optimize=optimize)
 
 
 def best_device() -> str:

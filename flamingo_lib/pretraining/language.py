@@ -235,4 +235,4 @@ def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_ou
 
 def start_language(model: FlamingoForConditionalGeneration) -> None:
     """Input embeddings large enough to be heard beside what the gated layers add from the first step."""
-    nn.init.normal_(cast(nn.Embedding, model.get_input_embeddings()).weight, std=0.2)
+    nn.init.normal_(model.get_input_embeddings().weight, std=0.2)

@@ -73,10 +73,12 @@ class Rewriter:
         *,
         seed: int = 0,
         device: str = "cpu",
+        optimize: bool = True,
     ) -> Rewriter:
         """A rewriter from a folder that `save_pretrained` wrote, or a checkpoint shipped with the project.
 
-        LoRA layers are merged into the weights they belong to.
+        LoRA layers are merged into the weights they belong to. `optimize`, the preset's `model.optimize_for_cpu`, makes
+        a small model fast on a CPU.
 
         Raises:
             MissingAsset: there is none.
@@ -84,7 +86,7 @@ class Rewriter:
         """
         from ..loading import load_model
 
-        model, processor = load_model(folder, role="the rewriter", device=device, merge=True)
+        model, processor = load_model(folder, role="the rewriter", device=device, merge=True, optimize=optimize)
         return cls(model, processor, pictures, config, seed=seed)
 
     @property

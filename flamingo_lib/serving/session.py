@@ -50,11 +50,11 @@ class ChatSession:
         self.reset()
 
     @classmethod
-    def from_folder(cls, folder: str | os.PathLike, **settings: Any) -> ChatSession:
-        """A session with the model of a folder; its LoRA is merged, which makes it faster."""
+    def from_folder(cls, folder: str | os.PathLike, *, optimize: bool = True, **settings: Any) -> ChatSession:
+        """A session with the model of a folder, its LoRA merged; `optimize` as in `loading.load_model`."""
         from ..loading import load_model
 
-        return cls(*load_model(folder, role="the model to chat with", merge=True), **settings)
+        return cls(*load_model(folder, role="the model to chat with", merge=True, optimize=optimize), **settings)
 
     def reset(self) -> None:
         """Forget the conversation."""

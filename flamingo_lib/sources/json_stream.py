@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import gc
-import gzip
 import json
 import re
 import zlib
@@ -22,10 +21,7 @@ from typing import IO, Any, cast
 import msgspec
 
 from ..errors import DataError
-from ..images import describe_content
-
-GZIP = b"\x1f\x8b"
-"""How a gzip file begins."""
+from .annotation_files import content_of, open_bytes
 
 CHUNK = 1 << 18
 """Bytes read at a time: few enough that the records of a block stay in the processor's cache."""
@@ -44,39 +40,6 @@ _undecoded = re.compile("[\udc80-\udcff]").search
 
 MAX_GUESSES = 3
 """Wrong guesses of where a block of records ends before they are parsed one by one."""
-
-
-def open_bytes(path: str | PathLike) -> IO[bytes]:
-    """Open for reading, through gzip if the first bytes say so, whatever the name.
-
-    Raises:
-        DataError: the file is missing, empty, a Git LFS pointer, or named ``.gz`` and neither packed nor JSON.
-    """
-    path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            head = file.read(64)
-        if not head:
-            raise DataError("the file is empty (zero bytes)", file=path, remedy="Download it again.")
-        if head.startswith(b"version https://git-lfs"):
-            raise DataError(f"the file is {describe_content(head)}", file=path)
-        if path.suffix == ".gz" and not head.startswith(GZIP) and head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in b"[{":
-            reason = "the compressed file is cut off or broken: it does not begin as one"
-            raise DataError(reason, file=path, remedy="Download it again.")
-        return cast(IO[bytes], gzip.open(path, "rb")) if head.startswith(GZIP) else open(path, "rb")
-    except FileNotFoundError:
-        raise DataError("the file is missing", file=path) from None
-    except OSError as error:
-        raise DataError(f"the file cannot be read: {error.strerror}", file=path) from error
-
-
-def content_of(path: str | PathLike) -> str:
-    """What a file is by its first bytes (`images.describe_content`), such as "an HTML page"; "" if nothing is known."""
-    try:
-        with open_bytes(path) as file:
-            return describe_content(file.read(1024))
-    except (EOFError, OSError, zlib.error):
-        return ""
 
 
 @contextmanager

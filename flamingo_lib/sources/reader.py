@@ -7,58 +7,27 @@ next.
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from ..errors import DataError
 from ..records import Box, Sample, Turn
+from ..renamed import renamed
 from ..storage import Quarantine
-from ..text import is_blank, single_spaced
-from . import json_lines, json_stream
+from ..text import is_blank
+from . import json_lines, json_stream, record_text
 from .catalog.spec import DatasetSpec
 from .images import leaves, locate, probe
 from .locator import BadRecord, Locator, fill_known, filler, variants
 from .prompts import wordings
+from .record_errors import RECORD_ERRORS, reason_of
 
 log = logging.getLogger(__name__)
 
 SIZES_KEPT = 65_536
 """Image sizes remembered in a pass, so that the many questions about one image look at its file once."""
-
-
-RECORD_ERRORS = (
-    BadRecord, DataError, KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError
-)  # fmt: skip
-"""What work on one record may raise if the record is at fault."""
-
-
-def reason_of(error: BaseException) -> str:
-    """Why a record is put aside, in words."""
-    if isinstance(error, BadRecord):
-        return str(error)
-    if isinstance(error, DataError):
-        return f"{error.what}: {error.file}" if error.file is not None else error.what
-    if isinstance(error, KeyError):
-        return f"a field is missing: {error.args[0] if error.args else '?'}"
-    if isinstance(error, json.JSONDecodeError):
-        return f"not valid JSON: {error.msg}"
-    if isinstance(error, UnicodeError):
-        return "not UTF-8"
-    if isinstance(error, ValueError):
-        value = str(error).rpartition(": ")[2]
-        if "literal" in str(error) or "convert" in str(error):
-            return f"malformed: {value} is not a number"
-        return "malformed: a list or line has more or fewer parts than it should"
-    if isinstance(error, RecursionError):
-        return "malformed: nested too deeply"
-    if isinstance(error, OverflowError):
-        return "malformed: a number is too large"
-    if isinstance(error, IndexError):
-        return "malformed: a list has fewer entries than it should"
-    return "malformed: a field is of another type than it should be"
 
 
 class Reader:
@@ -297,47 +266,16 @@ class Reader:
         return f"{name}~{number}"
 
 
-def text_of(record: Mapping[str, Any], field: str) -> str:
-    """The text in `field`, its white space made single, "" if it shows nothing.
-
-    Raises:
-        BadRecord: the field is not text.
-        KeyError: it is missing.
-    """
-    value = record[field]
-    if not isinstance(value, str):
-        raise BadRecord(f"the field {field} is not text")
-    return single_spaced(value)
-
-
-def question_of(record: Mapping[str, Any], field: str = "question") -> str:
-    """As `text_of`, of a question: one that shows nothing is a bad record."""
-    return shown_text(text_of(record, field), "question")
-
-
-def shown_text(text: Any, what: str) -> str:
-    """`text`, or what `str` makes of it, with single white space; a bad record if there is nothing to see.
-
-    Args:
-        what: how the reason calls it, such as "answer".
-    """
-    text = single_spaced(str(text))
-    if not text:
-        raise BadRecord(f"empty annotation: no {what}")
-    return text
-
-
-def distinct(texts: Iterable[str]) -> list[str]:
-    """`texts` in order, each once; case does not count."""
-    return list({text.lower(): text for text in reversed(list(texts))}.values())[::-1]
-
-
 def shown(files: Sequence[str]) -> str:
     """``a.json``, or ``a/1.txt and 41 more``."""
     return files[0] + (f" and {len(files) - 1:,} more" if len(files) > 1 else "")
 
 
-def sentence(text: str) -> str:
-    """`text` with a full stop at its end if it has no sentence end."""
-    text = text.strip()
-    return text if not text or text[-1] in ".!?\"'" else text + "."
+__getattr__ = renamed(
+    __name__,
+    distinct=record_text.distinct,
+    question_of=record_text.question_of,
+    sentence=record_text.sentence,
+    shown_text=record_text.shown_text,
+    text_of=record_text.text_of,
+)

@@ -25,7 +25,7 @@ from ..rewriting.job_config import refuse_differences
 from ..rewriting.lock import NAME as LOCK
 from ..rewriting.lock import only_job
 from ..seeding import derive_seed
-from ..storage import fingerprint, read_json
+from ..storage import fingerprint, read_json, storage_errors
 from .collate import Collator
 from .feature_cache import weights_fingerprint
 from .packing.dataset import WindowDataset
@@ -136,6 +136,8 @@ def run_stage(
     ):
         raise ConfigError("isolate_turns needs the sdpa attention of the language model")
     folder = Path(work_dir)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     arguments = training_arguments(
         stage,
         folder,

@@ -64,10 +64,10 @@ def stage_dataset(
 
 
 def load_base(
-    name: str | os.PathLike, *, dtype: torch.dtype = torch.float32
+    name: str | os.PathLike, *, dtype: torch.dtype = torch.float32, optimize: bool = True
 ) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
     """The model and processor of a folder, or of a checkpoint shipped with the project; see `loading.load_model`."""
-    return load_model(name, role="the base model", dtype=dtype)
+    return load_model(name, role="the base model", dtype=dtype, optimize=optimize)
 
 
 def prepare(
@@ -92,7 +92,7 @@ def prepare(
     for weight in model.parameters():
         if weight.requires_grad:
             weight.data = weight.data.float()
-    model.train()
+    restore(model.train())  # weights that were packed to decode would not be those that are trained
     if optimize and config.optimize_for_cpu and config.dtype == "float32":
         optimize_for_cpu(model)
 
@@ -194,7 +194,7 @@ def train_stage(
     model, processor = (
         base
         if isinstance(base, tuple)
-        else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32)
+        else load_base(base, dtype=torch.bfloat16 if bf16 and not fsdp else torch.float32, optimize=False)
     )
     cpu = not torch.cuda.is_available() if cpu is None else cpu
     prepare(model, stage, model_config, seed=seed, optimize=cpu and not fsdp)

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from ..media import IGNORE_INDEX
+from ..model.flamingo import FlamingoForConditionalGeneration
 from .collate import Collator
 from .packing.dataset import WindowDataset
 
@@ -21,7 +21,9 @@ class Speed:
     supervised_tokens: float
 
 
-def training_speed(model: nn.Module, dataset: WindowDataset, collator: Collator, *, steps: int) -> Speed:
+def training_speed(
+    model: FlamingoForConditionalGeneration, dataset: WindowDataset, collator: Collator, *, steps: int
+) -> Speed:
     """Train `model`, whose trainable weights are already chosen, for a few steps, after one that isn't counted.
 
     On a CPU seconds are the processor's, so that other work on the machine doesn't count; on a GPU the clock's.

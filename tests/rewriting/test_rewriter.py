@@ -188,7 +188,9 @@ def test_saved_with_lora_loaded_merged(parts, root, tmp_path):
     model.save_pretrained(tmp_path / "rewriter")
     processor.save_pretrained(tmp_path / "rewriter")
     loaded = Rewriter.load(tmp_path / "rewriter", Pictures(root), RewritingConfig(batch_size=4, max_new_tokens=12))
-    assert not loaded.model.config.lora
+    assert not loaded.model.config.lora and "decoder" in loaded.model.__dict__
+    plain = Rewriter.load(tmp_path / "rewriter", Pictures(root), loaded.config, optimize=False)
+    assert "decoder" not in plain.model.__dict__ and texts(plain.rewrite(samples())) == expected
     assert texts(loaded.rewrite(samples())) == expected != texts(make(parts, root).rewrite(samples()))
 
 

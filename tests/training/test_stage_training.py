@@ -243,7 +243,9 @@ def test_a_checkpoint_that_was_damaged_is_named(tmp_path):
         tiny_stage.train(tmp_path / "work")
 
 
-def test_a_folder_that_cannot_be_written_is_a_clear_error(read_only_folder):
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path, request):
+    tiny_stage.train(tmp_path / "work")  # imports what the user of the next line may not be able to read
+    read_only_folder = request.getfixturevalue("read_only_folder")
     with pytest.raises(StorageError, match="could not write.*Check the permissions"):
         tiny_stage.train(read_only_folder / "work")
 

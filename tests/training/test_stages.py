@@ -17,6 +17,7 @@ from flamingo_lib.training.stages import (
     RESULT,
     example_template,
     load_base,
+    prepare,
     stage_dataset,
     stage_order,
     train_stage,
@@ -271,3 +272,10 @@ def test_a_folder_with_other_things_is_not_replaced(tiny, tmp_path):
         with pytest.raises(ConfigError, match=name):
             train_stage(tiny.folder, STAGE, tiny.examples, tmp_path / name, seed=0, model_config=CONFIG)
     assert (tmp_path / "home" / "thesis.tex").read_text() == (tmp_path / "file").read_text() == "years"
+
+
+def test_a_model_made_fast_to_decode_is_plain_again_when_training_begins(tiny):
+    model, _ = load_base(tiny.folder)
+    assert "decoder" in model.__dict__ and "decoder" not in load_base(tiny.folder, optimize=False)[0].__dict__
+    prepare(model, STAGE, CONFIG.model_copy(update={"optimize_for_cpu": False}), seed=0)
+    assert not {"decoder", "training_loss"} & model.__dict__.keys()

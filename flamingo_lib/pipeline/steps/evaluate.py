@@ -68,8 +68,9 @@ def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetri
     if not done.exists():
         config = job.preset.evaluation
         model = job.preset.model.base if name == BASE else job.inputs[name] / MODEL
+        loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
         answerer = ChatGenerator(
-            *load_base(model), batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE
+            *loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE
         )
         write_json(done, examine(name, answerer, eval_set, reward).to_json(), indent=None)
     return ModelMetrics.from_json(read_json(done))

@@ -31,7 +31,7 @@ def packing_step(preset: Preset) -> Step:
         from ...training.stages import example_template, load_base
 
         stage = job.preset.stages[STAGE]
-        _, processor = load_base(job.preset.model.base)
+        _, processor = load_base(job.preset.model.base, optimize=False)
         table = build_table(
             mixture_examples(stage.mixture, job), example_template(processor), max_tokens=stage.context_length - 64
         )

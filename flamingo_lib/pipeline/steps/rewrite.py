@@ -29,7 +29,8 @@ def run(job: Job) -> dict[str, Any]:
 
     config = job.preset.rewriting
     pictures = Pictures(data_root(job.inputs["scenes"], job.preset))
-    rewriter = Rewriter.load(job.inputs["rewriter"] / MODEL, pictures, config, seed=job.seed)
+    folder, optimize = job.inputs["rewriter"] / MODEL, job.preset.model.optimize_for_cpu
+    rewriter = Rewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize)
     samples = chosen_raw(read_records(Sample, job.inputs["sources"] / RAW), job.preset)
     wrong = wrong_drafts(samples, seed=job.seed, limit=job.preset.evaluation.questions)
     rewritten = _in_shards(samples, rewriter, "rewriting", job.scratch, config.shard_size)
@@ -61,5 +62,5 @@ STEP = Step(
     "rewrite the raw annotations",
     run,
     inputs=("scenes", "sources", "rewriter"),
-    config=("sources.root", "rewriting", "evaluation.questions"),
+    config=("sources.root", "rewriting", "evaluation.questions", "model.optimize_for_cpu"),
 )

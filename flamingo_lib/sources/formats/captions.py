@@ -8,7 +8,8 @@ from typing import Any
 from ...records import Box, Sample
 from ...text import single_spaced
 from ..boxes import captions_and_boxes
-from ..reader import BadRecord, Reader, text_of
+from ..reader import BadRecord, Reader
+from ..record_text import text_of
 
 
 def _sample(

@@ -10,7 +10,8 @@ from ...records import Sample
 from ...text import is_blank, single_spaced
 from ..images import resolve
 from ..prompts import LETTERS, lettered, listed
-from ..reader import BadRecord, Reader, distinct, question_of, sentence, shown_text, text_of
+from ..reader import BadRecord, Reader
+from ..record_text import distinct, question_of, sentence, shown_text, text_of
 from .questions import majority
 
 

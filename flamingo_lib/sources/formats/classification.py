@@ -14,7 +14,9 @@ from ...text import is_blank, single_spaced
 from ..containers import has_member, members
 from ..images import resolve
 from ..prompts import wording
-from ..reader import BadRecord, Reader, reason_of, sentence, shown_text
+from ..reader import BadRecord, Reader
+from ..record_errors import reason_of
+from ..record_text import sentence, shown_text
 from .originals import list_original
 from .registry import label_map
 

@@ -14,7 +14,9 @@ from ...records import Box, Sample
 from ...text import is_invisible, single_spaced
 from ..boxes import BoxError, captions_and_boxes, from_size
 from ..json_stream import collector_paused
-from ..reader import RECORD_ERRORS, BadRecord, Reader, shown_text
+from ..reader import BadRecord, Reader
+from ..record_errors import RECORD_ERRORS
+from ..record_text import shown_text
 
 
 class ImageRecord(Struct, gc=False):

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 from ...records import Box, Sample
 from ..boxes import captions_and_boxes, counts_text, from_corners
 from ..images import resolve
-from ..reader import BadRecord, Reader, shown_text
+from ..reader import BadRecord, Reader
+from ..record_text import shown_text
 
 MAX_BOXES = 40
 """Boxes in a draft; of more, the largest. The counts and `Sample.boxes` hold all."""

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...records import Sample
 from ...text import is_blank
-from ..reader import BadRecord, Reader, shown_text
+from ..reader import BadRecord, Reader
+from ..record_text import shown_text
 from .dialogues import as_sample, pair_up
 
 

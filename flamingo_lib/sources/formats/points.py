@@ -8,7 +8,8 @@ from typing import Any
 from ...records import Sample
 from ...seeding import derive_seed
 from ..marks import point_mark
-from ..reader import BadRecord, Reader, shown_text
+from ..reader import BadRecord, Reader
+from ..record_text import shown_text
 
 KINDS = ("local", "looktwice")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ...records import Sample
 from ...text import is_blank, single_spaced
-from ..reader import BadRecord, Reader, question_of, sentence
+from ..reader import BadRecord, Reader
+from ..record_text import question_of, sentence
 
 
 def majority(answers: Iterable[Any]) -> str:

@@ -12,7 +12,8 @@ from ..boxes import from_size
 from ..containers import load_pickle
 from ..images import resolve
 from ..marks import REGION_KINDS, region_mark
-from ..reader import BadRecord, Reader, shown_text
+from ..reader import BadRecord, Reader
+from ..record_text import shown_text
 
 
 def _instances(

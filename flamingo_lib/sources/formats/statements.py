@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from ...errors import DataError
 from ...records import Sample
-from ..reader import BadRecord, Reader, sentence, shown_text, text_of
+from ..reader import BadRecord, Reader
+from ..record_text import sentence, shown_text, text_of
 
 log = logging.getLogger(__name__)
 
