@@ -75,8 +75,7 @@ class Item:
     Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``position``
     (frozenset of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"),
     ``number`` (int), ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same``
-    (attribute's name), ``more`` (the two references compared). Mentions carry `reference`, and the determiner before
-    the noun.
+    (attribute's name), ``more`` (the two references compared). Mentions carry `reference` and `determiner`.
     """
 
     kind: str
