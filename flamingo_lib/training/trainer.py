@@ -157,7 +157,7 @@ class StageTrainer(Trainer):
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The `training_loss` that the model carries, if there is one and nothing (such as DDP) wraps it."""
+        """The model's own `training_loss`, if it has one and no wrapper (such as DDP) hides it."""
         training_loss = getattr(model, "training_loss", None)
         if training_loss is None or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
