@@ -16,20 +16,7 @@ PICTURES = {"image", "picture", "scene", "photo", "frame", "background", "grid",
 ROWS = {"top": 0, "upper": 0, "middle": 1, "center": 1, "central": 1, "bottom": 2, "lower": 2}
 COLUMNS = {"left": 0, "center": 1, "middle": 1, "central": 1, "right": 2}
 PLACE_TAILS = {"corner", "side", "edge", "part", "area", "section", "half", "cell", "hand", "portion"}
-GENERIC = {
-    "object",
-    "objects",
-    "thing",
-    "things",
-    "item",
-    "items",
-    "shape",
-    "shapes",
-    "one",
-    "ones",
-    "figure",
-    "figures",
-}
+GENERIC = {*"object objects thing things item items shape shapes one ones figure figures".split()}
 ADJECTIVES = {*COLOR_WORDS, *SIZE_WORDS}
 NAMING = {*ADJECTIVES, *SHAPE_WORDS}
 DETERMINERS = {
