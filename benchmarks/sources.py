@@ -67,7 +67,7 @@ def write_coco(root: Path, images: int) -> None:
         }
         for number in range(1, images + 1)
     ]
-    captions = [{"image_id": 1 + place // 5, "id": place, "caption": sentence(draw)} for place in range(images * 5)]
+    captions = [{"image_id": 1 + index // 5, "id": index, "caption": sentence(draw)} for index in range(images * 5)]
     draw.shuffle(captions)
     (root / "annotations").mkdir(parents=True)
     content = {"info": {"year": 2014}, "images": listed, "licenses": [{"id": 5}], "annotations": captions}

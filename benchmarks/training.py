@@ -201,7 +201,7 @@ def cached_vs_uncached(threads: int, clock: Callable[[], float]) -> Any:
                 for cached in (True, False) if step % 2 else (False, True):
                     start = clock()
                     batch = collators[cached](
-                        [dataset[step * stage.batch_size + place] for place in range(stage.batch_size)]
+                        [dataset[step * stage.batch_size + offset] for offset in range(stage.batch_size)]
                     )
                     loss_of(model, batch).backward()
                     optimizer.step()
@@ -276,7 +276,7 @@ def trainer_vs_bare(quick: bool) -> float:
         optimizer = torch.optim.AdamW(weights, stage.learning_rate, betas=stage.betas, weight_decay=0.0, fused=True)
         model.train()
         for step in range(steps):
-            batch = collator([dataset[step * stage.batch_size + place] for place in range(stage.batch_size)])
+            batch = collator([dataset[step * stage.batch_size + offset] for offset in range(stage.batch_size)])
             loss_of(model, batch).backward()
             torch.nn.utils.clip_grad_norm_(weights, stage.max_grad_norm)
             optimizer.step()

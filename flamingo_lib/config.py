@@ -47,7 +47,7 @@ class ModelConfig(Frozen):
     )
     clip: str = Field("clip-tiny", description="the CLIP model of CLIPScore, likewise")
     media_rule: Literal["preceding", "following"] = Field(
-        "preceding", description="v2: text looks at the latest image; v1: at the next"
+        "preceding", description="v2: text attends to the latest image; v1: to the next"
     )
     image_position: Literal["before", "after"] = Field("before", description="where the images stand in an instruction")
     lora_rank: int = Field(16, ge=1)

@@ -14,6 +14,7 @@ from ..chat.template import IMAGE, ChatTemplate, Rendered
 from ..errors import DataError
 from ..media import IGNORE_INDEX, attended_images
 from ..records import Turn
+from ..text import is_blank
 from .config import FlamingoConfig
 from .image_processor import FlamingoImageProcessor, Picture
 
@@ -125,7 +126,7 @@ class FlamingoProcessor(ProcessorMixin):
             raise DataError("the batch is empty", remedy="Give at least one row.")
         rows = []
         for index, row in enumerate(given):
-            empty = any(not turn.instruction.strip() for turn in row) if chats is not None else not row.strip()
+            empty = any(is_blank(turn.instruction) for turn in row) if chats is not None else is_blank(row)
             if empty:
                 what = "the text is empty"
                 remedy = "Give every row, and every turn of a chat, some text."

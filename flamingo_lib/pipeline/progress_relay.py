@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..progress import STATUS_FILE, Progress
 
-SECONDS_BETWEEN_LOOKS = 0.25
+POLL_SECONDS = 0.25
 
 
 class Relay:
@@ -55,7 +55,7 @@ def relayed_progress() -> Iterator[dict[str, str]]:
         relay, done = Relay(Path(folder) / "status.json"), threading.Event()
 
         def watch() -> None:
-            while not done.wait(SECONDS_BETWEEN_LOOKS):
+            while not done.wait(POLL_SECONDS):
                 relay.look()
             relay.look()
             relay.close()

@@ -16,20 +16,7 @@ PICTURES = {"image", "picture", "scene", "photo", "frame", "background", "grid",
 ROWS = {"top": 0, "upper": 0, "middle": 1, "center": 1, "central": 1, "bottom": 2, "lower": 2}
 COLUMNS = {"left": 0, "center": 1, "middle": 1, "central": 1, "right": 2}
 PLACE_TAILS = {"corner", "side", "edge", "part", "area", "section", "half", "cell", "hand", "portion"}
-GENERIC = {
-    "object",
-    "objects",
-    "thing",
-    "things",
-    "item",
-    "items",
-    "shape",
-    "shapes",
-    "one",
-    "ones",
-    "figure",
-    "figures",
-}
+GENERIC = {*"object objects thing things item items shape shapes one ones figure figures".split()}
 ADJECTIVES = {*COLOR_WORDS, *SIZE_WORDS}
 NAMING = {*ADJECTIVES, *SHAPE_WORDS}
 DETERMINERS = {
@@ -75,8 +62,7 @@ class Item:
     Kinds and what `value` holds: ``mention`` (-), ``pronoun`` (-), ``attribute`` ((name, value)), ``position``
     (frozenset of cells), ``side`` ("left" or "right"), ``relation`` (a relation's name, or "larger"/"smaller"),
     ``number`` (int), ``polarity`` ("yes" or "no"), ``negation``, ``hypothesis``, ``copula``, ``boundary``, ``same``
-    (attribute's name), ``more`` (the two references compared). Mentions carry `reference`, and the determiner before
-    the noun.
+    (attribute's name), ``more`` (the two references compared). Mentions carry `reference` and `determiner`.
     """
 
     kind: str

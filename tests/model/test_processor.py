@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoProcessor
 
-from flamingo_lib.chat import ChatTurn
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.model import FlamingoImageProcessor, FlamingoProcessor
+from flamingo_lib.records import Turn
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def picture(seed=0, size=(40, 30)):
 
 
 def test_batch_of_rows_with_two_images_one_and_none(processor):
-    chats = [[ChatTurn("Compare.", images=2)], [ChatTurn("What is this?", images=1)], [ChatTurn("Hello")]]
+    chats = [[Turn("Compare.", images=2)], [Turn("What is this?", images=1)], [Turn("Hello")]]
     batch = processor(chats, [[picture(0), picture(1)], [picture(2)], []])
     assert batch["input_ids"].shape == batch["attention_mask"].shape == batch["attended_image"].shape
     assert batch["pixel_values"].shape == (3, 2, 3, 16, 16)
@@ -38,7 +38,7 @@ def test_batch_of_rows_with_two_images_one_and_none(processor):
 
 
 def test_training_batch_has_labels_where_the_loss_is(processor):
-    chats = [[ChatTurn("What is this?", "A circle.", images=1)], [ChatTurn("Hi", "A")]]
+    chats = [[Turn("What is this?", "A circle.", images=1)], [Turn("Hi", "A")]]
     batch = processor(chats, [[picture()], []], generation_prompt=False, padding_side="right")
     for row, chat in enumerate(chats):
         alone = processor.template.render(chat)
@@ -84,7 +84,7 @@ def test_saved_and_loaded_by_every_door(tmp_path, processor, model):
     )
     own.save_pretrained(tmp_path)
     model.save_pretrained(tmp_path)
-    chats, images = [[ChatTurn("What is this?", images=1)]], [[picture()]]
+    chats, images = [[Turn("What is this?", images=1)]], [[picture()]]
     expected = own(chats, images)
     for loaded in (FlamingoProcessor.from_pretrained(tmp_path), AutoProcessor.from_pretrained(tmp_path)):
         assert loaded.template.settings() == own.template.settings()
@@ -98,7 +98,7 @@ def test_responses_are_clean_text(processor):
     assert processor.responses([ids, []]) == ["A red circle.", ""]
 
 
-CHAT = [ChatTurn("What is this?", images=1)]
+CHAT = [Turn("What is this?", images=1)]
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ CHAT = [ChatTurn("What is this?", images=1)]
         ({"chats": [CHAT, CHAT], "images": [[picture()]]}, "2 rows of text but 1 of images"),
         ({"chats": [CHAT, CHAT], "images": [[picture()], []]}, "1 <image> tokens but 0 images.*row 1"),
         ({"chats": [CHAT]}, "1 <image> tokens but 0 images.*row 0"),
-        ({"chats": [[ChatTurn("Hi")]], "images": [[picture()]]}, "0 <image> tokens but 1 images.*row 0"),
-        ({"chats": [[ChatTurn("Hi")], [ChatTurn("  ")]]}, "the text is empty.*row 1"),
+        ({"chats": [[Turn("Hi")]], "images": [[picture()]]}, "0 <image> tokens but 1 images.*row 0"),
+        ({"chats": [[Turn("Hi")], [Turn("  ")]]}, "the text is empty.*row 1"),
         ({"text": ["a", ""]}, "the text is empty.*row 1"),
-        ({"chats": [[ChatTurn("Hi")], []]}, "no turns.*row 1"),
-        ({"chats": [[ChatTurn("Hi"), ChatTurn("Ho")]]}, "turn 1 has no response.*row 0"),
-        ({"chats": [[ChatTurn("Hi")]], "max_length": 3}, "tokens, more than 3.*row 0"),
-        ({"chats": [[ChatTurn("Hi")]], "padding_side": "top"}, "unknown padding side"),
+        ({"chats": [[Turn("Hi")], []]}, "no turns.*row 1"),
+        ({"chats": [[Turn("Hi"), Turn("Ho")]]}, "turn 1 has no response.*row 0"),
+        ({"chats": [[Turn("Hi")]], "max_length": 3}, "tokens, more than 3.*row 0"),
+        ({"chats": [[Turn("Hi")]], "padding_side": "top"}, "unknown padding side"),
         ({"chats": [CHAT], "images": [[7]]}, "not an image: int.*row 0"),
         ({"chats": [CHAT], "images": [[np.zeros((4, 4), np.uint8)]]}, r"shape \(4, 4\).*row 0"),
         ({"chats": [CHAT], "images": [[np.full((4, 4, 3), np.nan)]]}, "NaN or Inf.*row 0"),

@@ -25,7 +25,7 @@ from ..shards import encode_shard
 MAX_DEATHS = 3
 """Worker deaths on one shard after which the job gives up."""
 
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def _begin(make_work: Callable[[], Any], parent: int) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
