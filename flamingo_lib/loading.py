@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 
 from .chat.template import END_OF_CHUNK, IMAGE
 from .cpu import optimize_for_cpu
@@ -22,6 +23,7 @@ from .hub import (
     resolve,
     translate_loading_errors,
 )
+from .model.config import FlamingoConfig
 from .model.flamingo import FlamingoForConditionalGeneration
 from .model.lora import merge_lora, save_adapter
 from .model.processor import FlamingoProcessor
@@ -35,6 +37,15 @@ WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 ADAPTER = "adapter"
 """The folder of the PEFT adapter inside a model's folder."""
+
+KNOWN_SETTINGS = frozenset(FlamingoConfig().to_dict()) | {
+    "torch_dtype",
+    "use_cache",
+    "pad_token_id",
+    "bos_token_id",
+    "eos_token_id",
+}
+"""What a model's config.json may hold."""
 
 REMEDY = "Give the whole folder that training or save_model wrote, or copy it again."
 
@@ -128,6 +139,31 @@ def _check_files(folder: Path) -> None:
     kind = values.get("model_type") if isinstance(values, dict) else None
     if kind != FlamingoForConditionalGeneration.config_class.model_type:
         raise CheckpointError(f"the model's model_type is {kind!r}, not 'flamingo'", file=config, remedy=REMEDY)
+    unknown = sorted(name for name in values if name not in KNOWN_SETTINGS and not name.startswith("_"))
+    if unknown:
+        raise CheckpointError(
+            f"the model has no setting {unknown[0]!r}",
+            file=config,
+            remedy="Take it out, or spell it as FlamingoConfig.",
+        )
+    for part, key in (("text_config", "model_type"), ("vision_config", "source")):
+        if not isinstance(values.get(part), dict) or not values[part].get(key):
+            raise CheckpointError(f"{part} names no {key}, so nothing can be built from it", file=config, remedy=REMEDY)
+    for file in sorted(folder.glob("model*.safetensors")):
+        _check_dtypes(file)
+
+
+def _check_dtypes(file: Path) -> None:
+    """Refuse weights that are not floating point (quantised ones, say): they would be read as if they were."""
+    with safe_open(file, framework="pt") as weights:
+        for name in weights.keys():  # noqa: SIM118
+            dtype = weights.get_slice(name).get_dtype()
+            if dtype not in ("F64", "F32", "F16", "BF16"):
+                raise CheckpointError(
+                    f"the weight {name} is stored as {dtype}, not as floating point numbers",
+                    file=file,
+                    remedy="Save the model in float32, float16 or bfloat16.",
+                )
 
 
 def _check_finite(folder: Path, model: FlamingoForConditionalGeneration) -> None:

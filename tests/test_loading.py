@@ -86,6 +86,10 @@ def test_a_name_that_is_nowhere(tmp_path):
             lambda weights: weights.pop("lang_encoder.model.layers.0.decoder_layer.mlp.up_proj.lora_B.default.weight"),
             "lang_encoder.*lora_B.* missing",
         ),
+        (
+            lambda weights: weights.update({"perceiver.latents": weights["perceiver.latents"].to(torch.int8)}),
+            "perceiver.latents is stored as I8",
+        ),
         (lambda weights: weights["perceiver.norm.bias"].fill_(float("nan")), "NaN.*, the first perceiver.norm.bias"),
     ],
 )
@@ -105,6 +109,9 @@ def test_weights_that_are_wrong(folder, change, message):
         (lambda folder: (folder / "config.json").write_text("[]"), "model_type is None"),
         (lambda folder: (folder / "config.json").write_text("{"), "not valid JSON"),
         (lambda folder: resettle(folder, "config.json", model_type="llama"), "model_type is 'llama'"),
+        (lambda folder: resettle(folder, "config.json", cross_attn_every_n_layers=2), "no setting 'cross_attn_every"),
+        (lambda folder: resettle(folder, "config.json", text_config={}), "text_config names no model_type"),
+        (lambda folder: resettle(folder, "config.json", vision_config=None), "vision_config names no source"),
         (lambda folder: resettle(folder, "config.json", num_latents=6), "perceiver.latents"),
         (lambda folder: resettle(folder, "config.json", cross_attention_every=2), "layers.0.gated.* find no parameter"),
         (
