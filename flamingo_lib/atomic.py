@@ -143,7 +143,11 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     temporary = _beside(path, "part")
     try:
         with storage_errors(path, temporary, note="nothing was changed"):
-            if path.exists() and not path.is_dir():
+            # one call: between two, another writer may have moved the folder aside
+            mode = None
+            with suppress(FileNotFoundError, NotADirectoryError):
+                mode = path.stat().st_mode
+            if mode is not None and not stat.S_ISDIR(mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir()
