@@ -162,8 +162,9 @@ def _own_code(value: Any, modules: bool, name: str = "") -> Iterator[str]:
     if isinstance(value, Mapping):
         if value.get("auto_map"):
             entry = value["auto_map"]
-            targets = entry.values() if isinstance(entry, Mapping) else [entry]
-            yield f"{name}auto_map: {', '.join(sorted({str(target) for target in targets}))}"
+            targets = list(entry.values()) if isinstance(entry, Mapping) else [entry]
+            named = {text for target in targets for text in (target if isinstance(target, list) else [target]) if text}
+            yield f"{name}auto_map: {', '.join(sorted(map(str, named)))}"
         for key, inner in value.items():
             yield from _own_code(inner, modules, f"{name}{key}.")
         kind = value.get("type")

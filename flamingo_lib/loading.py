@@ -136,7 +136,11 @@ def _check_files(folder: Path) -> None:
         values = read_json(config)
     except DataError as error:
         raise CheckpointError(f"the model folder cannot be loaded: {error.what}", file=config, remedy=REMEDY) from error
-    kind = values.get("model_type") if isinstance(values, dict) else None
+    if not isinstance(values, dict):
+        raise CheckpointError("the model's configuration is not a JSON object", file=config, remedy=REMEDY)
+    kind = values.get("model_type")
+    if kind is None:
+        raise CheckpointError("the model's configuration names no model_type", file=config, remedy=REMEDY)
     if kind != FlamingoForConditionalGeneration.config_class.model_type:
         raise CheckpointError(f"the model's model_type is {kind!r}, not 'flamingo'", file=config, remedy=REMEDY)
     unknown = sorted(name for name in values if name not in KNOWN_SETTINGS and not name.startswith("_"))

@@ -127,6 +127,12 @@ def test_code_of_a_folders_own_is_refused_by_name(tmp_path: Path, file: str, val
         hub.refuse_remote_code(folder)
 
 
+def test_code_is_named_without_pythons_brackets(tmp_path: Path):
+    (tmp_path / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["own.Slow", null]}}')
+    with pytest.raises(CheckpointError, match=r"\(auto_map: own\.Slow\), which is never run"):
+        hub.refuse_remote_code(tmp_path)
+
+
 def test_a_load_report_is_read():
     hub.check_load_report({"missing_keys": set(), "unexpected_keys": {"embeddings.position_ids"}}, "folder")
     hub.check_load_report({"missing_keys": {"pooler.dense.bias"}}, "folder", ignore=("pooler.",))

@@ -56,13 +56,18 @@ def parse_source(text: str) -> SourceSpec:
 
 
 def source_roots(sources: Sequence[SourceSpec]) -> dict[str, str]:
-    """The folder of each dataset; `ConfigError` if one is to be read from two folders."""
+    """The folder of each dataset; `ConfigError` if one is to be read from two folders or twice from one."""
     roots: dict[str, str] = {}
+    given: set[tuple[str, str | None]] = set()
     for source in sources:
         if roots.setdefault(source.name, source.root) != source.root:
             raise ConfigError(
                 f"{source.name} is given with two folders", remedy="Build two sets, or put them into one folder."
             )
+        split = source.split and find_row(source.name).split_name(source.split)
+        if (source.name, split) in given:
+            raise ConfigError(f"{source.name} is given twice", remedy="Name each dataset and split once.")
+        given.add((source.name, split))
     return roots
 
 
