@@ -128,6 +128,8 @@ def _check_files(folder: Path) -> None:
         if not (folder / name).is_file():
             raise CheckpointError(f"the model folder lacks {name}", file=folder, remedy=REMEDY)
     if not any((folder / name).is_file() for name in WEIGHTS):
+        if any(folder.glob("*.bin")):
+            check_weights(folder)  # says that pickles are not loaded
         raise CheckpointError(f"the model folder lacks {WEIGHTS[0]}", file=folder, remedy=REMEDY)
     check_weights(folder)
     refuse_remote_code(folder)

@@ -206,5 +206,5 @@ class Quarantine:
                 ),
                 file=first["file"],
                 record=first["record"],
-                remedy=f"See {self.path or 'the quarantine'} for all of them, or raise the allowed share.",
+                remedy=f"See {self.path or 'the quarantine'} for all of them; mend or take out these records.",
             )

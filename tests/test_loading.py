@@ -103,6 +103,7 @@ def test_weights_that_are_wrong(folder, change, message):
     ("change", "message"),
     [
         (lambda folder: (folder / "model.safetensors").unlink(), "lacks model.safetensors"),
+        (lambda folder: (folder / "model.safetensors").rename(folder / "pytorch_model.bin"), "as a pickle only"),
         (lambda folder: (folder / "model.safetensors").write_text("version https://git-lfs"), "git LFS pointer"),
         (lambda folder: (folder / "tokenizer.json").write_text("{"), "cannot be loaded"),
         (lambda folder: (folder / "config.json").write_text("{}"), "names no model_type"),
