@@ -1,0 +1,99 @@
+"""Stored predictions: one line of JSON for each answer of each model, from which every table and figure is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError
+from ..storage import read_jsonl, write_jsonl
+
+POOLS = ("held_in", "held_out", "held_out_source", "captions", "texts")
+"""Groups of questions: known pairs, unseen pairs, unseen sources, descriptions, instructions without an image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One model's answer to one question, with everything that was measured of it.
+
+    Attributes:
+        id: of the question; the same for every model that was asked it.
+        model: name of the model (``base``, ``base_4shot``, ``stage1``, ...).
+        seed: of the run that trained it.
+        pool: one of `POOLS`.
+        source: catalogue name of the dataset, or ``scenes``.
+        type: question type; ``""`` where there is none.
+        instruction: as asked.
+        references: acceptable answers, or reference texts; empty where none is known.
+        response: what the model said.
+        images: files, relative to the data root.
+        shots: examples shown before the question.
+        scores: measured values by metric: ``correct``, ``subject_correct``, ``hallucinated``, ``polite`` (0 or 1),
+            ``reward``, ``nli`` (1 entailed, 0 not), ``rouge_l``, ``sts``, ``clipscore``, ... A metric that does not
+            apply is absent.
+        meta: whatever else a table may need (truth of the scene, choices, tokens).
+    """
+
+    id: str
+    model: str
+    seed: int
+    pool: str
+    source: str
+    type: str
+    instruction: str
+    references: tuple[str, ...]
+    response: str
+    images: tuple[str, ...] = ()
+    shots: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` reads them."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Prediction:
+        """The inverse of `to_json`.
+
+        Raises:
+            DataError: a field is missing or unknown.
+        """
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(values.keys() - known)
+        missing = sorted({"id", "model", "seed", "pool", "response"} - values.keys())
+        if unknown or missing:
+            raise DataError(
+                f"no stored prediction: {'missing ' + ', '.join(missing) if missing else 'unknown ' + ', '.join(unknown)}",
+                record=str(values.get("id", "?")),
+                remedy="Read files that `flamingo evaluate` or the pipeline wrote.",
+            )
+        lists = {name: tuple(values[name]) for name in ("references", "images") if name in values}
+        defaults: dict[str, Any] = {"source": "", "type": "", "instruction": "", "references": ()}
+        return cls(**(defaults | values | lists))
+
+
+def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> int:
+    """Write `predictions` as JSON lines, atomically; returns how many."""
+    count = 0
+
+    def lines() -> Iterator[dict[str, Any]]:
+        nonlocal count
+        for prediction in predictions:
+            count += 1
+            yield prediction.to_json()
+
+    write_jsonl(path, lines())
+    return count
+
+
+def read_predictions(path: str | Path) -> Iterator[Prediction]:
+    """The predictions of a file, one by one.
+
+    Raises:
+        DataError: a line is no stored prediction.
+    """
+    for values in read_jsonl(path):
+        yield Prediction.from_json(values)
