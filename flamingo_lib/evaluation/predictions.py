@@ -65,8 +65,9 @@ class Prediction:
         unknown = sorted(values.keys() - known)
         missing = sorted({"id", "model", "seed", "pool", "response"} - values.keys())
         if unknown or missing:
+            wrong = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
             raise DataError(
-                f"no stored prediction: {'missing ' + ', '.join(missing) if missing else 'unknown ' + ', '.join(unknown)}",
+                f"no stored prediction: {wrong}",
                 record=str(values.get("id", "?")),
                 remedy="Read files that `flamingo evaluate` or the pipeline wrote.",
             )
@@ -77,16 +78,7 @@ class Prediction:
 
 def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> int:
     """Write `predictions` as JSON lines, atomically; returns how many."""
-    count = 0
-
-    def lines() -> Iterator[dict[str, Any]]:
-        nonlocal count
-        for prediction in predictions:
-            count += 1
-            yield prediction.to_json()
-
-    write_jsonl(path, lines())
-    return count
+    return write_jsonl(path, (prediction.to_json() for prediction in predictions))
 
 
 def read_predictions(path: str | Path) -> Iterator[Prediction]:
