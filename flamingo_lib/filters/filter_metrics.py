@@ -20,6 +20,7 @@ AIMS_AT = {
     "sts": "untrue",
     "nli": "answer changed",
     "clip": "untrue",
+    "claims": "untrue",
 }
 """The fault each filter targets ("untrue": hallucinated or off topic); any fault counts for the length filter."""
 

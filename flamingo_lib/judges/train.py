@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from time import process_time
@@ -18,15 +18,17 @@ from ..seeding import derive_seed, generator
 from ..storage import atomic_folder, write_json
 from . import judge_metrics as quality
 from .nli import LABELS, NliJudge, nli_text
-from .nli_examples import NliExample, nli_examples
+from .nli_examples import NliExample, nli_example, nli_examples
 from .reward import RewardJudge
 from .reward_examples import reward_examples
-from .tiny_encoder import as_cross_encoder, build_encoder, train_word_pieces
+from .statement_examples import StatementExample, statement_examples
+from .tiny_encoder import as_cross_encoder, build_encoder, load_encoder, train_word_pieces
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 METRICS = "metrics.json"
+SHOWN = ("accuracy", "entailment_precision", "entailment_recall", "contradiction_precision", "contradiction_recall")
 NAMES = {"nli": "nli-tiny", "reward": "reward-tiny"}
 """The folders of the judges, as the preset name `tiny` finds them."""
 
@@ -51,25 +53,64 @@ class JudgeTraining:
 
 
 NLI_TRAINING = JudgeTraining(examples=128_000)
+STATEMENT_TRAINING = JudgeTraining(examples=22_000, learning_rate=1.2e-3)
+"""After the answers: plain statements, and half as many further answers among them, so that these aren't lost."""
 REWARD_TRAINING = JudgeTraining(examples=16_000)
 
 
-def train_nli(out: str | PathLike, *, seed: int = 0, training: JudgeTraining = NLI_TRAINING) -> dict[str, Any]:
-    """Train the tiny NLI judge, write it to the folder `out`, and return its figures (`quality.nli_quality`)."""
-    examples = nli_examples(seed, "train", training.examples)
-    pairs = [_nli_pair(example) for example in examples]
+def train_nli(
+    out: str | PathLike,
+    *,
+    seed: int = 0,
+    training: JudgeTraining = NLI_TRAINING,
+    statements: JudgeTraining | None = None,
+    start: str | PathLike | None = None,
+) -> dict[str, Any]:
+    """Train the tiny NLI judge: first on answers to questions, then on plain statements with some answers among them.
+
+    Args:
+        out: the folder it is written to.
+        training: of the first part.
+        statements: of the second part; by default `STATEMENT_TRAINING`, with as many fewer examples as `training` has.
+        start: a judge that has been through the first part; that part is then left out.
+
+    Returns:
+        Its figures: `quality.nli_quality`, and under ``statements`` those of `quality.statement_quality`.
+    """
+    share = training.examples / NLI_TRAINING.examples
+    statements = statements or replace(
+        STATEMENT_TRAINING,
+        examples=max(training.batch_size, round(share * STATEMENT_TRAINING.examples)),
+        batch_size=training.batch_size,
+        bucket=training.bucket,
+    )
 
     def loss(model: CrossEncoder) -> Any:
         from .losses import LabelLoss
 
         return LabelLoss(model, tail='" is the answer', seed=seed)
 
-    columns: dict[str, list[Any]] = {
+    labels = list(LABELS)
+    with tempfile.TemporaryDirectory() as work:
+        first = start
+        if first is None:
+            first = Path(work) / "answers"
+            answers = nli_examples(seed, "train", training.examples)
+            _train(first, "nli", _nli_columns(answers, []), labels, True, loss, seed, training, measure=False)
+        further = range(training.examples, training.examples + statements.examples // 2)
+        answers = [nli_example(seed, "train", index) for index in further]
+        columns = _nli_columns(answers, statement_examples(seed, "train", statements.examples))
+        figures = _train(out, "nli", columns, labels, True, loss, seed, statements, start=first)
+    return figures
+
+
+def _nli_columns(answers: Sequence[NliExample], statements: Sequence[StatementExample]) -> dict[str, list[Any]]:
+    pairs = [*map(_nli_pair, answers), *((example.premise, example.hypothesis) for example in statements)]
+    return {
         "premise": [premise for premise, _ in pairs],
         "hypothesis": [hypothesis for _, hypothesis in pairs],
-        "label": [example.label for example in examples],
+        "label": [example.label for example in (*answers, *statements)],
     }
-    return _train(out, "nli", columns, list(LABELS), True, loss, seed, training)
 
 
 def train_reward(out: str | PathLike, *, seed: int = 0, training: JudgeTraining = REWARD_TRAINING) -> dict[str, Any]:
@@ -102,18 +143,26 @@ def _train(
     loss: Callable[[CrossEncoder], Any],
     seed: int,
     training: JudgeTraining,
+    start: str | PathLike | None = None,
+    measure: bool = True,
 ) -> dict[str, Any]:
+    """Train a new judge, or the one in the folder `start` further; without `measure` only the weights are written."""
     texts = [column for column in columns.values() if isinstance(column[0], str)]
-    start = process_time()
-    tokenizer = train_word_pieces((text for column in texts for text in column[:5000]), lowercase=lowercase)
-    model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role))
+    began = process_time()
     with tempfile.TemporaryDirectory() as work, atomic_folder(out) as folder, quiet_loading():
+        if start is None:
+            tokenizer = train_word_pieces((text for column in texts for text in column[:5000]), lowercase=lowercase)
+            model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role))
+        else:
+            tokenizer, model = load_encoder(start)
         encoder = as_cross_encoder(model, tokenizer, f"{work}/begin")
         _fit(encoder, columns, loss(encoder), work, seed, training, f"the {role} judge")
         trained: Any = encoder.model
         trained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        seconds = process_time() - start
+        seconds = process_time() - began
+        if not measure:
+            return {"cpu_seconds": round(seconds, 1)}
         figures = _measure(role, folder, seed, training.test_examples)
         figures = {
             **figures,
@@ -129,13 +178,19 @@ def _train(
 def judge_card(role: str, figures: dict[str, Any]) -> str:
     """A judge's ``README.md``: what it is, what it was trained on, how well it judges unseen examples."""
     what = {
-        "nli": "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question",
+        "nli": (
+            "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question, "
+            "and the same of one statement about a scene and another"
+        ),
         "reward": "scores how much people would like a response to an instruction; only differences have a meaning",
     }[role]
     rows = [
         f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items() if isinstance(value, (int, float))
     ]
     kinds = [f"| {name} | {value} |" for name, value in figures["by_kind"].items()]
+    told = figures.get("statements", {})
+    kinds += [f"| statements: {name.replace('_', ' ')} | {value} |" for name, value in told.items() if name in SHOWN]
+    kinds += [f"| statements: {name} | {value} |" for name, value in told.get("by_kind", {}).items()]
     return "\n".join(
         [
             f"# {NAMES[role]}",
@@ -162,7 +217,9 @@ def judge_card(role: str, figures: dict[str, Any]) -> str:
 
 def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:
     if role == "nli":
-        return quality.nli_quality(NliJudge(str(folder), device="cpu"), nli_examples(seed, "test", count))
+        judge = NliJudge(str(folder), device="cpu")
+        statements = quality.statement_quality(judge.statements, statement_examples(seed, "test", count))
+        return {**quality.nli_quality(judge, nli_examples(seed, "test", count)), "statements": statements}
     return quality.reward_quality(RewardJudge(str(folder), device="cpu"), reward_examples(seed, "test", count))
 
 
