@@ -197,7 +197,7 @@ class JudgesConfig(Frozen):
     download: bool = Field(False, description="fetch judges from the hub that are not on this machine")
 
 
-FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "clip", "claims"]
+FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "claims", "clip"]
 
 
 class FiltersConfig(Frozen):

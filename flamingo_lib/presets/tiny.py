@@ -1,6 +1,6 @@
 """The default: the whole method on two CPU cores in minutes, on rendered Scenes."""
 
-from ..config import DistortionConfig, Preset, RewritingConfig, ScenesConfig, SourcesConfig, StageConfig
+from ..config import DistortionConfig, FiltersConfig, Preset, RewritingConfig, ScenesConfig, SourcesConfig, StageConfig
 from .ablations import ablations
 
 _LORA = {"tunes": ("lora",), "learning_rate": 3e-3, "context_length": 256, "max_images": 4}
@@ -27,6 +27,13 @@ _DISTORTION = DistortionConfig(
 otherwise.
 """
 
+_FILTERS = FiltersConfig(
+    chain=(*FiltersConfig().chain, "claims"),
+    claims_unstated_max=0.0,
+    claims_unstated_max_by_task={"change": 0.5},
+)
+"""The paper's, and after them the claims filter: captions with boxes state all that there is to say of a scene."""
+
 SCENES_DATASETS = SourcesConfig(
     scenes=True,
     polite=("llava-instruct", "ultrachat", "sharegpt"),
@@ -42,6 +49,7 @@ PRESET = Preset(
     distortion=_DISTORTION,
     rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 2400, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),
+    filters=_FILTERS,
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),
         "stage2": _STAGE2,

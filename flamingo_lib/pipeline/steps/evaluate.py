@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from .training import MODEL, base_files
 
 if TYPE_CHECKING:
     from ...evaluation.model_metrics import EvalSet, ModelMetrics
+    from ...html import Markup
 
 BASE = "base"
 
@@ -43,6 +44,7 @@ def evaluation_step(preset: Preset) -> Step:
 def run(job: Job) -> dict[str, Any]:
     """Write ``models.json`` (answers and figures of each model) and fragments for the report."""
     from ...evaluation.model_metrics import make_eval_set
+    from ...evaluation.rewriting import by_task_html, rewriter_by_task
     from ...judges.panel import load_judges
     from ...scenes.index import TruthIndex
 
@@ -51,11 +53,19 @@ def run(job: Job) -> dict[str, Any]:
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
     models = {name: _examined(name, job, eval_set, reward) for name in (BASE, *job.preset.stages)}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
-    _report(job, models, eval_set)
+    judged = read_records(Rewrite, job.inputs["filter"] / REWRITES)
+    tasks = rewriter_by_task(judged, index)
+    _report(job, models, eval_set, {"the_rewriter_by_task": by_task_html(tasks)})
     metrics = models[BASE].base_metrics()
     for model in models.values():
         metrics |= model.metrics()
-    return metrics | _rewriting(job, index, reward)
+    metrics |= {
+        f"rewriter.by_task.{task}.{name}": value
+        for task, row in tasks.items()
+        for name, value in row.items()
+        if value is not None
+    }
+    return metrics | _rewriting(job, judged, index, reward)
 
 
 def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetrics:
@@ -76,12 +86,12 @@ def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetri
     return ModelMetrics.from_json(read_json(done))
 
 
-def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
+def _rewriting(job: Job, judged: Sequence[Rewrite], index: Any, reward: Any) -> dict[str, float]:
     """The rewriter's figures before filtering, and what is left of its mistakes after it."""
     from ...evaluation.rewriting import answer_preserved, paragraph_figures, rewriter_figures, rewriter_hallucinated
 
     rewritten = read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)
-    kept = [item for item in read_records(Rewrite, job.inputs["filter"] / REWRITES) if item.kept]
+    kept = [item for item in judged if item.kept]
     metrics = rewriter_figures(rewritten, read_records(Rewrite, job.inputs["rewrite"] / WRONG), index, reward)
     _, false_claim, _ = paragraph_figures(kept, index)
     metrics |= {
@@ -92,12 +102,12 @@ def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if value == value}
 
 
-def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet) -> None:
+def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet, more: Mapping[str, Markup]) -> None:
     from ...evaluation.report import stage_sections
     from ...html import write_fragment
 
     folder = job.folder / "report"
     folder.mkdir()
-    for number, (title, part) in enumerate(stage_sections(models, eval_set).items(), start=1):
+    for number, (title, part) in enumerate((stage_sections(models, eval_set) | more).items(), start=1):
         name = "_".join(title.split())
         write_fragment(folder / f"{number:02d}_{name}.html", part)
