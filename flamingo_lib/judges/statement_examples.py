@@ -259,6 +259,8 @@ class _Known:
         """The label of one claim."""
         if claim.negated:
             return CONTRADICTION if self.judge(replace(claim, negated=False)) == ENTAILMENT else NEUTRAL
+        if claim.kind == "count" and claim.value == 0:
+            return self.judge(replace(claim, kind="exists", value=None, negated=True))
         subject, name = claim.subject, (claim.subject.color, claim.subject.shape)
         if claim.kind == "count":
             if subject in self.counts:
