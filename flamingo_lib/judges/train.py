@@ -21,7 +21,7 @@ from .nli import LABELS, NliJudge, nli_text
 from .nli_examples import NliExample, nli_example, nli_examples
 from .reward import RewardJudge
 from .reward_examples import reward_examples
-from .statement_examples import StatementExample, statement_examples
+from .statement_examples import StatementExample, statement_example, statement_examples
 from .tiny_encoder import as_cross_encoder, build_encoder, load_encoder, train_word_pieces
 
 if TYPE_CHECKING:
@@ -53,9 +53,28 @@ class JudgeTraining:
 
 
 NLI_TRAINING = JudgeTraining(examples=128_000)
-STATEMENT_TRAINING = JudgeTraining(examples=22_000, learning_rate=1.2e-3)
-"""After the answers: plain statements, and half as many further answers among them, so that these aren't lost."""
 REWARD_TRAINING = JudgeTraining(examples=16_000)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPart:
+    """A part of the NLI judge's training after the answers: which answers and which plain statements it sees."""
+
+    answers: range
+    statements: range
+    learning_rate: float
+
+    def shortened(self, share: float) -> StatementPart:
+        """The part with `share` of its examples."""
+        some = (range(part[0], part[0] + max(32, round(share * len(part)))) for part in (self.answers, self.statements))
+        return replace(self, **dict(zip(("answers", "statements"), some, strict=True)))
+
+
+STATEMENT_PARTS = (
+    StatementPart(range(128_000, 139_000), range(22_000), 1.2e-3),
+    StatementPart(range(139_000, 157_000), range(22_000, 29_000), 5e-4),
+)
+"""Statements are trained with answers among them, so that these aren't lost; at last mostly answers again."""
 
 
 def train_nli(
@@ -63,44 +82,44 @@ def train_nli(
     *,
     seed: int = 0,
     training: JudgeTraining = NLI_TRAINING,
-    statements: JudgeTraining | None = None,
+    parts: Sequence[StatementPart] = STATEMENT_PARTS,
     start: str | PathLike | None = None,
 ) -> dict[str, Any]:
     """Train the tiny NLI judge: first on answers to questions, then on plain statements with some answers among them.
 
     Args:
         out: the folder it is written to.
-        training: of the first part.
-        statements: of the second part; by default `STATEMENT_TRAINING`, with as many fewer examples as `training` has.
-        start: a judge that has been through the first part; that part is then left out.
+        training: of the answers alone; with fewer examples than the default, `parts` are shortened likewise.
+        parts: what follows.
+        start: a judge that has been through what comes before `parts`, which is then left out.
 
     Returns:
         Its figures: `quality.nli_quality`, and under ``statements`` those of `quality.statement_quality`.
     """
-    share = training.examples / NLI_TRAINING.examples
-    statements = statements or replace(
-        STATEMENT_TRAINING,
-        examples=max(training.batch_size, round(share * STATEMENT_TRAINING.examples)),
-        batch_size=training.batch_size,
-        bucket=training.bucket,
-    )
 
     def loss(model: CrossEncoder) -> Any:
         from .losses import LabelLoss
 
         return LabelLoss(model, tail='" is the answer', seed=seed)
 
-    labels = list(LABELS)
+    def train(folder: str | PathLike, columns: dict[str, list[Any]], training: JudgeTraining, **options: Any) -> Any:
+        return _train(folder, "nli", columns, list(LABELS), True, loss, seed, training, **options)
+
+    share = min(1.0, training.examples / NLI_TRAINING.examples)
     with tempfile.TemporaryDirectory() as work:
-        first = start
-        if first is None:
-            first = Path(work) / "answers"
-            answers = nli_examples(seed, "train", training.examples)
-            _train(first, "nli", _nli_columns(answers, []), labels, True, loss, seed, training, measure=False)
-        further = range(training.examples, training.examples + statements.examples // 2)
-        answers = [nli_example(seed, "train", index) for index in further]
-        columns = _nli_columns(answers, statement_examples(seed, "train", statements.examples))
-        figures = _train(out, "nli", columns, labels, True, loss, seed, statements, start=first)
+        figures: dict[str, Any] = {}
+        if start is None:
+            start = Path(work) / "answers" if parts else out
+            columns = _nli_columns(nli_examples(seed, "train", training.examples), [])
+            figures = train(start, columns, training, measure=not parts)
+        for number, part in enumerate(part.shortened(share) for part in parts):
+            last = number == len(parts) - 1
+            answers = [nli_example(seed, "train", index) for index in part.answers]
+            told = [statement_example(seed, "train", index) for index in part.statements]
+            folder = out if last else Path(work) / f"part {number}"
+            own = replace(training, learning_rate=part.learning_rate)
+            figures = train(folder, _nli_columns(answers, told), own, start=start, measure=last)
+            start = folder
     return figures
 
 
