@@ -226,7 +226,7 @@ class FiltersConfig(Frozen):
         0.5, ge=0, le=1, description="probability of entailment from which the draft supports a sentence of a rewrite"
     )
     claims_contradiction_max: Share = Field(
-        0.5, ge=0, le=1, description="probability of contradiction above which the draft speaks against a sentence"
+        0.98, ge=0, le=1, description="probability of contradiction above which the draft speaks against a sentence"
     )
     claims_unstated_max: Share = Field(
         0.25, ge=0, le=1, description="share of a rewrite's sentences that the draft may neither support nor contradict"

@@ -60,8 +60,9 @@ class SentenceCheck:
 class ClaimsFilter:
     """Drops descriptions with a sentence that the draft contradicts, too many it doesn't state, or one said twice.
 
-    A sentence is supported if a statement of the draft entails it with at least `support`; otherwise contradicted if
-    one contradicts it with more than `contradiction`; otherwise unstated. A description of a change must also entail a
+    A sentence is contradicted if a statement of the draft contradicts it with more than `contradiction`, whatever
+    another says (captions may leave out the size that the box gives); otherwise supported if one entails it with at
+    least `support`; otherwise unstated. A description of a change must also entail a
     line of the draft: describing one of the pictures is no answer. The verdict's score is the weakest sentence's
     support; all are kept as ``claims`` (support, contradiction, sentence). Questions and courtesies claim nothing.
 
@@ -80,7 +81,7 @@ class ClaimsFilter:
         judge: StatementLogits,
         *,
         support: float = 0.5,
-        contradiction: float = 0.5,
+        contradiction: float = 0.98,
         unstated: float = 0.25,
         by_task: Mapping[str, float] = NOTHING,
         similarity: float = 0.8,
@@ -139,8 +140,9 @@ class ClaimsFilter:
             return "it claims nothing"
         if twice := repeated(rewrite.final, sample_boxes(rewrite.sample), self.similarity):
             return f"it says twice: {shorten(twice)!r}"
-        open_checks = [check for check in checks if check.support < self.support and check.sentence not in told]
-        for check in open_checks:
+        rest = [check for check in checks if check.sentence not in told]
+        open_checks = [check for check in rest if check.support < self.support]
+        for check in rest:
             if check.contradiction > self.contradiction:
                 return f"the draft speaks against {shorten(check.sentence)!r}"
         if task == "change" and not told:

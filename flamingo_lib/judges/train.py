@@ -6,7 +6,7 @@ The examples come from seeds of their own, so no scene of any pool that the pipe
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -58,11 +58,20 @@ REWARD_TRAINING = JudgeTraining(examples=16_000)
 
 @dataclass(frozen=True, slots=True)
 class StatementPart:
-    """A part of the NLI judge's training after the answers: which answers and which plain statements it sees."""
+    """The NLI judge's training on plain statements, after that on answers.
+
+    Attributes:
+        answers: which answers it sees among them; none of the first part.
+        statements: which statements.
+        learning_rate: the peak.
+        keep: share of the weights before in the result; averaging keeps more of what was known than training alone
+            does (WiSE-FT, Wortsman et al. 2022).
+    """
 
     answers: range
     statements: range
     learning_rate: float
+    keep: float
 
     def shortened(self, share: float) -> StatementPart:
         """The part with `share` of its examples."""
@@ -70,11 +79,7 @@ class StatementPart:
         return replace(self, **dict(zip(("answers", "statements"), some, strict=True)))
 
 
-STATEMENT_PARTS = (
-    StatementPart(range(128_000, 139_000), range(22_000), 1.2e-3),
-    StatementPart(range(139_000, 157_000), range(22_000, 29_000), 5e-4),
-)
-"""Statements are trained with answers among them, so that these aren't lost; at last mostly answers again."""
+STATEMENT_PART = StatementPart(range(128_000, 139_000), range(22_000), 1.2e-3, keep=0.25)
 
 
 def train_nli(
@@ -82,16 +87,16 @@ def train_nli(
     *,
     seed: int = 0,
     training: JudgeTraining = NLI_TRAINING,
-    parts: Sequence[StatementPart] = STATEMENT_PARTS,
+    part: StatementPart = STATEMENT_PART,
     start: str | PathLike | None = None,
 ) -> dict[str, Any]:
     """Train the tiny NLI judge: first on answers to questions, then on plain statements with some answers among them.
 
     Args:
         out: the folder it is written to.
-        training: of the answers alone; with fewer examples than the default, `parts` are shortened likewise.
-        parts: what follows.
-        start: a judge that has been through what comes before `parts`, which is then left out.
+        training: of the answers alone; with fewer examples than the default, `part` is shortened likewise.
+        part: what follows.
+        start: a judge trained on the answers alone; the first training is then left out.
 
     Returns:
         Its figures: `quality.nli_quality`, and under ``statements`` those of `quality.statement_quality`.
@@ -105,22 +110,15 @@ def train_nli(
     def train(folder: str | PathLike, columns: dict[str, list[Any]], training: JudgeTraining, **options: Any) -> Any:
         return _train(folder, "nli", columns, list(LABELS), True, loss, seed, training, **options)
 
-    share = min(1.0, training.examples / NLI_TRAINING.examples)
+    part = part.shortened(min(1.0, training.examples / NLI_TRAINING.examples))
     with tempfile.TemporaryDirectory() as work:
-        figures: dict[str, Any] = {}
         if start is None:
-            start = Path(work) / "answers" if parts else out
-            columns = _nli_columns(nli_examples(seed, "train", training.examples), [])
-            figures = train(start, columns, training, measure=not parts)
-        for number, part in enumerate(part.shortened(share) for part in parts):
-            last = number == len(parts) - 1
-            answers = [nli_example(seed, "train", index) for index in part.answers]
-            told = [statement_example(seed, "train", index) for index in part.statements]
-            folder = out if last else Path(work) / f"part {number}"
-            own = replace(training, learning_rate=part.learning_rate)
-            figures = train(folder, _nli_columns(answers, told), own, start=start, measure=last)
-            start = folder
-    return figures
+            start = Path(work) / "answers"
+            train(start, _nli_columns(nli_examples(seed, "train", training.examples), []), training, measure=False)
+        answers = [nli_example(seed, "train", index) for index in part.answers]
+        told = [statement_example(seed, "train", index) for index in part.statements]
+        own = replace(training, learning_rate=part.learning_rate)
+        return train(out, _nli_columns(answers, told), own, start=start, keep=part.keep)
 
 
 def _nli_columns(answers: Sequence[NliExample], statements: Sequence[StatementExample]) -> dict[str, list[Any]]:
@@ -163,9 +161,13 @@ def _train(
     seed: int,
     training: JudgeTraining,
     start: str | PathLike | None = None,
+    keep: float = 0.0,
     measure: bool = True,
 ) -> dict[str, Any]:
-    """Train a new judge, or the one in the folder `start` further; without `measure` only the weights are written."""
+    """Train a new judge, or the one in the folder `start` further; without `measure` only the weights are written.
+
+    `keep` is the share of the weights before that the result is averaged with.
+    """
     texts = [column for column in columns.values() if isinstance(column[0], str)]
     began = process_time()
     with tempfile.TemporaryDirectory() as work, atomic_folder(out) as folder, quiet_loading():
@@ -174,9 +176,11 @@ def _train(
             model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role))
         else:
             tokenizer, model = load_encoder(start)
+        before = {name: weight.clone() for name, weight in model.state_dict().items()} if keep else {}
         encoder = as_cross_encoder(model, tokenizer, f"{work}/begin")
         _fit(encoder, columns, loss(encoder), work, seed, training, f"the {role} judge")
         trained: Any = encoder.model
+        average_weights(trained, before, keep)
         trained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         seconds = process_time() - began
@@ -232,6 +236,14 @@ def judge_card(role: str, figures: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def average_weights(model: Any, before: Mapping[str, Any], keep: float) -> None:
+    """Put `keep` of the weights in `before`, and the rest of the model's own, into the model; names not there stay."""
+    own = model.state_dict()
+    mixed = {name: keep * weight + (1 - keep) * own[name] if weight.is_floating_point() else own[name]
+             for name, weight in before.items()}  # fmt: skip
+    model.load_state_dict(mixed, strict=False)
 
 
 def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:

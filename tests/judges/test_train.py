@@ -14,20 +14,19 @@ from flamingo_lib.judges.reward import RewardJudge
 from flamingo_lib.judges.reward_examples import RewardExample
 from flamingo_lib.judges.statement_examples import KINDS, statement_examples
 from flamingo_lib.judges.tiny_encoder import train_word_pieces
-from flamingo_lib.judges.train import STATEMENT_PARTS, JudgeTraining, like_length, train_nli, train_reward
+from flamingo_lib.judges.train import JudgeTraining, average_weights, like_length, train_nli, train_reward
 
 SHORT = JudgeTraining(examples=96, test_examples=60, batch_size=16, bucket=3)
 
 
 def test_nli_judge_is_trained_saved_and_the_same_again(tmp_path):
-    parts = STATEMENT_PARTS[:1]
-    figures = train_nli(tmp_path / "nli-tiny", seed=1, training=SHORT, parts=parts)
+    figures = train_nli(tmp_path / "nli-tiny", seed=1, training=SHORT)
     assert json.loads((tmp_path / "nli-tiny" / "metrics.json").read_text())["accuracy"] == figures["accuracy"]
     assert set(figures["by_type"]) and figures["parameters"] < 500_000
     assert "held-out" in (tmp_path / "nli-tiny" / "README.md").read_text()
     assert sum(path.stat().st_size for path in (tmp_path / "nli-tiny").iterdir()) < 3_000_000
     assert set(figures["statements"]["by_kind"]) == set(KINDS)
-    train_nli(tmp_path / "again", seed=1, training=SHORT, parts=parts)
+    train_nli(tmp_path / "again", seed=1, training=SHORT)
     one, two = (NliJudge(str(tmp_path / name), device="cpu") for name in ("nli-tiny", "again"))
     texts = [["What color is the ring?"] * 2, ["red", "blue"], ["The ring is red.", "The ring is red."]]
     assert one(*texts).tolist() == two(*texts).tolist()
@@ -45,6 +44,18 @@ def test_shipped_judges_are_good_enough():
     assert figures["accuracy"] >= 0.95 and figures["contradiction_precision"] >= 0.95
     told = quality.statement_quality(nli.statements, statement_examples(11, "test", 400))
     assert told["accuracy"] >= 0.85 and min(told["by_kind"][kind] for kind in ("object", "caption", "count")) >= 0.9
+
+
+def test_averaging_takes_shares_of_both_weights():
+    model = torch.nn.Linear(2, 1)
+    before = {name: torch.full_like(weight, 4.0) for name, weight in model.state_dict().items()}
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        model.bias.fill_(2.0)
+    average_weights(model, before, 0.25)
+    assert model.weight.tolist() == [[1.75, 1.75]] and model.bias.tolist() == [2.5]
+    average_weights(model, {}, 0.0)
+    assert model.bias.tolist() == [2.5]
 
 
 def test_like_length_keeps_all_full_batches():
