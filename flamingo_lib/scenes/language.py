@@ -70,6 +70,8 @@ def _facts(generator: Random, scene: Scene, question: Question, count: int) -> l
     """Up to `count` facts of different kinds; what is said of "it" comes before other objects are named."""
     kinds: dict[str, str] = {}
     facts = [fact for fact in details(generator, scene, question) if fact]
+    if question.type in ("relation", "side"):  # its reason has told the position
+        facts = [fact for fact in facts if not fact.startswith(("It is located", "You can find it"))]
     generator.shuffle(facts)
     for fact in facts:
         kinds.setdefault("position" if " at the " in fact or " in the center" in fact else fact[:5], fact)
