@@ -90,8 +90,9 @@ never occur), rendered at 224 px and seen at 72 px.
 Picture rows: attribute lists, look-ups, pairs of positions, captions, paragraphs, true statements, pages of two to four
 pictures with a text of one kind each, and in the later rows {SHARES["quiz"][1]:.0%} quiz pages (true or false, short
 answers, answers with their reason). None of them asks one of the eight types of question in chat format.
-Text rows ({text_shares}): short texts copied into long ones, boxes to positions and descriptions, notes of changes, digits to words, text-only questions,
-prose. They name every shape-colour pair, also those that no picture shows.
+Text rows ({text_shares}): short texts copied into long ones,
+boxes to positions and descriptions, notes of changes, digits to words, text-only questions, prose. They name every
+shape-colour pair, also those that no picture shows.
 
 **Vision.** Scenes read without a mistake (every cell's shape, color and size), of unseen scenes: {right}.
 
