@@ -8,7 +8,7 @@ from flamingo_lib.hub import resolve
 from flamingo_lib.judges.judge_card import METRICS, NAMES, judge_card
 
 
-@pytest.mark.parametrize("role", ["nli"])
+@pytest.mark.parametrize("role", NAMES)
 def test_the_shipped_card_is_the_one_its_figures_make(role):
     folder = resolve(NAMES[role], role="the judge", shipped_as=NAMES[role], organisation="none")
     figures = json.loads((folder / METRICS).read_text())

@@ -8,6 +8,7 @@ from flamingo_lib.judges import judge_metrics as quality
 from flamingo_lib.judges.nli import NliJudge
 from flamingo_lib.judges.nli_examples import nli_examples
 from flamingo_lib.judges.reward import RewardJudge
+from flamingo_lib.judges.reward_examples import STYLES, reward_examples, style_examples
 from flamingo_lib.judges.train import JudgeTraining, like_length, train_nli, train_reward
 
 SHORT = JudgeTraining(examples=96, test_examples=60, batch_size=16, bucket=3)
@@ -32,7 +33,21 @@ def test_reward_judge_is_trained_and_saved(tmp_path):
     assert RewardJudge(str(tmp_path / "reward-tiny"), device="cpu")(["Hi?"], ["Hello!"]).shape == (1,)
 
 
-def test_shipped_judges_are_good_enough():
+def test_the_shipped_reward_judge_gives_degrees():
+    reward = RewardJudge("tiny", device="cpu")
+    rows = quality.style_rewards(reward, style_examples(11, 100))
+    raw, rewrite, dialogue = (rows[style] for style in STYLES)
+    assert raw["median"] + 0.8 < rewrite["median"] < dialogue["median"] - 0.6
+    assert (
+        raw["upper_quartile"] < rewrite["lower_quartile"] < rewrite["upper_quartile"] < dialogue["lower_quartile"] + 0.2
+    )
+    figures = quality.reward_quality(reward, reward_examples(11, "test", 300))
+    assert figures["accuracy"] >= 0.72 and figures["calibration_error"] <= 0.1
+    assert figures["by_kind"]["leak"] >= 0.9 and figures["by_kind"]["curt"] >= 0.9
+    assert min(figures["accuracy_worse_longer"], figures["accuracy_worse_shorter"]) >= 0.65
+
+
+def test_the_shipped_nli_judge_is_good_enough():
     nli = NliJudge("tiny", device="cpu")
     figures = quality.nli_quality(nli, nli_examples(11, "test", 400))
     assert figures["accuracy"] >= 0.95 and figures["contradiction_precision"] >= 0.95
