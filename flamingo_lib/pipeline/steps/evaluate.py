@@ -53,10 +53,10 @@ def run(job: Job) -> dict[str, Any]:
     reward = load_judges(job.preset.judges, only=["reward"]).reward
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
     base = _examined_base(job, index, eval_set, reward)
-    models = {BASE: base.zero_shot, base.few_shot.name: base.few_shot}
+    models = {BASE: base.zero_shot, base.four_shot.name: base.four_shot}
     models |= {name: _examined(name, job, eval_set, reward) for name in job.preset.stages}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
-    _report(job, {name: model for name, model in models.items() if model is not base.few_shot}, eval_set)
+    _report(job, {name: model for name, model in models.items() if model is not base.four_shot}, eval_set)
     metrics = eval_set.guess_metrics() | base.metrics()
     for model in models.values():
         metrics |= model.metrics()
@@ -91,7 +91,7 @@ def _examined_base(job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any) 
     if not done.exists():
         answerer = _answerer(job, job.preset.model.base, curt=True)
         pool = ExamplePool(index, seed=job.seed)
-        found = examine_base(answerer, eval_set, reward, pool, shots=job.preset.evaluation.shots)
+        found = examine_base(answerer, eval_set, reward, pool)
         write_json(done, found.to_json(), indent=None)
     return BaseMetrics.from_json(read_json(done))
 
