@@ -82,6 +82,7 @@ class SourceQuestion:
             instruction=self.instruction,
             question=self.question if len(self.images) == 1 else None,
             statement=self.statement,
+            scene=self.scenes[0] if len(self.scenes) == 1 else None,
         )
 
     @property
