@@ -82,7 +82,7 @@ def parity(scene: Scene, generator: Random) -> Asked | None:
     return "Is the number of objects in the image even or odd?", names[odd], (names[1 - odd],)
 
 
-ASKED: tuple[Callable[[Scene, Random], Asked | None], ...] = (alike, corners, mixed)
+ASKED: tuple[Callable[[Scene, Random], Asked | None], ...] = (mixed, corners, alike)
 COUNTED: tuple[Callable[[Scene, Random], Asked | None], ...] = (parity, following)
 """What asks, in turn: of each image the first from its turn on that the scene allows, one that counts if none is."""
 
