@@ -19,6 +19,7 @@ from flamingo_lib.pretraining.batch import RowEncoder
 from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
 from flamingo_lib.pretraining.data import IMAGE_TAG, Row
 from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.phases import Phases
 from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
 from flamingo_lib.pretraining.web_rows import statement, web_row
@@ -184,7 +185,7 @@ def test_contrastive_loss_ignores_sentences_that_are_true_elsewhere(scenes):
 
 
 def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
-    phases = pretrain_run.Phases(tmp_path, "key")
+    phases = Phases(tmp_path, "key")
     state = {"weight": torch.ones(2)}
     assert phases("one", lambda: 1, lambda: state, lambda restored: None) == 1
 
@@ -192,10 +193,10 @@ def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrain_run, "save_file", full)
+        patch.setattr("flamingo_lib.pretraining.phases.save_file", full)
         with pytest.raises(StorageError, match="disk is full; the phase two was not kept.*phases before are kept"):
             phases("two", lambda: 2, lambda: state, lambda restored: None)
-    again = pretrain_run.Phases(tmp_path, "key")
+    again = Phases(tmp_path, "key")
     assert again("one", lambda: pytest.fail("it is done"), lambda: state, lambda restored: None) == 1
     assert again("two", lambda: 2, lambda: state, lambda restored: None) == 2
 
