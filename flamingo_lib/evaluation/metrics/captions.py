@@ -23,15 +23,19 @@ CIDER_PACKAGE = "pycocoevalcap"
 
 _SPLIT_ENDING = re.compile(r"(?i)(?<=[a-z])(n't|'(?:s|m|d|ll|re|ve))\b")
 _CANNOT = re.compile(r"\b(can)(not)\b")
-_TOKEN = re.compile(r"n't\b|'(?:s|m|d|ll|re|ve)\b|\d[\d,.:/]*\d|[^\W_](?:[\w/&]|-(?=\w)|\.(?=\w\.?))*|%|#|\$|&|\+|=")
+_TOKEN = re.compile(
+    r"n't\b|'(?:s|m|d|ll|re|ve)\b|-[lr]rb-|(?:[^\W\d_]\.){2,}|\d[\d,.:/]*\d|[^\W_](?:[\w/&]|-(?=\w))*|[%#$&+=]"
+)
+_BRACKETS = str.maketrans({"(": " -lrb- ", ")": " -rrb- ", "\u2019": "'"})
 
 
 def caption_words(text: str) -> str:
     """Lower-case words of a caption, joined by spaces: endings such as "'s" and "n't" split off, punctuation dropped.
 
-    It follows the Penn Treebank's splitting as the COCO caption evaluation uses it; rare signs may differ.
+    It follows the Penn Treebank's splitting as the COCO caption evaluation uses it, which keeps round brackets as
+    words of their own. Of abbreviations such as "Mr." the full stop is dropped, which the Java program keeps.
     """
-    lowered = text.lower().replace("\u2019", "'")
+    lowered = text.lower().translate(_BRACKETS)
     return " ".join(_TOKEN.findall(_CANNOT.sub(r"\1 \2", _SPLIT_ENDING.sub(r" \1", lowered))))
 
 
