@@ -16,7 +16,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..chat.template import END_OF_CHUNK, IMAGE, SYSTEM_MESSAGE
 from ..chat.tokenizer import train_tiny_tokenizer
 from ..config import Preset, PretrainConfig
 from ..errors import StorageError
@@ -26,13 +25,14 @@ from ..model.processor import FlamingoProcessor
 from ..rewriting.lock import only_job
 from ..scenes.graph import COLORS, Scene
 from ..scenes.phrases import CHANGE_INSTRUCTIONS
+from ..scenes.questions import Question
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
 from ..storage import atomic_folder, fingerprint, is_disk_full, write_json
 from .batch import RowEncoder
 from .card import write_card, write_clip_card
 from .clip import pretrain_clip
-from .data import Row, grounded_row
+from .data import Row
 from .language import (
     exact_answers,
     examination,
@@ -43,9 +43,9 @@ from .language import (
 )
 from .text_rows import text_row
 from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
+from .web_rows import web_row
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-IMAGE_TAG = IMAGE + END_OF_CHUNK
 VISION_BATCH = 32
 
 
@@ -98,12 +98,24 @@ def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterato
     """Training texts of the tokenizer: the rows of pretraining, and the instructions that the sources use."""
     chance = generator(seed, "tokenizer")
     for _ in range(rows):
-        for row in (grounded_row(scenes, chance, 1.0, IMAGE_TAG), text_row(scenes, chance, COLORS)):
+        for row in (web_row(scenes, chance, 1.0), text_row(scenes, chance, COLORS)):
             yield "".join(text or "" for text, _ in row.pieces)
     for _ in range(20):
         yield "\n".join(CHANGE_INSTRUCTIONS)
         for pool in POOLS.values():
             yield "\n".join(pool)
+
+
+def four_shots(scenes: list[Scene], seed: int, pages: int = 8) -> dict[str, list[list[tuple[int, Question]]]]:
+    """For each question type some pages of four answered questions of it, about pictures of pretraining."""
+    asked: dict[str, list[list[tuple[int, Question]]]] = {}
+    for number in range(pages):
+        for index, question in examination(scenes[:400], 4, derive_seed(seed, "four-shot", number)):
+            kept = asked.setdefault(question.type, [])
+            if len(kept) <= number:
+                kept.append([])
+            kept[number].append((index, question))
+    return asked
 
 
 def word_list(tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -177,26 +189,35 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
         model.perceiver.load_state_dict,
     )
     encoder = RowEncoder(tokenizer, flamingo.image_token_id, config.max_length)
-    asked = [(index + len(scenes), question) for index, question in examination(held_in, 60, seed)]
-    asked_out = [(index + len(scenes) + count, question) for index, question in examination(held_out, 40, seed)]
+    examined = {
+        "": [(index + len(scenes), question) for index, question in examination(held_in, 60, seed)],
+        "held_out_": [(index + len(scenes) + count, question) for index, question in examination(held_out, 40, seed)],
+    }
+    pages = four_shots(scenes, seed)
 
     def check(_step: int) -> dict[str, float]:
-        inside = exact_answers(model, vision_tokens, encoder, asked, IMAGE_TAG, SYSTEM_MESSAGE)
-        outside = exact_answers(model, vision_tokens, encoder, asked_out, IMAGE_TAG, SYSTEM_MESSAGE)
-        return inside | {f"held_out_{kind}": value for kind, value in outside.items()}
+        point = {}
+        for pool, asked in examined.items():
+            shots = [
+                pages[question.type][number % len(pages[question.type])] for number, (_, question) in enumerate(asked)
+            ]
+            for prefix, shown in ((pool, ()), (f"four_shot_{pool}", shots)):
+                shares = exact_answers(model, vision_tokens, encoder, asked, shown)
+                point |= {prefix + kind: value for kind, value in shares.items()}
+        return point
 
     words = word_list(tokenizer)
+    told = scenes[::2] + pretraining_scenes(len(scenes) // 2, seed, pool="pretrain-texts", held_out=True)
 
     def grounding(step: int, number: int) -> Row:
-        return grounded_row(
-            scenes, generator(seed, "grounding", step, number), step / config.grounding_steps, IMAGE_TAG
-        )
+        chance = generator(seed, "grounding", step, number)
+        if chance.random() < config.grounding_text_share:
+            return text_row(told, chance, words)
+        return web_row(scenes, chance, step / config.grounding_steps)
 
     def copying(step: int, number: int) -> Row:
         chance = generator(seed, "copying", step, number)
-        if chance.random() < config.text_share:
-            return text_row(scenes, chance, words)
-        return grounded_row(scenes, chance, 1.0, IMAGE_TAG)
+        return text_row(told, chance, words) if chance.random() < config.text_share else web_row(scenes, chance, 1.0)
 
     budgets = (
         ("grounding", grounding, config.grounding_steps, config.learning_rate),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from .graph import PAIRS
 from .lexicon import NUMBERS, article, capital
 from .phrases import wrapped
 
@@ -176,6 +177,40 @@ def _definition(generator: Random) -> Dialogue:
     return instruction, answer, DEFINITIONS[shape][2:]
 
 
+def _thing(generator: Random) -> Dialogue:
+    """What a shape of a color is: every pair has its name here, whether any picture shows it or not."""
+    shape, color = generator.choice(PAIRS)
+    name = f"{color} {shape}"
+    instruction = _pick(
+        generator, f"What is {article(name)}?", f"What does a {name} look like?", f"Can you describe {article(name)}?"
+    )
+    answer = _pick(
+        generator,
+        f"{capital(article(name))} is {DEFINITIONS[shape]}, and its color is {color}.",
+        f"A {name} is {article(shape)} that is {color}.",
+        f"The {name} is {DEFINITIONS[shape]}, colored {color}.",
+    )
+    return instruction, answer, f"{article(shape)} that is {color}"
+
+
+def _common(generator: Random) -> Dialogue:
+    """What two things have in common: their color or their shape."""
+    shape, color = generator.choice(PAIRS)
+    if generator.random() < 0.5:
+        one, other = (f"{color} {name}" for name in (shape, generator.choice([s for s in DEFINITIONS if s != shape])))
+        facts, curt = (f"are both {color}", f"have the same color, {color}"), color
+    else:
+        colors = sorted({name for _, name in PAIRS} - {color})
+        one, other = (f"{name} {shape}" for name in (color, generator.choice(colors)))
+        facts, curt = ("have the same shape", f"both have the shape of {article(shape)}"), shape
+    instruction = _pick(
+        generator,
+        f"What do {article(one)} and {article(other)} have in common?",
+        f"What is the same about the {one} and the {other}?",
+    )
+    return instruction, f"The {one} and the {other} {_pick(generator, *facts)}.", curt
+
+
 def _sides(generator: Random) -> Dialogue:
     shape = generator.choice(tuple(SIDES))
     part, count = generator.choice(("sides", "corners")), SIDES[shape]
@@ -277,6 +312,10 @@ _TOPICS: tuple[Callable[[Random], Dialogue], ...] = (
     _even,
     _mix,
     _definition,
+    _thing,
+    _thing,
+    _common,
+    _common,
     _sides,
     _opposite,
     _day,

@@ -18,7 +18,10 @@ from .scenes import data_root
 from .training import MODEL, base_files
 
 if TYPE_CHECKING:
+    from ...evaluation.chat_generator import ChatGenerator
+    from ...evaluation.few_shot import BaseMetrics
     from ...evaluation.model_metrics import EvalSet, ModelMetrics
+    from ...scenes.index import TruthIndex
 
 BASE = "base"
 
@@ -49,31 +52,48 @@ def run(job: Job) -> dict[str, Any]:
     index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
     reward = load_judges(job.preset.judges, only=["reward"]).reward
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
-    models = {name: _examined(name, job, eval_set, reward) for name in (BASE, *job.preset.stages)}
+    base = _examined_base(job, index, eval_set, reward)
+    models = {BASE: base.zero_shot, base.few_shot.name: base.few_shot}
+    models |= {name: _examined(name, job, eval_set, reward) for name in job.preset.stages}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
-    _report(job, models, eval_set)
-    metrics = models[BASE].base_metrics()
+    _report(job, {name: model for name, model in models.items() if model is not base.few_shot}, eval_set)
+    metrics = eval_set.guess_metrics() | base.metrics()
     for model in models.values():
         metrics |= model.metrics()
     return metrics | _rewriting(job, index, reward)
 
 
-def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetrics:
-    """The figures of one model; those that a killed run has finished are read."""
+def _answerer(job: Job, model: Any, *, curt: bool = False) -> ChatGenerator:
     from ...evaluation.chat_generator import ChatGenerator
-    from ...evaluation.model_metrics import ModelMetrics, examine
     from ...training.stages import load_base
+
+    config = job.preset.evaluation
+    loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
+    return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
+
+
+def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetrics:
+    """The figures of one tuned model; those that a killed run has finished are read."""
+    from ...evaluation.model_metrics import ModelMetrics, examine
 
     done = job.scratch / f"{name}.json"
     if not done.exists():
-        config = job.preset.evaluation
-        model = job.preset.model.base if name == BASE else job.inputs[name] / MODEL
-        loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
-        answerer = ChatGenerator(
-            *loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE
-        )
+        answerer = _answerer(job, job.inputs[name] / MODEL)
         write_json(done, examine(name, answerer, eval_set, reward).to_json(), indent=None)
     return ModelMetrics.from_json(read_json(done))
+
+
+def _examined_base(job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any) -> BaseMetrics:
+    """The figures of the base at its best zero-shot and few-shot prompts; likewise."""
+    from ...evaluation.few_shot import BaseMetrics, ExamplePool, examine_base
+
+    done = job.scratch / f"{BASE}.json"
+    if not done.exists():
+        answerer = _answerer(job, job.preset.model.base, curt=True)
+        pool = ExamplePool(index, seed=job.seed)
+        found = examine_base(answerer, eval_set, reward, pool, shots=job.preset.evaluation.shots)
+        write_json(done, found.to_json(), indent=None)
+    return BaseMetrics.from_json(read_json(done))
 
 
 def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
