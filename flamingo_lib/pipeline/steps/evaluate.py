@@ -10,7 +10,7 @@ from ...config import Preset
 from ...records import Rewrite
 from ...storage import read_json, write_json
 from ..step import Job, Step
-from .judges import judge_files
+from .judges import judge_files, resolve_judges
 from .mixtures import REWRITES
 from .records import read_records
 from .rewrite import REWRITTEN, WRONG
@@ -46,6 +46,7 @@ def evaluation_step(preset: Preset) -> Step:
         inputs=("scenes", "rewrite", "filter", *preset.stages),
         config=("sources.root", "model", "evaluation", "judges", "stages"),
         assets=assets,
+        resolve_auto=resolve_judges,
     )
 
 
