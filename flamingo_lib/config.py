@@ -244,6 +244,7 @@ class EvaluationConfig(Frozen):
     )
     held_out_source_questions: int = Field(120, ge=1, description="questions of each of them")
     texts: int = Field(80, ge=0)
+    captions: int = Field(60, ge=0, description="images that every model describes")
     batch_size: int = Field(96, ge=1)
     max_new_tokens: int = Field(64, ge=1)
 

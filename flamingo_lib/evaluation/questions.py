@@ -145,7 +145,7 @@ class EvalQuestion:
         return hallucinated(self.scene, response, self.question)
 
 
-def to_prediction(
+def stored_prediction(
     item: EvalItem, response: str, *, model: str, seed: int, root: str | os.PathLike, shots: int = 0
 ) -> Prediction:
     """The stored prediction of a response to an eval question, with the scores that need no judge.

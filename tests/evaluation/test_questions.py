@@ -2,7 +2,7 @@
 
 from flamingo_lib.evaluation.held_out_sources import read_held_out_sources
 from flamingo_lib.evaluation.predictions import POOLS, Prediction
-from flamingo_lib.evaluation.questions import ask_pool, to_prediction
+from flamingo_lib.evaluation.questions import ask_pool, stored_prediction
 
 
 def test_ids_are_unique_and_pools_those_of_stored_predictions(index):
@@ -20,10 +20,10 @@ def test_an_item_checks_its_own_answer(index):
 
 def test_a_response_becomes_a_stored_prediction(index):
     (item,) = ask_pool(index, "held_in", 1, seed=0)
-    made = to_prediction(item, item.answer, model="stage1", seed=4, root=index.folder)
+    made = stored_prediction(item, item.answer, model="stage1", seed=4, root=index.folder)
     assert made.scores == {"correct": 1.0, "hallucinated": 0.0}
     assert (index.folder / made.images[0]).is_file() and not made.images[0].startswith("/")
     assert Prediction.from_json(made.to_json()) == made
     (pair,) = read_held_out_sources(index, ("nlvr2",), limit=1)["nlvr2"]
-    wrong = to_prediction(pair, "nothing", model="base_4shot", seed=4, root=index.folder, shots=4)
+    wrong = stored_prediction(pair, "nothing", model="base_4shot", seed=4, root=index.folder, shots=4)
     assert wrong.scores == {"correct": 0.0} and (wrong.shots, len(wrong.images)) == (4, 2)
