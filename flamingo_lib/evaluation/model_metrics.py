@@ -108,7 +108,7 @@ class ModelMetrics:
             "text_reward": float(np.median(self.text_rewards)) if len(self.text_rewards) else float("nan"),
         }
         found = {prefix + name: value for name, value in values.items() if value == value}
-        return found | accuracy_metrics(f"{prefix}held_out_source_accuracy", self.held_out_source)
+        return found | self.accuracies(f"stages.{self.name}")
 
     def accuracies(self, prefix: str) -> dict[str, float]:
         """Every accuracy, by type or source too, under keys that begin with `prefix`."""

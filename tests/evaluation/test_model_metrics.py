@@ -69,6 +69,7 @@ def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
     assert {
         f"stages.stage1.held_out_source_accuracy{name}" for name in ("", ".vsr", ".nlvr2")
     } <= figures.metrics().keys()
+    assert {f"stages.stage1.held_in_accuracy.{item.type}" for item in eval_set.held_in} <= figures.metrics().keys()
     assert len(figures.source_answers) == len(eval_set.source_questions) == 16 == figures.held_out_source.n
     sections = stage_sections(models, eval_set)
     assert list(sections)[:3] == ["Models", "The alignment tax", "The U"]
