@@ -16,7 +16,7 @@ from ..sources.images import open_image
 from .metrics.select import TASK_KEY
 from .model_metrics import EvalSet, ModelMetrics
 from .predictions import Prediction
-from .questions import POOLS, EvalItem, EvalQuestion
+from .questions import POOLS, EvalItem, EvalQuestion, stored_prediction
 from .scoring import Truth, score
 from .source_questions import to_prediction
 
@@ -120,31 +120,11 @@ def _pairs(pool: str, asked: Sequence[Any], answers: Sequence[str], model: str) 
 
 
 def _prediction(item: EvalItem, response: str, model: str, index: TruthIndex, seed: int, shots: int) -> Prediction:
-    root = Path(index.folder)
-    meta: dict[str, Any] = {TASK_KEY: "vqa"}
-    if len(item.references) > 1:
-        meta["answers"] = list(item.references)
-    if len(item.scenes) == 1:
-        meta["objects"] = [f"{thing.color} {thing.shape}" for thing in item.scenes[0].objects]
-    scores = {"correct": float(item.check(response))}
-    hallucinated = item.hallucinated(response)
-    if hallucinated is not None:
-        scores["hallucinated"] = float(hallucinated)
-    return Prediction(
-        id=item.id,
-        model=model,
-        seed=seed,
-        pool=item.pool,
-        source=item.source,
-        type=item.type,
-        instruction=item.instruction,
-        references=tuple(dict.fromkeys(item.references)),
-        response=response,
-        images=tuple(Path(image).relative_to(root).as_posix() for image in item.images),
-        shots=shots,
-        scores=scores,
-        meta=meta,
-    )
+    made = stored_prediction(item, response, model=model, seed=seed, root=index.folder, shots=shots)
+    if len(item.scenes) != 1:
+        return made
+    objects = [f"{thing.color} {thing.shape}" for thing in item.scenes[0].objects]
+    return replace(made, meta=made.meta | {"objects": objects})
 
 
 def _truth(item: EvalItem) -> Truth | None:

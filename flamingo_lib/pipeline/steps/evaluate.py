@@ -64,12 +64,12 @@ def run(job: Job) -> dict[str, Any]:
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
     captions = caption_samples(index, job.preset.evaluation.captions, seed=job.seed)
     base = _examined_base(job, index, eval_set, reward, captions)
-    models = {BASE: base.zero_shot, base.few_shot.name: base.few_shot}
+    models = {BASE: base.zero_shot, base.four_shot.name: base.four_shot}
     models |= {name: _examined(name, job, index, eval_set, reward, captions) for name in job.preset.stages}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
     predictions = _predictions(job, models, base, eval_set, index, judges, captions)
     write_predictions(job.folder / PREDICTIONS, predictions)
-    _report(job, {name: model for name, model in models.items() if model is not base.few_shot}, eval_set)
+    _report(job, {name: model for name, model in models.items() if model is not base.four_shot}, eval_set)
     metrics = eval_set.guess_metrics() | base.metrics()
     for model in models.values():
         metrics |= model.metrics()
@@ -95,6 +95,7 @@ def _predictions(
     captions: list[Sample],
 ) -> Iterator[Prediction]:
     """The stored predictions of every model; the base describes images without examples only."""
+    from ...evaluation.few_shot import SHOTS
     from ...evaluation.pool_predictions import pool_predictions
     from ...progress import track
 
@@ -106,7 +107,7 @@ def _predictions(
             index,
             judges,
             seed=job.seed,
-            shots=job.preset.evaluation.shots if model is base.few_shot else 0,
+            shots=SHOTS if model is base.four_shot else 0,
             captions=captions if described.exists() else (),
             descriptions=read_json(described) if described.exists() else (),
         )
@@ -147,7 +148,7 @@ def _examined_base(job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any, 
         answerer = _answerer(job, job.preset.model.base, curt=True)
         _describe(BASE, job, answerer, index, captions)
         pool = ExamplePool(index, seed=job.seed)
-        found = examine_base(answerer, eval_set, reward, pool, shots=job.preset.evaluation.shots)
+        found = examine_base(answerer, eval_set, reward, pool)
         write_json(done, found.to_json(), indent=None)
     return BaseMetrics.from_json(read_json(done))
 
