@@ -57,6 +57,17 @@ def test_cached_latents_are_what_the_model_makes_of_the_pixels(answerer, tiny):
         answerer.ask(["x"], [[]]) and answerer([[Turn("x", images=1)]], [[]])
 
 
+def test_images_that_are_no_plain_files_are_opened_by_name(answerer, tiny):
+    expected = answerer.ask(["What?"], [tiny.images[:1]])
+    opened = []
+    answerer.open_image = lambda key: opened.append(key) or tiny.images[0]
+    assert answerer.ask(["What?", "And?"], [["q#0"], ["q#0"]])[:1] == expected and opened == ["q#0"]
+    answerer.forget_images()
+    answerer.ask(["What?"], [["q#0"]])
+    assert opened == ["q#0", "q#0"]
+    answerer.open_image = str
+
+
 def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
     eval_set = make_eval_set(index, CONFIG, seed=0)
     assert (len(eval_set.held_in), len(eval_set.held_out), len(eval_set.texts)) == (16, 8, 4)
