@@ -203,7 +203,7 @@ def exact_answers(
     questions: Sequence[tuple[int, Question]],
     shots: Sequence[Sequence[tuple[int, Question]]] = (),
 ) -> dict[str, float]:
-    """Share of questions of each type answered exactly (greedily, to the line's end), and their mean.
+    """Share of questions of each type answered exactly and greedily, as far as the answer goes, and their mean.
 
     Args:
         questions: (index of the scene, question).
@@ -237,7 +237,9 @@ def exact_answers(
 
 
 def _short_answer(row: Row, scene: int, question: Question, weight: float) -> Row:
-    return row.image(scene).add(f"\nQuestion: {question.text} Short answer:").add(f" {question.answer}\n", weight)
+    if row.scenes:
+        row.add("\n")
+    return row.image(scene).add(f"\nQuestion: {question.text}").add(" Short answer:").add(f" {question.answer}", weight)
 
 
 def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_out: bool = False) -> list[Scene]:
