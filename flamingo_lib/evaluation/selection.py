@@ -19,6 +19,7 @@ MODEL_TITLES = {
     "stage3": "stage 3",
     "raw": "stage 2 on raw annotations",
     "no_filter": "no filter",
+    "filter_none": "no filter",
     "text_only": "text-only rewriter",
     "second_generation": "second generation",
     "no_stage1": "no stage 1",
@@ -31,17 +32,20 @@ MODEL_TITLES = {
 }
 """Models by the names of their stored predictions, in the order of every table, with what people read."""
 
-DATA_POOL = "data"
-"""Pool of stored training data: its texts are scored as responses, and named after the data in place of a model."""
+REWRITE_POOL, DATA_POOL = "rewrites", "data"
+"""Pools of training data whose texts are scored as responses: outputs of a rewriter, under its name, whose first
+reference is the raw annotation and whose ``reward_raw`` is that one's reward; and other data, under the data's name."""
 
 DATA_TITLES = {
     "annotations": "raw annotations",
-    "rewrites": "PF rewrites",
-    "rewrites_second_generation": "PF rewrites, second generation",
+    "rewriter": "PF rewrites",
+    "rewriter_second_generation": "PF rewrites, second generation",
+    "rewriter_text_only": "rewrites without the image",
+    "rewriter_other_image": "rewrites with another image",
     "dialogues": "dialogues",
     "text_dialogues": "text dialogues",
 }
-"""The data of `DATA_POOL` by name, in order."""
+"""Rewriters and data by name, in order."""
 
 VISUAL_POOLS = ("held_in", "held_out", "held_out_source")
 """Pools of questions about images."""
@@ -66,14 +70,14 @@ def select(
 
     Args:
         predictions: of any models.
-        models, pools, sources: only of these; None for all, of `pools` all but `DATA_POOL`.
+        models, pools, sources: only of these; None for all, of `pools` all but those of data.
         score: only those that have this score.
     """
     found: dict[str, list[Prediction]] = {}
     for item in predictions:
         if (
             (models is None or item.model in models)
-            and (item.pool in pools if pools is not None else item.pool != DATA_POOL)
+            and (item.pool in pools if pools is not None else item.pool not in (REWRITE_POOL, DATA_POOL))
             and (sources is None or item.source in sources)
             and (score is None or score in item.scores)
         ):
