@@ -44,7 +44,7 @@ class Interval:
             return "–"
         if math.isnan(self.low):
             return f"{self.value:.3f}"
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f} [{self.low:.3f},\N{NO-BREAK SPACE}{self.high:.3f}]"
 
 
 NOTHING = Interval(math.nan, math.nan, math.nan, 0)

@@ -79,17 +79,25 @@ def wins(rewards: np.ndarray) -> np.ndarray:
     return (left > right) + 0.5 * (left == right)
 
 
-def fit_scores(counts: np.ndarray, *, drawn: float = DRAWN) -> np.ndarray:
-    """Bradley-Terry scores (k,) with mean 0 of counts (k, k) of the row's wins over the column's; ties count half."""
+def fit_scores(counts: np.ndarray, *, drawn: float = DRAWN, start: np.ndarray | None = None) -> np.ndarray:
+    """Bradley-Terry scores (k,) with mean 0 of counts (k, k) of the row's wins over the column's; ties count half.
+
+    `start` holds scores (k,) near the solution, which saves time.
+    """
     first, second = np.triu_indices(len(counts), 1)
     design = _design(first, second, len(counts))
     labels = np.repeat([1.0, 0.0], len(first))
     weights = np.concatenate([counts[first, second], counts[second, first]]) + drawn / 2
-    return _logistic(np.concatenate([design, design]), labels, weights, len(counts))
+    return _logistic(np.concatenate([design, design]), labels, weights, len(counts), start)
 
 
 def fit_with_length(
-    rewards: np.ndarray, words: np.ndarray, weights: np.ndarray | None = None, *, drawn: float = DRAWN
+    rewards: np.ndarray,
+    words: np.ndarray,
+    weights: np.ndarray | None = None,
+    *,
+    drawn: float = DRAWN,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
     """Scores (k,) with mean 0 at equal length, and the coefficient of length.
 
@@ -98,6 +106,7 @@ def fit_with_length(
         words: in the same responses (k, n).
         weights: of the questions (n,); 1 by default.
         drawn: imaginary drawn comparisons of each pair, of equal length.
+        start: scores and coefficient (k + 1,) near the solution, which saves time.
     """
     models, count = rewards.shape
     weights = np.ones(count) if weights is None else weights
@@ -117,7 +126,7 @@ def fit_with_length(
         rows += [design[some], prior]
         labels.append(np.full(int(some.sum()) + len(prior), label))
         strength += [(pulls * share)[some], np.full(len(prior), drawn / 2)]
-    solved = _logistic(np.concatenate(rows), np.concatenate(labels), np.concatenate(strength), models)
+    solved = _logistic(np.concatenate(rows), np.concatenate(labels), np.concatenate(strength), models, start)
     return solved[:models], float(solved[models])
 
 
@@ -141,7 +150,7 @@ def strengths(names: Sequence[str], rewards: np.ndarray, weights: np.ndarray) ->
     _check(names, rewards)
     won = wins(rewards)
     scores = fit_scores(won.sum(axis=2))
-    resampled = np.array([fit_scores(counts) for counts in np.moveaxis(won @ weights.T, 2, 0)])
+    resampled = np.array([fit_scores(counts, start=scores) for counts in np.moveaxis(won @ weights.T, 2, 0)])
     return Strengths(tuple(names), _intervals(scores, resampled, rewards.shape[1]))
 
 
@@ -151,7 +160,7 @@ def strengths_with_length(
     """Scores at equal length with bootstrap intervals; `words` are the responses' lengths (k, n), else `strengths`."""
     _check(names, rewards)
     scores, length = fit_with_length(rewards, words)
-    fits = [fit_with_length(rewards, words, row) for row in weights]
+    fits = [fit_with_length(rewards, words, row, start=np.append(scores, length)) for row in weights]
     count = rewards.shape[1]
     intervals = _intervals(scores, np.array([found for found, _ in fits]), count)
     return Strengths(tuple(names), intervals, percentiles(length, np.array([found for _, found in fits]), count))
@@ -181,12 +190,17 @@ def _design(first: np.ndarray, second: np.ndarray, models: int) -> np.ndarray:
     return rows[:, :-1]
 
 
-def _logistic(design: np.ndarray, labels: np.ndarray, weights: np.ndarray, models: int) -> np.ndarray:
+def _logistic(
+    design: np.ndarray, labels: np.ndarray, weights: np.ndarray, models: int, start: np.ndarray | None = None
+) -> np.ndarray:
     """Coefficients of a logistic regression: those of the models with mean 0, then the others."""
     from sklearn import config_context
     from sklearn.linear_model import LogisticRegression
 
-    routine = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8)
+    routine = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8, warm_start=True)
+    if start is not None:
+        routine.coef_ = np.append(start[: models - 1] - start[models - 1], start[models:])[None]
+        routine.intercept_, routine.classes_ = np.zeros(1), np.array([0.0, 1.0])
     with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)  # the name of "no penalty" differs by version
         solved = routine.fit(design, labels, sample_weight=weights).coef_[0]

@@ -65,8 +65,7 @@ def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | N
     held = sum(claim["holds"] is True for claim in claims)
     against = sum(claim["holds"] is False for claim in claims)
     rest = len(claims) - held - against
-    words = f"Of {len(claims)} claims {held} hold at this size, {against} do not"
-    words += f", {rest} were not measured." if rest else "."
+    words = f"{len(claims)} claims at this size: hold {held}, do not hold {against}, not measured {rest}."
     seeds = sorted({_seeds(claim["seeds"]) for claim in claims if claim.get("seeds")})
     if seeds:
         words += f" Seeds: {'; '.join(seeds)}."

@@ -75,7 +75,8 @@ def missing(title: str, what: str) -> Exhibit:
 
 def lacking(names: Iterable[str], present: Iterable[str]) -> tuple[str, ...]:
     """A note that names what was asked for and is not there; empty if all is."""
-    absent = [name for name in names if name not in set(present)]
+    known = set(present)
+    absent = [name for name in names if name not in known]
     return (f"Without stored predictions: {', '.join(absent)}.",) if absent else ()
 
 
@@ -86,7 +87,7 @@ def scaled(interval: Interval, factor: float = 100.0, digits: int = 1) -> str:
     value = f"{factor * interval.value:.{digits}f}"
     if interval.low != interval.low:
         return value
-    return f"{value} [{factor * interval.low:.{digits}f}, {factor * interval.high:.{digits}f}]"
+    return f"{value} [{factor * interval.low:.{digits}f},\N{NO-BREAK SPACE}{factor * interval.high:.{digits}f}]"
 
 
 def error_bars(intervals: Sequence[Interval]) -> list[list[float]]:

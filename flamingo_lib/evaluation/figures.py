@@ -20,14 +20,22 @@ MARKERS = "osD^vPX<>"
 DPI = 110
 
 
-def new_figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    """A figure without pyplot's global state, and its axes side by side; sizes in inches."""
+def new_figure(
+    width: float = 6.4, height: float = 3.2, columns: int = 1, heights: Sequence[float] = (1,)
+) -> tuple[Figure, Sequence[Axes]]:
+    """A figure without pyplot's global state, and its axes, row after row.
+
+    Args:
+        width, height: in inches.
+        columns: axes side by side.
+        heights: of the rows, relative to each other.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
+    axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(colors=INK, labelsize=8)

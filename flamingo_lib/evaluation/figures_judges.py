@@ -143,7 +143,7 @@ def _model_table(
 
 
 def _style_table(judged: Mapping[str, Judged], grouped: Mapping[str, Sequence[str]], weights: np.ndarray) -> Table:
-    header = ("style", "answers", "NLI sensitivity", "NLI specificity", "Rouge-L: right above wrong", "models")
+    header = ("style", "answers", "NLI sensitivity", "NLI specificity", "Rouge-L AUC", "models")
     rows = []
     for style, names in (*grouped.items(), ("all", list(judged))):
         answers = [judged[name] for name in names]

@@ -39,25 +39,22 @@ def figure_6(predictions: Iterable[Prediction]) -> Exhibit:
     if first := [item for item in groups.get("rewriter", ()) if "reward_raw" in item.scores]:
         raw = [replace(item, scores={"reward": item.scores["reward_raw"]}) for item in first]
         groups = {"annotations": raw} | groups
-    header = ("data", "by", "median reward", "mean reward", "texts")
-    paper = tuple((name, "paper", f"{value:.2f}", None, None) for name, value in paper_median_rewards().items())
+    medians = tuple((name, f"{value:.2f}") for name, value in paper_median_rewards().items())
+    paper = Table(("data", "median reward"), medians, "the paper's, by another judge: compare the order")
     if not groups:
         notes = missing(title, "no stored data with a reward").notes
-        return Exhibit(title, (Table(header, paper, "the paper's, by another judge"),), notes=notes)
+        return Exhibit(title, (paper,), notes=notes)
     rewards = {name: values_of(items, "reward") for name, items in groups.items()}
     rows = []
     for name, items in groups.items():
         median = median_interval(rewards[name], resample_weights(items))
-        rows.append((DATA_TITLES.get(name, name), "ours", median, float(np.mean(rewards[name])), len(items)))
+        rows.append((DATA_TITLES.get(name, name), median, float(np.mean(rewards[name])), len(items)))
     notes = lacking([DATA_TITLES[name] for name in SHOWN], [DATA_TITLES.get(name, name) for name in groups])
     if first:
         won = rewrite_win_rate(first)
         notes = (f"Win rate of {won.n} rewrites over their raw annotations: {won}; ties count half.", *notes)
-    tables = (
-        Table(header, tuple(rows), "ours"),
-        Table(header, paper, "the paper's, by another judge: compare the order"),
-    )
-    return Exhibit(title, tables, violin_plot(rewards), "Rewards of the data; the line is the median.", notes)
+    ours = Table(("data", "median reward", "mean reward", "texts"), tuple(rows), "ours")
+    return Exhibit(title, (ours, paper), violin_plot(rewards), "Rewards of the data; the line is the median.", notes)
 
 
 def rewrite_win_rate(rewrites: Sequence[Prediction]) -> Interval:

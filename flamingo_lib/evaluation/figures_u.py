@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..errors import DataError
 from ..html import PLOT_COLOURS
 from .bootstrap import NOTHING, Interval, mean_interval, resample_weights
 from .exhibit import Exhibit, Table, error_bars, lacking, missing
@@ -29,17 +30,17 @@ LINE = ("stage1", "stage2", "stage3")
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure of the figure: its name, its pool, its score (None for accuracy), and the paper's column."""
+    """One measure of the figure: its name, its pool, its score (None for accuracy), and the paper's column if any."""
 
     name: str
     pool: str
     score: str | None
-    paper: int
+    paper: int | None
 
 
 MEASURES = (
     Measure("held-in accuracy", "held_in", None, 0),
-    Measure("held-out: unseen pairs", "held_out", None, 1),
+    Measure("held-out: unseen pairs", "held_out", None, None),
     Measure("held-out: unseen sources", "held_out_source", None, 1),
     Measure("mean reward", "held_in", "reward", 2),
 )
@@ -85,13 +86,19 @@ def figure_9(predictions: Iterable[Prediction]) -> Exhibit:
     tables = [Table(header, tuple(rows), "ours with intervals, the paper's beside")]
     apart, notes = _differences(groups, scores)
     if apart:
-        tables.append(Table(header, tuple(apart), "differences, paired over the same questions"))
+        tables.append(Table(("difference", *header[1:]), tuple(apart), "differences, paired over the same questions"))
     used = sorted(
         {f"{measure.name} by {score}" for measure, score in scores.items() if measure.score is None and score}
     )
     shown = f"Scores: {'; '.join(used)}; the paper's accuracy is NLI-entailed." if used else "No accuracy is stored."
     notes = (shown, *notes, *lacking(map(title_of, LINE), map(title_of, groups)))
-    return Exhibit(title, tuple(tables), u_figure(values), "Above ours with intervals, below the paper's.", notes)
+    return Exhibit(
+        title,
+        tuple(tables),
+        u_figure(values),
+        "Above ours with intervals, below the paper's, on scales of their own.",
+        notes,
+    )
 
 
 def accuracy_score(groups: Mapping[str, Sequence[Prediction]], pool: str) -> str | None:
@@ -111,48 +118,44 @@ def difference(first: Sequence[Prediction], second: Sequence[Prediction], score:
 
 
 def u_figure(values: Mapping[str, Sequence[Interval]]) -> Figure:
-    """Each measure of `MEASURES` by model as a column of dots with intervals, and the paper's in a row below."""
+    """Each measure of `MEASURES` by model, a column of dots with intervals, and the paper's in a row below."""
     drawn = [number for number, _ in enumerate(MEASURES) if any(cells[number].n for cells in values.values())]
-    figure, axes = new_figure(2.9 * len(drawn) + 1.2, 1.6 + 0.22 * len(values), len(drawn))
-    names = list(values)
-    for axis, number in zip(axes, drawn, strict=True):
-        measure = MEASURES[number]
-        cells = [values[name][number] for name in names]
-        known = [index for index, cell in enumerate(cells) if cell.n]
-        _line(axis, [index for index in known if names[index] in LINE], [cell.value for cell in cells])
-        axis.errorbar(
-            [cells[index].value for index in known],
-            known,
-            xerr=error_bars([cells[index] for index in known]),
-            fmt="o",
-            color=PLOT_COLOURS["red" if measure.score else "blue"],
-            markersize=5,
-            linewidth=1.2,
-            label="ours",
-        )
-        axis.set_yticks(range(len(names)), list(map(title_of, names)) if axis is axes[0] else [""] * len(names))
-        axis.set_ylim(len(names) - 0.5, -0.5)
-        axis.grid(axis="y", linewidth=0.4, alpha=0.5)
-        axis.set_title(measure.name, fontsize=9, color=INK)
-        _paper_marks(axis, names, measure)
+    names, known = list(values), list(PAPER_STAGES)
+    heights = (len(names) + 2, len(known) + 2)
+    figure, axes = new_figure(2.3 * len(drawn) + 1.4, 0.21 * sum(heights), len(drawn), heights)
+    for column, number in enumerate(drawn):
+        measure, above, below = MEASURES[number], axes[column], axes[len(drawn) + column]
+        cells = {name: values[name][number] for name in names if values[name][number].n}
+        _dots(above, names, cells, PLOT_COLOURS["red" if measure.score else "blue"], labelled=column == 0)
+        above.set_title(measure.name, fontsize=9, color=INK)
+        if measure.paper is None:
+            below.set_axis_off()
+            continue
+        rows = {name: row[measure.paper] for name in known if (row := paper_u(name))}
+        paper = {name: Interval(value, value, value, 1) for name, value in rows.items()}
+        _dots(below, known, paper, INK, labelled=column == 0)
+        below.set_title("the paper's", fontsize=8, color=INK)
     return figure
 
 
-def _paper_marks(axis: Axes, names: Sequence[str], measure: Measure) -> None:
-    """The paper's values on an axis of their own above: their scale is another."""
-    marks = [(row[measure.paper], index) for index, name in enumerate(names) if (row := paper_u(name))]
-    if not marks:
-        return
-    above = axis.twiny()
-    above.plot(*zip(*marks, strict=True), "s", color=INK, markerfacecolor="none", markersize=5, label="paper")
-    above.tick_params(colors=INK, labelsize=7)
-    above.spines[["right"]].set_visible(False)
-    above.margins(x=0.15)
-
-
-def _line(axis: Axes, indices: Sequence[int], values: Sequence[float]) -> None:
-    if len(indices) > 1:
-        axis.plot([values[index] for index in indices], indices, color=INK, linewidth=0.8, alpha=0.6)
+def _dots(axis: Axes, names: Sequence[str], cells: Mapping[str, Interval], colour: str, *, labelled: bool) -> None:
+    """Values of the models one below the other; the stages are joined."""
+    heights = [names.index(name) for name in cells]
+    shown = list(cells.values())
+    line = [name for name in LINE if name in cells]
+    axis.plot([cells[name].value for name in line], [names.index(name) for name in line], color=INK, linewidth=0.8)
+    axis.errorbar(
+        [cell.value for cell in shown],
+        heights,
+        xerr=error_bars(shown),
+        fmt="o",
+        color=colour,
+        markersize=4,
+        linewidth=1.2,
+    )
+    axis.set_yticks(range(len(names)), list(map(title_of, names)) if labelled else [""] * len(names))
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.grid(axis="y", linewidth=0.4, alpha=0.5)
 
 
 def _able(items: Sequence[Prediction], measure: Measure, score: str | None) -> list[Prediction]:
@@ -172,8 +175,6 @@ def _differences(
     groups: Mapping[str, Sequence[Prediction]], scores: Mapping[Measure, str | None]
 ) -> tuple[list[tuple], tuple[str, ...]]:
     """Rows of differences, and notes on those that can't be paired."""
-    from ..errors import DataError
-
     rows, notes = [], []
     for first, second in DIFFERENCES:
         if first not in groups or second not in groups:

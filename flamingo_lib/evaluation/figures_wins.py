@@ -40,10 +40,10 @@ def figure_8(
     """
     title = "Figure 8: win rates"
     groups = select(predictions, models=models, pools=pools, score="reward")
-    paper = _paper_tables()
+    paper, paper_fit = _paper_tables()
     if len(groups) < 2:
         notes = missing(title, "fewer than two models have stored predictions with a reward").notes
-        return Exhibit(title, paper, notes=notes)
+        return Exhibit(title, paper, notes=(*notes, paper_fit))
     matched = aligned({name: groups[name] for name in models if name in groups})
     rewards = np.array([values_of(items, "reward") for items in matched.values()])
     words = np.array([[len(item.response.split()) for item in items] for items in matched.values()], dtype=float)
@@ -57,14 +57,16 @@ def figure_8(
     scores = Table(
         ("model", "Bradley-Terry score", "at equal length", "median words"),
         tuple(
-            (names[index], plain.scores[index], equal.scores[index], float(np.median(words[index]))) for index in order
+            (names[index], plain.scores[index], equal.scores[index], f"{np.median(words[index]):g}") for index in order
         ),
         "ours: scores in logits, mean 0",
     )
     notes = (
         f"{rewards.shape[1]} questions; {fit}.",
+        paper_fit,
         f"Coefficient of relative length: {equal.length}. Each pair has one imaginary draw, so that a model that "
-        "always wins has a finite score.",
+        "always wins has a finite score. If one model's answers are always the longer, its score and length can hardly "
+        "be told apart.",
         *lacking(dict.fromkeys(map(title_of, models)), names),
     )
     figure = wins_plot(names, rates, plain, equal)
@@ -106,11 +108,11 @@ def _matrix_table(names: Sequence[str], rates: np.ndarray, whose: str) -> Table:
     return Table(("row beats column", *names), rows, f"{whose}: win rates")
 
 
-def _paper_tables() -> tuple[Table, Table]:
+def _paper_tables() -> tuple[tuple[Table, Table], str]:
     names, rates, samples = paper_win_matrix()
     scores = fit_scores(rates * samples)
     fit = nearness(names, rates, samples)
     order = np.argsort(-scores, kind="stable")
     rows = tuple((names[index], f"{scores[index]:.3f}") for index in order)
-    caption = f"the paper's: scores fitted to its matrix; {fit}"
-    return _matrix_table(names, rates, "the paper's"), Table(("model", "Bradley-Terry score"), rows, caption)
+    fitted = Table(("model", "Bradley-Terry score"), rows, "the paper's: scores fitted to its matrix")
+    return (_matrix_table(names, rates, "the paper's"), fitted), f"Of the paper's matrix: {fit}."

@@ -63,6 +63,6 @@ def test_too_few_values_have_no_interval():
     none, one = mean_interval(np.zeros(0), weights_of(0)), mean_interval(np.ones(1), weights_of(1))
     assert np.isnan([none.value, none.low, one.low, one.high]).all() and (none.n, one.value) == (0, 1.0)
     assert not none.excludes(0) and str(none) == "–" and str(one) == "1.000"
-    assert str(Interval(0.5, 0.25, 0.75, 4)) == "0.500 [0.250, 0.750]"
+    assert str(Interval(0.5, 0.25, 0.75, 4)) == "0.500 [0.250,\N{NO-BREAK SPACE}0.750]"
     assert np.isnan(median_interval(np.zeros(0), weights_of(0)).value)
     assert np.isnan(weighted_means(np.ones(2), np.zeros((1, 2)))).all()
