@@ -103,7 +103,7 @@ def fit_with_length(
 
     Args:
         rewards: of each model's responses (k, n).
-        words: in the same responses (k, n).
+        words: in the same responses (k, n); where all are equally long, the coefficient is 0.
         weights: of the questions (n,); 1 by default.
         drawn: imaginary drawn comparisons of each pair, of equal length.
         start: scores and coefficient (k + 1,) near the solution, which saves time.
@@ -120,6 +120,8 @@ def fit_with_length(
     pulls = np.tile(weights[used], len(first))
     design = np.column_stack([_design(first[pairs], second[pairs], models), lengths])
     prior = np.column_stack([_design(first, second, models), np.zeros(len(first))])
+    if not lengths.any():  # nothing to tell the coefficient from
+        design, prior = design[:, :-1], prior[:, :-1]
     rows, labels, strength = [], [], []
     for label, share in ((1.0, shares), (0.0, 1 - shares)):
         some = share > 0
@@ -127,7 +129,7 @@ def fit_with_length(
         labels.append(np.full(int(some.sum()) + len(prior), label))
         strength += [(pulls * share)[some], np.full(len(prior), drawn / 2)]
     solved = _logistic(np.concatenate(rows), np.concatenate(labels), np.concatenate(strength), models, start)
-    return solved[:models], float(solved[models])
+    return solved[:models], float(solved[models]) if lengths.any() else 0.0
 
 
 def relative_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -199,10 +201,12 @@ def _logistic(
 
     routine = LogisticRegression(C=np.inf, fit_intercept=False, solver="newton-cholesky", tol=1e-8, warm_start=True)
     if start is not None:
-        routine.coef_ = np.append(start[: models - 1] - start[models - 1], start[models:])[None]
+        known = np.append(start[: models - 1] - start[models - 1], start[models:])
+        routine.coef_ = known[None, : design.shape[1]]
         routine.intercept_, routine.classes_ = np.zeros(1), np.array([0.0, 1.0])
     with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=FutureWarning)  # the name of "no penalty" differs by version
+        warnings.filterwarnings("ignore", message="Line search of Newton solver")  # another solver takes over
         solved = routine.fit(design, labels, sample_weight=weights).coef_[0]
     scores = np.append(solved[: models - 1], 0.0)
     return np.append(scores - scores.mean(), solved[models - 1 :])

@@ -23,7 +23,7 @@ from .meta_evaluation import (
 )
 from .paper import paper_judged
 from .predictions import Prediction
-from .selection import VISUAL_POOLS, aligned, select, title_of, values_of
+from .selection import VISUAL_POOLS, aligned, select, shared_pools, title_of, values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,14 +32,14 @@ RESAMPLES = 500
 
 
 def figure_11(predictions: Iterable[Prediction], *, pools: Sequence[str] = VISUAL_POOLS) -> Exhibit:
-    """Figure 11: judges against the truth, by style of the model judged, and NLI accuracies corrected.
+    """Figure 11, judges against the truth, by style of the model judged, and NLI accuracies corrected.
 
     It reads predictions that have both ``correct`` (the truth) and ``nli``.
 
     Raises:
         DataError: models answered different questions, or a score is no finite number.
     """
-    title = "Figure 11: judges against the truth"
+    title = "Figure 11, judges against the truth"
     groups = {
         name: [item for item in items if "nli" in item.scores]
         for name, items in select(predictions, pools=pools, score="correct").items()
@@ -47,7 +47,10 @@ def figure_11(predictions: Iterable[Prediction], *, pools: Sequence[str] = VISUA
     groups = {name: items for name, items in groups.items() if items}
     if not groups:
         return Exhibit(title, (_paper_table(),), notes=missing(title, "no prediction has both the truth and NLI").notes)
+    groups, left_out = shared_pools(groups, pools)
     matched = aligned(groups)
+    if not all(matched.values()):
+        return Exhibit(title, (_paper_table(),), notes=(*missing(title, "the models share no pool").notes, *left_out))
     any_model = next(iter(matched.values()))
     weights = resample_weights(any_model, resamples=RESAMPLES)
     second_half = _second_half(any_model)
@@ -71,6 +74,7 @@ def figure_11(predictions: Iterable[Prediction], *, pools: Sequence[str] = VISUA
         f"{len(any_model)} questions. Corrected: by the judge's sensitivity and specificity, measured on one half of "
         "the questions and applied to the other, over all models' answers or over those of the same style.",
         "A dash: one class only, or a judge no better than chance, so that there is nothing to correct by.",
+        *left_out,
     )
     figure = judge_plot(judged, styles, corrections)
     return Exhibit(title, tables, figure, "Judged against true accuracy; on the diagonal the judge is right.", notes)

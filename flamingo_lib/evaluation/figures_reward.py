@@ -26,7 +26,7 @@ SHOWN = ("annotations", "rewriter", "dialogues", "text_dialogues")
 
 
 def figure_6(predictions: Iterable[Prediction]) -> Exhibit:
-    """Figure 6: violins of reward with their medians, and the win rate of rewrites over their raw annotations.
+    """Figure 6, violins of reward with their medians, and the win rate of rewrites over their raw annotations.
 
     It reads the pools ``rewrites`` and ``data``. Rewards of two judges have different
     scales: what compares is the order.
@@ -34,7 +34,7 @@ def figure_6(predictions: Iterable[Prediction]) -> Exhibit:
     Raises:
         DataError: a reward is no finite number.
     """
-    title = "Figure 6: rewards of the data"
+    title = "Figure 6, rewards of the data"
     groups = select(predictions, pools=(REWRITE_POOL, DATA_POOL), score="reward")
     if first := [item for item in groups.get("rewriter", ()) if "reward_raw" in item.scores]:
         raw = [replace(item, scores={"reward": item.scores["reward_raw"]}) for item in first]

@@ -61,14 +61,14 @@ DIFFERENCES = (
 
 
 def figure_9(predictions: Iterable[Prediction]) -> Exhibit:
-    """Figure 9: every model's accuracies and mean reward, and paired differences, with intervals.
+    """Figure 9, every model's accuracies and mean reward, and paired differences, with intervals.
 
     Accuracy is the truth where it is known, else NLI-entailed accuracy; the paper's is NLI-entailed accuracy.
 
     Raises:
         DataError: a score is no finite number.
     """
-    title = "Figure 9: the U and the ablations"
+    title = "Figure 9, the U and the ablations"
     groups = select(predictions)
     scores = {measure: measure.score or accuracy_score(groups, measure.pool) for measure in MEASURES}
     groups = {name: items for name, items in groups.items() if any(_able(items, m, scores[m]) for m in MEASURES)}

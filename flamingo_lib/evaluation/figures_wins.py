@@ -14,7 +14,7 @@ from .exhibit import Exhibit, Table, error_bars, lacking, missing
 from .figures import INK, draw_matrix, new_figure
 from .paper import paper_win_matrix
 from .predictions import Prediction
-from .selection import VISUAL_POOLS, aligned, select, title_of, values_of
+from .selection import VISUAL_POOLS, aligned, select, shared_pools, title_of, values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,18 +33,21 @@ def figure_8(
     pools: Sequence[str] = VISUAL_POOLS,
     resamples: int = RESAMPLES,
 ) -> Exhibit:
-    """Figure 8: win rates by reward, and Bradley-Terry scores with intervals, with and without length.
+    """Figure 8, win rates by reward, and Bradley-Terry scores with intervals, with and without length.
 
     Raises:
         DataError: models answered different questions, or a reward is no finite number.
     """
-    title = "Figure 8: win rates"
+    title = "Figure 8, win rates"
     groups = select(predictions, models=models, pools=pools, score="reward")
     paper, paper_fit = _paper_tables()
     if len(groups) < 2:
         notes = missing(title, "fewer than two models have stored predictions with a reward").notes
         return Exhibit(title, paper, notes=(*notes, paper_fit))
+    groups, left_out = shared_pools(groups, pools)
     matched = aligned({name: groups[name] for name in models if name in groups})
+    if not all(matched.values()):
+        return Exhibit(title, paper, notes=(*missing(title, "the models share no pool").notes, *left_out, paper_fit))
     rewards = np.array([values_of(items, "reward") for items in matched.values()])
     words = np.array([[len(item.response.split()) for item in items] for items in matched.values()], dtype=float)
     weights = resample_weights(next(iter(matched.values())), resamples=resamples)
@@ -67,6 +70,7 @@ def figure_8(
         f"Coefficient of relative length: {equal.length}. Each pair has one imaginary draw, so that a model that "
         "always wins has a finite score. If one model's answers are always the longer, its score and length can hardly "
         "be told apart.",
+        *left_out,
         *lacking(dict.fromkeys(map(title_of, models)), names),
     )
     figure = wins_plot(names, rates, plain, equal)

@@ -10,7 +10,7 @@ from .. import html
 from ..errors import DataError
 from ..html import Markup
 from ..renamed import renamed
-from .claims_table import claims_table
+from .claims import claims_table
 from .exhibit import Exhibit, plot
 from .figures import matrix_plot, reward_plot, tax_plot, type_plot, u_plot
 from .figures_judges import figure_11
@@ -26,13 +26,13 @@ CLAIMS = "Claims"
 """Title of the section that comes first where there is a study."""
 
 EXHIBITS: dict[str, Callable[[Iterable[Prediction]], Exhibit]] = {
-    "Figure 9: the U and the ablations": figure_9,
-    "Figure 6: rewards of the data": figure_6,
-    "Figure 8: win rates": figure_8,
-    "Figure 11: judges against the truth": figure_11,
-    "Table 1: captioning and VQA": table_1,
-    "Table 2: several images": table_2,
-    "Table 3: second generation": table_3,
+    "Figure 9, the U and the ablations": figure_9,
+    "Figure 6, rewards of the data": figure_6,
+    "Figure 8, win rates": figure_8,
+    "Figure 11, judges against the truth": figure_11,
+    "Table 1, captioning and VQA": table_1,
+    "Table 2, several images": table_2,
+    "Table 3, second generation": table_3,
 }
 """The paper's tables and figures by title, in the order of the report."""
 

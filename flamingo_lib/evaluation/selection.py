@@ -105,6 +105,21 @@ def values_of(predictions: Iterable[Prediction], score: str) -> np.ndarray:
     return np.asarray(values, dtype=float)
 
 
+def shared_pools(
+    groups: Mapping[str, Sequence[Prediction]], pools: Sequence[str]
+) -> tuple[dict[str, list[Prediction]], tuple[str, ...]]:
+    """The predictions of the pools in which every model has some, and a note that names the others, if any."""
+    found = {name: {item.pool for item in items} for name, items in groups.items()}
+    shared = [pool for pool in pools if all(pool in own for own in found.values())]
+    dropped = [pool for pool in pools if pool not in shared and any(pool in own for own in found.values())]
+    notes = tuple(
+        f"Left out: the pool {pool}, of which {', '.join(title_of(name) for name in found if pool not in found[name])} "
+        "has no such predictions."
+        for pool in dropped
+    )
+    return {name: [item for item in items if item.pool in shared] for name, items in groups.items()}, notes
+
+
 def question_key(item: Prediction) -> tuple[int, str, str]:
     """What two models' predictions of one question have in common: seed, pool and id."""
     return item.seed, item.pool, item.id

@@ -35,7 +35,7 @@ Column = tuple[str, str, str, float, int]
 
 
 def table_1(predictions: Iterable[Prediction]) -> Exhibit:
-    """Table 1: captioning by Rouge-L and VQA by NLI-entailed accuracy, in percent.
+    """Table 1, captioning by Rouge-L and VQA by NLI-entailed accuracy, in percent.
 
     Sources of the pools ``captions`` and ``held_out_source`` that the paper lacks get a column of their own.
 
@@ -50,11 +50,11 @@ def table_1(predictions: Iterable[Prediction]) -> Exhibit:
     for pool, score, unit in (("captions", "rouge_l", "Rouge-L"), ("held_out_source", "nli", "NLI")):
         more = {item.source for item in given if item.pool == pool and score in item.scores} - known
         columns += [(f"{source} {unit}", source, score, 100.0, 1) for source in sorted(more)]
-    return _by_source("Table 1: captioning and VQA", given, columns, paper_table(1), ("Otter 7B", "Clever Flamingo 7B"))
+    return _by_source("Table 1, captioning and VQA", given, columns, paper_table(1), ("Otter 7B", "Clever Flamingo 7B"))
 
 
 def table_2(predictions: Iterable[Prediction]) -> Exhibit:
-    """Table 2: questions about several images by STS (percent) and Rouge-L (fraction).
+    """Table 2, questions about several images by STS (percent) and Rouge-L (fraction).
 
     Raises:
         DataError: a score is no finite number.
@@ -63,12 +63,12 @@ def table_2(predictions: Iterable[Prediction]) -> Exhibit:
     for name, source in MULTI_IMAGE_SOURCES.items():
         columns += [(f"{name} STS", source, "sts", 100.0, 1), (f"{name} Rouge-L", source, "rouge_l", 1.0, 3)]
     return _by_source(
-        "Table 2: several images", list(predictions), columns, paper_table(2), ("Otter", "Clever Flamingo")
+        "Table 2, several images", list(predictions), columns, paper_table(2), ("Otter", "Clever Flamingo")
     )
 
 
 def table_3(predictions: Iterable[Prediction]) -> Exhibit:
-    """Table 3: the second generation of the rewriter by mean reward, unchanged share and CLIPScore.
+    """Table 3, the second generation of the rewriter by mean reward, unchanged share and CLIPScore.
 
     It reads the pool ``rewrites``. A rewrite is unchanged if it has the words of its annotation (the
     first reference), no more and no fewer. Where both generations rewrote the same annotations, their difference has a
@@ -77,7 +77,7 @@ def table_3(predictions: Iterable[Prediction]) -> Exhibit:
     Raises:
         DataError: a score is no finite number.
     """
-    title, given = "Table 3: second generation", list(predictions)
+    title, given = "Table 3, second generation", list(predictions)
     groups = select(given, models=tuple(GENERATIONS), pools=(REWRITE_POOL,))
     header = ("rewriter", "by", "mean reward", "unchanged, %", "CLIPScore")
     rows: list[tuple] = []
@@ -88,13 +88,16 @@ def table_3(predictions: Iterable[Prediction]) -> Exhibit:
     ours = {name: _generation(items) for name, items in groups.items()}
     for name, (reward, unchanged, clipscore) in ours.items():
         rows.append((GENERATIONS[name], "ours", reward, scaled(unchanged), scaled(clipscore, 1, 2)))
-    notes = lacking(GENERATIONS, groups)
-    if len(ours) == 2:
-        reward, unchanged, clipscore = _generations_apart(groups)
+    notes = lacking(map(title_of, GENERATIONS), map(title_of, groups))
+    apart = _generations_apart(groups) if len(ours) == 2 else None
+    if len(ours) == 2 and apart is None:
+        notes += ("The two generations have no annotation in common, so their difference has no paired interval.",)
+    if apart is not None:
+        reward, unchanged, clipscore = apart
         rows.append(("2 minus 1", "ours", reward, scaled(unchanged), scaled(clipscore, 1, 2)))
         first, second = (np.array(values) for values in paper_generations().values())
-        apart = second - first
-        rows.append(("2 minus 1", "paper", f"{apart[0]:+.2f}", f"{100 * apart[1]:+.1f}", f"{apart[2]:+.2f}"))
+        paper = second - first
+        rows.append(("2 minus 1", "paper", f"{paper[0]:+.2f}", f"{100 * paper[1]:+.1f}", f"{paper[2]:+.2f}"))
     notes += (
         "The paper rewrote A-OKVQA (reward, unchanged) and 20,000 captions of CC-3M (CLIPScore); its judges differ.",
     )
@@ -154,10 +157,12 @@ def _generation(items: Sequence[Prediction]) -> tuple[Interval, Interval, Interv
     return _mean(items, "reward"), share, _mean(items, "clipscore")
 
 
-def _generations_apart(groups: Mapping[str, Sequence[Prediction]]) -> tuple[Interval, Interval, Interval]:
-    """Paired differences, second minus first, over the annotations that both rewrote."""
+def _generations_apart(groups: Mapping[str, Sequence[Prediction]]) -> tuple[Interval, Interval, Interval] | None:
+    """Paired differences, second minus first, over the annotations that both rewrote; None without any."""
     keys = [{(item.seed, item.id) for item in items} for items in groups.values()]
     shared = keys[0] & keys[1]
+    if not shared:
+        return None
     first, second = aligned(
         {name: [item for item in items if (item.seed, item.id) in shared] for name, items in groups.items()}
     ).values()

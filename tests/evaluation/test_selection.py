@@ -10,7 +10,7 @@ from tests.evaluation.synthetic import answers, predicted
 def test_models_come_in_the_order_of_the_tables():
     found = select([predicted(name, 0) for name in ("zebra", "stage2", "filter_nli", "base", "stage1")])
     assert list(found) == ["base", "stage1", "stage2", "filter_nli", "zebra"]
-    assert [title_of(name) for name in ("base", "filter_nli", "rewrites", "own_model")] == [
+    assert [title_of(name) for name in ("base", "filter_nli", "rewriter", "own_model")] == [
         "base, zero-shot",
         "filter: nli",
         "PF rewrites",
@@ -23,10 +23,10 @@ def test_only_what_was_asked_for_is_selected():
         predicted("base", 0, correct=1),
         predicted("base", 1),
         predicted("base", 0, pool="held_out_source", source="vsr", correct=0),
-        predicted("rewrites", 0, pool="data", reward=1),
+        predicted("rewriter", 0, pool="rewrites", reward=1),
     ]
     assert [item.id for item in select(items, score="correct")["base"]] == ["held_in/000", "held_out_source/000"]
-    assert select(items, pools=("data",)) == {"rewrites": [items[3]]} and "rewrites" not in select(items)
+    assert select(items, pools=("rewrites",)) == {"rewriter": [items[3]]} and "rewriter" not in select(items)
     assert select(items, sources=("vsr",)) == {"base": [items[2]]}
     assert select(items, models=("stage1",)) == {} == select([])
 
