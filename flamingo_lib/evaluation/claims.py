@@ -59,8 +59,8 @@ def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | N
     for group, members in groupby(claims, key=lambda claim: str(claim.get("group") or "")):
         own = list(members)
         if group:
-            held = html.paragraph(f"{sum(claim['holds'] is True for claim in own)} of {len(own)}", strong=True)
-            rows.append([html.paragraph(group, strong=True), "", "", "", held, *[""] * (len(header) - 5)])
+            count = html.paragraph(f"{sum(claim['holds'] is True for claim in own)} of {len(own)}", strong=True)
+            rows.append([html.paragraph(group, strong=True), "", "", "", count, *[""] * (len(header) - 5)])
         rows += [_row(claim, run) for claim in own]
     held = sum(claim["holds"] is True for claim in claims)
     against = sum(claim["holds"] is False for claim in claims)

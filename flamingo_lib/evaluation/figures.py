@@ -35,7 +35,7 @@ def new_figure(
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel()
+    axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel().tolist()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(colors=INK, labelsize=8)

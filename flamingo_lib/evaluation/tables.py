@@ -81,8 +81,8 @@ def table_3(predictions: Iterable[Prediction]) -> Exhibit:
     groups = select(given, models=tuple(GENERATIONS), pools=(REWRITE_POOL,))
     header = ("rewriter", "by", "mean reward", "unchanged, %", "CLIPScore")
     rows: list[tuple] = []
-    for name, (reward, unchanged, clipscore) in paper_generations().items():
-        rows.append((name, "paper", f"{reward:.2f}", f"{100 * unchanged:.1f}", f"{clipscore:.2f}"))
+    for name, values in paper_generations().items():
+        rows.append((name, "paper", f"{values[0]:.2f}", f"{100 * values[1]:.1f}", f"{values[2]:.2f}"))
     if not groups:
         return Exhibit(title, (Table(header, tuple(rows)),), notes=(missing(title, "no stored rewrites").notes))
     ours = {name: _generation(items) for name, items in groups.items()}

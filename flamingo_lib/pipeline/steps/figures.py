@@ -28,7 +28,7 @@ def run(job: Job) -> dict[str, Any]:
     from ...html import write_fragment
     from ...judges.panel import load_judges
 
-    reward = load_judges(job.preset.judges, only=["reward"]).reward
+    reward: Any = load_judges(job.preset.judges, only=["reward"]).reward
     rewrites = read_records(Rewrite, job.inputs["filter"] / REWRITES)
     polite = read_records(Sample, job.inputs["sources"] / POLITE)
     data = data_predictions(rewrites, polite, reward, seed=job.seed, limit=TEXTS)
