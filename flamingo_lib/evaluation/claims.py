@@ -16,7 +16,7 @@ from ..storage import read_json
 REMEDY = "Make the study's result again with `flamingo study`."
 
 REQUIRED = ("claim", "paper", "ours", "low", "high", "holds")
-"""Keys of a stored claim; ``seeds``, ``reason``, ``rule``, ``group`` and ``metrics`` may stand beside them."""
+"""Keys of a stored claim; others, such as ``reason`` and ``group``, may stand beside them."""
 
 STUDY = Path(__file__).resolve().parents[2] / "data_samples" / "study" / "study.json"
 """The shipped result of ``flamingo study``."""
@@ -45,7 +45,8 @@ def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | N
             numbers (None where nothing was measured) and ``holds`` True, False or None; a claim that does not hold
             should have a ``reason``. Claims of one ``group`` stand under its name.
         run: figures of one run by their key in ``metrics.json``; a claim's ``metrics`` names the one that it is about,
-            or the two whose difference it is about.
+            or the two whose difference it is about. The value is held against the range in which the study lets one
+            more seed be expected (``seed_low`` to ``seed_high``), or else against the interval of the mean.
 
     Raises:
         DataError: a claim lacks a key, or its value or interval is no number.
@@ -89,11 +90,11 @@ def _row(claim: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[Any]:
 
 def _this_run(claim: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     value = run_value(claim, run)
-    if value is None or not _has_interval(claim):
+    low, high = (claim.get(f"seed_{end}", claim[end]) for end in ("low", "high"))
+    if value is None or low is None or high is None:
         return None if value is None else f"{value:.3f}"
-    inside = claim["low"] <= value <= claim["high"]
-    mark = html.badge("inside", "good") if inside else html.badge("outside", "bad")
-    return html.join([f"{value:.3f} ", mark])
+    mark = html.badge("inside", "good") if low <= value <= high else html.badge("outside", "bad")
+    return html.join([f"{value:.3f} ", mark, f" ({low:.3f} to {high:.3f})"])
 
 
 def _verdict(claim: Mapping[str, Any]) -> str:
@@ -111,8 +112,8 @@ def _check(claim: Mapping[str, Any], number: int) -> None:
     absent = [key for key in REQUIRED if key not in claim] if isinstance(claim, Mapping) else list(REQUIRED)
     if absent:
         raise DataError(f"a claim lacks {', '.join(absent)}", record=f"claim {number}", remedy=REMEDY)
-    for key in ("low", "high", "ours"):
-        value = claim[key]
+    for key in ("low", "high", "ours", "seed_low", "seed_high"):
+        value = claim.get(key)
         if value is not None and not (key == "ours" and isinstance(value, str)) and _number(value) is None:
             raise DataError(f"{key!r} of a claim is {value!r}, not a number", record=claim["claim"], remedy=REMEDY)
     if claim["holds"] not in (True, False, None):
