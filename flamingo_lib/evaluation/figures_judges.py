@@ -21,6 +21,8 @@ from .meta_evaluation import (
     rank_agreement,
     style_of,
 )
+from .metrics.captions import rouge_l_of
+from .metrics.values import score_of
 from .paper import paper_judged
 from .predictions import Prediction
 from .selection import VISUAL_POOLS, aligned, select, shared_pools, title_of, values_of
@@ -34,7 +36,7 @@ RESAMPLES = 500
 def figure_11(predictions: Iterable[Prediction], *, pools: Sequence[str] = VISUAL_POOLS) -> Exhibit:
     """Figure 11, judges against the truth, by style of the model judged, and NLI accuracies corrected.
 
-    It reads predictions that have both ``correct`` (the truth) and ``nli``.
+    It reads predictions that have both ``correct`` (the truth) and ``nli``; Rouge-L is computed where it is not stored.
 
     Raises:
         DataError: models answered different questions, or a score is no finite number.
@@ -117,8 +119,9 @@ def judge_plot(
 
 
 def _judged(items: Sequence[Prediction], second_half: np.ndarray) -> Judged:
-    rouge = values_of(items, "rouge_l") if all("rouge_l" in item.scores for item in items) else None
-    return Judged(values_of(items, "correct"), values_of(items, "nli"), rouge, second_half)
+    rouge = [score_of(item, "rouge_l") if "rouge_l" in item.scores else rouge_l_of(item) for item in items]
+    known = None if any(value is None for value in rouge) else np.array(rouge, dtype=float)
+    return Judged(values_of(items, "correct"), values_of(items, "nli"), known, second_half)
 
 
 def _second_half(items: Sequence[Prediction]) -> np.ndarray:

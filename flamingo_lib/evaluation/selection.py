@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from ..errors import DataError
+from .metrics.values import score_of
 from .predictions import Prediction
 
 MODEL_TITLES = {
@@ -94,14 +94,14 @@ def values_of(predictions: Iterable[Prediction], score: str) -> np.ndarray:
     """
     values = []
     for item in predictions:
-        value = item.scores.get(score)
-        if not isinstance(value, (int, float)) or not math.isfinite(value):
+        value = score_of(item, score)
+        if value is None:
             raise DataError(
-                f"the score {score!r} of {item.model!r} is {value!r}, not a finite number",
+                f"{item.model!r} has no score {score!r} of this question",
                 record=item.id,
-                remedy="Score these predictions again.",
+                remedy="Score these predictions again, with all judges.",
             )
-        values.append(float(value))
+        values.append(value)
     return np.asarray(values, dtype=float)
 
 

@@ -1,5 +1,7 @@
 """Figure 11 from judged answers whose errors are known by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from flamingo_lib.errors import DataError
@@ -47,10 +49,16 @@ def test_errors_are_counted_by_style():
 
 
 def test_one_class_only_is_shown_as_a_dash():
-    found = figure_11(judged("base", [(1, 1)] * 4, rouge=False))
+    items = [replace(item, references=()) for item in judged("base", [(1, 1)] * 4, rouge=False)]
+    found = figure_11(items)
     model, style = found.tables[0].rows[0], found.tables[1].rows[0]
     assert str(model[5]) == str(model[6]) == "–" == str(style[3]) and style[4] is None
     assert model[7] is None and "–" in found.markup()
+
+
+def test_rouge_l_is_computed_where_it_is_not_stored():
+    found = figure_11(judged("base", [(1, 1), (0, 0)], response="red", rouge=False))
+    assert found.tables[0].rows[0][7].value == 1, "each response is its reference"
 
 
 def test_a_model_that_is_never_right_has_no_ratio():

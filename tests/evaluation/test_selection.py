@@ -38,7 +38,7 @@ def test_a_score_that_is_no_number_is_named_with_its_record(score):
 
 
 def test_a_missing_score_is_an_error_where_it_is_needed():
-    with pytest.raises(DataError, match="None, not a finite number"):
+    with pytest.raises(DataError, match="has no score 'reward'.*held_in/000"):
         values_of([predicted("base", 0)], "reward")
     assert values_of([], "reward").shape == (0,)
 
