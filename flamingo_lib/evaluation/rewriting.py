@@ -182,6 +182,16 @@ def rewriter_by_task(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str
     return figures
 
 
+def by_task_metrics(figures: Mapping[str, Mapping[str, float | int | None]]) -> dict[str, float]:
+    """The table as figures of ``metrics.json``, ``rewriter.by_task.TASK.NAME``; undefined ones are left out."""
+    return {
+        f"rewriter.by_task.{task}.{name}": value
+        for task, row in figures.items()
+        for name, value in row.items()
+        if value is not None
+    }
+
+
 def _mean(values: Sequence[bool]) -> float | None:
     return round(float(np.mean(values)), 4) if values else None
 
