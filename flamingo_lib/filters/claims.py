@@ -110,7 +110,7 @@ class ClaimsFilter:
         """Judge the batch; all pairs of all records go to the judge together."""
         asked = [_Questions.of(rewrite) for rewrite in rewrites]
         pairs = list(dict.fromkeys(pair for one in asked for pair in one.pairs))
-        logits = self.judge([first for first, _ in pairs], [second for _, second in pairs]) if pairs else []
+        logits: Any = self.judge([first for first, _ in pairs], [second for _, second in pairs]) if pairs else []
         found = dict(zip(pairs, _probabilities(logits), strict=True))
         return [self._outcome(rewrite, one, found) for rewrite, one in zip(rewrites, asked, strict=True)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from ..scenes.answers import answer_sentence, at
 from ..scenes.changes import curt_change, describe_change
@@ -94,10 +95,10 @@ def _pair(random: Random, scene: Scene, kind: str) -> tuple[str, str]:
     hypothesis = _told(random, about)
     if kind == "object":
         return _boxed(item), hypothesis
-    way = random.random()
-    if way < 0.1:
+    source = random.random()
+    if source < 0.1:
         return _label_text(random, item), hypothesis
-    return (caption(random, scene) if way < 0.65 else expression(random, scene, item)), hypothesis
+    return (caption(random, scene) if source < 0.65 else expression(random, scene, item)), hypothesis
 
 
 def _told(random: Random, item: SceneObject) -> str:
@@ -203,19 +204,30 @@ def _change(random: Random, scene: Scene) -> tuple[str, str, int]:
 
 def _other_change(random: Random, change: Change) -> Change:
     """The change with another object in it, or another end."""
-    if change.kind in ("moved", "recolored") and change.after is not None and random.random() < 0.5:
-        name, values = ("cell", range(9)) if change.kind == "moved" else ("color", COLORS)
-        taken = {getattr(item, name) for item in (change.before, change.after) if item}
-        end = random.choice([value for value in values if value not in taken])
-        return replace(change, after=replace(change.after, **{name: end}))
-    name, values = random.choice((("color", COLORS), ("shape", SHAPES)))
-    taken = {getattr(item, name) for item in (change.before, change.after) if item}
-    value = random.choice([other for other in values if other not in taken])
-    if change.kind == "recolored" and name == "color":
-        return replace(change, before=replace(change.before, color=value))
-    parts = {side: replace(getattr(change, side), **{name: value}) for side in ("before", "after")
-             if getattr(change, side) is not None}  # fmt: skip
-    return replace(change, **parts)
+    before, after = change.before, change.after
+    if change.kind in ("moved", "recolored") and after is not None and random.random() < 0.5:
+        return replace(change, after=_instead(random, after, "cell" if change.kind == "moved" else "color", before))
+    name = random.choice(("color", "shape"))
+    taken = {getattr(item, name) for item in (before, after) if item}
+    value = random.choice([other for other in (COLORS if name == "color" else SHAPES) if other not in taken])
+    if change.kind == "recolored" and name == "color" and before is not None:
+        return replace(change, before=_with(before, name, value))
+    return replace(
+        change,
+        before=before and _with(before, name, value),
+        after=after and _with(after, name, value),
+    )
+
+
+def _with(item: SceneObject, name: str, value: Any) -> SceneObject:
+    return replace(item, **{name: value})
+
+
+def _instead(random: Random, item: SceneObject, name: str, other: SceneObject | None) -> SceneObject:
+    """`item` with another cell or color than its own and `other`'s."""
+    values: Sequence[Any] = range(len(POSITIONS)) if name == "cell" else COLORS
+    taken = {getattr(one, name) for one in (other, item) if one}
+    return _with(item, name, random.choice([value for value in values if value not in taken]))
 
 
 _NAMING = {*COLORS, *SHAPES, *" ".join(POSITIONS).split()}

@@ -71,8 +71,10 @@ class StatementPart:
 
     def shortened(self, share: float) -> StatementPart:
         """The part with `share` of its examples."""
-        some = (range(part[0], part[0] + max(32, round(share * len(part)))) for part in (self.answers, self.statements))
-        return replace(self, **dict(zip(("answers", "statements"), some, strict=True)))
+        answers, statements = (
+            range(part[0], part[0] + max(32, round(share * len(part)))) for part in (self.answers, self.statements)
+        )
+        return replace(self, answers=answers, statements=statements)
 
 
 STATEMENT_PART = StatementPart(range(128_000, 139_000), range(22_000), 1.2e-3, keep=0.25)
@@ -122,7 +124,7 @@ def _nli_columns(answers: Sequence[NliExample], statements: Sequence[StatementEx
     return {
         "premise": [premise for premise, _ in pairs],
         "hypothesis": [hypothesis for _, hypothesis in pairs],
-        "label": [example.label for example in (*answers, *statements)],
+        "label": [*(example.label for example in answers), *(example.label for example in statements)],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,7 +174,7 @@ def _rewriting(job: Job, judged: Sequence[Rewrite], index: Any, reward: Any) -> 
     return {name: value for name, value in metrics.items() if value == value}
 
 
-def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet, more: Mapping[str, Markup]) -> None:
+def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet, more: dict[str, Markup]) -> None:
     from ...evaluation.report import stage_sections
     from ...html import write_fragment
 
