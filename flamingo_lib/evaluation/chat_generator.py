@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,6 +18,7 @@ from ..records import Turn
 
 if TYPE_CHECKING:
     from ..chat.template import Rendered
+    from ..images import ImageInput
     from ..model.flamingo import FlamingoForConditionalGeneration
     from ..model.processor import FlamingoProcessor
     from .questions import EvalItem
@@ -51,6 +52,8 @@ class ChatGenerator:
         batch_size: chats decoded together.
         max_new_tokens: longest answer.
         curt: cut answers at the first line end; bases that were never taught to stop go on with another question.
+        open_image: opens what stands for an image file, where that is no plain file: a member of an archive, or an
+            image with a mark drawn on.
     """
 
     def __init__(
@@ -61,7 +64,9 @@ class ChatGenerator:
         batch_size: int = 96,
         max_new_tokens: int = 64,
         curt: bool = False,
+        open_image: Callable[[str], ImageInput] = str,
     ) -> None:
+        self.open_image = open_image
         self.model, self.processor = model.eval(), processor
         self.batch_size, self.max_new_tokens, self.curt = batch_size, max_new_tokens, curt
         self._latents: dict[str, Tensor] = {}
@@ -149,13 +154,18 @@ class ChatGenerator:
         chats = [[Turn(text, images=len(files))] for text, files in zip(instructions, images, strict=True)]
         return self(chats, images, description=description)
 
+    def forget_images(self) -> None:
+        """Free the latents of the images seen so far; long streams of images call it between batches."""
+        self._latents.clear()
+
     @torch.inference_mode()
     def _encode(self, files: Sequence[Sequence[str]]) -> None:
         """Keep the latents of every image."""
         missing = [file for file in dict.fromkeys(file for row in files for file in row) if file not in self._latents]
         for start in range(0, len(missing), IMAGES_AT_ONCE):
             part = missing[start : start + IMAGES_AT_ONCE]
-            pixels = self.processor.image_processor.pixels(part).to(self.model.device)
+            opened = [self.open_image(file) for file in part]
+            pixels = self.processor.image_processor.pixels(opened).to(self.model.device)
             for file, latents in zip(part, self.model.resample(self.model.encode_images(pixels)), strict=True):
                 self._latents[file] = latents
 
