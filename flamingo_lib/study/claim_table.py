@@ -117,13 +117,13 @@ def rewriting() -> list[Claim]:
     ]  # fmt: skip
 
 
-def understanding() -> list[Claim]:
+def understanding(shots: int) -> list[Claim]:
     """The tuned model understands more than its base; Otter, of the same base, is the paper's nearest comparison."""
     group = "Clever Flamingo understands more than its base"
-    base = ("base", "base_4shot")
+    base = ("base", f"base_{shots}shot")
     return [
         Claim(
-            f"understands.{pool}", group, f"stage 3 against its base, the better of zero- and four-shot: {words}", UP,
+            f"understands.{pool}", group, f"stage 3 against its base, the better of zero- and few-shot: {words}", UP,
             (*base, "stage3"), best_of(base, "stage3", pool, "correct"), difference,
             paper=0.146 if pool == SOURCES else None,
             metrics=(f"stages.stage3.{pool}_accuracy", f"base.{pool}_accuracy"),
@@ -203,10 +203,10 @@ def packing() -> list[Claim]:
     return rows
 
 
-def filtering(filters: tuple[str, ...]) -> list[Claim]:
+def filtering(variants: tuple[str, ...]) -> list[Claim]:
     """Filtering lowers hallucination of the tuned model, at equal data size."""
     group, rows = "filtering lowers hallucination of the tuned model (equal data size)", []
-    for name in ("all", *filters):
+    for name in variants:
         models = (f"filter_{name}", "filter_none")
         rows += [
             shown("hallucinated", f"filter.{name}", group, models, DOWN, "answers with a false claim"),
@@ -286,13 +286,14 @@ def guess_lines() -> list[Claim]:
     ]  # fmt: skip
 
 
-def all_claims(filters: tuple[str, ...]) -> list[Claim]:
+def all_claims(variants: tuple[str, ...], shots: int = 4) -> list[Claim]:
     """Every claim, in the order of the report.
 
     Args:
-        filters: names of the filters that are compared one by one.
+        variants: chains of filters that are compared with none, by name.
+        shots: examples that the base is shown.
     """
     return [
-        *rewriting(), *understanding(), *u_shape(), *tax(), *ablations(), *packing(), *filtering(filters),
+        *rewriting(), *understanding(shots), *u_shape(), *tax(), *ablations(), *packing(), *filtering(variants),
         *multimodal(), *second_generation(), *judges(), *guess_lines(),
     ]  # fmt: skip

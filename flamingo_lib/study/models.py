@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 from ..config import Preset, StageConfig
 from ..errors import ConfigError
+from ..filters.chain import RULES
 from ..pipeline.step import Step, table
 from ..pipeline.steps import build_steps
 from ..pipeline.steps import filter as filter_step
 from ..pipeline.steps import rewrite as rewrite_step
 from ..pipeline.steps.training import training_step
-from .predict import BASES, REWRITERS, model_predictions_step, rewriter_predictions_step
+from .predict import REWRITERS, bases, model_predictions_step, rewriter_predictions_step
 from .steps import (
     equal_filters_step,
     filter_text_only_step,
@@ -30,6 +31,8 @@ from .steps import (
 
 NEEDED = ("stage1", "stage2", "stage3", "raw")
 SECOND = "rewriter_second_generation"
+FEWER = 3
+"""Seeds of the models that cost much or matter less, so that the whole study stays within three hours."""
 PREFIX = "predict_"
 """Of the steps whose result holds the stored predictions of a model."""
 
@@ -42,11 +45,13 @@ class StudyModel:
         name: as in stored predictions.
         title: what it is, a few words.
         seeds: on how many of the seeds it is made, the first ones; None: on all.
+        core: made of all seeds before any other model.
     """
 
     name: str
     title: str
     seeds: int | None = None
+    core: bool = False
 
     @property
     def step(self) -> str:
@@ -55,28 +60,52 @@ class StudyModel:
 
 
 def filter_variants(preset: Preset) -> dict[str, tuple[str, ...]]:
-    """The chains that are compared at equal data size: none, each filter alone, all; by the variant's name."""
+    """The chains that are compared at equal data size, by name: none, the rules together, each judge's filter, all.
+
+    The rules (length, change, repetition, preamble) ask no judge and seldom drop anything, so they count as one.
+    """
     chain = preset.filters.chain
-    return {"none": (), **{name: (name,) for name in chain}, "all": chain}
+    rules = tuple(name for name in chain if name in RULES)
+    return {"none": (), "rules": rules, **{name: (name,) for name in chain if name not in RULES}, "all": chain}
+
+
+def compared_filters(preset: Preset) -> tuple[str, ...]:
+    """The variants that are compared with no filter, all filters first."""
+    return ("all", *(name for name in filter_variants(preset) if name not in ("none", "all")))
 
 
 def study_models(preset: Preset) -> dict[str, StudyModel]:
-    """The study's models by name, in the order in which they are made."""
+    """The study's models by name, in the order in which they are made.
+
+    Raises:
+        ConfigError: the preset lacks a row that the study is about.
+    """
+    if "no_stage1" not in preset.ablations:
+        raise ConfigError(f"preset {preset.name!r} has no ablations, which the study needs")
     rows = [
-        StudyModel("base", "the base, zero-shot"),
-        StudyModel(f"base_{preset.evaluation.shots}shot", "the base with examples"),
-        *(StudyModel(name, f"{name} of the preset") for name in preset.stages),
-        StudyModel("rewriter", "the rewriter"),
+        *(StudyModel(name, "the base", core=True) for name in bases(preset.evaluation.shots)),
+        *(StudyModel(name, f"{name} of the preset", core=True) for name in preset.stages),
+        StudyModel("rewriter", "the rewriter", core=True),
         StudyModel("rewriter_text_only", "the rewriter without the image"),
         StudyModel("rewriter_other_image", "the rewriter with another image"),
-        *(StudyModel(name, f"ablation of stage 2: {name.replace('_', ' ')}") for name in preset.ablations),
+        StudyModel("no_stage1", "stage 2 without stage 1"),
         StudyModel("packing_none", "stage 2, a turn a window"),
-        StudyModel("packing_random", "stage 2, windows filled at random"),
         StudyModel("text_only", "stage 2 on the output of the rewriter without the image"),
-        StudyModel("no_filter", "stage 2 on all rewrites, unfiltered"),
-        *(StudyModel(f"filter_{name}", f"stage 2, equal size, filters: {name}") for name in filter_variants(preset)),
-        StudyModel(SECOND, "a rewriter trained from stage 3", seeds=3),
-        StudyModel("second_generation", "stage 2 on that rewriter's output", seeds=3),
+        *(StudyModel(f"filter_{name}", f"stage 2, equal size, filters: {name}") for name in ("none", "all")),
+        StudyModel("packing_random", "stage 2, windows filled at random", seeds=FEWER),
+        *(
+            StudyModel(name, f"ablation of stage 2: {name.replace('_', ' ')}", seeds=FEWER)
+            for name in preset.ablations
+            if name != "no_stage1"
+        ),
+        *(
+            StudyModel(f"filter_{name}", f"stage 2, equal size, filters: {name}", seeds=FEWER)
+            for name in filter_variants(preset)
+            if name not in ("none", "all")
+        ),
+        StudyModel("no_filter", "stage 2 on all rewrites, unfiltered", seeds=FEWER),
+        StudyModel(SECOND, "a rewriter trained from stage 3", seeds=FEWER),
+        StudyModel("second_generation", "stage 2 on that rewriter's output", seeds=FEWER),
     ]
     return {row.name: row for row in rows}
 
@@ -147,7 +176,7 @@ def study_steps(preset: Preset) -> list[Step]:
     ]
     shots = preset.evaluation.shots
     names = [name for name in preset.stages if name != SECOND]
-    steps += [model_predictions_step(f"{PREFIX}{name}", name) for name in (*BASES(shots), *names)]
+    steps += [model_predictions_step(f"{PREFIX}{name}", name) for name in (*bases(shots), *names)]
     steps += [rewriter_predictions_step(f"{PREFIX}{name}", name, rewrites) for name, rewrites in REWRITERS.items()]
     return list(table(steps).values())
 

@@ -35,8 +35,6 @@ def reading(step: Step, folders: Mapping[str, str] | None = None, **inputs: str)
             given[name] /= folder
         return step.run(replace(job, inputs=given))
 
-    # the code that counts is the step's own and this module's
-    run.__module__ = step.run.__module__
     return replace(step, run=run, inputs=tuple(dict.fromkeys(inputs.get(name, name) for name in step.inputs)))
 
 
@@ -66,7 +64,9 @@ def other_image_step() -> Step:
 
         index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
         samples = chosen_raw(read_records(Sample, job.inputs["sources"] / RAW), job.preset)
-        scenes = {sample.id: tuple(index.scene(image, sample.source).id for image in sample.images) for sample in samples}
+        scenes = {
+            sample.id: tuple(index.scene(image, sample.source).id for image in sample.images) for sample in samples
+        }
         swapped = with_other_images(samples, scenes, seed=job.seed, limit=job.preset.evaluation.questions)
         return {"study.other_image": write_records(job.folder / RAW, swapped)}
 
@@ -91,15 +91,16 @@ def with_other_images(
         limit: of the result.
     """
     order = sorted(
-        (sample for sample in samples if sample.images), key=lambda item: generator(seed, "other image", item.id).random()
+        (sample for sample in samples if sample.images),
+        key=lambda item: generator(seed, "other image", item.id).random(),
     )
     found: list[Sample] = []
-    for place, sample in enumerate(order):
+    for position, sample in enumerate(order):
         if len(found) == limit:
             break
         others = (
             other
-            for other in (*order[place + 1 :], *order[:place])
+            for other in (*order[position + 1 :], *order[:position])
             if other.source == sample.source
             and len(other.images) == len(sample.images)
             and not set(scenes[other.id]) & set(scenes[sample.id])
@@ -131,7 +132,11 @@ def filter_text_only_step() -> Step:
 
     step = filter_step.STEP
     return replace(
-        step, name="filter_text_only", title="filter, text only", run=run, inputs=("scenes", "sources", "rewrite_text_only")
+        step,
+        name="filter_text_only",
+        title="filter, text only",
+        run=run,
+        inputs=("scenes", "sources", "rewrite_text_only"),
     )
 
 
@@ -143,7 +148,9 @@ def unfiltered_step() -> Step:
         root = data_root(job.inputs["scenes"], job.preset)
         return {"study.unfiltered": filter_step.write_released(_judged(job, ()), job.folder, root)}
 
-    return Step("filter_off", "keep every rewrite", run, inputs=("scenes", "rewrite"), config=("sources.root", "filters"))
+    return Step(
+        "filter_off", "keep every rewrite", run, inputs=("scenes", "rewrite"), config=("sources.root", "filters")
+    )
 
 
 def equal_filters_step(variants: Mapping[str, tuple[str, ...]]) -> Step:
@@ -219,6 +226,4 @@ def same_data_training_step(step: Step, variant: str) -> Step:
         shutil.copytree(job.inputs["filter_none"] / MODEL, job.folder / MODEL)
         return {f"train.{step.name}.same_as_no_filter": True}
 
-    run.__module__ = step.run.__module__
     return replace(trained, run=run, inputs=(*trained.inputs, "filter_none"))
-
