@@ -83,13 +83,15 @@ def expected(steps: Iterable[tuple[int, str]], preset: Preset, measured: Mapping
     known = [name for name, seconds in table.items() if seconds]
     planned = sum(len(own[name]) * (table[name] or 0.0) for name in known)
     speed = sum(sum(own[name]) for name in known) / planned if planned else 1.0
-    total, unknown = 0.0, []
+    total = 0.0
+    unknown: list[str] = []
     for _, name in steps:
-        seconds = table_seconds(name, preset)
         if name in own:
             total += sum(own[name]) / len(own[name])
-        elif seconds is None:
+            continue
+        each = table_seconds(name, preset)
+        if each is None:
             unknown.append(name)
         else:
-            total += seconds * speed
+            total += each * speed
     return Forecast(total, tuple(dict.fromkeys(unknown)))

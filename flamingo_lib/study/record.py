@@ -223,9 +223,9 @@ def inside_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> list[I
 
 
 def _inside(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> InsideRow:
-    values = [metrics.get(key) for key in row.get("metrics", ())]
-    known = bool(values) and all(isinstance(value, (int, float)) for value in values)
-    run = float(values[0] - sum(values[1:])) if known else None
+    keys = row.get("metrics", ())
+    values = [float(metrics[key]) for key in keys if isinstance(metrics.get(key), (int, float))]
+    run = values[0] - sum(values[1:]) if keys and len(values) == len(keys) else None
     seeds = list(row["per_seed"].values())
     seed_low, seed_high = prediction_range(seeds) if len(seeds) > 1 else (None, None)
     inside = None

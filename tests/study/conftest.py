@@ -1,0 +1,13 @@
+"""Fixtures of the study's tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.study.synthetic import paper_world
+
+
+@pytest.fixture(scope="session")
+def study_data():
+    """A study of three seeds in which every claim of the paper is so."""
+    return paper_world()
