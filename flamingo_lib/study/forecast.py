@@ -30,6 +30,9 @@ PER_STEP = {"lora": 0.4, "connector": 0.25, "vision": 0.8}
 SINGLE_TURN = 0.5
 """Share of it that windows with one sample each take."""
 
+TRUST = 300.0
+"""Seconds of measured steps that weigh as much as the table does; the first short ones tell little of the machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -82,7 +85,7 @@ def expected(steps: Iterable[tuple[int, str]], preset: Preset, measured: Mapping
     table = {name: table_seconds(name, preset) for name in own}
     known = [name for name, seconds in table.items() if seconds]
     planned = sum(len(own[name]) * (table[name] or 0.0) for name in known)
-    speed = sum(sum(own[name]) for name in known) / planned if planned else 1.0
+    speed = (sum(sum(own[name]) for name in known) + TRUST) / (planned + TRUST)
     total = 0.0
     unknown: list[str] = []
     for _, name in steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.evaluation.conftest import data_root, index  # noqa: F401
 from tests.study.synthetic import paper_world
 
 
