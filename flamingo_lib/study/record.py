@@ -243,7 +243,7 @@ def _inside(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> InsideRow:
 
 
 def as_table(record: Mapping[str, Any]) -> str:
-    """The claims as lines of text: claim, paper, ours, interval, verdict."""
+    """The claims as lines of text: claim, paper, ours, interval, rule, verdict."""
     marks = {True: "holds", False: "DOES NOT HOLD", None: "not run"}
     lines, group = [], ""
     for row in record["claims"]:
@@ -253,5 +253,6 @@ def as_table(record: Mapping[str, Any]) -> str:
         paper = "" if row["paper"] is None else f"{row['paper']:+.3f}"
         ours = "" if row["ours"] is None else f"{row['ours']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
         reason = f" ({row['reason']})" if row["reason"] else ""
-        lines.append(f"  {row['claim']:<76}{paper:>8}{ours:>26}  {marks[row['holds']]}{reason}")
+        rule = row["rule"].removeprefix("the interval lies ")
+        lines.append(f"  {row['claim']:<76}{paper:>8}{ours:>26}  {rule:<14}{marks[row['holds']]}{reason}")
     return "\n".join(lines).lstrip("\n")

@@ -36,6 +36,9 @@ REPORTED = range(5)
 DEVELOPMENT = 10
 """Seeds from here on are for development."""
 
+BUDGET = 3 * 3600
+"""Seconds that the whole study of the `tiny` preset may take on two idle cores."""
+
 
 @dataclass(frozen=True)
 class StudyPlan:
@@ -222,7 +225,11 @@ def dry_run(plan: StudyPlan, say: Callable[[str], None] = print) -> Forecast:
         names = dict.fromkeys(name for _, name in new)
         say(f"{model.name:<28}{expected(new, preset, done)!s:>9}  {seeds}: {model.title} [{', '.join(names)}]")
     whole = expected([item for item in said if item not in done], preset, done)
-    say(f"{len(plan.models())} models, seeds {', '.join(map(str, plan.seeds))}: {whole}")
+    verdict = "over" if whole.seconds > BUDGET else "within"
+    say(
+        f"{len(plan.models())} models, seeds {', '.join(map(str, plan.seeds))}: {whole}, "
+        f"{verdict} the {BUDGET / 3600:g} hours that a study may take"
+    )
     return whole
 
 
