@@ -113,9 +113,9 @@ def prediction_range(values: list[float], level: float = LEVEL) -> tuple[float, 
 
 
 def _checked(seed: int, table: np.ndarray) -> np.ndarray:
-    table = table.reshape(len(table), -1)
     if not len(table):
         raise DataError("no predictions to make an interval of", record=f"seed {seed}")
+    table = table.reshape(len(table), -1)
     if not np.isfinite(table).all():
         raise DataError(
             "a score is no finite number",

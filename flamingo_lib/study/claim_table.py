@@ -123,7 +123,7 @@ def understanding(shots: int) -> list[Claim]:
     base = ("base", f"base_{shots}shot")
     return [
         Claim(
-            f"understands.{pool}", group, f"stage 3 against its base, the better of zero- and few-shot: {words}", UP,
+            f"understands.{pool}", group, f"stage 3 against its base at the better prompt: {words}", UP,
             (*base, "stage3"), best_of(base, "stage3", pool, "correct"), difference,
             paper=0.146 if pool == SOURCES else None,
             metrics=(f"stages.stage3.{pool}_accuracy", f"base.{pool}_accuracy"),
@@ -262,10 +262,10 @@ def judges() -> list[Claim]:
     tables = scores_of(RANKED, IN, "correct", "nli", "rouge_l")
     return [
         Claim("judges.nli", group, "rank agreement of NLI with the truth", UP, RANKED, tables, nli, paper=1.0),
-        Claim("judges.lead", group, "the same less that of Rouge-L", UP, RANKED, tables, lead, paper=0.2),
+        Claim("judges.lead", group, "rank agreement of NLI less that of Rouge-L", UP, RANKED, tables, lead, paper=0.2),
         *(
             Claim(
-                f"judges.style.{model}", group, f"NLI's share of entailed less the truly right, {_named(model)}",
+                f"judges.style.{model}", group, f"NLI's share of entailed less the truly right: {_named(model)}",
                 Rule("within", ACCURACY_MARGIN), (model,), scores_of((model,), IN, "nli", "correct"), difference,
                 paper=paper,
             )

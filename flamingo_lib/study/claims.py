@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..evaluation.predictions import Prediction
-from .bootstrap import REPLICATES, Interval, Statistic, first_column, hierarchical_bootstrap
+from .bootstrap import REPLICATES, Interval, Statistic, first_column, hierarchical_bootstrap, prediction_range
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,8 @@ class Claim:
         """``direction`` or ``equivalence``: what is tested."""
         return "equivalence" if self.rule.sign == "within" else "direction"
 
-    def interval(self, data: StudyData, seeds: Iterable[int], replicates: int = REPLICATES) -> Interval:
-        """Its interval from these seeds."""
-        tables = {seed: self.tables(data, seed) for seed in seeds}
+    def interval(self, tables: Mapping[int, np.ndarray], replicates: int = REPLICATES) -> Interval:
+        """Its interval from the tables of some seeds."""
         return hierarchical_bootstrap(tables, self.statistic, median=self.median, replicates=replicates, key=self.name)
 
 
@@ -143,13 +142,15 @@ def paired(data: StudyData, seed: int, columns: Sequence[Mapping[str, float]], w
 def scores_of(models: Sequence[str], pool: str, *scores: str, kind: str | None = None, part: bool = False) -> Tables:
     """Tables of `scores` of each of `models`: the first model's scores, then the next one's.
 
-    With `part`, the first model was given a part of the others' questions, and only that is compared.
+    With `part`, the questions are those that all models have the score of: a rewriter may be given a part of the
+    records, and an empty text has no CLIPScore.
     """
 
     def table(data: StudyData, seed: int) -> np.ndarray:
         columns = [data.scores(seed, model, pool, score, kind) for model in models for score in scores]
         if part:
-            columns = [{name: value for name, value in column.items() if name in columns[0]} for column in columns]
+            common = set.intersection(*(set(column) for column in columns))
+            columns = [{name: column[name] for name in common} for column in columns]
         return paired(data, seed, columns, f"{' and '.join(models)}, {pool}")
 
     return table
@@ -217,8 +218,11 @@ def judged_claims(
 ) -> list[dict[str, Any]]:
     """Every claim as a row of JSON values: ``claim paper ours low high holds seeds`` and what explains them.
 
-    A claim is judged on those of `seeds` that have all its models; of one that has none, ``ours``, ``low``, ``high``
-    and ``holds`` are None and the reason names the models that were not run.
+    A claim is judged on those of `seeds` that have all its models; of one that has none, or no question to measure it
+    on, ``ours``, ``low``, ``high`` and ``holds`` are None and the reason says why.
+
+    Raises:
+        DataError: models were asked different questions, or a score is no finite number.
     """
     return [_row(claim, data, seeds, replicates) for claim in claims]
 
@@ -238,6 +242,8 @@ def _row(claim: Claim, data: StudyData, seeds: Sequence[int], replicates: int) -
         "holds": None,
         "seeds": used,
         "per_seed": {},
+        "seed_low": None,
+        "seed_high": None,
         "questions": 0,
         "metrics": list(claim.metrics),
         "reason": "",
@@ -245,7 +251,13 @@ def _row(claim: Claim, data: StudyData, seeds: Sequence[int], replicates: int) -
     if not used:
         missing = [model for model in claim.models if not data.seeds([model])]
         return row | {"reason": f"not run: {', '.join(missing or claim.models)}"}
-    found = claim.interval(data, used, replicates)
+    tables = {seed: claim.tables(data, seed) for seed in used}
+    empty = [seed for seed, table in tables.items() if not len(table)]
+    if empty:
+        return row | {"seeds": [], "reason": f"no question to measure it on, seed {empty[0]}"}
+    found = claim.interval(tables, replicates)
+    values = list(found.by_seed.values())
+    seed_low, seed_high = prediction_range(values) if len(values) > 1 else (None, None)
     holds = claim.rule.holds(found.low, found.high)
     short = sorted(set(seeds) - set(used))
     return row | {
@@ -254,6 +266,8 @@ def _row(claim: Claim, data: StudyData, seeds: Sequence[int], replicates: int) -
         "high": round(found.high, 4),
         "holds": holds,
         "per_seed": {str(seed): round(value, 4) for seed, value in found.by_seed.items()},
+        "seed_low": None if seed_low is None else round(seed_low, 4),
+        "seed_high": None if seed_high is None else round(seed_high, 4),
         "questions": found.questions,
         "reason": ("" if holds else claim.rule.failure(found.low, found.high))
         + (f"{'; ' if not holds else ''}not run on seeds {', '.join(map(str, short))}" if short else ""),

@@ -16,7 +16,7 @@ from ..evaluation.predictions import Prediction
 from ..pipeline.environment import commit, project_root, versions
 from ..presets.overrides import changes
 from ..storage import read_json, write_json
-from .bootstrap import LEVEL, REPLICATES, prediction_range
+from .bootstrap import LEVEL, REPLICATES
 from .claim_table import all_claims
 from .claims import StudyData, judged_claims
 from .models import compared_filters, study_models
@@ -45,8 +45,15 @@ FIELDS = {
 }
 """What ``study.json`` holds, with the type of each field."""
 
-CLAIM_FIELDS = ("claim", "name", "group", "kind", "rule", "paper", "ours", "low", "high", "holds", "seeds", "per_seed")
-"""What every claim has; `ours`, `low`, `high` and `holds` are null where its models were not run."""
+CLAIM_FIELDS = (
+    *("claim", "name", "group", "kind", "rule", "paper", "ours", "low", "high", "holds"),
+    *("seeds", "per_seed", "seed_low", "seed_high", "questions", "metrics", "reason"),
+)
+"""What every claim has.
+
+`ours`, `low`, `high` and `holds` are null where its models were not run, `seed_low` and `seed_high` with fewer than two
+seeds.
+"""
 
 
 def study_record(
@@ -223,18 +230,17 @@ def inside_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> list[I
 
 
 def _inside(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> InsideRow:
-    keys = row.get("metrics", ())
+    keys = row["metrics"]
     values = [float(metrics[key]) for key in keys if isinstance(metrics.get(key), (int, float))]
     run = values[0] - sum(values[1:]) if keys and len(values) == len(keys) else None
-    seeds = list(row["per_seed"].values())
-    seed_low, seed_high = prediction_range(seeds) if len(seeds) > 1 else (None, None)
+    seed_low, seed_high = row["seed_low"], row["seed_high"]
     inside = None
     if run is not None and seed_low is not None and seed_high is not None:
         inside = seed_low <= run <= seed_high
     names = ("claim", "name", "group", "paper", "ours", "low", "high", "holds")
     return InsideRow(
         **{name: row[name] for name in names},
-        reason=row.get("reason", ""),
+        reason=row["reason"],
         run=run,
         seed_low=seed_low,
         seed_high=seed_high,
@@ -246,6 +252,7 @@ def as_table(record: Mapping[str, Any]) -> str:
     """The claims as lines of text: claim, paper, ours, interval, rule, verdict."""
     marks = {True: "holds", False: "DOES NOT HOLD", None: "not run"}
     lines, group = [], ""
+    width = max((len(row["claim"]) for row in record["claims"]), default=0)
     for row in record["claims"]:
         if row["group"] != group:
             group = row["group"]
@@ -254,5 +261,5 @@ def as_table(record: Mapping[str, Any]) -> str:
         ours = "" if row["ours"] is None else f"{row['ours']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
         reason = f" ({row['reason']})" if row["reason"] else ""
         rule = row["rule"].removeprefix("the interval lies ")
-        lines.append(f"  {row['claim']:<76}{paper:>8}{ours:>26}  {rule:<14}{marks[row['holds']]}{reason}")
+        lines.append(f"  {row['claim']:<{width}}{paper:>8}{ours:>28}  {rule:<14}{marks[row['holds']]}{reason}")
     return "\n".join(lines).lstrip("\n")

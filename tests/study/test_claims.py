@@ -50,7 +50,7 @@ def test_predictions_of_another_set_are_refused():
 
 
 def test_a_part_is_compared_with_the_same_part():
-    given = data(a=[answer("q1", "a", 1.0)], b=[answer("q9", "b", 1.0), answer("q1", "b", 0.0)])
+    given = data(a=[answer("q1", "a", 1.0), answer("q2", "a", 1.0)], b=[answer("q9", "b", 1.0), answer("q1", "b", 0.0)])
     assert scores_of(("a", "b"), "held_in", "correct", part=True)(given, 0).tolist() == [[1.0, 0.0]]
 
 
@@ -142,4 +142,10 @@ def test_one_seed_gives_an_interval_over_questions():
 def test_scores_that_are_no_numbers_are_refused():
     given = data(a=[answer("q", "a", float("nan"))], b=[answer("q", "b", 1.0)])
     with pytest.raises(DataError, match="no finite number"):
-        claim().interval(given, [0])
+        judged_claims([claim()], given, [0])
+
+
+def test_a_claim_without_questions_has_no_verdict():
+    given = data(a=[answer("q", "a", 1.0, pool="texts")], b=[answer("q", "b", 1.0, pool="texts")])
+    (row,) = judged_claims([claim()], given, [0])
+    assert row["holds"] is None and row["reason"] == "no question to measure it on, seed 0"
