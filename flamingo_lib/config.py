@@ -22,9 +22,7 @@ class ScenesConfig(Frozen):
     calibration_scenes: int = Field(200, ge=1, description="scenes on which filters are calibrated")
     evaluation_scenes: int = Field(300, ge=1, description="held-in scenes for evaluation")
     held_out_scenes: int = Field(150, ge=1, description="scenes with an unseen shape-colour pair")
-    held_out_source_questions: int = Field(
-        120, ge=2, description="questions of each source that is held out of training (VSR, GRiD-3D, NLVR2, OK-VQA)"
-    )
+    held_out_source_questions: int = Field(120, ge=2, description="questions of each source held out of training")
     text_dialogues: int = Field(1500, ge=0, description="text-only dialogues")
     image_size: int = Field(224, ge=72, description="side of the rendered image, pixels")
 
@@ -245,8 +243,8 @@ class EvaluationConfig(Frozen):
         ("vsr", "grid-3d", "nlvr2", "ok-vqa"), description="sources asked about that no stage trains on"
     )
     held_out_source_questions: int = Field(120, ge=1, description="questions of each of them")
-    shots: int = Field(4, ge=1, description="examples before the question in the base's few-shot prompt")
     texts: int = Field(80, ge=0)
+    captions: int = Field(60, ge=0, description="images that every model describes")
     batch_size: int = Field(96, ge=1)
     max_new_tokens: int = Field(64, ge=1)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..scenes.claims import Claim, Reading, converse, read_claims
-from ..scenes.graph import COLORS, SHAPES
+from ..scenes.graph import COLORS, SHAPES, Scene
 from ..scenes.ground_truth import stated_answer
 from ..scenes.lexicon import NUMBER_WORDS, PLURALS, RELATIONS, Reference
 from ..scenes.questions import Question
@@ -86,11 +86,15 @@ def stated_truth(text: str, question: Question | None = None, statement: str = "
         bare = not reading.claims and word
         return word if bare else stated_answer(question, rest if reading.polarity or not word else f"{word}, {rest}")
     answers = {word} if word else set()
-    if statement and _sides(statement) == _sides(rest):
-        about, agreeing = _compared(read_claims(statement), reading)
-        answers |= agreeing
-        if about is False:
+    told = _sides(rest)
+    stated = read_claims(statement)
+    if told and told != _sides(statement):
+        return None
+    if stated.claims and reading.claims:
+        if not {claim.subject for claim in stated.claims} & {claim.subject for claim in reading.claims}:
             return None
+        if told or not _sides(statement):
+            answers |= _judgements(stated, reading)
     return answers.pop() if len(answers) == 1 else None
 
 
@@ -107,17 +111,12 @@ def _sides(text: str) -> set[str]:
     return {side for side in ("left", "right", "both") if re.search(rf"\b{side}(?: \w+)? images?\b", text.lower())}
 
 
-def _compared(statement: Reading, response: Reading) -> tuple[bool | None, set[str]]:
-    """Whether the response speaks of the statement's objects (None if of none), and how it judges them."""
-    answers, about = set(), None
-    for told in response.claims:
-        if told.kind not in ("exists", "count"):
-            continue
-        same = [claim for claim in statement.claims if claim.subject == told.subject]
-        if told.subject.color and told.subject.shape:
-            about = about or bool(same)
-        answers |= {judged for claim in same if (judged := _judged(claim, told))}
-    return about, answers
+def _judgements(statement: Reading, response: Reading) -> set[str]:
+    """How a response's claims judge those of a statement about the same objects."""
+    pairs = [
+        (stated, told) for told in response.claims for stated in statement.claims if stated.subject == told.subject
+    ]
+    return {judged for stated, told in pairs if (judged := _judged(stated, told))}
 
 
 def _judged(stated: Claim, told: Claim) -> str | None:
@@ -132,6 +131,7 @@ def _judged(stated: Claim, told: Claim) -> str | None:
 
 
 _UNIT = re.compile(r"how many ((?:\w+ )*?\w+) (?:does|do|are|is|can|has|have|lie|stand)\b")
+_COUNTED = re.compile(r"\bnumber of [a-z ]*?\b(?:is|are) \w+")
 _NOUNS = ("object", "shape", "item", "thing", "image", "picture")
 
 
@@ -143,6 +143,8 @@ def stated_number(text: str, instruction: str = "") -> str | None:
     """
     asked = _UNIT.search(instruction.lower())
     unit = asked[1].split()[-1].removesuffix("s") if asked else None
+    if re.search(r"\b(?:after|before)\b", instruction.lower()):
+        text = _COUNTED.sub("", text.lower())
     words = re.findall(r"[a-z]+|\d+", text.lower())
     near, others = set(), set()
     for index, word in enumerate(words):
@@ -180,10 +182,12 @@ def stated_color(text: str) -> str | None:
 
 
 def mentions(text: str) -> Iterator[Reference]:
-    """The objects that a text names by their shape, in order; questions in it are passed over."""
+    """The objects that a text names by their shape, in order; questions and denials in it are passed over."""
     for sentence in split_sentences(text):
-        if not sentence.rstrip().endswith("?"):
-            yield from (item.reference for item in read(sentence) if item.kind == "mention" and item.reference.shape)
+        items = read(sentence)
+        denied = any(item.kind == "negation" or item.value == "no" or item.determiner == "no" for item in items)
+        if not denied and not sentence.rstrip().endswith("?"):
+            yield from (item.reference for item in items if item.kind == "mention" and item.reference.shape)
 
 
 def stated_object(text: str, instruction: str = "") -> Reference | None:
@@ -233,7 +237,13 @@ def says(text: str, answer: str, instruction: str = "") -> bool:
 
 
 def answers_question(
-    text: str, answer: str, *, instruction: str = "", question: Question | None = None, statement: str = ""
+    text: str,
+    answer: str,
+    *,
+    instruction: str = "",
+    question: Question | None = None,
+    statement: str = "",
+    scene: Scene | None = None,
 ) -> bool:
     """Whether a response gives the annotated `answer`, curt or in a sentence.
 
@@ -243,6 +253,7 @@ def answers_question(
         instruction: what was asked.
         question: the same as a Scenes question, if it is one.
         statement: the statement that was asked about, if it was one.
+        scene: behind the image, if it is known: an object that the response names must be there as it is named.
     """
     wanted, kind = plain_answer(answer), answer_kind(answer)
     if kind == "yes/no":
@@ -258,5 +269,7 @@ def answers_question(
     if kind == "object":
         found = stated_object(text, instruction)
         *color, shape = wanted.split()
-        return found is not None and found.agrees(Reference(" ".join(color) or None, shape)) and found.shape == shape
+        if found is None or found.shape != shape or (scene is not None and not found.among(scene)):
+            return False
+        return found.agrees(Reference(" ".join(color) or None, shape))
     return says(text, answer, instruction)

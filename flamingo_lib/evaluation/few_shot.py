@@ -27,6 +27,10 @@ RAW_EXAMPLES = "vqa-v2"
 """The raw annotations from whose training split questions about Scenes get their examples."""
 
 
+SHOTS = 4
+"""Examples in the few-shot prompts that a base is examined with."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptFormat:
     """How a question, and each example before it, is written for a base.
@@ -97,7 +101,7 @@ class ExamplePool:
                 f"{len(chosen)} examples of other scenes, but {count} are wanted",
                 file=self.index.folder,
                 record=item.id,
-                remedy="Write more raw scenes (scenes.raw_scenes), or set evaluation.shots lower.",
+                remedy="Write more raw scenes (scenes.raw_scenes).",
             )
         return chosen
 
@@ -176,20 +180,20 @@ class BaseMetrics:
     """A base model's metrics at its best prompts.
 
     Attributes:
-        zero_shot, few_shot: metrics at the better prompt without and with examples, by held-in accuracy.
+        zero_shot, four_shot: metrics at the better prompt without and with examples, by held-in accuracy.
         held_in: held-in accuracy at every prompt tried: name of the prompt -> accuracy.
-        prompts: the name of the prompt that `zero_shot` and `few_shot` stand for.
+        prompts: the name of the prompt that `zero_shot` and `four_shot` stand for.
     """
 
     zero_shot: ModelMetrics
-    few_shot: ModelMetrics
+    four_shot: ModelMetrics
     held_in: Mapping[str, float] = field(default_factory=dict)
     prompts: tuple[str, str] = ("", "")
 
     @property
     def best(self) -> ModelMetrics:
         """The better of both by held-in accuracy; zero-shot if they are equal."""
-        return self.few_shot if self.few_shot.held_in.value > self.zero_shot.held_in.value else self.zero_shot
+        return self.four_shot if self.four_shot.held_in.value > self.zero_shot.held_in.value else self.zero_shot
 
     def metrics(self) -> dict[str, float]:
         """Accuracies read from free text: ``base.*`` at the better prompt of all, then both, then every prompt tried.
@@ -199,7 +203,7 @@ class BaseMetrics:
         return {
             **self.best.accuracies("base"),
             **self.zero_shot.accuracies("base.zero_shot"),
-            **self.few_shot.accuracies("base.four_shot"),
+            **self.four_shot.accuracies("base.four_shot"),
             "base.exact.held_in_accuracy": self.best.exact_held_in.value,
             "base.exact.held_out_accuracy": self.best.exact_held_out.value,
             **{f"base.prompt.{name}.held_in_accuracy": value for name, value in self.held_in.items()},
@@ -209,7 +213,7 @@ class BaseMetrics:
         """Plain JSON values; `from_json` reads them."""
         return {
             "zero_shot": self.zero_shot.to_json(),
-            "few_shot": self.few_shot.to_json(),
+            "four_shot": self.four_shot.to_json(),
             "held_in": dict(self.held_in),
             "prompts": list(self.prompts),
         }
@@ -217,22 +221,20 @@ class BaseMetrics:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> BaseMetrics:
         """The inverse of `to_json`."""
-        zero, few = (ModelMetrics.from_json(values[name]) for name in ("zero_shot", "few_shot"))
-        return cls(zero, few, dict(values["held_in"]), tuple(values["prompts"]))
+        zero, four = (ModelMetrics.from_json(values[name]) for name in ("zero_shot", "four_shot"))
+        return cls(zero, four, dict(values["held_in"]), tuple(values["prompts"]))
 
 
-def base_prompts(answerer: ChatGenerator, pool: ExamplePool, shots: int) -> dict[str, tuple[int, Answerer]]:
+def base_prompts(answerer: ChatGenerator, pool: ExamplePool) -> dict[str, tuple[int, Answerer]]:
     """Every prompt a base is tried with: name -> (examples shown, what asks so)."""
     return {
         CHAT: (0, answerer),
         **{name: (0, PromptedBase(answerer, name)) for name in FORMATS},
-        **{f"{name}_{shots}_shot": (shots, PromptedBase(answerer, name, shots, pool)) for name in FORMATS},
+        **{f"{name}_four_shot": (SHOTS, PromptedBase(answerer, name, SHOTS, pool)) for name in FORMATS},
     }
 
 
-def examine_base(
-    answerer: ChatGenerator, eval_set: EvalSet, reward: Reward, pool: ExamplePool, *, shots: int = 4
-) -> BaseMetrics:
+def examine_base(answerer: ChatGenerator, eval_set: EvalSet, reward: Reward, pool: ExamplePool) -> BaseMetrics:
     """Try every prompt on the held-in questions, then ask everything in the best zero-shot and few-shot prompts.
 
     Args:
@@ -240,9 +242,8 @@ def examine_base(
         eval_set: the questions that every model is asked.
         reward: rates responses to instructions.
         pool: where examples come from.
-        shots: examples in the few-shot prompts.
     """
-    prompts = base_prompts(answerer, pool, shots)
+    prompts = base_prompts(answerer, pool)
     said = {name: asker.answer(eval_set.held_in, description=f"base, {name}") for name, (_, asker) in prompts.items()}
     tried = {name: checked_accuracy(eval_set.held_in, answers).value for name, answers in said.items()}
 
@@ -250,5 +251,5 @@ def examine_base(
         best = max((name for name, (count, _) in prompts.items() if bool(count) == few), key=tried.__getitem__)
         return best, examine(model, prompts[best][1], eval_set, reward, held_in=said[best])
 
-    (zero_prompt, zero), (few_prompt, few) = at_best("base", False), at_best(f"base_{shots}shot", True)
-    return BaseMetrics(zero, few, tried, (zero_prompt, few_prompt))
+    (zero_prompt, zero), (four_prompt, four) = at_best("base", False), at_best("base_4shot", True)
+    return BaseMetrics(zero, four, tried, (zero_prompt, four_prompt))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError
 from ..records import Sample
@@ -43,7 +44,8 @@ class SourceQuestion:
         type: task or kind of answer; ``statement``, ``statement pair`` where the truth of a statement is asked.
         instruction: as the catalogue's reader words it.
         images: files, in the order the instruction speaks of them.
-        references: what the annotators answered, the commonest first, each as often as it was given.
+        references: what the annotators answered, each once, the commonest first.
+        answers: all they answered, where there are several annotators.
         statement: the statement asked about, if any.
         scenes: behind the images, where they are rendered Scenes.
         pool: ``held_out_source``, or that of few-shot examples.
@@ -55,6 +57,7 @@ class SourceQuestion:
     instruction: str
     images: tuple[str, ...]
     references: tuple[str, ...]
+    answers: tuple[str, ...] = ()
     statement: str = ""
     scenes: tuple[Scene, ...] = ()
     pool: str = "held_out_source"
@@ -79,7 +82,13 @@ class SourceQuestion:
             instruction=self.instruction,
             question=self.question if len(self.images) == 1 else None,
             statement=self.statement,
+            scene=self.scenes[0] if len(self.scenes) == 1 else None,
         )
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What is stored with a prediction: the task, and all human answers where there are several."""
+        return {"task": "vqa", **({"answers": list(self.answers)} if self.answers else {})}
 
     def hallucinated(self, response: str) -> bool | None:
         """Whether `response` makes a claim that the scene does not bear out; None where that is not known."""
@@ -99,7 +108,7 @@ def source_question(
         index: the scenes behind the images, if they are rendered.
         pool: of the question.
     """
-    answers = Counter(str(answer) for answer in sample.meta.get("answers") or [sample.raw])
+    answers = tuple(str(answer) for answer in sample.meta.get("answers") or ())
     scenes = tuple(index.scene(image, sample.source) for image in sample.images) if index is not None else ()
     return SourceQuestion(
         id=sample.id,
@@ -107,7 +116,8 @@ def source_question(
         type=_type(sample),
         instruction=sample.instruction,
         images=tuple(str(Path(root) / image) for image in sample.images),
-        references=tuple(answer for answer, times in answers.most_common() for _ in range(times)),
+        references=tuple(answer for answer, _ in Counter(answers or [sample.raw]).most_common()),
+        answers=answers,
         statement=str(sample.meta.get("statement", "")),
         scenes=scenes,
         pool=pool,

@@ -71,7 +71,7 @@ class Prediction:
                 record=str(values.get("id", "?")),
                 remedy="Read files that `flamingo evaluate` or the pipeline wrote.",
             )
-        lists = {name: tuple(values[name]) for name in ("references", "images") if name in values}
+        lists: dict[str, Any] = {name: tuple(values[name]) for name in ("references", "images") if name in values}
         defaults: dict[str, Any] = {"source": "", "type": "", "instruction": "", "references": ()}
         return cls(**(defaults | values | lists))
 

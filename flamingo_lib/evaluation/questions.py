@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import DataError
 from ..records import Sample
@@ -16,6 +16,7 @@ from ..scenes.index import TruthIndex
 from ..scenes.language import text_dialogue
 from ..scenes.questions import QUESTION_TYPES, Question, ask, parse_question, possible_types
 from ..seeding import generator
+from .predictions import Prediction
 
 POOLS = {"held_in": "evaluation", "held_out": "held_out"}
 """Held-in: unseen scenes of pairs that training shows. Held-out: every question is about a pair it never shows."""
@@ -67,6 +68,11 @@ class EvalItem(Protocol):
     @property
     def scenes(self) -> tuple[Scene, ...]:
         """The scenes behind the images, where they are known."""
+        ...
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What else is stored with a prediction."""
         ...
 
     def check(self, response: str) -> bool:
@@ -125,6 +131,11 @@ class EvalQuestion:
         """The one scene."""
         return (self.scene,)
 
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The task, as stored with a prediction."""
+        return {"task": "vqa"}
+
     def check(self, response: str) -> bool:
         """Whether `response`, curt or in sentences, gives the true answer about the right subject."""
         return answer_correct(self.question, response, self.scene)
@@ -132,6 +143,40 @@ class EvalQuestion:
     def hallucinated(self, response: str) -> bool:
         """Whether `response` makes a claim that the scene does not bear out."""
         return hallucinated(self.scene, response, self.question)
+
+
+def stored_prediction(
+    item: EvalItem, response: str, *, model: str, seed: int, root: str | os.PathLike, shots: int = 0
+) -> Prediction:
+    """The stored prediction of a response to an eval question, with the scores that need no judge.
+
+    Args:
+        item: the question.
+        response: what the model said.
+        model: its name in stored predictions.
+        seed: of the run.
+        root: the data root; images are stored relative to it.
+        shots: examples shown before the question.
+    """
+    scores = {"correct": float(item.check(response))}
+    false = item.hallucinated(response)
+    if false is not None:
+        scores["hallucinated"] = float(false)
+    return Prediction(
+        id=item.id,
+        model=model,
+        seed=seed,
+        pool=item.pool,
+        source=item.source,
+        type=item.type,
+        instruction=item.instruction,
+        references=item.references,
+        response=response,
+        images=tuple(os.path.relpath(image, root) for image in item.images),
+        shots=shots,
+        scores=scores,
+        meta=item.meta,
+    )
 
 
 def pool_images(index: TruthIndex, pool: str) -> list[tuple[Scene, str]]:

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from ..chat.tokenizer import train_tiny_tokenizer
 from ..config import Preset, PretrainConfig
-from ..errors import StorageError
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..model.image_processor import FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
@@ -28,7 +25,7 @@ from ..scenes.phrases import CHANGE_INSTRUCTIONS
 from ..scenes.questions import Question
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
-from ..storage import atomic_folder, fingerprint, is_disk_full, write_json
+from ..storage import atomic_folder, write_json
 from .batch import RowEncoder
 from .card import write_card, write_clip_card
 from .clip import pretrain_clip
@@ -41,57 +38,13 @@ from .language import (
     tiny_config,
     train_language,
 )
+from .phases import Phases
 from .text_rows import text_row
 from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
-from .web_rows import web_row
+from .web_rows import QUESTION_PAGES, question_page, web_row
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 VISION_BATCH = 32
-
-
-class Phases:
-    """Runs each phase once: its tensors and results are kept in `folder` under a key of everything before it."""
-
-    def __init__(self, folder: Path, *key: Any) -> None:
-        self.folder, self.key = folder, fingerprint(*key)
-        self.results: dict[str, dict[str, Any]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def __call__(
-        self,
-        name: str,
-        work: Callable[[], Any],
-        state: Callable[[], dict[str, Tensor]],
-        restore: Callable[[dict[str, Tensor]], None],
-    ) -> Any:
-        """The result of `work()`; if the phase was done before, its tensors are restored instead."""
-        import json
-
-        self.key = fingerprint(self.key, name)
-        weights, results = self.folder / f"{name}-{self.key}.safetensors", self.folder / f"{name}-{self.key}.json"
-        if results.exists() and weights.exists():
-            restore(load_file(weights))
-            self.results[name] = json.loads(results.read_text(encoding="utf-8"))
-            return self.results[name]["result"]
-        start = time.process_time(), time.monotonic()
-        result = work()
-        seconds = {
-            "cpu_seconds": round(time.process_time() - start[0]),
-            "wall_seconds": round(time.monotonic() - start[1]),
-        }
-        try:
-            save_file({key: value.clone().contiguous() for key, value in state().items()}, weights)
-        except (SafetensorError, OSError) as error:
-            if not is_disk_full(error, self.folder):
-                raise
-            raise StorageError(
-                f"the disk is full; the phase {name} was not kept",
-                file=weights,
-                remedy="Free some space and start again: the phases before are kept.",
-            ) from error
-        write_json(results, {"result": result} | seconds)
-        self.results[name] = {"result": result} | seconds
-        return result
 
 
 def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterator[str]:
@@ -196,7 +149,7 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
     pages = four_shots(scenes, seed)
 
     def check(_step: int) -> dict[str, float]:
-        point = {}
+        point: dict[str, float] = {}
         for pool, asked in examined.items():
             shots = [
                 pages[question.type][number % len(pages[question.type])] for number, (_, question) in enumerate(asked)
@@ -217,6 +170,8 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
 
     def copying(step: int, number: int) -> Row:
         chance = generator(seed, "copying", step, number)
+        if chance.random() < QUESTION_PAGES:
+            return question_page(scenes, chance)
         return text_row(told, chance, words) if chance.random() < config.text_share else web_row(scenes, chance, 1.0)
 
     budgets = (
@@ -239,7 +194,7 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
                 attention_weight=config.attention_weight,
                 name=name,
                 check=check,
-                check_every=max(1, steps // 8),
+                check_every=max(1, steps // 5),
             ),
             model.state_dict,
             model.load_state_dict,

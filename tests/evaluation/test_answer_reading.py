@@ -12,7 +12,9 @@ from flamingo_lib.evaluation.answer_reading import (
     stated_relation,
     stated_truth,
 )
+from flamingo_lib.scenes.graph import Scene
 from flamingo_lib.scenes.questions import parse_question
+from tests.scenes.conftest import make
 
 LEFT = "The red circle is to the left of the blue square."
 
@@ -57,6 +59,9 @@ def test_verdicts_on_a_statement_of_a_relation(text, verdict):
         ("The left image contains a red circle.", "True, the left image contains a green star.", None),
         ("The left image contains exactly two objects.", "The left image contains three objects.", "no"),
         ("The left image contains exactly two objects.", "The left image contains two objects.", "yes"),
+        ("The left image contains exactly one object.", "No, the cyan cross is not located at the bottom left.", None),
+        ("The left image contains a red circle.", "Yes, there is a red circle in the right image.", None),
+        ("The left image contains a red circle.", "No, there is no red circle in the image.", "no"),
         ("Both images show the same number of objects.", "That is false.", "no"),
         ("Both images show the same number of objects.", "True or false: true.", "yes"),
     ],
@@ -88,6 +93,9 @@ NEXT = "Which number comes after the number of objects in the image?"
         ("It has corners.", CORNERS, None),
         ("There are three objects, so the next number is four.", NEXT, "4"),
         ("The number 4 comes after 3.", NEXT, "4"),
+        ("The number of objects in the picture is four.", NEXT, None),
+        ("The number of objects is three, and the next number is 4.", NEXT, "4"),
+        ("The number of corners of the triangle is three.", CORNERS, "3"),
         ("There are 2 objects to the left of the ring.", "How many objects are to the left of the ring?", "2"),
         ("There are no objects above it.", "How many objects are above the ring?", "0"),
     ],
@@ -120,6 +128,7 @@ def test_colors(text, color):
         ("The object below the red circle is a square. The blue square is large.", "blue square"),
         ("The red circle.", None),
         ("A star or a ring.", None),
+        ("No, a blue square is not present in this scene.", None),
     ],
 )
 def test_objects(text, name):
@@ -163,3 +172,10 @@ def test_answers_of_every_kind_are_compared_in_one_spelling():
     assert answers_question("It is a famous painting.", "painting") and not answers_question("", "painting")
     assert answers_question("The star.", "star", instruction="Which shape has the same color as a tomato?")
     assert not answers_question("The green square.", "blue square", instruction="Which object is below the ring?")
+
+
+def test_an_object_must_be_in_the_scene_as_it_is_named():
+    scene = Scene("fixed", (make("circle", "red", "small", 0), make("square", "blue", "large", 4)))
+    asked = "Which shape has the same color as the sky?"
+    assert answers_question("The blue square.", "square", instruction=asked, scene=scene)
+    assert not answers_question("The green square.", "square", instruction=asked, scene=scene)

@@ -90,12 +90,14 @@ def test_examples_are_all_of_the_type_where_there_are_enough(index, eval_set):
 def test_a_base_counts_at_its_best_prompt(index, eval_set):
     oracle = Oracle(eval_set, lambda prompt: prompt.count("Question:") == 5 and "<image><|endofchunk|>" in prompt)
     found = examine_base(oracle, eval_set, no_reward, ExamplePool(index, seed=0))
-    assert found.prompts == ("chat", "page_4_shot") and found.best is found.few_shot
-    assert (found.zero_shot.name, found.few_shot.name) == ("base", "base_4shot")
+    assert found.prompts == ("chat", "page_four_shot") and found.best is found.four_shot
+    assert (found.zero_shot.name, found.four_shot.name) == ("base", "base_4shot")
     metrics = found.metrics()
     assert metrics["base.held_in_accuracy"] == metrics["base.four_shot.held_in_accuracy"] == 1
     assert (
-        metrics["base.zero_shot.held_in_accuracy"] == 0 == metrics["base.prompt.openflamingo_4_shot.held_in_accuracy"]
+        metrics["base.zero_shot.held_in_accuracy"]
+        == 0
+        == metrics["base.prompt.openflamingo_four_shot.held_in_accuracy"]
     )
     assert metrics["base.held_out_source_accuracy"] == metrics["base.four_shot.held_out_source_accuracy.nlvr2"] == 1
     assert {f"base.held_in_accuracy.{item.type}" for item in eval_set.held_in} <= metrics.keys()
@@ -105,8 +107,8 @@ def test_a_base_counts_at_its_best_prompt(index, eval_set):
 
 def test_zero_shot_is_kept_where_examples_do_not_help(index, eval_set):
     oracle = Oracle(eval_set, lambda prompt: prompt.startswith("<image>Question"))
-    found = examine_base(oracle, eval_set, no_reward, ExamplePool(index, seed=0), shots=2)
-    assert found.prompts == ("openflamingo", "openflamingo_2_shot")
+    found = examine_base(oracle, eval_set, no_reward, ExamplePool(index, seed=0))
+    assert found.prompts == ("openflamingo", "openflamingo_four_shot")
     assert found.best is found.zero_shot and found.zero_shot.held_in.value == 1
     assert isinstance(found.zero_shot.held_out_source, Share)
 

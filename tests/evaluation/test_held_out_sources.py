@@ -72,11 +72,13 @@ def test_types_are_tasks_kinds_of_answers_or_statements(sources):
     assert {item.hallucinated("There is a red circle.") for item in (*sources["nlvr2"], *sources["ok-vqa"])} == {None}
 
 
-def test_references_are_all_annotators_answers_the_commonest_first(sources):
+def test_references_are_the_annotators_answers_the_commonest_first(sources):
     for item in sources["ok-vqa"]:
-        counts = Counter(item.references)
-        assert len(item.references) == 10 and counts[item.references[0]] == max(counts.values())
-    assert all(len(item.references) == 1 for item in sources["nlvr2"])
+        counts = Counter(item.answers)
+        assert len(item.answers) == 10 and counts[item.references[0]] == max(counts.values())
+        assert set(item.references) == set(counts) and len(item.references) == len(counts)
+        assert item.meta == {"task": "vqa", "answers": list(item.answers)}
+    assert all(len(item.references) == 1 and item.meta == {"task": "vqa"} for item in sources["nlvr2"])
 
 
 def test_the_same_seed_words_the_questions_alike_and_a_limit_takes_the_first(index, sources):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import pytest
 import torch
 from safetensors import SafetensorError
 
-from flamingo_lib.chat.template import ASSISTANT, HUMAN, IMAGE
+from flamingo_lib.chat.template import HUMAN, IMAGE
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
 from flamingo_lib.errors import DataError, FlamingoError, StorageError
 from flamingo_lib.media import IGNORE_INDEX
@@ -19,9 +20,10 @@ from flamingo_lib.pretraining.batch import RowEncoder
 from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
 from flamingo_lib.pretraining.data import IMAGE_TAG, Row
 from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.phases import Phases
 from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
-from flamingo_lib.pretraining.web_rows import statement, web_row
+from flamingo_lib.pretraining.web_rows import question_page, statement, web_row
 from flamingo_lib.rewriting.lock import only_job
 from flamingo_lib.scenes.graph import HELD_OUT_PAIRS
 from flamingo_lib.scenes.ground_truth import hallucinated
@@ -43,14 +45,14 @@ def text_of(row):
     return "".join(text or "" for text, _ in row.pieces)
 
 
-def test_no_web_row_asks_a_question_of_the_exam_in_chat_format(scenes):
-    for number in range(400):
+def test_no_web_row_asks_a_question_of_the_exam(scenes):
+    for number in range(600):
         row = web_row(scenes, generator(0, number), progress=(number % 10) / 10)
-        texts = [text for text, _ in row.pieces]
-        for index, text in enumerate(texts):
-            if text == ASSISTANT:
-                with pytest.raises(DataError):
-                    parse_question(texts[index - 1])
+        for text, _ in row.pieces:
+            for part in re.split(r"\n|(?<=[.:!]) ", text or ""):
+                if part.endswith("?"):
+                    with pytest.raises(DataError):
+                        parse_question(part)
 
 
 def test_statements_are_true_and_never_begin_with_yes_or_no(scenes):
@@ -62,18 +64,33 @@ def test_statements_are_true_and_never_begin_with_yes_or_no(scenes):
         assert not hallucinated(scene, text), text
 
 
-def test_quiz_pages_give_the_true_answer(scenes):
-    answered = 0
-    for number in range(2500):
+def test_quiz_pages_tell_true_from_false(scenes):
+    answers = []
+    for number in range(1500):
         row = web_row(scenes, generator(6, number), progress=0.9)
         texts, image = [text for text, _ in row.pieces], -1
         for index, text in enumerate(texts):
             image += text == IMAGE_TAG
-            if text and text.startswith("\nQuestion: "):
-                question = parse_question(text.removeprefix("\nQuestion: "))
-                assert texts[index + 2].strip() == answer_question(scenes[row.scenes[image]], question)
-                answered += 1
-    assert answered > 50
+            if text and text.startswith("\nTrue or false? "):
+                claim = text.removeprefix("\nTrue or false? ")
+                assert hallucinated(scenes[row.scenes[image]], claim) == (texts[index + 1] == " False."), claim
+                answers.append(texts[index + 1])
+    assert 0.4 < answers.count(" True.") / len(answers) < 0.6
+
+
+def test_pages_of_questions_answer_truly_and_leave_the_first_answers_out_of_the_loss(scenes):
+    for number in range(100):
+        row = question_page(scenes, generator(7, number))
+        texts, image, weights, kinds = [text for text, _ in row.pieces], -1, [], set()
+        for index, text in enumerate(texts):
+            image += text == IMAGE_TAG
+            if text == " Short answer:":
+                question = parse_question(texts[index - 1].removeprefix("\nQuestion: "))
+                kinds.add(question.type)
+                assert texts[index + 1].strip() == answer_question(scenes[row.scenes[image]], question)
+                weights.append(row.pieces[index + 1][1])
+        assert len(kinds) == 1
+        assert weights == [0.0, 0.0] + [1.0] * (len(row.scenes) - 2)
 
 
 def test_each_image_of_a_row_has_its_scene(scenes):
@@ -184,7 +201,7 @@ def test_contrastive_loss_ignores_sentences_that_are_true_elsewhere(scenes):
 
 
 def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
-    phases = pretrain_run.Phases(tmp_path, "key")
+    phases = Phases(tmp_path, "key")
     state = {"weight": torch.ones(2)}
     assert phases("one", lambda: 1, lambda: state, lambda restored: None) == 1
 
@@ -192,10 +209,10 @@ def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrain_run, "save_file", full)
+        patch.setattr("flamingo_lib.pretraining.phases.save_file", full)
         with pytest.raises(StorageError, match="disk is full; the phase two was not kept.*phases before are kept"):
             phases("two", lambda: 2, lambda: state, lambda restored: None)
-    again = pretrain_run.Phases(tmp_path, "key")
+    again = Phases(tmp_path, "key")
     assert again("one", lambda: pytest.fail("it is done"), lambda: state, lambda restored: None) == 1
     assert again("two", lambda: 2, lambda: state, lambda restored: None) == 2
 

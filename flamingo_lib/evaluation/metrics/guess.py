@@ -48,13 +48,21 @@ def guess_line(predictions: Sequence[Prediction], metric: Callable[[Iterable[Pre
     return metric(guessed(predictions))
 
 
+def first_reference(predictions: Iterable[Prediction]) -> list[Prediction]:
+    """The predictions with their first reference alone, the one that the truth and the NLI judge compare with."""
+    return [
+        replace(item, references=item.references[:1], meta={k: v for k, v in item.meta.items() if k != "answers"})
+        for item in predictions
+    ]
+
+
 def commonest_share(predictions: Iterable[Prediction]) -> MetricValue:
-    """Share of questions whose reference is the commonest of their type: the blind guesser's accuracy.
+    """Share of questions whose first reference is the commonest of their type: the blind guesser's accuracy.
 
     It is the guess line of accuracies that read stored scores (the truth on Scenes, NLI), where a perfect reader of
     the guesser's answers would find this share right.
     """
-    given = list(predictions)
+    given = first_reference(predictions)
     answers = commonest(given)
     hits, types, left_out = [], [], 0
     for item in given:

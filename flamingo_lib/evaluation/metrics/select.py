@@ -202,7 +202,6 @@ METRICS: tuple[Metric, ...] = (
 
 ACCURACIES = frozenset(
     {
-        "vqa_accuracy",
         "nli_accuracy",
         "exact_match",
         "label_named",
@@ -212,6 +211,13 @@ ACCURACIES = frozenset(
     }
 )
 """Metrics beside which chance is shown."""
+
+
+def _chance(metric: Metric, predictions: Sequence[Prediction]) -> MetricValue | None:
+    if metric.name not in ACCURACIES:
+        return None
+    stored = metric.guess is guess.commonest_share  # compared with the first reference only
+    return guess.chance(guess.first_reference(predictions) if stored else predictions)
 
 
 def applicable(tasks: Iterable[str]) -> list[Metric]:
@@ -247,6 +253,6 @@ def measure(predictions: Sequence[Prediction], *, leave_out: Iterable[str] = ())
         if metric.name.startswith("yes_no"):
             able = [item for item in able if pope.truth_of(item) is not None]
         line = metric.guess(able) if metric.guess else None
-        chance = guess.chance(able) if metric.name in ACCURACIES else None
+        chance = _chance(metric, able)
         found.append(Measured(metric, value, line, chance))
     return found

@@ -82,8 +82,9 @@ def parity(scene: Scene, generator: Random) -> Asked | None:
     return "Is the number of objects in the image even or odd?", names[odd], (names[1 - odd],)
 
 
-ASKED: tuple[Callable[[Scene, Random], Asked | None], ...] = (corners, alike, corners, alike, following, parity)
-"""What asks, in turn, where colors can't be mixed: of each image the first from its turn on that the scene allows."""
+ASKED: tuple[Callable[[Scene, Random], Asked | None], ...] = (mixed, corners, alike)
+COUNTED: tuple[Callable[[Scene, Random], Asked | None], ...] = (parity, following)
+"""What asks, in turn: of each image the first from its turn on that the scene allows, one that counts if none is."""
 
 
 def write_okvqa(album: Album, entries: list[Entry], split: str, most: int) -> int:
@@ -92,8 +93,8 @@ def write_okvqa(album: Album, entries: list[Entry], split: str, most: int) -> in
     annotations: list[dict[str, Any]] = []
     for index, entry in enumerate(entries[:most]):
         generator = album.random("ok-vqa", entry.image_id)
-        turns = (mixed, *(ASKED[(index + step) % len(ASKED)] for step in range(len(ASKED))))
-        asked = (turn(entry.scene, generator) for turn in turns)
+        turns = [ASKED[(index + step) % len(ASKED)] for step in range(len(ASKED))]
+        asked = (turn(entry.scene, generator) for turn in (*turns, COUNTED[index % len(COUNTED)]))
         text, answer, mistakes = next(found for found in asked if found is not None)
         number = entry.image_id * 10
         album.add(entry, "ok-vqa", f"{split}2014/{entry.coco(split)}")

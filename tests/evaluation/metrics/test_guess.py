@@ -33,6 +33,7 @@ def test_human_answers_count_by_their_accuracy(prediction):
         prediction("x", ["blue"], meta={"answers": ["red", "blue"]}),
     ]
     assert commonest(given)["s", ""] == "red"
+    assert commonest_share(given).value == pytest.approx(2 / 3)
     assert guess_line(given, vqa_accuracy).value == pytest.approx((1.0 + 0.6 + 1 / 6) / 3)
 
 
