@@ -117,10 +117,10 @@ def rewriting() -> list[Claim]:
     ]  # fmt: skip
 
 
-def understanding(shots: int) -> list[Claim]:
+def understanding() -> list[Claim]:
     """The tuned model understands more than its base; Otter, of the same base, is the paper's nearest comparison."""
     group = "Clever Flamingo understands more than its base"
-    base = ("base", f"base_{shots}shot")
+    base = ("base", "base_4shot")
     return [
         Claim(
             f"understands.{pool}", group, f"stage 3 against its base at the better prompt: {words}", UP,
@@ -286,14 +286,13 @@ def guess_lines() -> list[Claim]:
     ]  # fmt: skip
 
 
-def all_claims(variants: tuple[str, ...], shots: int = 4) -> list[Claim]:
+def all_claims(variants: tuple[str, ...]) -> list[Claim]:
     """Every claim, in the order of the report.
 
     Args:
         variants: chains of filters that are compared with none, by name.
-        shots: examples that the base is shown.
     """
     return [
-        *rewriting(), *understanding(shots), *u_shape(), *tax(), *ablations(), *packing(), *filtering(variants),
+        *rewriting(), *understanding(), *u_shape(), *tax(), *ablations(), *packing(), *filtering(variants),
         *multimodal(), *second_generation(), *judges(), *guess_lines(),
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from ..pipeline.steps import build_steps
 from ..pipeline.steps import filter as filter_step
 from ..pipeline.steps import rewrite as rewrite_step
 from ..pipeline.steps.training import training_step
-from .predict import REWRITERS, bases, model_predictions_step, rewriter_predictions_step
+from .predict import BASES, REWRITERS, model_predictions_step, rewriter_predictions_step
 from .steps import (
     equal_filters_step,
     filter_text_only_step,
@@ -83,7 +83,7 @@ def study_models(preset: Preset) -> dict[str, StudyModel]:
     if "no_stage1" not in preset.ablations:
         raise ConfigError(f"preset {preset.name!r} has no ablations, which the study needs")
     rows = [
-        *(StudyModel(name, "the base", core=True) for name in bases(preset.evaluation.shots)),
+        *(StudyModel(name, "the base", core=True) for name in BASES),
         *(StudyModel(name, f"{name} of the preset", core=True) for name in preset.stages),
         StudyModel("rewriter", "the rewriter", core=True),
         StudyModel("rewriter_text_only", "the rewriter without the image"),
@@ -174,9 +174,8 @@ def study_steps(preset: Preset) -> list[Step]:
         ),
         reading(trained("second_generation"), filter="filter_second_generation"),
     ]
-    shots = preset.evaluation.shots
     names = [name for name in preset.stages if name != SECOND]
-    steps += [model_predictions_step(f"{PREFIX}{name}", name) for name in (*bases(shots), *names)]
+    steps += [model_predictions_step(f"{PREFIX}{name}", name) for name in (*BASES, *names)]
     steps += [rewriter_predictions_step(f"{PREFIX}{name}", name, rewrites) for name, rewrites in REWRITERS.items()]
     return list(table(steps).values())
 

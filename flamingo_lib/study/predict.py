@@ -22,8 +22,8 @@ from .claim_table import REWRITES
 from .steps import as_asked
 
 if TYPE_CHECKING:
-    from ..evaluation.chat_generator import Answerer, ChatGenerator
-    from ..evaluation.model_metrics import EvalSet
+    from ..evaluation.chat_generator import ChatGenerator
+    from ..evaluation.model_metrics import EvalSet, ModelMetrics
     from ..scenes.index import TruthIndex
 
 PREDICTIONS, FACTS = "predictions.jsonl", "facts.json"
@@ -41,9 +41,8 @@ UNCHANGED_ROUGE = 0.98
 """Rouge-L of a rewrite and its raw annotation at or above which it counts as unchanged."""
 
 
-def bases(shots: int) -> tuple[str, str]:
-    """Names of the base asked without and with examples."""
-    return "base", f"base_{shots}shot"
+BASES = ("base", "base_4shot")
+"""The base asked without and with examples."""
 
 
 def model_predictions_step(name: str, model: str) -> Step:
@@ -51,27 +50,31 @@ def model_predictions_step(name: str, model: str) -> Step:
 
     Args:
         name: of the step.
-        model: a training step, or a name of `bases`.
+        model: a training step, or one of `BASES`.
     """
     judges = judge_files("reward", "nli")
-    is_base = model == "base" or model.startswith("base_")
+    is_base = model in BASES
 
     def run(job: Job) -> dict[str, Any]:
         """Write ``predictions.jsonl`` and ``facts.json``."""
-        from ..evaluation.model_metrics import make_eval_set
+        from ..evaluation.few_shot import SHOTS
+        from ..evaluation.model_metrics import examine, make_eval_set
+        from ..evaluation.pool_predictions import pool_predictions
         from ..judges.panel import load_judges
         from ..scenes.index import TruthIndex
 
         index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
         eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
+        loaded = load_judges(job.preset.judges, only=["reward", "nli"])
         if is_base:
-            answerer, facts = _best_prompt(job, model, index, eval_set)
+            metrics, facts = _examined_base(job, model, index, eval_set, loaded.reward)
         else:
             folder = job.inputs[model] / MODEL
-            answerer, facts = _generator(job, folder), training_facts(folder)
-        loaded = load_judges(job.preset.judges, only=["reward", "nli"])
-        found = answers(model, answerer, eval_set, seed=job.seed, shots=int(facts.get("shots", 0)), root=index.folder)
-        write_predictions(job.folder / PREDICTIONS, scored(found, eval_set, loaded))
+            metrics = examine(model, _generator(job, folder), eval_set, loaded.reward)
+            facts = training_facts(folder)
+        shots = SHOTS if model == BASES[1] else 0
+        found = pool_predictions(metrics, eval_set, index, loaded, seed=job.seed, shots=shots)
+        write_predictions(job.folder / PREDICTIONS, map(with_rouge, found))
         write_json(job.folder / FACTS, facts)
         return {}
 
@@ -95,64 +98,13 @@ def training_facts(folder: Path) -> dict[str, float]:
     return {name: values[name] for name in names if name in values}
 
 
-def answers(
-    model: str, answerer: Answerer, eval_set: EvalSet, *, seed: int, shots: int = 0, root: Path
-) -> list[Prediction]:
-    """The model's answers to everything in `eval_set`, not scored yet."""
-    asked = list(eval_set.items())
-    responses = answerer.answer(asked, description=f"{model}: questions")
-    found = [
-        Prediction(
-            id=item.id,
-            model=model,
-            seed=seed,
-            pool=item.pool,
-            source=item.source,
-            type=item.type,
-            instruction=item.instruction,
-            references=tuple(dict.fromkeys(item.references)),
-            response=response,
-            images=tuple(str(Path(image).relative_to(root)) for image in item.images),
-            shots=shots,
-            meta={"task": "vqa"},
-        )
-        for item, response in zip(asked, responses, strict=True)
-    ]
-    texts = answerer.ask(eval_set.texts, [[] for _ in eval_set.texts], description=f"{model}: texts")
-    return found + [
-        Prediction(
-            id=f"texts/{number}",
-            model=model,
-            seed=seed,
-            pool="texts",
-            source="scenes",
-            type="",
-            instruction=instruction,
-            references=(),
-            response=response,
-            meta={"task": "instruction"},
-        )
-        for number, (instruction, response) in enumerate(zip(eval_set.texts, texts, strict=True))
-    ]
-
-
-def scored(found: Sequence[Prediction], eval_set: EvalSet, judges: Any) -> list[Prediction]:
-    """Predictions with the truth of each question, and the scores of the judges."""
-    from ..evaluation.scoring import score
+def with_rouge(item: Prediction) -> Prediction:
+    """The prediction with ``rouge_l`` against the best of its references, which curt answers have too."""
     from ..judges.rouge import rouge_l_best
 
-    items = {item.id: item for item in eval_set.items()}
-    known = []
-    for one in found:
-        item, scores = items.get(one.id), dict(one.scores)
-        if item is not None:
-            scores["correct"] = float(item.check(one.response))
-            scores["rouge_l"] = rouge_l_best(one.response, one.references)
-            false = item.hallucinated(one.response)
-            if false is not None:
-                scores["hallucinated"] = float(false)
-        known.append(replace(one, scores=scores))
-    return score(known, judges)
+    if not item.references:
+        return item
+    return replace(item, scores=item.scores | {"rouge_l": round(rouge_l_best(item.response, item.references), 6)})
 
 
 def _generator(job: Job, model: Any, *, curt: bool = False) -> ChatGenerator:
@@ -164,22 +116,21 @@ def _generator(job: Job, model: Any, *, curt: bool = False) -> ChatGenerator:
     return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
 
 
-def _best_prompt(job: Job, model: str, index: TruthIndex, eval_set: EvalSet) -> tuple[Answerer, dict[str, float]]:
-    """The base asked in the prompt that suits it best on the held-in questions, without or with examples."""
+def _examined_base(
+    job: Job, model: str, index: TruthIndex, eval_set: EvalSet, reward: Any
+) -> tuple[ModelMetrics, dict[str, float]]:
+    """The base in the prompt that suits it best on the held-in questions, without or with examples."""
     from ..evaluation.accuracy import checked_accuracy
     from ..evaluation.few_shot import ExamplePool, base_prompts
+    from ..evaluation.model_metrics import examine
 
-    shots = job.preset.evaluation.shots
-    generator = _generator(job, job.preset.model.base, curt=True)
-    prompts = base_prompts(generator, ExamplePool(index, seed=job.seed), shots)
-    wanted = {name: asker for name, (shown, asker) in prompts.items() if bool(shown) == (model != "base")}
-    tried = {
-        name: checked_accuracy(eval_set.held_in, asker.answer(eval_set.held_in, description=f"{model}, {name}")).value
-        for name, asker in wanted.items()
-    }
+    prompts = base_prompts(_generator(job, job.preset.model.base, curt=True), ExamplePool(index, seed=job.seed))
+    wanted = {name: asker for name, (shown, asker) in prompts.items() if bool(shown) == (model != BASES[0])}
+    said = {name: asker.answer(eval_set.held_in, description=f"{model}, {name}") for name, asker in wanted.items()}
+    tried = {name: checked_accuracy(eval_set.held_in, answers).value for name, answers in said.items()}
     best = max(tried, key=tried.__getitem__)
-    facts = {"shots": float(0 if model == "base" else shots)}
-    return wanted[best], facts | {f"held_in.{name}": value for name, value in tried.items()}
+    metrics = examine(model, wanted[best], eval_set, reward, held_in=said[best])
+    return metrics, {f"held_in.{name}": value for name, value in tried.items()}
 
 
 def rewriter_predictions_step(name: str, model: str, rewrites: str) -> Step:

@@ -77,9 +77,7 @@ def study_record(
         reasons: by name of a claim that does not hold, why, as far as it was found.
         replicates: of the bootstrap.
     """
-    claims = judged_claims(
-        all_claims(compared_filters(preset), preset.evaluation.shots), data, seeds, replicates=replicates
-    )
+    claims = judged_claims(all_claims(compared_filters(preset)), data, seeds, replicates=replicates)
     for row in claims:
         why = (reasons or {}).get(row["name"])
         if why and row["holds"] is False:

@@ -28,7 +28,7 @@ def predictions(model, seed, *, questions=160, right=0.8, reward=0.0, polite=1.0
                 "nli": correct if nli is None else float(hard.random() < nli),
                 "rouge_l": rouge,
             }
-            answer = ("yes", "no", "red", "blue")[number % 4]
+            answer = ("yes", "no", "red", "blue")[number // 8 % 4]
             found.append(
                 Prediction(
                     f"{pool}/{number}", model, seed, pool, "scenes", QUESTION_TYPES[number % len(QUESTION_TYPES)],

@@ -40,8 +40,7 @@ def test_names_are_unique_and_groups_stay_together():
 def test_the_papers_world(study_data):
     rows = judged(study_data)
     failed = {name for name, row in rows.items() if not row["holds"]}
-    assert failed - {name for name in rows if name.startswith("guess.")} == CONTRADICTING
-    assert all(rows[name]["holds"] for name in ("guess.count", "guess.color"))
+    assert failed == CONTRADICTING
 
 
 def swapped(data, one, other):
