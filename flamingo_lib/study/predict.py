@@ -65,7 +65,7 @@ def model_predictions_step(name: str, model: str) -> Step:
 
         index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
         eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
-        loaded = load_judges(job.preset.judges, only=["reward", "nli"])
+        loaded: Any = load_judges(job.preset.judges, only=["reward", "nli"])
         if is_base:
             metrics, facts = _examined_base(job, model, index, eval_set, loaded.reward)
         else:
