@@ -63,6 +63,10 @@ def register(app: typer.Typer) -> None:
         shots: Annotated[
             int, typer.Option("--shots", min=0, help="with --source: examples shown before each question")
         ] = 0,
+        prompt: Annotated[
+            str,
+            typer.Option("--prompt", help="with --source: chat; openflamingo or page for a base that can't chat"),
+        ] = "chat",
         judges: Annotated[
             str,
             typer.Option(
@@ -95,7 +99,19 @@ def register(app: typer.Typer) -> None:
             requests = [_request(text) for text in source]
             roles = [role.strip() for role in judges.split(",") if role.strip() not in ("", "none")]
             summary = _on_sources(
-                chosen, model, name, requests, out, roles, split, limit, shots, seed, curt=curt, device=device
+                chosen,
+                model,
+                name,
+                requests,
+                out,
+                roles,
+                split,
+                limit,
+                shots,
+                prompt,
+                seed,
+                curt=curt,
+                device=device,
             )
             if as_json:
                 print(json.dumps(summary, indent=2, ensure_ascii=False))
@@ -153,6 +169,7 @@ def _on_sources(
     split: str | None,
     limit: int | None,
     shots: int,
+    prompt: str,
     seed: int,
     *,
     curt: bool,
@@ -160,6 +177,7 @@ def _on_sources(
 ) -> dict[str, Any]:
     """Evaluate one model on sources; what is stored already is not asked again. Returns ``metrics.json``'s content."""
     from ..errors import ConfigError
+    from ..evaluation.few_shot import CHAT, FORMATS
     from ..evaluation.run_settings import FACTS, METRICS, RunSettings, prepare
     from ..evaluation.run_summary import summarize_run
     from ..hub import resolve
@@ -167,6 +185,9 @@ def _on_sources(
     from ..rewriting.lock import only_job
     from ..storage import fingerprint_files, read_json, write_json
 
+    if prompt != CHAT and prompt not in FORMATS:
+        known = ", ".join((CHAT, *FORMATS))
+        raise ConfigError(f"unknown prompt format {prompt!r}", remedy=f"Use one of {known}.")
     folder = resolve(model, role="the model to evaluate")
     find_judges(preset.judges, roles)
     settings = RunSettings(
@@ -178,6 +199,7 @@ def _on_sources(
         split=split,
         limit=limit,
         shots=shots,
+        prompt=prompt,
         seed=seed,
         judges={role: getattr(preset.judges, role) for role in roles},
         batch=preset.evaluation.batch_size,

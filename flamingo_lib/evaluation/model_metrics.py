@@ -108,7 +108,7 @@ class ModelMetrics:
             "text_reward": float(np.median(self.text_rewards)) if len(self.text_rewards) else float("nan"),
         }
         found = {prefix + name: value for name, value in values.items() if value == value}
-        return found | accuracy_metrics(f"{prefix}held_out_source_accuracy", self.held_out_source)
+        return found | self.accuracies(f"stages.{self.name}")
 
     def accuracies(self, prefix: str) -> dict[str, float]:
         """Every accuracy, by type or source too, under keys that begin with `prefix`."""
@@ -120,19 +120,7 @@ class ModelMetrics:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, answers included; `from_json` reads them."""
-        plain = {}
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            plain[name] = (
-                value.tolist()
-                if isinstance(value, np.ndarray)
-                else vars(value)
-                if isinstance(value, Share)
-                else list(value)
-                if isinstance(value, tuple)
-                else value
-            )
-        return plain
+        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModelMetrics:
@@ -141,12 +129,30 @@ class ModelMetrics:
         for name, value in values.items():
             if isinstance(value, Mapping):
                 groups = {group: (float(one), int(n)) for group, (one, n) in value["by_group"].items()}
-                read[name] = Share(float(value["value"]), int(value["n"]), groups)
+                read[name] = Share(_number(value["value"]), int(value["n"]), groups)
+            elif value is None:
+                read[name] = _number(value)
             elif name.endswith("rewards"):
                 read[name] = np.asarray(value, np.float32)
             else:
                 read[name] = tuple(value) if isinstance(value, list) else value
         return cls(**read)
+
+
+def _plain(value: Any) -> Any:
+    """A field as plain JSON; NaN, the share of no cases, as None."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Share):
+        return {**vars(value), "value": _plain(value.value)}
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and value != value else value
+
+
+def _number(value: float | None) -> float:
+    """The inverse of `_plain` for a share."""
+    return float("nan") if value is None else float(value)
 
 
 def make_eval_set(index: TruthIndex, config: EvaluationConfig, *, seed: int) -> EvalSet:

@@ -10,10 +10,15 @@ from typing import Any
 from ..errors import DataError
 from ..judges.panel import Judges
 from ..records import Sample
+from ..scenes.graph import Scene
 from ..scenes.index import TruthIndex
 from ..sources import load_source
 from ..sources.images import open_image
+from .metrics.captions import rouge_l_mean
+from .metrics.judged import nli_accuracy, reward_mean
 from .metrics.select import TASK_KEY
+from .metrics.truth import chair_instance, chair_sentence, object_recall
+from .metrics.values import MetricValue
 from .model_metrics import EvalSet, ModelMetrics
 from .predictions import Prediction
 from .questions import POOLS, EvalItem, EvalQuestion, stored_prediction
@@ -94,13 +99,35 @@ def pool_predictions(
         told = to_prediction(sample, response, model=metrics.name, seed=seed, pool="captions", shots=0)
         images = tuple(f"{sample.source}/{image}" for image in sample.images)
         scene = index.scene(sample.images[0], sample.source)
-        made.append((replace(told, images=images), Truth(scene)))
+        meta = told.meta | {"objects": _objects(scene)}
+        made.append((replace(told, images=images, meta=meta), Truth(scene)))
     return score(
         [prediction for prediction, _ in made],
         judges,
         images=lambda item: [open_image(index.folder, image) for image in item.images],
         truths=[truth for _, truth in made],
     )
+
+
+def prediction_metrics(predictions: Sequence[Prediction]) -> dict[str, float]:
+    """Figures of one model that only its stored predictions tell, under their keys of ``metrics.json``.
+
+    NLI-entailed accuracy and mean reward by pool, as the paper's figure 9 has them; Rouge-L, CHAIR and object recall of
+    the descriptions. What there is nothing to measure on is left out.
+    """
+    values: dict[str, MetricValue] = {}
+    for pool in ("held_in", "held_out", "held_out_source"):
+        own = [item for item in predictions if item.pool == pool]
+        values |= {f"{pool}_nli_accuracy": nli_accuracy(own), f"{pool}_reward_mean": reward_mean(own)}
+    told = [item for item in predictions if item.pool == "captions"]
+    values |= {
+        "caption_rouge_l": rouge_l_mean(told),
+        "caption_chair_instance": chair_instance(told),
+        "caption_chair_sentence": chair_sentence(told),
+        "caption_object_recall": object_recall(told),
+    }
+    model = predictions[0].model if predictions else ""
+    return {f"stages.{model}.{name}": value.value for name, value in values.items() if value.n}
 
 
 def _answered(metrics: ModelMetrics, eval_set: EvalSet) -> Iterator[tuple[EvalItem, str]]:
@@ -123,8 +150,11 @@ def _prediction(item: EvalItem, response: str, model: str, index: TruthIndex, se
     made = stored_prediction(item, response, model=model, seed=seed, root=index.folder, shots=shots)
     if len(item.scenes) != 1:
         return made
-    objects = [f"{thing.color} {thing.shape}" for thing in item.scenes[0].objects]
-    return replace(made, meta=made.meta | {"objects": objects})
+    return replace(made, meta=made.meta | {"objects": _objects(item.scenes[0])})
+
+
+def _objects(scene: Scene) -> list[str]:
+    return [f"{item.color} {item.shape}" for item in scene.objects]
 
 
 def _truth(item: EvalItem) -> Truth | None:

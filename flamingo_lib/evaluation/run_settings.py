@@ -40,6 +40,7 @@ class RunSettings:
         split: of every source; None for all with answers.
         limit: records of each source; None for all.
         shots: examples shown before each question.
+        prompt: ``chat``, or a format of `few_shot.FORMATS` for models that were never taught to chat.
         seed: of wordings, and stored in every prediction.
         judges: role to the judge's name.
         batch: questions answered and scored together.
@@ -53,6 +54,7 @@ class RunSettings:
     split: str | None = None
     limit: int | None = None
     shots: int = 0
+    prompt: str = "chat"
     seed: int = 0
     judges: dict[str, str] = field(default_factory=dict)
     batch: int = 96

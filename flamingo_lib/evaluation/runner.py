@@ -20,10 +20,11 @@ from ..sources.catalog import find_row, held_out
 from ..sources.images import open_marked
 from ..sources.loading import load_source
 from ..storage import Quarantine, storage_errors
+from .few_shot import CHAT, FORMATS, PromptFormat
 from .predictions import Prediction
 from .run_settings import PREDICTIONS, RunSettings, SourceRequest, whole_batches
 from .scoring import score
-from .source_questions import SceneTruth, images_of, to_prediction, turn_of
+from .source_questions import SceneTruth, images_of, references_of, to_prediction, turn_of
 
 if TYPE_CHECKING:
     from ..judges.panel import Judges
@@ -152,14 +153,18 @@ def _answer(
         by_key.update({key: (sample, index) for index, key in enumerate(named)})
         return named
 
-    shown = [turn_of(item, item.raw) for item in examples]
     before = [key for item in examples for key in keys(item)]
+    images = [[*before, *keys(sample)] for sample in batch]
     generator.open_image = lambda key: _opened(*by_key[key], root)
-    responses = generator(
-        [[*shown, turn_of(sample)] for sample in batch],
-        [[*before, *keys(sample)] for sample in batch],
-        description=f"{settings.model}: {batch[0].source}",
-    )
+    title = f"{settings.model}: {batch[0].source}"
+    if settings.prompt == CHAT:
+        shown = [turn_of(item, item.raw) for item in examples]
+        responses = generator([[*shown, turn_of(sample)] for sample in batch], images, description=title)
+    else:
+        form = FORMATS[settings.prompt]
+        examples_text = "".join(_example(form, item) for item in examples)
+        prompts = [examples_text + form.prompt(*_asked(sample)) for sample in batch]
+        responses = generator.complete([text.lstrip("\n") for text in prompts], images, description=title)
     generator.forget_images()
     predictions = [
         to_prediction(
@@ -179,6 +184,16 @@ def _answer(
         images=lambda item: open_marked(item.images, by_id[item.id].meta.get("mark"), root),
         truths=[truth(sample) for sample in batch],
     )
+
+
+def _asked(sample: Sample) -> tuple[str, int]:
+    turn = turn_of(sample)
+    return turn.instruction, turn.images
+
+
+def _example(form: PromptFormat, sample: Sample) -> str:
+    """An example with its first reference as the answer."""
+    return form.example(*_asked(sample), next(iter(references_of(sample)), sample.raw))
 
 
 def _opened(sample: Sample, index: int, root: Path) -> Any:

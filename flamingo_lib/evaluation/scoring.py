@@ -2,7 +2,7 @@
 
 `score` fills `Prediction.scores`; the metrics read nothing else. Names, beside those of `Prediction`:
 
-- ``nli_label``: 0 contradiction, 1 entailment, 2 neutral; ``nli`` is 1 for entailment.
+- ``nli_label``: 0 contradiction, 1 entailment, 2 neutral; ``nli`` is 1 for entailment. A blank response is neutral.
 - ``reward_reference``: reward of the first reference; ``sts_borrowed``, ``clipscore_borrowed``: the score of the first
   reference of another prediction of the batch, the guess line of captions.
 - ``answer_correct``: right answer about whatever subject; ``subject_correct``: an answer about the subject asked about.
@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from ..judges.nli import ENTAILMENT
+from ..judges.nli import ENTAILMENT, NEUTRAL
 from ..judges.panel import Judges
 from ..records import Box
 from ..scenes.graph import Scene
 from ..scenes.ground_truth import answer_correct, check, claim_holds, is_polite_sentence, stated_answer
 from ..scenes.questions import Question
-from ..text import split_paragraphs
+from ..text import is_blank, split_paragraphs
 from .metrics.captions import rouge_l_of
 from .metrics.select import ANSWERS, DESCRIPTIONS, SENTENCES, TASK_KEY
 from .predictions import Prediction
@@ -198,8 +198,14 @@ def _reward(items: Sequence[Prediction], judge: Any, scores: list[dict[str, floa
 
 
 def _nli(items: Sequence[Prediction], judge: Any, scores: list[dict[str, float]]) -> None:
-    able = [index for index, item in enumerate(items) if item.references and _task(item) in ANSWERS]
-    if judge is None or not able:
+    asked = [index for index, item in enumerate(items) if item.references and _task(item) in ANSWERS]
+    if judge is None:
+        return
+    for index in asked:  # a judge may find that an empty answer entails anything
+        if is_blank(items[index].response):
+            scores[index] |= {"nli": 0.0, "nli_label": float(NEUTRAL)}
+    able = [index for index in asked if not is_blank(items[index].response)]
+    if not able:
         return
     given = [items[index] for index in able]
     logits = judge(

@@ -51,7 +51,11 @@ class FakeGenerator:
             for key in row:
                 assert self.open_image(key).mode == "RGB"
                 self.opened += 1
-        return [self.text or f"A text of {len(chat[-1].instruction)} signs." for chat in chats]
+        asked = [chat if isinstance(chat, str) else chat[-1].instruction for chat in chats]
+        return [self.text or f"A text of {len(text)} signs." for text in asked]
+
+    def complete(self, prompts, images, *, description="answering"):
+        return self(prompts, images)
 
     def forget_images(self):
         """Nothing is kept."""

@@ -52,6 +52,7 @@ def test_a_model_on_sources(arguments, tiny, tmp_path):
         ((VSR, "--data", "x"), ConfigError, "go without named models"),
         ((VSR, "--judges", "porridge"), ConfigError, "there is no judge 'porridge'"),
         ((VSR, "--judges", "nli", "--set", "judges.nli=no/such"), MissingAsset, "the NLI judge 'no/such' is not on"),
+        ((VSR, "--prompt", "porridge"), ConfigError, "unknown prompt format 'porridge'"),
         ((VSR, "--split", "nowhere"), DataError, "vsr has no split 'nowhere'"),
     ],
 )

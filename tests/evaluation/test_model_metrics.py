@@ -1,5 +1,7 @@
 """Asking a model: its answers, its figures, and the page about them."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,17 @@ def test_cached_latents_are_what_the_model_makes_of_the_pixels(answerer, tiny):
         answerer.ask(["x"], [[]]) and answerer([[Turn("x", images=1)]], [[]])
 
 
+def test_images_that_are_no_plain_files_are_opened_by_name(answerer, tiny):
+    expected = answerer.ask(["What?"], [tiny.images[:1]])
+    opened = []
+    answerer.open_image = lambda key: opened.append(key) or tiny.images[0]
+    assert answerer.ask(["What?", "And?"], [["q#0"], ["q#0"]])[:1] == expected and opened == ["q#0"]
+    answerer.forget_images()
+    answerer.ask(["What?"], [["q#0"]])
+    assert opened == ["q#0", "q#0"]
+    answerer.open_image = str
+
+
 def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
     eval_set = make_eval_set(index, CONFIG, seed=0)
     assert (len(eval_set.held_in), len(eval_set.held_out), len(eval_set.texts)) == (16, 8, 4)
@@ -69,6 +82,7 @@ def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
     assert {
         f"stages.stage1.held_out_source_accuracy{name}" for name in ("", ".vsr", ".nlvr2")
     } <= figures.metrics().keys()
+    assert {f"stages.stage1.held_in_accuracy.{item.type}" for item in eval_set.held_in} <= figures.metrics().keys()
     assert len(figures.source_answers) == len(eval_set.source_questions) == 16 == figures.held_out_source.n
     sections = stage_sections(models, eval_set)
     assert list(sections)[:3] == ["Models", "The alignment tax", "The U"]
@@ -88,10 +102,14 @@ def test_a_completion_ends_with_its_line_and_does_not_depend_on_the_others(answe
 
 
 def test_metrics_stored_before_held_out_sources_are_still_read(answerer, index):
-    eval_set = make_eval_set(index, CONFIG.model_copy(update={"held_out_sources": ()}), seed=0)
+    nothing = CONFIG.model_copy(update={"held_out_sources": (), "texts": 0})
+    eval_set = make_eval_set(index, nothing, seed=0)
     stored = examine("old", answerer, eval_set, length_reward).to_json()
+    json.dumps(stored, allow_nan=False)
+    again = ModelMetrics.from_json(stored)
+    assert again.text_polite != again.text_polite and again.held_out_source.n == 0
     old = {name: stored[name] for name in stored if "source" not in name and name != "held_out_answers"}
-    assert not any("source" in key for key in ModelMetrics.from_json(old).metrics())
+    assert not any("source" in key or "text" in key for key in ModelMetrics.from_json(old).metrics())
 
 
 def test_guess_lines_give_the_commonest_answer_of_each_type(index):

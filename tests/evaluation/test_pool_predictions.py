@@ -9,7 +9,12 @@ from flamingo_lib.config import EvaluationConfig
 from flamingo_lib.errors import DataError
 from flamingo_lib.evaluation.metrics import answer_accuracy, measure
 from flamingo_lib.evaluation.model_metrics import examine, make_eval_set
-from flamingo_lib.evaluation.pool_predictions import caption_files, caption_samples, pool_predictions
+from flamingo_lib.evaluation.pool_predictions import (
+    caption_files,
+    caption_samples,
+    pool_predictions,
+    prediction_metrics,
+)
 from flamingo_lib.evaluation.predictions import read_predictions, write_predictions
 from tests.evaluation.fakes import JUDGES, fake_reward
 
@@ -58,6 +63,12 @@ def test_every_pool_is_stored_and_scored(index, eval_set, metrics, tmp_path):
     assert {"chair_instance", "object_recall", "rouge_l", "sts", "clipscore"} <= {
         item.metric.name for item in measure(by_pool["captions"], leave_out=["cider"])
     }
+    figures = prediction_metrics(made)
+    assert figures["stages.stage1.held_in_nli_accuracy"] == 1.0
+    assert figures["stages.stage1.held_in_reward_mean"] == pytest.approx(np.mean(rewards))
+    wrong = np.mean(["purple star" not in item.meta["objects"] for item in by_pool["captions"]])
+    assert figures["stages.stage1.caption_chair_sentence"] == figures["stages.stage1.caption_chair_instance"] == wrong
+    assert prediction_metrics([]) == {}
     assert all((index.folder / image).is_file() for item in made for image in item.images)
     assert len(caption_files(captions, index)) == len(captions)
 

@@ -106,6 +106,9 @@ def test_limit_split_and_examples(tmp_path):
     assert facts["vsr"] == {"questions": 1, "unusable": {}, "examples": ["vsr/train/000000000201-1"]}
     (chat,) = generator.chats
     assert [turn.response for turn in chat] == ["yes", None] and [turn.images for turn in chat] == [1, 1]
+    ask(tmp_path / "page", replace(given, prompt="openflamingo"), generator, Judges())
+    shown, asked, _ = generator.chats[-1].split("Short answer:")
+    assert shown.startswith("<image>Question: ") and asked.startswith(" yes<|endofchunk|><image>Question: ")
     facts = ask(tmp_path / "own", settings("vsr", limit=2, shots=1), FakeGenerator(), Judges())
     stored = [item.id for item in read_predictions(tmp_path / "own" / "predictions.jsonl")]
     assert facts["vsr"]["examples"] == ["vsr/train/000000000201-1"] and len(stored) == 2

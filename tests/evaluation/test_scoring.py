@@ -46,6 +46,18 @@ def test_each_task_gets_its_judges():
     assert "reward_reference" not in score([make("x")], JUDGES)[0].scores
 
 
+def test_a_blank_response_entails_nothing():
+    def all_entailed(questions, originals, rewrites):
+        return np.tile([0.0, 1.0, 0.0], (len(rewrites), 1))
+
+    blank, said = score([make(" \n", ["red"]), make("red", ["red"])], Judges(nli=all_entailed))
+    assert blank.scores == {"polite": 0.0, "nli": 0.0, "nli_label": 2.0} and said.scores["nli"] == 1.0
+    assert score([make("", ["red"])], Judges(nli=all_entailed))[0].scores["nli"] == 0.0
+    caption = make("", ["a ball"], "caption", images=("x",))
+    scores = score([caption], JUDGES, images=lambda item: list(item.images))[0].scores
+    assert {"rouge_l", "sts", "clipscore", "reward"} <= scores.keys()
+
+
 def test_scores_given_before_are_kept():
     given = replace(make("Red.", ["blue"]), scores={"nli": 1.0, "correct": 1.0})
     assert score([given], JUDGES)[0].scores["nli"] == 1.0

@@ -27,7 +27,7 @@ def commonest(predictions: Iterable[Prediction]) -> dict[tuple[str, str], str]:
     for prediction in predictions:
         own = weights[prediction.source, prediction.type]
         if answers := human_answers(prediction):
-            own.update(answer_scores(answers))  # type: ignore[arg-type]
+            own.update(answer_scores(answers))
         elif prediction.references:
             own[normalize_answer(prediction.references[0])] += 1
     return {key: min(counts, key=lambda answer: (-counts[answer], answer)) for key, counts in weights.items() if counts}

@@ -53,7 +53,7 @@ def evaluation_step(preset: Preset) -> Step:
 def run(job: Job) -> dict[str, Any]:
     """Write ``models.json`` and ``predictions.jsonl`` (figures and answers of each model), and the report's parts."""
     from ...evaluation.model_metrics import make_eval_set
-    from ...evaluation.pool_predictions import caption_samples
+    from ...evaluation.pool_predictions import caption_samples, prediction_metrics
     from ...evaluation.predictions import write_predictions
     from ...judges.panel import load_judges
     from ...scenes.index import TruthIndex
@@ -67,12 +67,12 @@ def run(job: Job) -> dict[str, Any]:
     models = {BASE: base.zero_shot, base.four_shot.name: base.four_shot}
     models |= {name: _examined(name, job, index, eval_set, reward, captions) for name in job.preset.stages}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
-    predictions = _predictions(job, models, base, eval_set, index, judges, captions)
-    write_predictions(job.folder / PREDICTIONS, predictions)
+    told = [*_predictions(job, models, base, eval_set, index, judges, captions)]
+    write_predictions(job.folder / PREDICTIONS, (item for predictions in told for item in predictions))
     _report(job, {name: model for name, model in models.items() if model is not base.four_shot}, eval_set)
     metrics = eval_set.guess_metrics() | base.metrics()
-    for model in models.values():
-        metrics |= model.metrics()
+    for model, predictions in zip(models.values(), told, strict=True):
+        metrics |= model.metrics() | prediction_metrics(predictions)
     return metrics | _rewriting(job, index, reward)
 
 
@@ -93,7 +93,7 @@ def _predictions(
     index: TruthIndex,
     judges: Judges,
     captions: list[Sample],
-) -> Iterator[Prediction]:
+) -> Iterator[list[Prediction]]:
     """The stored predictions of every model; the base describes images without examples only."""
     from ...evaluation.few_shot import SHOTS
     from ...evaluation.pool_predictions import pool_predictions
@@ -101,7 +101,7 @@ def _predictions(
 
     for name, model in track(models.items(), "scoring answers", len(models), "models"):
         described = job.scratch / f"{name}.captions.json"
-        yield from pool_predictions(
+        yield pool_predictions(
             model,
             eval_set,
             index,
