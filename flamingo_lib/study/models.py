@@ -145,7 +145,8 @@ def study_steps(preset: Preset) -> list[Step]:
     """
     own = {*_study_rows(preset)}
     plain = preset.model_copy(update={"stages": {k: v for k, v in preset.stages.items() if k not in own}})
-    steps = [step for step in build_steps(plain) if step.name not in ("packing", "evaluate")]
+    pipeline = table(build_steps(plain))
+    steps = [pipeline[name] for name in needed_steps(pipeline.values(), ["filter", *plain.stages])]
 
     def trained(name: str) -> Step:
         return training_step(name, preset.stages[name], preset, title=f"train {name}", config=f"stages.{name}")
