@@ -26,6 +26,7 @@ app = typer.Typer(
 
 COMMANDS = (
     "pipeline",
+    "study",
     "pretrain",
     "assemble",
     "train",
