@@ -199,7 +199,7 @@ class JudgesConfig(Frozen):
     download: bool = Field(False, description="fetch judges from the hub that are not on this machine")
 
 
-FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "clip"]
+FilterName = Literal["length", "change", "repetition", "preamble", "sts", "nli", "claims", "clip"]
 
 
 class FiltersConfig(Frozen):
@@ -223,6 +223,21 @@ class FiltersConfig(Frozen):
     )
     clip_score_min_by_task: Annotated[dict[str, ClipScore], JudgedTasks] = Field(
         default_factory=dict, description="tasks with a threshold other than clip_score_min"
+    )
+    claims_support_min: Share = Field(
+        0.5, ge=0, le=1, description="probability of entailment from which the draft supports a sentence of a rewrite"
+    )
+    claims_contradiction_max: Share = Field(
+        0.98, ge=0, le=1, description="probability of contradiction above which the draft speaks against a sentence"
+    )
+    claims_unstated_max: Share = Field(
+        0.25, ge=0, le=1, description="share of a rewrite's sentences that the draft may neither support nor contradict"
+    )
+    claims_unstated_max_by_task: Annotated[dict[str, Share], JudgedTasks] = Field(
+        default_factory=dict, description="tasks with a bound other than claims_unstated_max"
+    )
+    claims_similarity_max: Share = Field(
+        0.8, ge=0, le=1, description="share of common words from which two sentences of a rewrite say the same"
     )
     clip_sentences: int = Field(10, ge=1, description="sentences of a paragraph that CLIPScore reads")
     max_failed: Share = Field(0.05, ge=0, le=1, description="share of a batch a judge may fail on before the run stops")

@@ -26,7 +26,9 @@ NUMBERS = {
 """Every setting that is a number, by its key, and its type."""
 
 MAY_BE_NEGATIVE = {"filters.sts_min", "filters.nli_margin_max", "filters.clip_score_min"}
+CLAIMS = {f"filters.claims_{name}" for name in ("support_min", "contradiction_max", "unstated_max", "similarity_max")}
 MAY_BE_ZERO = MAY_BE_NEGATIVE | {
+    *CLAIMS,
     "scenes.text_dialogues",
     "pretrain.text_share",
     "pretrain.resampler_rate",
@@ -51,6 +53,7 @@ MAY_BE_ZERO = MAY_BE_NEGATIVE | {
     ),
 }
 AT_MOST_ONE = {
+    *CLAIMS,
     "pretrain.text_share",
     "distortion.style_probability",
     "distortion.image_dropped",

@@ -8,6 +8,7 @@ from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .chain import Chain, RewardScores, build_filters
+    from .claims import ClaimsFilter
     from .filter_metrics import filter_quality
     from .funnel import Funnel
     from .nli import NliFilter
@@ -21,6 +22,7 @@ else:
 __all__ = [
     "Chain",
     "ChangeFilter",
+    "ClaimsFilter",
     "Filter",
     "Funnel",
     "LengthFilter",

@@ -14,6 +14,7 @@ from ..judges.panel import Judges
 from ..judges.reward import RewardJudge
 from ..records import Rewrite
 from ..text import is_blank
+from .claims import ClaimsFilter
 from .nli import NliFilter
 from .paragraphs import ParagraphFilter, SampleImages
 from .rules import ChangeFilter, LengthFilter, PreambleFilter, RepetitionFilter
@@ -25,7 +26,7 @@ RULES = ("length", "change", "repetition", "preamble")
 
 T = TypeVar("T")
 
-NEEDS = {"sts": "sts", "nli": "nli", "clip": "clip"}
+NEEDS = {"sts": "sts", "nli": "nli", "clip": "clip", "claims": "nli"}
 """Filter -> the judge it asks."""
 
 OUTPUT = "output"
@@ -61,6 +62,8 @@ def build_filters(config: FiltersConfig, judges: Judges, images: SampleImages | 
         elif name == "clip":
             judge, opener = _needed(judges.clip, name), _needed(images, name, "the images")
             filters.append(ParagraphFilter(judge, config.clip_score_min, opener, config.clip_score_min_by_task))
+        elif name == "claims":
+            filters.append(ClaimsFilter.of(_needed(judges.nli, name), config))
         else:
             raise ConfigError(
                 f"there is no filter {name!r}", remedy=f"filters.chain may hold {', '.join((*RULES, *NEEDS))}."

@@ -20,8 +20,22 @@ AIMS_AT = {
     "sts": "untrue",
     "nli": "answer changed",
     "clip": "untrue",
+    "claims": "untrue",
 }
 """The fault each filter targets ("untrue": hallucinated or off topic); any fault counts for the length filter."""
+
+
+BLIND = (
+    "STS and CLIPScore are the paper's filters of descriptions. Each scores a text as a whole, so neither can see one "
+    "false word in it: their recall says so. The claims filter checks sentence by sentence; the paper has none like it."
+)
+_LEFT = ("faulty among those it keeps", "kept of those without the fault")
+_TASK_COLUMNS = {
+    "kept": "kept",
+    "untrue_before": "untrue before the filters",
+    "untrue_after": "untrue after",
+    "fine_kept": "kept of the true ones",
+}
 
 
 def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, Any]:
@@ -33,8 +47,10 @@ def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, 
 
     Returns:
         ``filters``: for each, of the records it saw: ``aims_at``, ``seen``, ``faulty``, ``dropped``, ``precision``,
-        ``recall``, ``f1``; a CLIPScore edit counts as a drop of what was said. ``faults``: the share of records with
-        each fault ``before`` (of all, as generated) and ``after`` (of those kept, as edited). ``kept``,
+        ``recall``, ``f1``, ``faulty_left`` (the share of faulty ones among those it keeps) and ``fine_kept`` (the share
+        it keeps of those without the fault); a CLIPScore edit counts as a drop of what was said. ``faults``: the share
+        of records with each fault ``before`` (of all, as generated) and ``after`` (of those kept, as edited).
+        ``tasks``: for each task ``records``, ``kept``, ``untrue_before``, ``untrue_after`` and ``fine_kept``. ``kept``,
         ``faithful_kept`` (of the faithful), both also for ``vqa`` alone, and ``changed_answers_left``: the share of
         changed answers after over before. Undefined ratios are None.
     """
@@ -67,7 +83,24 @@ def filter_quality(rewrites: Sequence[Rewrite], index: TruthIndex) -> dict[str, 
             for name in FAULTS
         },
         "filters": {name: _one_filter(name, rewrites, before) for name in names},
+        "tasks": _by_task(rewrites, before, kept),
     }
+
+
+def _by_task(
+    rewrites: Sequence[Rewrite], before: Sequence[Truth], kept: Sequence[tuple[Rewrite, Truth]]
+) -> dict[str, dict[str, Any]]:
+    figures = {}
+    for task in dict.fromkeys(rewrite.sample.task for rewrite in rewrites):
+        own = [(item, truth) for item, truth in zip(rewrites, before, strict=True) if item.sample.task == task]
+        figures[task] = {
+            "records": len(own),
+            "kept": _share([item.kept for item, _ in own]),
+            "untrue_before": _share([truth.untrue for _, truth in own]),
+            "untrue_after": _share([truth.untrue for item, truth in kept if item.sample.task == task]),
+            "fine_kept": _share([item.kept for item, truth in own if not truth.untrue]),
+        }
+    return figures
 
 
 def _one_filter(name: str, rewrites: Sequence[Rewrite], truths: Sequence[Truth]) -> dict[str, Any]:
@@ -88,6 +121,8 @@ def _one_filter(name: str, rewrites: Sequence[Rewrite], truths: Sequence[Truth])
         "precision": precision,
         "recall": recall,
         "f1": _ratio(2 * both, dropped + faulty),
+        "faulty_left": _ratio(faulty - both, seen - dropped),
+        "fine_kept": _ratio(seen - dropped - (faulty - both), seen - faulty),
     }
 
 
@@ -107,7 +142,7 @@ def quality_html(quality: Mapping[str, Any]) -> Markup:
             name,
             row["aims_at"],
             *(f"{row[key]:,}" for key in ("seen", "faulty", "dropped")),
-            *(percent(row[key]) for key in ("precision", "recall", "f1")),
+            *(percent(row[key]) for key in ("precision", "recall", "f1", "faulty_left", "fine_kept")),
         )
         for name, row in quality["filters"].items()
     ]
@@ -117,11 +152,19 @@ def quality_html(quality: Mapping[str, Any]) -> Markup:
         f"{percent(quality['faithful_kept'])} of the faithful ones (of the answers: "
         f"{percent(quality['faithful_kept_vqa'])})."
     )
+    tasks = [
+        (task, f"{row['records']:,}", *(percent(row[key]) for key in _TASK_COLUMNS))
+        for task, row in quality.get("tasks", {}).items()
+    ]
     return join(
         [
-            table(("filter", "is there for", "seen", "faulty", "dropped", "precision", "recall", "F1"), filters),
+            table(
+                ("filter", "is there for", "seen", "faulty", "dropped", "precision", "recall", "F1", *_LEFT), filters
+            ),
             table(("fault", "before the filters", "after"), faults),
+            table(("task", "records", *_TASK_COLUMNS.values()), tasks),
             paragraph(kept),
+            paragraph(BLIND),
         ]
     )
 

@@ -11,7 +11,8 @@ NAMES = {"nli": "nli-tiny", "reward": "reward-tiny"}
 """The folders of the judges, as the preset name `tiny` finds them."""
 
 _WHAT = {
-    "nli": "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question",
+    "nli": "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question, "
+    "and the same of one statement about a scene and another",
     "reward": "scores how much people would like a response to an instruction; only differences have a meaning",
 }
 
@@ -53,9 +54,17 @@ def judge_card(role: str, figures: dict[str, Any]) -> str:
         _table([f"held-out figure ({figures['examples']:,} unseen examples)", "value"], rows),
         *(_reward_tables(figures) if role == "reward" else []),
         _table(["accuracy by kind of example", "value"], [[*row] for row in figures["by_kind"].items()]),
+        *(_statement_tables(figures["statements"]) if "statements" in figures else []),
         f"Failures, labels and more figures: `{METRICS}`. Licence: Apache-2.0.\n",
     ]
     return "\n".join(parts)
+
+
+def _statement_tables(figures: dict[str, Any]) -> list[str]:
+    """What the NLI judge makes of plain statements."""
+    rows = [[name.replace("_", " "), value] for name, value in figures.items() if isinstance(value, (int, float))]
+    kinds = [[f"accuracy: {name}", value] for name, value in figures["by_kind"].items()]
+    return [_table(["plain statements", "value"], [*rows, *kinds])]
 
 
 def _reward_tables(figures: dict[str, Any]) -> list[str]:

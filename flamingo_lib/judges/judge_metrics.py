@@ -11,6 +11,7 @@ import numpy as np
 from .nli import CONTRADICTION, LABELS
 from .nli_examples import NliExample
 from .reward_examples import RewardExample
+from .statement_examples import StatementExample
 
 SHOWN_FAILURES = 12
 
@@ -46,6 +47,34 @@ def nli_quality(judge: Callable[..., np.ndarray], examples: Sequence[NliExample]
         "confusion": confusion,
         "failures": [
             {"question": example.question, "original": example.original, "rewrite": example.rewrite,
+             "label": LABELS[example.label], "judged": LABELS[int(label)]}
+            for example, label in zip(examples, predicted, strict=True) if label != example.label
+        ][:SHOWN_FAILURES],
+        "examples": len(examples),
+    }  # fmt: skip
+
+
+def statement_quality(judge: Callable[..., np.ndarray], examples: Sequence[StatementExample]) -> dict[str, Any]:
+    """Figures of an NLI judge on plain statements, as the claims filter asks it.
+
+    Args:
+        judge: premises and hypotheses to logits, such as `NliJudge.statements`.
+
+    Returns:
+        ``accuracy``, precision and recall of entailment and of contradiction, accuracy ``by_kind``, some ``failures``.
+    """
+    logits = judge([example.premise for example in examples], [example.hypothesis for example in examples])
+    predicted, truth = logits.argmax(axis=1), np.array([example.label for example in examples])
+    figures: dict[str, Any] = {"accuracy": _rounded((predicted == truth).mean())}
+    for label, name in enumerate(LABELS[:2]):
+        both = ((predicted == label) & (truth == label)).sum()
+        figures[f"{name}_precision"] = _rounded(both / max((predicted == label).sum(), 1))
+        figures[f"{name}_recall"] = _rounded(both / max((truth == label).sum(), 1))
+    return {
+        **figures,
+        "by_kind": _by([example.kind for example in examples], predicted == truth),
+        "failures": [
+            {"premise": example.premise, "hypothesis": example.hypothesis,
              "label": LABELS[example.label], "judged": LABELS[int(label)]}
             for example, label in zip(examples, predicted, strict=True) if label != example.label
         ][:SHOWN_FAILURES],

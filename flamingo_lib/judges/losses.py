@@ -26,7 +26,8 @@ class MatchingHead(nn.Module):
 
     Args:
         tokenizer: of the encoder.
-        tail: where a text's own part ends (the NLI prompt repeats the question in both); None takes the whole text.
+        tail: where a text's own part ends (the NLI prompt repeats the question in both); None, or a text without it,
+            takes the whole text.
     """
 
     def __init__(self, tokenizer: Any, *, tail: str | None, seed: int) -> None:
@@ -62,7 +63,8 @@ class MatchingHead(nn.Module):
         """Segment ids: the part each token belongs to, (b, t)."""
         rows = []
         for index, pair in enumerate(pairs):
-            ends = [text.rfind(self.tail) if self.tail else len(text) for text in pair]
+            found = [text.rfind(self.tail) if self.tail else -1 for text in pair]
+            ends = [len(text) if end < 0 else end for text, end in zip(pair, found, strict=True)]
             rows.append(
                 [
                     0 if part is None or end > ends[part] else part + 1

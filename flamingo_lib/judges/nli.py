@@ -76,3 +76,7 @@ class NliJudge:
             for question, original, rewrite in zip(questions, originals, rewrites, strict=True)
         ]
         return self.scorer.logits(pairs)[:, self._order]
+
+    def statements(self, premises: Sequence[str], hypotheses: Sequence[str]) -> np.ndarray:
+        """Logits of plain pairs of texts, without a question: shape ``(n, 3)``, float32, in the order of `LABELS`."""
+        return self.scorer.logits(list(zip(premises, hypotheses, strict=True)))[:, self._order]

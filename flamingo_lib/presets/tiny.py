@@ -3,6 +3,7 @@
 from ..config import (
     DistortionConfig,
     EvaluationConfig,
+    FiltersConfig,
     Preset,
     RewritingConfig,
     ScenesConfig,
@@ -35,6 +36,13 @@ _DISTORTION = DistortionConfig(
 otherwise.
 """
 
+_FILTERS = FiltersConfig(
+    chain=(*FiltersConfig().chain, "claims"),
+    claims_unstated_max=0.0,
+    claims_unstated_max_by_task={"change": 0.5},
+)
+"""The paper's, and after them the claims filter: captions with boxes state all that there is to say of a scene."""
+
 SCENES_DATASETS = SourcesConfig(
     scenes=True,
     polite=("llava-instruct", "ultrachat", "sharegpt"),
@@ -50,6 +58,7 @@ PRESET = Preset(
     distortion=_DISTORTION,
     rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 2400, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),
+    filters=_FILTERS,
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),
         "stage2": _STAGE2,

@@ -7,7 +7,9 @@ from random import Random
 
 from ..text import split_sentences
 from .answers import at
+from .claims import read_claims
 from .graph import Change, Scene
+from .ground_truth import claim_holds
 from .lexicon import Reference, article, capital
 from .phrases import CLOSERS, TEXT_OPENERS, maybe
 from .text_parser import Item, read, tokens
@@ -169,7 +171,10 @@ class ChangeReport:
 
 
 def check_change(before: Scene, after: Scene, text: str) -> ChangeReport:
-    """Compare what `text` says has changed with what did change from `before` to `after`."""
+    """Compare what `text` says has changed with what did change from `before` to `after`.
+
+    Sentences that tell no change but describe a picture must be true of one of the two.
+    """
     change = find_change(before, after)
     false: list[str] = []
     count, told = 0, False
@@ -187,6 +192,8 @@ def check_change(before: Scene, after: Scene, text: str) -> ChangeReport:
             continue
         kind = _kind(words, items)
         if kind is None:
+            told_here = [] if {"same", "rest", "else"} & set(words) else _in_neither(before, after, sentence)
+            count, false = count + len(told_here), false + [text for text, wrong in told_here if wrong]
             continue
         count, told = count + 1, told or (change is not None and kind == change.kind)
         if change is None or kind != change.kind:
@@ -195,6 +202,14 @@ def check_change(before: Scene, after: Scene, text: str) -> ChangeReport:
         more, wrong = _details(change, words, items)
         count, false = count + more, false + wrong
     return ChangeReport(count, tuple(false), told)
+
+
+def _in_neither(before: Scene, after: Scene, sentence: str) -> list[tuple[str, bool]]:
+    """What a sentence that tells no change claims, and whether it holds in neither picture."""
+    return [
+        (claim.subject.text(), not (claim_holds(before, claim) or claim_holds(after, claim)))
+        for claim in read_claims(sentence).claims
+    ]
 
 
 def _kind(words: list[str], items: list[Item]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -87,3 +88,67 @@ def captions_and_boxes(captions: Iterable[str], boxes: Iterable[Box] = ()) -> st
 def counts_text(names: Iterable[str]) -> str:
     """How many of each, most frequent first: ``3 airplane, 1 ship``."""
     return ", ".join(f"{count} {name}" for name, count in Counter(names).most_common())
+
+
+LARGE = 0.04
+"""Share of the image's area from which a box is called large; near COCO's bound of 96 x 96 pixels in 480 x 640."""
+
+RELATED = 6
+"""Boxes up to which `box_statements` says how each two of them lie; the statements grow with the square."""
+
+_NUMBER = r"\d*\.?\d+"
+_BOX_LINE = re.compile(rf"^(.+): \[({_NUMBER}(?:, {_NUMBER}){{3}})\]\s*$", re.MULTILINE)
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_ROWS, _COLUMNS = ("top", "middle", "bottom"), ("left", "center", "right")
+
+
+def box_position(box: Box) -> str:
+    """Which ninth of the image the box's middle lies in: ``"at the top left"``, ``"in the center"``, ..."""
+    row, column = (min(int(3 * (low + high) / 2), 2) for low, high in ((box.y1, box.y2), (box.x1, box.x2)))
+    return "in the center" if row == column == 1 else f"at the {_ROWS[row]} {_COLUMNS[column]}"
+
+
+def box_statement(box: Box) -> str:
+    """A box in words, such as "There is a large orange ring at the middle left."."""
+    size = "large" if (box.x2 - box.x1) * (box.y2 - box.y1) >= LARGE else "small"
+    return f"There is a {size} {box.name} {box_position(box)}."
+
+
+def count_statement(count: int, noun: str = "object") -> str:
+    """A count in words, such as "There are four objects in the image."."""
+    number = _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+    return f"There is one {noun} in the image." if count == 1 else f"There are {number} {noun}s in the image."
+
+
+def boxes_in(text: str) -> list[Box]:
+    """The boxes that `box_line` wrote into a draft, in order; lines that are no box are passed over."""
+    return [Box(name.strip(), *map(float, corners.split(","))) for name, corners in _BOX_LINE.findall(text)]
+
+
+def box_statements(boxes: Sequence[Box], *, complete: bool = True) -> list[str]:
+    """What boxes say, in sentences that an NLI judge can read: each object, how many there are, how each two lie.
+
+    Args:
+        complete: whether the boxes are all of the image; else it isn't said how many there are.
+
+    Sizes are by area, positions by ninths of the image, relations by the boxes' middles where these lie in different
+    rows or columns of the ninths. Names that occur several times are also counted.
+    """
+    statements = list(map(box_statement, boxes))
+    if not boxes or not complete:
+        return list(dict.fromkeys(statements))
+    statements.append(count_statement(len(boxes)))
+    names = Counter(box.name for box in boxes)
+    statements += [count_statement(count, name) for name, count in names.items() if 1 < count < len(boxes)]
+    if len(boxes) <= RELATED:
+        statements += [relation for one in boxes for other in boxes if one is not other
+                       for relation in _relations(one, other)]  # fmt: skip
+    return list(dict.fromkeys(statements))
+
+
+def _relations(one: Box, other: Box) -> list[str]:
+    """How `one` lies to `other`, told from the one on the left or above."""
+    (x, y), (u, v) = ([min(int(3 * (a + b) / 2), 2) for a, b in ((box.x1, box.x2), (box.y1, box.y2))]
+                      for box in (one, other))  # fmt: skip
+    found = [f"The {one.name} is to the left of the {other.name}."] if x < u else []
+    return [*found, f"The {one.name} is above the {other.name}."] if y < v else found

@@ -15,14 +15,32 @@ def test_a_filter_that_there_is_not_is_refused():
         load_preset("tiny", ['filters.chain=["length", "stss"]'])
 
 
+class Everything:
+    """A judge of any kind that says nothing."""
+
+    def __call__(self, *texts):
+        return []
+
+    statements = __call__
+
+
+def test_the_claims_filter_refuses_a_judge_that_reads_no_statements():
+    with pytest.raises(ConfigError, match=r"claims.*statements\(premises, hypotheses\)"):
+        build_filters(FiltersConfig(chain=("claims",)), Judges(nli=lambda *texts: []))
+
+
+def test_the_papers_filters_are_the_papers_alone():
+    assert "claims" not in load_preset("paper").filters.chain and "claims" in load_preset("tiny").filters.chain
+
+
 def test_every_filter_may_stand_in_the_chain():
     names = (*RULES, *NEEDS)
-    judges = Judges(**dict.fromkeys(NEEDS.values(), lambda *texts: []))
+    judges = Judges(**dict.fromkeys(NEEDS.values(), Everything()))
     built = build_filters(FiltersConfig(chain=names), judges, lambda sample: [])
     assert [filter.name for filter in built] == list(names)
 
 
-@pytest.mark.parametrize("setting", ["sts_min_by_task", "clip_score_min_by_task"])
+@pytest.mark.parametrize("setting", ["sts_min_by_task", "clip_score_min_by_task", "claims_unstated_max_by_task"])
 @pytest.mark.parametrize("task", ["captoin", "vqa"])
 def test_a_threshold_of_a_task_that_is_not_judged_is_refused(setting, task):
     with pytest.raises(ConfigError) as caught:

@@ -14,6 +14,8 @@ from flamingo_lib.sources.boxes import (
     BOX_PREAMBLE,
     BoxError,
     box_line,
+    box_statements,
+    boxes_in,
     captions_and_boxes,
     counts_text,
     from_corners,
@@ -126,3 +128,25 @@ def test_marks_are_seeded_and_use_all_kinds_and_colours():
         "box"
     }
     assert {point_mark(0.5, 0.5, seed=1, key=str(number))["color"] for number in range(200)} == set(COLORS)
+
+
+def test_boxes_in_words():
+    ring, star = Box("red ring", 0.02, 0.03, 0.3, 0.3), Box("black star", 0.7, 0.4, 0.85, 0.55)
+    assert box_statements([ring, star]) == [
+        "There is a large red ring at the top left.",
+        "There is a small black star at the middle right.",
+        "There are two objects in the image.",
+        "The red ring is to the left of the black star.",
+        "The red ring is above the black star.",
+    ]
+    assert box_statements([ring], complete=False) == ["There is a large red ring at the top left."]
+    assert box_statements([]) == []
+    dogs = box_statements([Box("dog", 0.1 * step, 0.4, 0.1 * step + 0.05, 0.6) for step in range(8)])
+    assert "There are eight objects in the image." in dogs and not any("left of" in text for text in dogs)
+    assert "There are two dogs in the image." in box_statements([Box("dog", 0, 0, 1, 1), ring, Box("dog", 0, 0, 1, 1)])
+
+
+def test_boxes_are_read_back_from_a_draft():
+    ring, person = Box("red ring", 0.021, 0.03, 0.3, 0.3), Box("person: old", 0.0, 0.4, 1.0, 0.55)
+    assert boxes_in(captions_and_boxes(["a ring: [not, a, box]", "two"], [ring, person])) == [ring, person]
+    assert boxes_in("a ring") == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...evaluation.few_shot import BaseMetrics
     from ...evaluation.model_metrics import EvalSet, ModelMetrics
     from ...evaluation.predictions import Prediction
+    from ...html import Markup
     from ...judges.panel import Judges
     from ...records import Sample
     from ...scenes.index import TruthIndex
@@ -55,6 +56,7 @@ def run(job: Job) -> dict[str, Any]:
     from ...evaluation.model_metrics import make_eval_set
     from ...evaluation.pool_predictions import caption_samples, prediction_metrics
     from ...evaluation.predictions import write_predictions
+    from ...evaluation.rewriting import by_task_html, by_task_metrics, rewriter_by_task
     from ...judges.panel import load_judges
     from ...scenes.index import TruthIndex
 
@@ -69,11 +71,14 @@ def run(job: Job) -> dict[str, Any]:
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
     told = [*_predictions(job, models, base, eval_set, index, judges, captions)]
     write_predictions(job.folder / PREDICTIONS, (item for predictions in told for item in predictions))
-    _report(job, {name: model for name, model in models.items() if model is not base.four_shot}, eval_set)
+    judged = read_records(Rewrite, job.inputs["filter"] / REWRITES)
+    tasks = rewriter_by_task(judged, index)
+    shown = {name: model for name, model in models.items() if model is not base.four_shot}
+    _report(job, shown, eval_set, {"the_rewriter_by_task": by_task_html(tasks)})
     metrics = eval_set.guess_metrics() | base.metrics()
     for model, predictions in zip(models.values(), told, strict=True):
         metrics |= model.metrics() | prediction_metrics(predictions)
-    return metrics | _rewriting(job, index, reward)
+    return metrics | by_task_metrics(tasks) | _rewriting(job, judged, index, reward)
 
 
 def _answerer(job: Job, model: Any, *, curt: bool = False) -> ChatGenerator:
@@ -153,12 +158,12 @@ def _examined_base(job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any, 
     return BaseMetrics.from_json(read_json(done))
 
 
-def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
+def _rewriting(job: Job, judged: Sequence[Rewrite], index: Any, reward: Any) -> dict[str, float]:
     """The rewriter's figures before filtering, and what is left of its mistakes after it."""
     from ...evaluation.rewriting import answer_preserved, paragraph_figures, rewriter_figures, rewriter_hallucinated
 
     rewritten = read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)
-    kept = [item for item in read_records(Rewrite, job.inputs["filter"] / REWRITES) if item.kept]
+    kept = [item for item in judged if item.kept]
     metrics = rewriter_figures(rewritten, read_records(Rewrite, job.inputs["rewrite"] / WRONG), index, reward)
     _, false_claim, _ = paragraph_figures(kept, index)
     metrics |= {
@@ -169,12 +174,12 @@ def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if value == value}
 
 
-def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet) -> None:
+def _report(job: Job, models: dict[str, ModelMetrics], eval_set: EvalSet, more: Mapping[str, Markup]) -> None:
     from ...evaluation.report import stage_sections
     from ...html import write_fragment
 
     folder = job.folder / "report"
     folder.mkdir()
-    for number, (title, part) in enumerate(stage_sections(models, eval_set).items(), start=1):
+    for number, (title, part) in enumerate((stage_sections(models, eval_set) | more).items(), start=1):
         name = "_".join(title.split())
         write_fragment(folder / f"{number:02d}_{name}.html", part)

@@ -56,7 +56,17 @@ def run(job: Job) -> dict[str, Any]:
     )
     total = funnel["total"]
     metrics = {"pf1m.records": written, "pf1m.kept": total["kept"] / max(1, total["in"])}
-    return metrics | {f"pf1m.dropped.{name}": count for name, count in total["dropped"].items()}
+    metrics |= {f"pf1m.dropped.{name}": count for name, count in total["dropped"].items()}
+    return metrics | filter_figures(quality)
+
+
+def filter_figures(quality: dict[str, Any] | None) -> dict[str, float]:
+    """The filters against the truth as figures of ``metrics.json``; those that are undefined are left out."""
+    rows = (quality or {}).get("filters", {})
+    names = ("precision", "recall", "faulty_left", "fine_kept")
+    return {
+        f"filters.{name}.{key}": row[key] for name, row in rows.items() for key in names if row.get(key) is not None
+    }
 
 
 def write_released(judged: Sequence[Rewrite], folder: Path, root: Path) -> int:
