@@ -31,6 +31,7 @@ COMMANDS = (
     "train",
     "windows",
     "evaluate",
+    "lmms_eval",
     "presets",
     "chat",
     "parity",
