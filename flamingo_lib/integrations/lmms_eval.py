@@ -149,7 +149,7 @@ class FlamingoLmms(_Base):  # type: ignore[misc, valid-type, unused-ignore]
                     chats.append([_turn(context, len(given), task, doc_id, text.strip())])
                     pictures.append(given)
                 results += self._losses(chats, pictures)
-        return results
+        return [_as_harness_output(pair) for pair in results]
 
     def generate_until_multi_round(self, requests: Sequence[Any]) -> list[str]:
         """Refused: the next round's question is made by a task's code from the answer before, in text for one model.
@@ -245,6 +245,19 @@ def manifest() -> Any:
     from lmms_eval.models.registry_v2 import ModelManifest
 
     return ModelManifest(model_id=MODEL_NAME, simple_class_path=f"{__name__}.{FlamingoLmms.__name__}")
+
+
+def _as_harness_output(pair: tuple[float, bool]) -> Any:
+    """A loss and its flag in the form in which they reach the task's metrics.
+
+    lmms-eval 0.7 makes text of whatever a model returns unless it comes as a `GenerationResult`, pairs of numbers too,
+    on which its multiple-choice metrics then fail.
+    """
+    try:
+        from lmms_eval.api.instance import GenerationResult, unwrap_generation_output
+    except ImportError:
+        return pair
+    return pair if unwrap_generation_output(pair)[0] == pair else GenerationResult(text=pair)
 
 
 def _turn(context: str, images: int, task: str, doc_id: Any, response: str | None = None) -> Turn:

@@ -141,12 +141,19 @@ def judge_of(metric: str, config: dict[str, Any]) -> str:
     return "exact" if metric in EXACT else f"none (formula {metric})"
 
 
+def task_version(results: dict[str, Any], task: str) -> str | None:
+    """The version in a task's metadata; None where its maker gives none."""
+    metadata = results.get("configs", {}).get(task, {}).get("metadata") or {}
+    entries = metadata if isinstance(metadata, list) else [metadata]
+    return next((str(entry["version"]) for entry in entries if isinstance(entry, dict) and "version" in entry), None)
+
+
 def _task_scores(results: dict[str, Any], manager: Any) -> Iterator[dict[str, Any]]:
     for task, values in results["results"].items():
         config = _functions(manager, task)
         for key, value in values.items():
             metric, _, kept = key.partition(",")
-            if metric in DETAILS or metric.endswith("_stderr") or not isinstance(value, int | float):
+            if metric in DETAILS or "_stderr" in metric or not isinstance(value, int | float):
                 continue
             error = values.get(f"{metric}_stderr,{kept}")
             counts = results.get("n-samples", {}).get(task, {})
@@ -159,7 +166,7 @@ def _task_scores(results: dict[str, Any], manager: Any) -> Iterator[dict[str, An
                 "samples": counts.get("effective", len(results.get("samples", {}).get(task, ()))),
                 "judge": judge_of(metric, config),
                 "judge_version": f"lmms-eval {lmms_eval_version()}{_local_code(manager, task)}",
-                "task_version": str(results.get("versions", {}).get(task, "")),
+                "task_version": task_version(results, task),
             }
 
 
@@ -195,7 +202,7 @@ def _nli_scores(results: dict[str, Any], judge: NliJudge) -> Iterator[dict[str, 
             "samples": len(values),
             "judge": f"NLI {judge.name}",
             "judge_version": judge_hash,
-            "task_version": str(results.get("versions", {}).get(task, "")),
+            "task_version": task_version(results, task),
         }
 
 
