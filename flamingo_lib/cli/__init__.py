@@ -40,6 +40,7 @@ COMMANDS = (
     "distort",
     "judges",
     "rewrite",
+    "export",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 
