@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tarfile
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import IO
 
 from .images import image_bytes_of
 from .record import ExportRecord, json_columns, messages
@@ -25,43 +25,37 @@ def write(records: Iterable[ExportRecord], to: Destination) -> int:
 
     A file ends at `RECORDS_A_FILE` records or `BYTES_A_FILE` of images. The same records give the same bytes.
     """
-    count = number = size = held = 0
-    tar: tarfile.TarFile | None = None
-    try:
-        for record in records:
-            if tar is None:
-                tar = _open(to.folder, number)
-            size += _add_record(tar, f"{count:09d}", record)
-            count, held = count + 1, held + 1
-            if held >= RECORDS_A_FILE or size >= BYTES_A_FILE:
-                tar.close()
-                tar, number, size, held = None, number + 1, 0, 0
-        if tar is None and number == 0:
-            tar = _open(to.folder, number)
-    finally:
-        if tar is not None:
-            tar.close()
+    count = number = 0
+    stream = iter(records)
+    record = next(stream, None)
+    while record is not None or number == 0:
+        with open(to.folder / f"train-{number:05d}.tar", "wb") as file:
+            held = size = 0
+            while record is not None and held < RECORDS_A_FILE and size < BYTES_A_FILE:
+                size += _add_record(file, f"{count:09d}", record)
+                count, held, record = count + 1, held + 1, next(stream, None)
+            file.write(bytes(2 * tarfile.BLOCKSIZE))
+        number += 1
     return count
 
 
-def _open(folder: Path, number: int) -> tarfile.TarFile:
-    return tarfile.open(folder / f"train-{number:05d}.tar", "w", format=tarfile.USTAR_FORMAT)
-
-
-def _add_record(tar: tarfile.TarFile, key: str, record: ExportRecord) -> int:
+def _add_record(file: IO[bytes], key: str, record: ExportRecord) -> int:
     names, size = [], 0
     for position, image in enumerate(record.images):
         ending = PurePosixPath(image.name).suffix.lower() or ".png"
         data = image_bytes_of(image)
         names.append(f"{position}{ending}")
-        _add(tar, f"{key}.{names[-1]}", data)
+        _add(file, f"{key}.{names[-1]}", data)
         size += len(data)
     values = {"id": record.id, "messages": messages(record), "images": names} | json_columns(record)
-    _add(tar, f"{key}.json", json.dumps(values, ensure_ascii=False, allow_nan=False).encode())
+    _add(file, f"{key}.json", json.dumps(values, ensure_ascii=False, allow_nan=False).encode())
     return size
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def _add(file: IO[bytes], name: str, data: bytes) -> None:
+    """One member of a tar file; `tarfile.TarFile` would hold all members' headers in memory."""
     member = tarfile.TarInfo(name)
     member.size = len(data)
-    tar.addfile(member, io.BytesIO(data))
+    file.write(member.tobuf(tarfile.USTAR_FORMAT))
+    file.write(data)
+    file.write(bytes(-len(data) % tarfile.BLOCKSIZE))
