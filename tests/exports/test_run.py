@@ -147,12 +147,12 @@ def test_memory_does_not_grow_with_the_records(tmp_path, monkeypatch, target):
     monkeypatch.setattr(parquet_files, "ROWS_A_GROUP", 20)
     export_dataset(write_folder(tmp_path / "warm", [QUESTION]), target, tmp_path / "warm-out")
     peaks = []
-    for count in (60, 360):
+    for count in (100, 700):
         many = [replace(QUESTION, sample=replace(QUESTION.sample, id=f"gqa/train/{n}")) for n in range(count)]
         folder = write_folder(tmp_path / str(count), many, shard_size=20)
         del many
         peaks.append(peak(lambda folder=folder, count=count: export_dataset(folder, target, tmp_path / f"out-{count}")))
-    assert peaks[1] < 1.5 * peaks[0]
+    assert peaks[1] < 2.5 * peaks[0]
 
 
 def test_command(folder, tmp_path):
