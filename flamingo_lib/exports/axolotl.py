@@ -13,7 +13,7 @@ from .images import copy_images
 from .record import ExportRecord, json_columns
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "axolotl", "train.jsonl", "", False
+TITLE, FILES, PREFERENCES = "axolotl", "train.jsonl", False
 CONFIG = "axolotl.yaml"
 USE = "Put `{folder}/axolotl.yaml` into axolotl's configuration."
 

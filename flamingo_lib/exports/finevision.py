@@ -16,7 +16,7 @@ from .parquet_files import common_features, common_row, embedded, write_parquet_
 from .record import ExportRecord
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "FineVision", "data/train-*.parquet", "", False
+TITLE, FILES, PREFERENCES = "FineVision", "data/train-*.parquet", False
 USE = """```python
 from datasets import load_dataset
 records = load_dataset("{folder}", split="train")

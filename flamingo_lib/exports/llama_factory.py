@@ -10,7 +10,7 @@ from .images import copy_images
 from .record import ExportRecord, json_columns, messages
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "LLaMA-Factory", "polite_flamingo.jsonl", "<image>", True
+TITLE, FILES, PREFERENCES = "LLaMA-Factory", "polite_flamingo.jsonl", True
 NAME = "polite_flamingo"
 USE = "`dataset_dir: {folder}`, `media_dir: {folder}` and `dataset: polite_flamingo` in LLaMA-Factory's configuration."
 
@@ -34,7 +34,7 @@ def write(records: Iterable[ExportRecord], to: Destination) -> int:
 
 def _lines(records: Iterable[ExportRecord], to: Destination) -> Iterator[dict[str, Any]]:
     for record in records:
-        said = messages(record, TAG)
+        said = messages(record)
         line: dict[str, Any] = {"id": record.id, "messages": said, "images": copy_images(record, to.folder)}
         if to.preference:
             line["messages"], line["chosen"] = said[:-1], said[-1]

@@ -13,7 +13,7 @@ from .images import copy_images
 from .record import ExportRecord, json_columns, tagged_instruction
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "LLaVA", "llava.json", "<image>", False
+TITLE, FILES, PREFERENCES = "LLaVA", "llava.json", False
 USE = "`--data_path {folder}/llava.json --image_folder {folder}` of LLaVA's training script."
 
 
@@ -34,7 +34,7 @@ def _item(record: ExportRecord, images: list[str]) -> dict[str, Any]:
     conversations = []
     for turn in record.turns:
         conversations += [
-            {"from": "human", "value": tagged_instruction(turn, TAG, "\n")},
+            {"from": "human", "value": tagged_instruction(turn, "\n")},
             {"from": "gpt", "value": turn.response or ""},
         ]
     item: dict[str, Any] = {"id": record.id}

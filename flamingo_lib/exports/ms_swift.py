@@ -13,7 +13,7 @@ from .images import copy_images
 from .record import ExportRecord, json_columns, messages
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "ms-swift", "train.jsonl", "<image>", True
+TITLE, FILES, PREFERENCES = "ms-swift", "train.jsonl", True
 USE = "`swift sft --dataset {folder}/train.jsonl` (`swift rlhf --rlhf_type dpo` for pairs)."
 
 
@@ -29,7 +29,7 @@ def write(records: Iterable[ExportRecord], to: Destination) -> int:
 def _lines(records: Iterable[ExportRecord], to: Destination) -> Iterator[dict[str, Any]]:
     for record in records:
         images = [str(to.final / name) for name in copy_images(record, to.folder)]
-        line: dict[str, Any] = {"messages": messages(record, TAG), "images": images, "channel": record.source}
+        line: dict[str, Any] = {"messages": messages(record), "images": images, "channel": record.source}
         if to.preference:
             line["rejected_response"] = record.rejected
         if record.boxes and images:

@@ -10,7 +10,7 @@ from .parquet_files import common_features, common_row, embedded, write_parquet_
 from .record import ExportRecord, messages
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "Parquet", "data/train-*.parquet", "", True
+TITLE, FILES, PREFERENCES = "Parquet", "data/train-*.parquet", True
 USE = """```python
 from datasets import load_dataset
 records = load_dataset("{folder}", split="train")

@@ -11,6 +11,9 @@ from ..records import Box, Turn
 from .history import history
 from .licences import allows_commercial_use
 
+IMAGE_TAG = "<image>"
+"""Stands for an image in texts; most frameworks and processors take it for one wherever it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportImage:
@@ -93,17 +96,17 @@ def length_difference(record: ExportRecord) -> int:
     return len(record.final.split()) - len(record.raw.split())
 
 
-def tagged_instruction(turn: Turn, tag: str, after: str = "") -> str:
-    """A turn's instruction with a tag for each of its images before it."""
-    return f"{(tag + after) * turn.images}{turn.instruction}"
+def tagged_instruction(turn: Turn, after: str = "") -> str:
+    """A turn's instruction with `IMAGE_TAG` and `after` for each of its images before it."""
+    return f"{(IMAGE_TAG + after) * turn.images}{turn.instruction}"
 
 
-def messages(record: ExportRecord, tag: str = "<image>") -> list[dict[str, str]]:
+def messages(record: ExportRecord) -> list[dict[str, str]]:
     """The conversation as messages with ``role`` and ``content``, images as tags in the text."""
     made = []
     for turn in record.turns:
         made += [
-            {"role": "user", "content": tagged_instruction(turn, tag)},
+            {"role": "user", "content": tagged_instruction(turn)},
             {"role": "assistant", "content": turn.response or ""},
         ]
     return made

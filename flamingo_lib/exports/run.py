@@ -19,7 +19,7 @@ from .card import export_card
 from .licences import allows_commercial_use
 from .preference import Nli, preference_pairs
 from .reading import RecordFolder, read_records
-from .record import ExportRecord, length_difference
+from .record import IMAGE_TAG, ExportRecord, length_difference
 from .target import Destination, Target
 
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def export_dataset(
         judge = NliJudge(nli, device="cpu")
     with tempfile.TemporaryDirectory(prefix="flamingo-export-") as scratch:
         records = read_records(source, scratch, roots)
-        plan = _plan(records, target, licence)
-        counted = _Counted(licence, target, Counter(plan.left_out))
+        plan = _plan(records, licence)
+        counted = _Counted(licence, Counter(plan.left_out))
         stream: Iterable[ExportRecord] = counted.chosen(records)
         if preference and judge is not None:
             stream = preference_pairs(stream, judge, counted.left_out, max_length_difference=max_length_difference)
@@ -153,11 +153,11 @@ def find_target(name: str) -> Target:
     return module
 
 
-def _plan(records: RecordFolder, target: Target, licence: str) -> Plan:
+def _plan(records: RecordFolder, licence: str) -> Plan:
     """Look at every record before anything is written."""
     plan = Plan()
     for record in records:
-        reason = reason_against(record, target, licence)
+        reason = reason_against(record, licence)
         if reason is not None:
             plan.left_out[reason] += 1
             continue
@@ -177,27 +177,27 @@ def _plan(records: RecordFolder, target: Target, licence: str) -> Plan:
     return plan
 
 
-def reason_against(record: ExportRecord, target: Target, licence: str) -> str | None:
+def reason_against(record: ExportRecord, licence: str) -> str | None:
     """Why a record is left out of an export; None if it isn't."""
     if licence == COMMERCIAL and allows_commercial_use(record.licence) is not True:
         return "licence: " + record.licence
     texts = [text for turn in record.turns for text in (turn.instruction, turn.response or "", turn.draft or "")]
-    if target.TAG and any(target.TAG in text for text in texts):
-        return f"{target.TAG} in a text would be read as an image"
+    if any(IMAGE_TAG in text for text in texts):
+        return f"{IMAGE_TAG} in a text would be read as an image"
     return None
 
 
 class _Counted:
     """The second pass: chooses records and counts those that are written."""
 
-    def __init__(self, licence: str, target: Target, left_out: Counter[str]) -> None:
-        self.licence, self.target, self.left_out = licence, target, left_out
+    def __init__(self, licence: str, left_out: Counter[str]) -> None:
+        self.licence, self.left_out = licence, left_out
         self.licences: Counter[str] = Counter()
         self.sources: Counter[str] = Counter()
         self.records = self.words = 0
 
     def chosen(self, records: Iterable[ExportRecord]) -> Iterator[ExportRecord]:
-        return (record for record in records if reason_against(record, self.target, self.licence) is None)
+        return (record for record in records if reason_against(record, self.licence) is None)
 
     def counted(self, records: Iterable[ExportRecord]) -> Iterator[ExportRecord]:
         for record in records:

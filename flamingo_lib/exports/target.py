@@ -33,14 +33,12 @@ class Target(Protocol):
     Attributes:
         TITLE: the framework's or format's name.
         FILES: pattern of the files that hold the records, inside the export.
-        TAG: text that the framework takes for an image wherever it stands in a text; ``""`` if there is none.
         PREFERENCES: it has a form for preference pairs.
         USE: how to load it, for the card; ``{folder}`` stands for the export.
     """
 
     TITLE: str
     FILES: str
-    TAG: str
     PREFERENCES: bool
     USE: str
 

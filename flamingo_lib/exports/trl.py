@@ -10,7 +10,7 @@ from .parquet_files import common_features, common_row, embedded, write_parquet_
 from .record import ExportRecord, content
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "TRL", "data/train-*.parquet", "", True
+TITLE, FILES, PREFERENCES = "TRL", "data/train-*.parquet", True
 USE = """```python
 from datasets import load_dataset
 from trl import SFTTrainer  # DPOTrainer for pairs

@@ -12,7 +12,7 @@ from .images import image_bytes_of
 from .record import ExportRecord, json_columns, messages
 from .target import Destination
 
-TITLE, FILES, TAG, PREFERENCES = "WebDataset", "train-*.tar", "", False
+TITLE, FILES, PREFERENCES = "WebDataset", "train-*.tar", False
 USE = """```python
 import webdataset
 records = webdataset.WebDataset("{folder}/train-{{00000..LAST}}.tar", shardshuffle=False).decode("pil")

@@ -22,7 +22,7 @@ from flamingo_lib.exports.finevision import relevance
 from flamingo_lib.exports.history import apply_diff
 from flamingo_lib.exports.run import export_dataset
 
-from .conftest import CAPTION, KEPT, PAIR, QUESTION, TAGGED
+from .conftest import CAPTION, PAIR, QUESTION
 from .test_run import judge
 
 UNTAGGED = [QUESTION, PAIR, CAPTION]
@@ -153,7 +153,7 @@ def test_ms_swift_reads_it(export, preference):
 @pytest.mark.parametrize("preference", [False, True])
 def test_trl_columns(parquet, tmp_path, preference):
     rows = parquet("trl", preference=preference, judge=judge)
-    expected = [QUESTION] if preference else KEPT
+    expected = [QUESTION] if preference else UNTAGGED
     for row, rewrite in zip(rows, expected, strict=True):
         (prompt,) = row["prompt"]
         assert [part["type"] for part in prompt["content"]] == ["image"] * len(rewrite.sample.images) + ["text"]
@@ -179,7 +179,7 @@ def test_trl_reads_it(parquet):
 
 def test_axolotl_schema(export, tmp_path):
     out = export("axolotl")
-    for row, rewrite in zip(lines(out / "train.jsonl"), KEPT, strict=True):
+    for row, rewrite in zip(lines(out / "train.jsonl"), UNTAGGED, strict=True):
         user, assistant = row["messages"]
         paths = [part["path"] for part in user["content"] if part["type"] == "image"]
         assert [Path(path).read_bytes() for path in paths] == [file.read_bytes() for file in sources(tmp_path, rewrite)]
@@ -200,7 +200,7 @@ def test_axolotl_reads_it(export, tmp_path):
         cache_dir=str(tmp_path / "cache"),
     )
     strategy = import_module("axolotl.processing_strategies").ProcessingStrategy(SimpleNamespace())
-    for made, rewrite in zip(strategy(list(rows)), KEPT, strict=True):
+    for made, rewrite in zip(strategy(list(rows)), UNTAGGED, strict=True):
         user, assistant = made["messages"]
         assert [set(part) for part in user["content"]] == [
             *[{"type", "path"}] * len(rewrite.sample.images),
@@ -211,12 +211,12 @@ def test_axolotl_reads_it(export, tmp_path):
 
 def test_finevision_columns(parquet):
     rows = parquet("finevision")
-    for row, rewrite in zip(rows, KEPT, strict=True):
+    for row, rewrite in zip(rows, UNTAGGED, strict=True):
         assert row["texts"] == [{"user": rewrite.sample.instruction, "assistant": rewrite.final}]
         assert len(row["images"]) == len(rewrite.sample.images)
         assert row["formatting_ratings"] == [None] and row["formatting_min"] is None
         check_columns(row, rewrite)
-    assert rows["relevance_ratings"][:] == [[5], [4], [None], [None]] and rows["relevance_min"][:2] == [5, 4]
+    assert rows["relevance_ratings"][:] == [[5], [4], [None]] and rows["relevance_min"][:2] == [5, 4]
 
 
 @pytest.mark.parametrize(
@@ -235,9 +235,9 @@ def test_relevance_rating(scores, rating):
 
 def test_parquet_columns(parquet, tmp_path):
     rows = parquet("parquet")
-    assert rows["id"][:] == [rewrite.sample.id for rewrite in KEPT]
-    assert rows["reward"][:] == [1.5, 2.0, None, None] and rows["commercial_use"][0] is True
-    for row, rewrite in zip(rows, KEPT, strict=True):
+    assert rows["id"][:] == [rewrite.sample.id for rewrite in UNTAGGED]
+    assert rows["reward"][:] == [1.5, 2.0, None] and rows["commercial_use"][0] is True
+    for row, rewrite in zip(rows, UNTAGGED, strict=True):
         assert (row["instruction"], row["response"], row["raw"]) == (
             rewrite.sample.instruction,
             rewrite.final,
@@ -254,27 +254,26 @@ def test_parquet_files_end_at_their_bound(export, monkeypatch):
     from flamingo_lib.exports import parquet_files
 
     monkeypatch.setattr(parquet_files, "ROWS_A_GROUP", 1)
-    monkeypatch.setattr(parquet_files, "ROWS_A_FILE", 3)
+    monkeypatch.setattr(parquet_files, "ROWS_A_FILE", 2)
     files = sorted((export("parquet") / "data").glob("*.parquet"))
-    assert [pq.ParquetFile(file).metadata.num_rows for file in files] == [3, 1]
+    assert [pq.ParquetFile(file).metadata.num_rows for file in files] == [2, 1]
 
 
 def test_webdataset_members(export, tmp_path):
     with tarfile.open(export("webdataset") / "train-00000.tar") as tar:
         names = tar.getnames()
         assert names[:2] == ["000000000.0.jpg", "000000000.json"]
-        for number, rewrite in enumerate(KEPT):
+        for number, rewrite in enumerate(UNTAGGED):
             values = json.load(tar.extractfile(f"{number:09d}.json"))
             check_columns(values, rewrite)
             for ending, file in zip(values["images"], sources(tmp_path, rewrite), strict=True):
                 assert tar.extractfile(f"{number:09d}.{ending}").read() == file.read_bytes()
-    assert TAGGED.sample.instruction in values["messages"][0]["content"]
 
 
 @needs("webdataset")
 def test_webdataset_reads_it(export, tmp_path):
     files = sorted(str(file) for file in export("webdataset").glob("*.tar"))
     rows = import_module("webdataset").WebDataset(files, shardshuffle=False).decode("pil")
-    for row, rewrite in zip(rows, KEPT, strict=True):
+    for row, rewrite in zip(rows, UNTAGGED, strict=True):
         shown = [np.asarray(row[ending].convert("RGB")) for ending in row["json"]["images"]]
         assert all(map(np.array_equal, shown, map(pixels, sources(tmp_path, rewrite))))
