@@ -32,6 +32,7 @@ COMMANDS = (
     "train",
     "windows",
     "evaluate",
+    "lmms_eval",
     "presets",
     "chat",
     "parity",
@@ -40,6 +41,7 @@ COMMANDS = (
     "distort",
     "judges",
     "rewrite",
+    "export",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 

@@ -129,7 +129,7 @@ task_categories:
 - image-text-to-text
 - visual-question-answering
 size_categories:
-- {_size(total)}
+- {size_category(total)}
 configs:
 - config_name: default
   data_files:
@@ -192,7 +192,7 @@ def _text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
 
 
-def _size(total: int) -> str:
+def size_category(total: int) -> str:
     """The hub's size category."""
     bounds = (
         (1_000, "n<1K"),
