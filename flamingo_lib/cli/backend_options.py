@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -41,6 +42,22 @@ BackendSettings = Annotated[
 ]
 
 
+BatchOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--batch-out",
+        help="with --backend server: write the requests to this OpenAI batch file (JSON lines) instead of sending them",
+    ),
+]
+BatchIn = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--batch-in",
+        help="with --backend server: a file of the batch's answers, read instead of asking; may be repeated",
+    ),
+]
+
+
 def backend_settings(
     kind: str,
     url: str | None = None,
@@ -48,6 +65,7 @@ def backend_settings(
     system: str | None = None,
     adapter: str | None = None,
     more: list[str] | None = None,
+    batch_in: list[Path] | None = None,
 ) -> BackendConfig:
     """The settings that the options name, checked; raises `ConfigError`."""
     from pydantic import ValidationError
@@ -57,6 +75,8 @@ def backend_settings(
 
     given: dict[str, Any] = {"url": url, "style_prompt": style_prompt, "system": system, "adapter": adapter}
     values: dict[str, Any] = {"kind": kind} | {key: value for key, value in given.items() if value is not None}
+    if batch_in:
+        values["batch_in"] = tuple(map(str, batch_in))
     for text in more or ():
         key, separator, value = text.partition("=")
         if not separator or key not in BackendConfig.model_fields:
@@ -69,7 +89,7 @@ def backend_settings(
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"backend setting {where} cannot be {first['input']!r}: {first['msg']}") from None
-    unused = [key for key in ("url", "adapter") if values.get(key) and key not in USED[settings.kind]]
+    unused = [key for key in ("url", "adapter", "batch_in") if values.get(key) and key not in USED[settings.kind]]
     if settings.kind == "flamingo":
         unused += [key for key in ("style_prompt", "system") if values.get(key)]
     if unused:
@@ -80,7 +100,7 @@ def backend_settings(
     return settings
 
 
-USED: dict[str, tuple[str, ...]] = {"flamingo": (), "transformers": ("adapter",), "server": ("url",)}
+USED: dict[str, tuple[str, ...]] = {"flamingo": (), "transformers": ("adapter",), "server": ("url", "batch_in")}
 """Options that only some backends have."""
 
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .backend_options import Adapter, Backend, BackendSettings, StylePrompt, System, Url, backend_settings
+from .backend_options import (
+    Adapter,
+    Backend,
+    BackendSettings,
+    BatchIn,
+    BatchOut,
+    StylePrompt,
+    System,
+    Url,
+    backend_settings,
+)
 from .tables import aligned
 
 if TYPE_CHECKING:
@@ -69,6 +79,8 @@ def rewrite(
     system: System = None,
     adapter: Adapter = None,
     backend_set: BackendSettings = None,
+    batch_out: BatchOut = None,
+    batch_in: BatchIn = None,
     as_json: Json = False,
 ) -> None:
     """Rewrite raw annotations, without judging or filtering them.
@@ -76,7 +88,10 @@ def rewrite(
     Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was
     stopped or killed continues where it was when the same command is given again.
     """
-    asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set)
+    asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set, batch_in)
+    if batch_out is not None:
+        _write_requests(source, rewriter, out, preset, seed, settings, asked, batch_out, as_json)
+        return
     result, _ = _run(source, rewriter, out, preset, seed, settings, workers, ray, asked, filtering=False)
     if as_json:
         print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found}))
@@ -146,6 +161,38 @@ def explain(
 
         write_page(html, record_id, record_card(record, record_pictures(folder, root)))
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
+
+
+def _write_requests(
+    source: list[str],
+    rewriter: str,
+    out: Path,
+    preset: str,
+    seed: int | None,
+    settings: list[str] | None,
+    backend: BackendConfig,
+    path: Path,
+    as_json: bool,
+) -> None:
+    """Write the requests as batch files and say how many there are; the answers come back by --batch-in."""
+    from ..errors import ConfigError
+    from ..pf1m.build import QUARANTINE, write_requests
+    from ..pf1m.sources import parse_source
+    from ..presets import load_preset
+
+    if backend.kind != "server":
+        raise ConfigError("batch files are of servers", remedy="Give --backend server.")
+    chosen = load_preset(preset, settings or (), seed)
+    sources = [parse_source(text) for text in source]
+    report = write_requests(sources, rewriter, path, chosen, backend, quarantine=out / QUARANTINE)
+    if as_json:
+        print(json.dumps(report))
+        return
+    print(f"{report['requests']:,} requests in {', '.join(report['files'])}")
+    for name, reason in list(report["unreadable"].items())[:5]:
+        print(f"warning: no request for {name}: {reason}", file=sys.stderr)
+    if report["unreadable"]:
+        print(f"warning: {len(report['unreadable'])} records have images that cannot be read", file=sys.stderr)
 
 
 def _run(

@@ -16,9 +16,14 @@ from ..html import write_page
 from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import resolve_precision
+from ..rewriting.backends.batch_files import write_batch_files
+from ..rewriting.backends.load import check_backend
+from ..rewriting.backends.server import usage_report
+from ..rewriting.backends.server_requests import RequestBuilder
 from ..rewriting.backends.settings import BackendConfig, backend_identity, backend_label
 from ..rewriting.executors.ray import LOCAL, run_ray_job
 from ..rewriting.job import JOB, JobResult, run_job
+from ..rewriting.pictures import Pictures
 from ..rewriting.shards import read_shards
 from ..storage import atomic_write, fingerprint_files, read_json, write_json
 from .images import released
@@ -32,8 +37,8 @@ CODE = "code fingerprint"
 CODE_MODULES = (f"{__package__}.worker", "flamingo_lib.rewriting.executors.local")
 """Modules whose code (with their imports) decides a shard; the samples have digests of their own."""
 
-ANSWERS = "answers.jsonl"
-"""What a server has answered, beside the shards: a job that goes on asks for the rest alone."""
+ANSWERS, USAGE = "answers.jsonl", "usage.json"
+"""What a server has answered (a job that goes on asks for the rest alone), and the tokens that it took."""
 
 
 def job_identity(
@@ -100,6 +105,7 @@ def rewrite_sources(
     if filtering:  # every machine that helps computes as this one does
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
+    check_backend(name, backend)
     label = backend_label(name, backend)
     given = name if backend.kind == "server" else str(resolve(name, role="the rewriter"))
     work = MakeWork(given, roots, preset, filtering, backend, label, out / ANSWERS if ray is None else None)
@@ -115,8 +121,25 @@ def rewrite_sources(
         gpus = float(best_device() == "cuda") / (max(1, workers) if ray == LOCAL else 1)
         stages = cluster_stages(work, rewriters=max(1, workers), gpus=gpus / 2)
         result = run_ray_job(stream, stages, out, address=ray, **options)
+    if backend.kind == "server" and (out / ANSWERS).is_file():
+        write_json(out / USAGE, usage_report(out / ANSWERS, backend.price))
     write_json(out / PLACES, {"roots": roots, "rewriter": label, "preset": preset.name})
     return result
+
+
+def write_requests(
+    sources: Sequence[SourceSpec],
+    model: str,
+    path: str | PathLike,
+    preset: Preset,
+    backend: BackendConfig,
+    *,
+    quarantine: Path | None = None,
+) -> dict[str, Any]:
+    """Write the requests of all samples of `sources` as OpenAI batch files; see `batch_files.write_batch_files`."""
+    pictures = Pictures(source_roots(sources))
+    builder = RequestBuilder(model, pictures, preset.rewriting, backend, preset.seed)
+    return write_batch_files(SourceStream(sources, preset.seed, quarantine)(), builder, Path(path))
 
 
 def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") -> dict[str, Any]:

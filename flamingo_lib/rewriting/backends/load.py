@@ -54,3 +54,19 @@ def load_rewriter(
     from .flamingo import FlamingoRewriter
 
     return FlamingoRewriter.load(name, pictures, config, seed=seed, device=device, optimize=optimize)
+
+
+def check_backend(name: str, settings: BackendConfig) -> None:
+    """Refuse what cannot rewrite before any work starts: a model without a usable chat template, a server's address.
+
+    Raises:
+        ConfigError, MissingAsset, CheckpointError: as the backends' own loading.
+    """
+    if settings.kind == "transformers":
+        from .vlm import load_chat
+
+        load_chat(name, settings)
+    elif settings.kind == "server":
+        from .server import ServerRewriter
+
+        ServerRewriter(name, lambda sample: [], None, settings)

@@ -52,6 +52,7 @@ class BackendConfig(Frozen):
     retries: int = Field(6, ge=0)
     backoff: float = Field(1.0, gt=0, description="seconds before the first repetition; doubled each time")
     timeout: float = Field(120.0, gt=0, description="seconds for one request")
+    batch_in: tuple[str, ...] = Field((), description="files of a batch's answers, read instead of asking")
     price: tuple[float, float] | None = Field(None, description="of a million tokens read and a million written")
 
     @property
@@ -97,7 +98,14 @@ def backend_identity(name: str, settings: BackendConfig) -> dict[str, Any]:
         )
         model = " ".join(fingerprint_files(_decisive(folder)) for folder in folders)
     values = settings.model_dump(mode="json")
-    return {"kind": settings.kind, "model": model, **{key: values[key] for key in DECISIVE[settings.kind]}}
+    identity = {"kind": settings.kind, "model": model} | {key: values[key] for key in DECISIVE[settings.kind]}
+    if settings.batch_in:
+        if missing := [path for path in settings.batch_in if not Path(path).is_file()]:
+            raise ConfigError(
+                "there is no such file of answers", file=missing[0], remedy="Give the batch's output file."
+            )
+        identity["answers"] = fingerprint_files(settings.batch_in)
+    return identity
 
 
 def backend_label(name: str, settings: BackendConfig) -> str:

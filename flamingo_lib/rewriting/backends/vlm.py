@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import CheckpointError, ConfigError
 from ...hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
+from ...storage import read_json
 from .chat_format import ChatFormat
 from .settings import ADAPTER_CONFIG, BackendConfig, model_folders
 
@@ -28,9 +29,32 @@ def load_vlm(name: str, settings: BackendConfig, device: str = "cpu", *, merge: 
             the adapter is another model's.
     """
     import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoModelForImageTextToText
 
     folder, *adapters = model_folders(name, settings)
+    chat = load_chat(name, settings)
+    with translate_loading_errors(folder, ROLE), quiet_loading():
+        model, report = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            dtype=getattr(torch, settings.dtype),
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # they are in the report
+            output_loading_info=True,
+            local_files_only=True,
+            trust_remote_code=settings.trust_remote_code is not None,
+        )
+    check_load_report(report, folder)
+    for adapter in adapters:
+        model = add_adapter(model, adapter, merge=merge)
+    with translate_loading_errors(folder, ROLE, "Give a device that is there."):
+        return model.eval().to(settings.device or device), chat
+
+
+def load_chat(name: str, settings: BackendConfig) -> ChatFormat:
+    """The chat format of a model, whose folder is checked; its weights are not loaded. Errors as `load_vlm`."""
+    from transformers import AutoProcessor
+
+    folder = model_folders(name, settings)[0]
     trusted = settings.trust_remote_code is not None
     if trusted and settings.trust_remote_code not in (name, folder.name, str(folder)):
         raise ConfigError(
@@ -39,25 +63,11 @@ def load_vlm(name: str, settings: BackendConfig, device: str = "cpu", *, merge: 
         )
     if not trusted:
         refuse_remote_code(folder)
+        _check_kind(folder)
     check_weights(folder)
-    _check_kind(folder, trusted)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": trusted}
     with translate_loading_errors(folder, ROLE), quiet_loading():
-        model, report = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=getattr(torch, settings.dtype),
-            use_safetensors=True,
-            ignore_mismatched_sizes=True,  # they are in the report
-            output_loading_info=True,
-            **options,
-        )
-        processor = AutoProcessor.from_pretrained(folder, **options)
-    check_load_report(report, folder)
-    chat = ChatFormat(processor, settings.system, folder.name)
-    for adapter in adapters:
-        model = add_adapter(model, adapter, merge=merge)
-    with translate_loading_errors(folder, ROLE, "Give a device that is there."):
-        return model.eval().to(settings.device or device), chat
+        processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
+    return ChatFormat(processor, settings.system, folder.name)
 
 
 def add_adapter(model: Any, folder: Path, *, merge: bool) -> Any:
@@ -89,15 +99,14 @@ def context_length(model: Any) -> int:
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
 
-def _check_kind(folder: Path, trusted: bool) -> None:
-    from transformers import AutoConfig
+def _check_kind(folder: Path) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
-    with translate_loading_errors(folder, ROLE), quiet_loading():
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
-    if not trusted and config.model_type not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
+    values = read_json(folder / "config.json")
+    kind = values.get("model_type") if isinstance(values, dict) else None
+    if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
         raise CheckpointError(
-            f"{ROLE} is no image-text-to-text model of Transformers (its model_type is {config.model_type!r})",
+            f"{ROLE} is no image-text-to-text model of Transformers (its model_type is {kind!r})",
             file=folder,
             remedy="Give one that AutoModelForImageTextToText loads; our own Flamingo has the backend `flamingo`.",
         )
