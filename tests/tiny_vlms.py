@@ -174,7 +174,9 @@ def gemma3():
         mm_tokens_per_image=4, boi_token_index=ids("<start_of_image>"), eoi_token_index=ids("<end_of_image>"),
         image_token_index=ids("<image_soft_token>"), tie_word_embeddings=False,
     )  # fmt: skip
-    return Gemma3ForConditionalGeneration(config), processor
+    model = Gemma3ForConditionalGeneration(config)
+    torch.nn.init.normal_(model.model.multi_modal_projector.mm_input_projection_weight, std=0.3)  # begins as zeros
+    return model, processor
 
 
 ARCHITECTURES = {"idefics3": idefics3, "qwen2.5-vl": qwen25, "llava-onevision": llava_onevision, "gemma3": gemma3}

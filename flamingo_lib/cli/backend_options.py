@@ -71,6 +71,7 @@ def backend_settings(
     from pydantic import ValidationError
 
     from ..errors import ConfigError
+    from ..rewriting.backends.prompt import check_prompt
     from ..rewriting.backends.settings import BackendConfig
 
     given: dict[str, Any] = {"url": url, "style_prompt": style_prompt, "system": system, "adapter": adapter}
@@ -96,7 +97,7 @@ def backend_settings(
         raise ConfigError(
             f"the backend {settings.kind} has no {unused[0].replace('_', ' ')}", remedy="Give another --backend."
         )
-    assert settings.template  # checked when it is made
+    check_prompt(settings.template)
     return settings
 
 

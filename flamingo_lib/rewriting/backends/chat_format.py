@@ -74,14 +74,22 @@ class ChatFormat:
     @cached_property
     def end_id(self) -> int:
         """The token that ends a response: the first special token after it, else the tokenizer's EOS."""
-        special = set(self.tokenizer.all_special_ids) | {
-            index for index, token in self.tokenizer.added_tokens_decoder.items() if token.special
-        }
-        ids = [index for index in self.tokenizer.encode(self.tail, add_special_tokens=False) if index in special]
-        end = ids[0] if ids else self.tokenizer.eos_token_id
+        end = self._special_after()
+        end = self.tokenizer.eos_token_id if end is None else end
         if end is None:
             raise self._unfit("neither the chat template nor the tokenizer ends a response", "Set the tokenizer's EOS.")
         return int(end)
+
+    @cached_property
+    def closing(self) -> str:
+        """What follows a response: the template's own, and EOS if no special token is in it."""
+        return self.tail if self._special_after() is not None else self.tail + self.tokenizer.decode([self.end_id])
+
+    def _special_after(self) -> int | None:
+        added = {index for index, token in self.tokenizer.added_tokens_decoder.items() if token.special}
+        special = set(self.tokenizer.all_special_ids) | added
+        ids = self.tokenizer.encode(self.tail, add_special_tokens=False)
+        return next((index for index in ids if index in special), None)
 
     def render(self, text: str, images: int, response: str | None = None) -> str:
         """The chat as text: up to where the response begins, or with `response` and what follows it.
@@ -110,8 +118,10 @@ class ChatFormat:
             head = first[: _shared(first, second)]
             if not whole.startswith(head):
                 raise DataError("the chat template sets this response so that its beginning can't be found")
-            return prompt, whole[len(head) :]
-        return prompt, whole[len(prompt) :]
+            rest = whole[len(head) :]
+        else:
+            rest = whole[len(prompt) :]
+        return prompt, rest[: len(rest) - len(self.tail)] + self.closing
 
     def prompt(self, text: str, images: int) -> str:
         """As `render` without a response.
@@ -132,11 +142,14 @@ class ChatFormat:
         if found:
             raise DataError(f"the text holds the model's control token {found[0]}")
 
-    def encode(self, prompts: Sequence[str], images: Sequence[Sequence[Image.Image]], side: str) -> BatchFeature:
+    def encode(
+        self, prompts: Sequence[str], images: Sequence[Sequence[Image.Image]], side: str, **options: Any
+    ) -> BatchFeature:
         """Model inputs of rendered prompts: token ids padded on `side`, pixels as the processor makes them.
 
         Args:
             images: of each prompt; all prompts have equally many.
+            options: of the tokenizer, such as ``return_offsets_mapping``.
         """
         bos = self.tokenizer.bos_token
         inputs = self.processor(
@@ -146,6 +159,7 @@ class ChatFormat:
             padding_side=side,
             return_tensors="pt",
             add_special_tokens=not (bos and prompts[0].startswith(bos)),
+            **options,
         )
         inputs.pop("token_type_ids", None) if "token_type_ids" not in self.processor.model_input_names else None
         return inputs

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +83,7 @@ def add_adapter(model: Any, folder: Path, *, merge: bool) -> Any:
         )
     check_weights(folder)
     remedy = "Give the adapter that was trained on this model."
-    with translate_loading_errors(folder, "the adapter", remedy), quiet_loading():
+    with translate_loading_errors(folder, "the adapter", remedy), quiet_loading(), quiet_peft():
         wrapped = PeftModel.from_pretrained(model, str(folder))
         stored, wanted = set(load_peft_weights(str(folder), device="cpu")), set(get_peft_model_state_dict(wrapped))
     if stored != wanted:
@@ -92,6 +95,14 @@ def add_adapter(model: Any, folder: Path, *, merge: bool) -> Any:
             remedy=remedy,
         )
     return wrapped.merge_and_unload() if merge else wrapped
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Keep back PEFT's use of a name that Transformers has replaced, of which both warn at each adapter."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+        yield
 
 
 def context_length(model: Any) -> int:
