@@ -88,6 +88,7 @@ class CompletionCache:
 
 
 def _usage(entry: dict[str, Any]) -> tuple[int, int] | None:
-    usage = entry.get("usage")
-    whole = isinstance(usage, list) and len(usage) == 2 and all(isinstance(count, int) for count in usage)
-    return (usage[0], usage[1]) if whole else None
+    match entry.get("usage"):
+        case [int(read), int(written)]:
+            return read, written
+    return None

@@ -41,10 +41,9 @@ def read_completion(answer: dict[str, Any]) -> tuple[str, bool]:
 
 def token_usage(answer: dict[str, Any]) -> tuple[int, int] | None:
     """Tokens read and written for an answer, as its server counted them; None if it doesn't say."""
-    usage = answer.get("usage")
-    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
-    if len(counts) == 2 and all(isinstance(count, int) and count >= 0 for count in counts):
-        return counts[0], counts[1]
+    match answer.get("usage"):
+        case {"prompt_tokens": int(read), "completion_tokens": int(written)} if min(read, written) >= 0:
+            return read, written
     return None
 
 
