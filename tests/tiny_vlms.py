@@ -78,8 +78,8 @@ def text_settings(tokenizer, **more) -> dict:
     } | more  # fmt: skip
 
 
-def idefics3():
-    """SmolVLM's architecture."""
+def idefics3(**text):
+    """SmolVLM's architecture; `text` changes the language model's settings."""
     from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
@@ -92,7 +92,7 @@ def idefics3():
     )
     processor = Idefics3Processor(images, tokenizer, image_seq_len=4, chat_template=IDEFICS3_TEMPLATE)
     config = Idefics3Config(
-        text_config={"model_type": "llama", **text_settings(tokenizer)},
+        text_config={"model_type": "llama", **text_settings(tokenizer, **text)},
         vision_config={"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1, "num_attention_heads": 2,
                        "image_size": 32, "patch_size": 8, "initializer_range": 0.3},
         scale_factor=2, image_token_id=tokenizer.convert_tokens_to_ids("<image>"), pad_token_id=tokenizer.pad_token_id,
