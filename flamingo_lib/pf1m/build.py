@@ -121,8 +121,8 @@ def rewrite_sources(
         gpus = float(best_device() == "cuda") / (max(1, workers) if ray == LOCAL else 1)
         stages = cluster_stages(work, rewriters=max(1, workers), gpus=gpus / 2)
         result = run_ray_job(stream, stages, out, address=ray, **options)
-    if backend.kind == "server" and (out / ANSWERS).is_file():
-        write_json(out / USAGE, usage_report(out / ANSWERS, backend.price))
+    if backend.kind == "server" and (usage := usage_report(backend, out / ANSWERS)) is not None:
+        write_json(out / USAGE, usage)
     write_json(out / PLACES, {"roots": roots, "rewriter": label, "preset": preset.name})
     return result
 

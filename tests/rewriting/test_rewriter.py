@@ -206,3 +206,12 @@ def test_loading_nothing_is_refused(root, tmp_path):
         FlamingoRewriter.load(tmp_path, Pictures(root))
     with pytest.raises(DataError, match="--source"):
         Pictures({"vqa": root}).folder("other")
+
+
+def test_the_old_name_still_works_and_says_the_new_one():
+    import flamingo_lib.rewriting as room
+    import flamingo_lib.rewriting.rewriter as module
+
+    for place in (room, module):
+        with pytest.warns(DeprecationWarning, match="FlamingoRewriter"):
+            assert place.Rewriter is FlamingoRewriter

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ...distortion.completion_client import Completion, CompletionRequest, Refused
+from ...distortion.completion_client import REFUSED_AT_START, Completion, CompletionRequest, Refused, ServerError
 from ...distortion.server_answers import NoText, read_completion, token_usage
 from ...errors import ConfigError, DataError
 from ...records import Sample
@@ -83,7 +83,7 @@ class BatchAnswers:
     def __init__(self, paths: Sequence[str], check: Callable[[Any], None]) -> None:
         self.check = check
         self.where: dict[str, tuple[Path, int]] = {}
-        self.found = 0
+        self.found = self.accepted = self.refused = 0
         for path in map(Path, paths):
             if not path.is_file():
                 raise ConfigError("there is no such file of answers", file=path, remedy="Give the batch's output file.")
@@ -110,6 +110,7 @@ class BatchAnswers:
 
         Raises:
             DataError: not one of the requests so far has an answer.
+            ServerError: the batch refused everything.
         """
         first = None
         missing: list[str] = []
@@ -120,7 +121,7 @@ class BatchAnswers:
                 missing.append(request.id)
                 continue
             self.found += 1
-            yield request.id, self._answer(request.id, *location)
+            yield request.id, self._counted(self._answer(request.id, *location), location[0])
         if missing and not self.found:
             raise DataError(
                 f"the batch answers none of these {len(missing)} records (looked for {first!r})",
@@ -129,6 +130,30 @@ class BatchAnswers:
             )
         for name in missing:
             yield name, Refused(name, "the batch holds no answer to this request")
+
+    def usage(self) -> tuple[int, int, int]:
+        """All answers' count, and the tokens that were read and written for those whose server counted them."""
+        counts = [0, 0]
+        for path, offset in self.where.values():
+            answer = self._answer("", path, offset)
+            if isinstance(answer, Completion) and answer.usage is not None:
+                counts = [counts[0] + answer.usage[0], counts[1] + answer.usage[1]]
+        return len(self.where), counts[0], counts[1]
+
+    def _counted(self, answer: Completion | Refused, path: Path) -> Completion | Refused:
+        """The answer; a batch in which nothing was accepted is no matter of single records."""
+        if isinstance(answer, Completion):
+            self.accepted += 1
+            return answer
+        self.refused += 1
+        if self.refused >= REFUSED_AT_START and not self.accepted:
+            raise ServerError(
+                f"the batch refused {self.refused} records in a row, the last: {answer.reason}",
+                file=path,
+                record=answer.record,
+                remedy="Look at the batch's errors, and send the requests again.",
+            )
+        return answer
 
     def _answer(self, name: str, path: Path, offset: int) -> Completion | Refused:
         with open(path, "rb") as file:

@@ -192,10 +192,20 @@ def served_models(url: str, timeout: float) -> list[str]:
         return []  # the requests themselves will say what is wrong
 
 
-def usage_report(memory: Path, price: tuple[float, float] | None) -> dict[str, Any]:
-    """What a job's answers took, all runs together: answers, tokens read and written, and with a price their cost."""
-    answers, read, written = CompletionCache(memory).usage()
-    report: dict[str, Any] = {"answers": answers, "tokens_read": read, "tokens_written": written}
-    if price is not None:
-        report["cost"] = round((read * price[0] + written * price[1]) / 1e6, 6)
+def usage_report(settings: BackendConfig, memory: Path) -> dict[str, Any] | None:
+    """What a job's answers took, all runs together: answers, tokens read and written, and with a price their cost.
+
+    Args:
+        settings: the price, and the batch's answers if they were read from files.
+        memory: the file that keeps a server's answers; without it, and without a batch, there is no report.
+    """
+    if settings.batch_in:
+        counts = BatchAnswers(settings.batch_in, lambda answer: None).usage()
+    elif memory.is_file():
+        counts = CompletionCache(memory).usage()
+    else:
+        return None
+    report: dict[str, Any] = dict(zip(("answers", "tokens_read", "tokens_written"), counts, strict=True))
+    if settings.price is not None:
+        report["cost"] = round((counts[1] * settings.price[0] + counts[2] * settings.price[1]) / 1e6, 6)
     return report

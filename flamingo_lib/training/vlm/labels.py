@@ -6,7 +6,7 @@ offsets in the text, counted from its end, since images stand before it and take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ConfigError, DataError
@@ -16,10 +16,73 @@ from ...rewriting.backends.chat_format import MASK, ChatFormat
 from .examples import VlmExample
 
 if TYPE_CHECKING:
-    from PIL import Image
     from torch import Tensor
 
 OFFSETS = "offset_mapping"
+
+AT_ONCE = 1024
+"""Texts tokenized at once."""
+
+MARGIN = 16
+"""Tokens that a processor may put around an image."""
+
+
+def check_lengths(chat: ChatFormat, examples: Sequence[VlmExample], context_length: int) -> None:
+    """Look for examples that are longer than the model's context before training begins.
+
+    Images are counted by their sizes alone, where the processor can tell their tokens; what may be too long by that is
+    encoded and counted.
+
+    Raises:
+        DataError: examples are too long; it says how many, and names the first.
+    """
+    tokens_of: dict[str, int] = {}
+    too_long: list[tuple[VlmExample, int]] = []
+    for start in range(0, len(examples), AT_ONCE):
+        part = examples[start : start + AT_ONCE]
+        rows = chat.tokenizer([example.prompt + example.answer for example in part], add_special_tokens=False)
+        for example, ids in zip(part, rows["input_ids"], strict=True):
+            for file in example.images:
+                if file not in tokens_of:
+                    tokens_of[file] = _image_tokens(chat.processor, file)
+            length = len(ids) + sum(tokens_of[file] + MARGIN for file in example.images)
+            if length > context_length:
+                length = encode_examples(chat, [example])["input_ids"].shape[-1]
+            if length > context_length:
+                too_long.append((example, length))
+    if too_long:
+        example, length = too_long[0]
+        raise DataError(
+            f"{len(too_long)} of {len(examples)} examples are longer than the model's context of {context_length} "
+            f"tokens, the first has {length}",
+            record=example.id,
+            remedy="Leave them out, or let the processor make fewer tokens of an image.",
+        )
+
+
+def encode_examples(chat: ChatFormat, examples: Sequence[VlmExample]) -> Any:
+    """Model inputs of examples with equally many images, and `OFFSETS` (B, T, 2) of the tokens in the text."""
+    texts = [example.prompt + example.answer for example in examples]
+    images = [[load_image(file) for file in example.images] for example in examples]
+    try:
+        return chat.encode(texts, images, "right", return_offsets_mapping=True)
+    except (ValueError, TypeError, IndexError) as error:
+        raise DataError(
+            f"the model's processor cannot encode these records: {' '.join(str(error).split())[:300]}",
+            record=", ".join(example.id for example in examples),
+        ) from error
+
+
+def _image_tokens(processor: Any, file: str) -> int:
+    """Tokens that an image adds to its placeholder; 0 if the processor cannot tell, or the file cannot be read."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as picture:
+            size = (picture.height, picture.width)
+        return max(int(processor._get_num_multimodal_tokens(image_sizes=[size])["num_image_tokens"][0]) - 1, 0)
+    except Exception:  # the collator opens and encodes it, and says what is wrong
+        return 0
 
 
 class VlmCollator:
@@ -28,15 +91,12 @@ class VlmCollator:
     Args:
         chat: the model's chat format.
         context_length: tokens that a row may have.
-        open_image: opens an image file.
     """
 
-    def __init__(
-        self, chat: ChatFormat, context_length: int, open_image: Callable[[str], Image.Image] = load_image
-    ) -> None:
+    def __init__(self, chat: ChatFormat, context_length: int) -> None:
         if not getattr(chat.tokenizer, "is_fast", False):
             raise ConfigError("training needs a fast tokenizer", remedy="Give a model with a tokenizer.json.")
-        self.chat, self.context_length, self.open_image = chat, context_length, open_image
+        self.chat, self.context_length = chat, context_length
 
     def __call__(self, examples: Sequence[VlmExample]) -> dict[str, Any]:
         """The model's inputs and ``labels`` of examples with equally many images.
@@ -45,15 +105,7 @@ class VlmCollator:
             DataError: an example that is too long for the model, or whose response cannot be told from its prompt; an
                 image that cannot be read. The record is named.
         """
-        texts = [example.prompt + example.answer for example in examples]
-        images = [[self.open_image(file) for file in example.images] for example in examples]
-        try:
-            inputs = self.chat.encode(texts, images, "right", return_offsets_mapping=True)
-        except (ValueError, TypeError, IndexError) as error:
-            raise DataError(
-                f"the model's processor cannot encode these records: {' '.join(str(error).split())[:300]}",
-                record=", ".join(example.id for example in examples),
-            ) from error
+        inputs = encode_examples(self.chat, examples)
         offsets = inputs.pop(OFFSETS)
         labels = inputs["input_ids"].new_full(inputs["input_ids"].shape, IGNORE_INDEX)
         for row, example in enumerate(examples):

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from ..run import refuse_other_folder, remove_checkpoints, resumable, world_size
 from ..trainer import StageTrainer, training_arguments
 from ..visual_inputs import require_images
 from .examples import VlmDataset, image_names, make_example
-from .labels import VlmCollator
+from .labels import VlmCollator, check_lengths
 
 RESULT = "training.json"
 
@@ -130,6 +131,7 @@ def train_vlm(
     template = settings.template
     examples = [make_example(chat, template, conversation) for conversation in conversations]
     require_images(*image_names(examples))
+    check_lengths(chat, examples, context_length(model))
     dataset = VlmDataset(examples, stage, seed=seed)
     collator = VlmCollator(chat, context_length(model))
     model = add_lora_adapter(model, model_config, seed=seed).train()
@@ -163,8 +165,11 @@ def train_vlm(
         train_dataset=dataset,
         data_collator=collator,
     )
-    with only_job(folder):
-        newest, _ = resumable(folder, json.loads(json.dumps(identity)))
+    with ExitStack() as stack:
+        with arguments.main_process_first(local=False):
+            if arguments.process_index == 0:
+                stack.enter_context(only_job(folder))
+            newest, _ = resumable(folder, json.loads(json.dumps(identity)))
         begin = time.monotonic()
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
         log = trainer.state.log_history
@@ -182,7 +187,9 @@ def train_vlm(
         notes = result.to_json() | {"stage": identity["stage"], "seed": seed, "backend": identity["backend"]}
         if arguments.process_index == 0:
             _save(model, chat.processor, Path(out), name, notes, merge=merge)
-        remove_checkpoints(folder)
+        trainer.accelerator.wait_for_everyone()
+        if arguments.process_index == 0:
+            remove_checkpoints(folder)
     return result
 
 

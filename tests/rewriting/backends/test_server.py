@@ -126,7 +126,8 @@ def test_a_job_by_a_server_is_that_of_the_model_behind_it(tiny_server, local, pi
     again = rewriter(url, pictures, tmp_path / "answers.jsonl")
     again.rewrite(samples)
     assert len(asked) == count and again.tokens == 0, "answers that are known are not asked for again"
-    assert usage_report(tmp_path / "answers.jsonl", (2.0, 10.0)) == {
+    priced = BackendConfig(kind="server", price=(2.0, 10.0))
+    assert usage_report(priced, tmp_path / "answers.jsonl") == {
         "answers": 24, "tokens_read": 480, "tokens_written": 72, "cost": 0.00168,
     }  # fmt: skip
 
@@ -217,11 +218,22 @@ def test_a_batch_goes_out_and_comes_back_by_its_ids(local, pictures, samples, tm
     done = rewriter(None, pictures, batch_in=(str(path),)).rewrite(samples)
     assert [rewrite.output for rewrite in done] == [f"Red {n}." if n not in (3, 5) else "" for n in range(24)]
     assert "too long" in done[3].scores["error"] and "no answer" in done[5].scores["error"]
+    priced = BackendConfig(kind="server", batch_in=(str(path),), price=(2.0, 10.0))
+    assert usage_report(priced, tmp_path / "none")["tokens_read"] == 20 * 22
     with pytest.raises(DataError, match="answers none of these 24 records"):
         rewriter(None, pictures, batch_in=(str(path),), system="Be brief.").rewrite(samples)
     with pytest.raises(ConfigError, match="two answers"):
         path.write_text(path.read_text() * 2)
         rewriter(None, pictures, batch_in=(str(path),))
+
+
+def test_a_batch_that_refused_all_ends_the_job(pictures, samples, tmp_path):
+    made = rewriter("http://127.0.0.1:9/v1", pictures)
+    ids = [f"{sample.id}#{made.requests.request(sample).key}" for sample in samples]
+    path = tmp_path / "answers.jsonl"
+    path.write_text("".join(json.dumps({"custom_id": name, "error": {"code": "no"}}) + "\n" for name in ids))
+    with pytest.raises(ServerError, match="batch refused 8 records in a row"):
+        rewriter(None, pictures, batch_in=(str(path),)).rewrite(samples)
 
 
 def test_a_large_batch_is_several_files(pictures, samples, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.pictures import Pictures
 from flamingo_lib.rewriting.shards import read_shards
 from flamingo_lib.training.vlm.examples import VlmDataset, make_example, read_pairs
-from flamingo_lib.training.vlm.labels import VlmCollator
+from flamingo_lib.training.vlm.labels import VlmCollator, check_lengths
 from flamingo_lib.training.vlm.run import train_vlm
 from tests.tiny_vlms import ARCHITECTURES, make_vlm, save_vlm
 
@@ -201,7 +201,7 @@ def test_what_cannot_be_trained_on_is_refused(smolvlm, root, conversations, tmp_
         train(Turn("What?", "It is <image>.", draft="red"))
     with pytest.raises(DataError, match="image is missing"):
         train(Turn("What?", "It is red.", images=1, draft="red"), (str(root / "none.png"),))
-    with pytest.raises(DataError, match="more than the model's context of 1024.*bad"):
+    with pytest.raises(DataError, match="1 of 1 examples are longer than the model's context of 1024.*bad"):
         train(Turn("What?" * 500, "It is red.", draft="red"))
     with pytest.raises(ConfigError, match="format prompt"):
         train(Turn("What?", "It is red.", draft="red"), settings=BackendConfig(style_prompt="Be polite."))
@@ -210,3 +210,14 @@ def test_what_cannot_be_trained_on_is_refused(smolvlm, root, conversations, tmp_
     with pytest.raises(ConfigError, match="other things"):
         train_vlm(smolvlm, STAGE, conversations, tmp_path / "other", seed=1, model_config=LORA)
     assert not (tmp_path / "out").exists()
+
+
+def test_lengths_are_known_before_training(parts, conversations):
+    _, chat = parts
+    examples = [make_example(chat, REWRITE_PROMPT, conversation) for conversation in conversations]
+    lengths = [int(VlmCollator(chat, 1024)([example])["attention_mask"].sum()) for example in examples]
+    check_lengths(chat, examples, max(lengths))
+    with pytest.raises(DataError, match="of 10 examples are longer"):
+        check_lengths(chat, examples, max(lengths) - 1)
+    with pytest.raises(DataError, match="more than the model's context"):
+        VlmCollator(chat, max(lengths) - 1)([examples[lengths.index(max(lengths))]])
