@@ -22,6 +22,7 @@ class ScenesConfig(Frozen):
     calibration_scenes: int = Field(200, ge=1, description="scenes on which filters are calibrated")
     evaluation_scenes: int = Field(300, ge=1, description="held-in scenes for evaluation")
     held_out_scenes: int = Field(150, ge=1, description="scenes with an unseen shape-colour pair")
+    held_out_source_questions: int = Field(120, ge=2, description="questions of each source held out of training")
     text_dialogues: int = Field(1500, ge=0, description="text-only dialogues")
     image_size: int = Field(224, ge=72, description="side of the rendered image, pixels")
 
@@ -157,9 +158,10 @@ class PretrainConfig(Frozen):
     tower_steps: int = Field(5000, ge=1)
     resampler_steps: int = Field(2000, ge=1)
     vision_learning_rate: float = Field(1e-3, gt=0)
-    grounding_steps: int = Field(1400, ge=1)
-    copying_steps: int = Field(2000, ge=1)
-    text_share: Share = Field(0.55, ge=0, le=1, description="share of text rows in the copying phase")
+    grounding_steps: int = Field(2200, ge=1)
+    copying_steps: int = Field(1400, ge=1)
+    grounding_text_share: Share = Field(0.15, ge=0, le=1, description="share of text rows in the grounding phase")
+    text_share: Share = Field(0.5, ge=0, le=1, description="share of text rows in the copying phase")
     batch_size: int = Field(32, ge=1)
     learning_rate: float = Field(2e-3, gt=0)
     copying_learning_rate: float = Field(1.5e-3, gt=0)
@@ -237,7 +239,12 @@ class EvaluationConfig(Frozen):
 
     questions: int = Field(480, ge=1, description="held-in questions, spread evenly over the types")
     held_out_questions: int = Field(240, ge=1)
+    held_out_sources: Annotated[tuple[str, ...], EachOnce] = Field(
+        ("vsr", "grid-3d", "nlvr2", "ok-vqa"), description="sources asked about that no stage trains on"
+    )
+    held_out_source_questions: int = Field(120, ge=1, description="questions of each of them")
     texts: int = Field(80, ge=0)
+    captions: int = Field(60, ge=0, description="images that every model describes")
     batch_size: int = Field(96, ge=1)
     max_new_tokens: int = Field(64, ge=1)
 

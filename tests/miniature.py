@@ -17,6 +17,7 @@ SETTINGS = (
     "scenes.calibration_scenes=8",
     "scenes.evaluation_scenes=24",
     "scenes.held_out_scenes=12",
+    "scenes.held_out_source_questions=8",
     "scenes.text_dialogues=60",
     "distortion.pairs=160",
     "rewriter.max_steps=6",
@@ -28,6 +29,7 @@ SETTINGS = (
     "stages.raw.max_steps=3",
     "evaluation.questions=24",
     "evaluation.held_out_questions=16",
+    "evaluation.held_out_source_questions=8",
     "evaluation.texts=6",
     "evaluation.max_new_tokens=24",
 )

@@ -5,6 +5,7 @@ Everything that a model reads, in training, rewriting and chatting, is made here
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,14 @@ IMAGE = "<image>"
 END_OF_CHUNK = "<|endofchunk|>"
 
 _ANCHOR = "a"
+_MARKER = re.compile(
+    r"\n(?=[^\S\n]*(?:#+\s*(?:human|assist\w*)\s*:|\((?:drafted|revised) response\)\s*:))", re.IGNORECASE
+)
+
+
+def without_markers(text: str) -> str:
+    """`text` in which no line begins as a marker of the chat does, so that what people write is never structure."""
+    return _MARKER.sub(" ", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class ChatTemplate:
             system: begin with BOS and the system message. Without it the first turn comes out as a later turn does.
             generation_prompt: end where the model goes on with the last turn's response (which is then not rendered).
 
-        Special tokens spelt out inside a turn's text are text, never tokens.
+        Special tokens spelt out inside a turn's text are text, never tokens; markers spelt out there begin no line.
         """
         if not turns:
             raise DataError("the chat has no turns")
@@ -143,20 +152,21 @@ class ChatTemplate:
         return Rendered(ids, loss, attended, turn_of, n_images)
 
     def _render_turn(self, turn: Turn, open_ended: bool) -> tuple[list[int], list[bool]]:
-        answer = ASSISTANT
+        instruction, answer = without_markers(turn.instruction), ASSISTANT
         if turn.draft is not None:
-            answer = ASSISTANT.replace("Assistant", self.rewriter_marker) + DRAFTED + turn.draft + REVISED
+            marker = ASSISTANT.replace("Assistant", self.rewriter_marker)
+            answer = marker + DRAFTED + without_markers(turn.draft) + REVISED
         images = [self.image_token_id, self.end_of_chunk_id] * turn.images
         if not images:
-            head, tail = "", HUMAN + turn.instruction + answer
+            head, tail = "", HUMAN + instruction + answer
         elif self.image_position == "before":
-            head, tail = HUMAN, turn.instruction + answer
+            head, tail = HUMAN, instruction + answer
         else:
-            head, tail = HUMAN + turn.instruction, answer
+            head, tail = HUMAN + instruction, answer
         ids = [*(self._encode_fixed if head == HUMAN else self._encode_text)(head, True)[0], *images] if head else []
         # A word's leading space belongs to the word: the response begins before it, and a prompt ends before it.
         border = len(tail.rstrip(" "))
-        text = tail if open_ended else tail + (turn.response or "")
+        text = tail if open_ended else tail + without_markers(turn.response or "")
         anchored = not head
         if open_ended:  # what a first word would merge with is left to the model
             pieces, starts = self._encode_text(text + _ANCHOR, anchored)

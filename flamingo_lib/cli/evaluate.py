@@ -1,4 +1,4 @@
-"""`flamingo evaluate`: ask models the questions whose answers are known, and measure what they say."""
+"""`flamingo evaluate`: ask models questions, of Scenes or of any source of the catalogue, and measure what they say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from ..config import Preset
     from ..evaluation.model_metrics import ModelMetrics
+    from ..evaluation.run_settings import RunSettings, SourceRequest
 
 
 def register(app: typer.Typer) -> None:
@@ -37,19 +38,92 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--curt", help="cut answers at the first line end, as a base needs it")
         ] = False,
         out: Annotated[
-            Path | None, typer.Option("--out", help="write a page with tables and pictures to this file")
+            Path | None,
+            typer.Option(
+                "--out",
+                help="write a page with tables and pictures to this file; with --source, the folder of the results",
+            ),
         ] = None,
+        model: Annotated[
+            str | None, typer.Option("--model", help="with --source: a model's folder, or a shipped name")
+        ] = None,
+        source: Annotated[
+            list[str] | None,
+            typer.Option("--source", help="NAME=ROOT: a source of the catalogue and its folder; may be repeated"),
+        ] = None,
+        name: Annotated[
+            str | None, typer.Option("--name", help="with --source: what to call the model; by default its folder")
+        ] = None,
+        split: Annotated[
+            str | None, typer.Option("--split", help="with --source: the split; by default all with answers")
+        ] = None,
+        limit: Annotated[
+            int | None, typer.Option("--limit", min=1, help="with --source: at most so many questions of each")
+        ] = None,
+        shots: Annotated[
+            int, typer.Option("--shots", min=0, help="with --source: examples shown before each question")
+        ] = 0,
+        prompt: Annotated[
+            str,
+            typer.Option("--prompt", help="with --source: chat; openflamingo or page for a base that can't chat"),
+        ] = "chat",
+        judges: Annotated[
+            str,
+            typer.Option(
+                "--judges", help="with --source: of sts,nli,reward,clip, joined by commas; or none. --set names models"
+            ),
+        ] = "sts,nli,reward,clip",
+        device: Annotated[str, typer.Option("--device", help="with --source: where model and judges run")] = "cpu",
         as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON")] = False,
     ) -> None:
-        """Measure right answers, false claims and politeness of models on Scenes.
+        """Measure models on Scenes, or one model on sources of the catalogue.
 
-        With models named, those, on the data root given or on the run's; else every model of the run.
+        With --model and --source: right answers, captions, yes or no, reward and more, as fits each source's task,
+        with guess lines; predictions.jsonl and metrics.json are written to the folder --out, and a run that was
+        stopped goes on. Without: right answers, false claims and politeness on Scenes, of the models named, on the
+        data root given or on the run's; else of every model of the run.
         """
         from ..errors import ConfigError
         from ..presets import load_preset
 
         chosen = load_preset(preset, settings or (), seed)
-        name = str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}"
+        if source or model:
+            if models or data or run or run_dir:
+                raise ConfigError(
+                    "--model and --source go without named models, --data and --run",
+                    remedy="Give --model MODEL --source NAME=ROOT --out FOLDER.",
+                )
+            if not source or not model or out is None:
+                missing = "--source" if not source else "--model" if not model else "--out"
+                raise ConfigError(f"{missing} is missing", remedy="Give --model MODEL --source NAME=ROOT --out FOLDER.")
+            requests = [_request(text) for text in source]
+            roles = [role.strip() for role in judges.split(",") if role.strip() not in ("", "none")]
+            summary = _on_sources(
+                chosen,
+                model,
+                name,
+                requests,
+                out,
+                roles,
+                split,
+                limit,
+                shots,
+                prompt,
+                seed,
+                curt=curt,
+                device=device,
+            )
+            if as_json:
+                print(json.dumps(summary, indent=2, ensure_ascii=False))
+                return
+            from ..evaluation.run_summary import summary_lines
+
+            print("\n".join(summary_lines(summary)))
+            print(f"written to {out}")
+            return
+        if name or split or limit or shots:
+            raise ConfigError("--name, --split, --limit and --shots go with --source", remedy="Add --source NAME=ROOT.")
+        run_name = str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}"
         if not models:
             if data or out:
                 raise ConfigError(
@@ -58,9 +132,9 @@ def register(app: typer.Typer) -> None:
             from ..pipeline.environment import runs_folder
             from ..pipeline.run_folder import Workspace
 
-            figures = dict(Workspace(runs_folder(name), chosen).step("evaluate").metrics)
+            figures = dict(Workspace(runs_folder(run_name), chosen).step("evaluate").metrics)
         else:
-            figures = _named(models, chosen, data or _data_of(name, chosen), seed, curt, out)
+            figures = _named(models, chosen, data or _data_of(run_name, chosen), seed, curt, out)
         if as_json:
             print(json.dumps(figures, indent=2))
             return
@@ -68,6 +142,98 @@ def register(app: typer.Typer) -> None:
             print(f"{key:<44}{value:>10.3f}")
         if out is not None:
             print(f"page  {out}")
+
+
+def _request(text: str) -> SourceRequest:
+    """A source from ``NAME=ROOT``."""
+    from ..errors import ConfigError, DataError
+    from ..evaluation.run_settings import SourceRequest
+    from ..sources.catalog import find_row
+
+    name, equals, root = text.partition("=")
+    if not equals or not name or not root:
+        raise ConfigError(f"--source {text!r} is not NAME=ROOT", remedy="`flamingo sources list` prints all names.")
+    find_row(name)
+    if not Path(root).is_dir():
+        raise DataError("there is no such folder", file=root, record=name, remedy=f"Give the folder of {name}.")
+    return SourceRequest(name, Path(root))
+
+
+def _on_sources(
+    preset: Preset,
+    model: str,
+    name: str | None,
+    sources: list[SourceRequest],
+    out: Path,
+    roles: list[str],
+    split: str | None,
+    limit: int | None,
+    shots: int,
+    prompt: str,
+    seed: int,
+    *,
+    curt: bool,
+    device: str,
+) -> dict[str, Any]:
+    """Evaluate one model on sources; what is stored already is not asked again. Returns ``metrics.json``'s content."""
+    from ..errors import ConfigError
+    from ..evaluation.few_shot import CHAT, FORMATS
+    from ..evaluation.run_settings import FACTS, METRICS, RunSettings, prepare
+    from ..evaluation.run_summary import summarize_run
+    from ..hub import resolve
+    from ..judges.panel import find_judges
+    from ..rewriting.lock import only_job
+    from ..storage import fingerprint_files, read_json, write_json
+
+    if prompt != CHAT and prompt not in FORMATS:
+        known = ", ".join((CHAT, *FORMATS))
+        raise ConfigError(f"unknown prompt format {prompt!r}", remedy=f"Use one of {known}.")
+    folder = resolve(model, role="the model to evaluate")
+    find_judges(preset.judges, roles)
+    settings = RunSettings(
+        model=name or _name(model, {}),
+        weights=fingerprint_files(
+            path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".txt", ".model"}
+        ),
+        sources=tuple(sources),
+        split=split,
+        limit=limit,
+        shots=shots,
+        prompt=prompt,
+        seed=seed,
+        judges={role: getattr(preset.judges, role) for role in roles},
+        batch=preset.evaluation.batch_size,
+        max_new_tokens=preset.evaluation.max_new_tokens,
+        curt=curt,
+    )
+    if out.exists() and not out.is_dir():
+        raise ConfigError("--out is a file, and the results are a folder", file=out, remedy="Give a folder.")
+    with only_job(out):
+        if prepare(out, settings):
+            stored = read_json(out / METRICS)["sources"]
+            facts = {key: {name: value[name] for name in FACTS} for key, value in stored.items()}
+        else:
+            facts = _ask(out, settings, folder, preset, roles, device)
+        summary = summarize_run(out, settings, facts)
+        write_json(out / METRICS, summary)
+    return summary
+
+
+def _ask(
+    out: Path, settings: RunSettings, folder: Path, preset: Preset, roles: list[str], device: str
+) -> dict[str, dict[str, Any]]:
+    """Load model and judges, and ask what is not stored yet."""
+    from ..evaluation.chat_generator import ChatGenerator
+    from ..evaluation.runner import run
+    from ..judges.panel import load_judges
+    from ..loading import load_model
+
+    panel = load_judges(preset.judges, only=roles, device=device)
+    loaded = load_model(folder, role="the model to evaluate", device=device, optimize=preset.model.optimize_for_cpu)
+    generator = ChatGenerator(
+        *loaded, batch_size=settings.batch, max_new_tokens=settings.max_new_tokens, curt=settings.curt
+    )
+    return run(out, settings, generator, panel)
 
 
 def _data_of(run: str, preset: Preset) -> Path:

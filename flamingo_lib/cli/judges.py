@@ -38,7 +38,8 @@ def train_judges(
     from dataclasses import replace
 
     from ..errors import ConfigError
-    from ..judges.train import NAMES, NLI_TRAINING, REWARD_TRAINING, train_nli, train_reward
+    from ..judges.judge_card import NAMES
+    from ..judges.train import NLI_TRAINING, REWARD_TRAINING, train_nli, train_reward
 
     chosen = only or list(NAMES)
     if unknown := [name for name in chosen if name not in NAMES]:
@@ -55,7 +56,7 @@ def train_judges(
     for name, values in figures.items():
         print(f"{NAMES[name]} in {out / NAMES[name]}")
         for key, value in values.items():
-            if key == "failures":
+            if isinstance(value, list):
                 continue
             if isinstance(value, dict):
                 value = ", ".join(f"{part} {number}" for part, number in value.items())

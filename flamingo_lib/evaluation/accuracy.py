@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..scenes.ground_truth import answer_correct, hallucinated
-from .questions import EvalQuestion
+from .questions import EvalItem, EvalQuestion
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,19 @@ def hallucination(asked: Sequence[EvalQuestion], answers: Sequence[str]) -> Shar
     """
     hits = [hallucinated(item.scene, answer, item.question) for item, answer in zip(asked, answers, strict=True)]
     return share(hits, [item.question.type for item in asked])
+
+
+def checked_accuracy(asked: Sequence[EvalItem], answers: Sequence[str], groups: Sequence[str] | None = None) -> Share:
+    """Answers, curt or polite, that are right by each question's own check; by type, or by `groups`."""
+    hits = [item.check(answer) for item, answer in zip(asked, answers, strict=True)]
+    return share(hits, [item.type for item in asked] if groups is None else groups)
+
+
+def guess_accuracy(asked: Sequence[EvalItem], groups: Sequence[str] | None = None) -> Share:
+    """What always giving the commonest answer of each source's question type gets right; by type, or by `groups`."""
+    answers: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for item in asked:
+        answers[item.source, item.type][item.answer] += 1
+    commonest = {key: counts.most_common(1)[0][0] for key, counts in answers.items()}
+    hits = [item.answer == commonest[item.source, item.type] for item in asked]
+    return share(hits, [item.type for item in asked] if groups is None else groups)

@@ -16,17 +16,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, BLUE, ORANGE, GREEN, RED = (PLOT_COLOURS[name] for name in ("ink", "blue", "orange", "green", "red"))
+MARKERS = "osD^vPX<>"
 DPI = 110
 
 
-def new_figure(width: float = 6.4, height: float = 3.2, columns: int = 1) -> tuple[Figure, Sequence[Axes]]:
-    """A figure without pyplot's global state, and its axes side by side; sizes in inches."""
+def new_figure(
+    width: float = 6.4, height: float = 3.2, columns: int = 1, heights: Sequence[float] = (1,)
+) -> tuple[Figure, Sequence[Axes]]:
+    """A figure without pyplot's global state, and its axes, row after row.
+
+    Args:
+        width, height: in inches.
+        columns: axes side by side.
+        heights: of the rows, relative to each other.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, columns, squeeze=False)[0]
+    axes = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights).ravel().tolist()
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.tick_params(colors=INK, labelsize=8)
@@ -121,6 +130,13 @@ def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
     """A square of shares (k, k), the row's over the column's, with the values in it."""
     side = 1.6 + 0.62 * len(names)
     figure, (axis,) = new_figure(side + 0.8, side)
+    draw_matrix(axis, names, values)
+    axis.set_title(title, fontsize=9, color=INK)
+    return figure
+
+
+def draw_matrix(axis: Axes, names: Sequence[str], values: np.ndarray) -> None:
+    """A square of shares (k, k), the row's over the column's, with the values in it, into `axis`."""
     image = axis.imshow(values, vmin=0, vmax=1, cmap="PuOr")
     for row in range(len(names)):
         for column in range(len(names)):
@@ -129,8 +145,6 @@ def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
             axis.text(column, row, number, ha="center", va="center", fontsize=8, color=ink)
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axis.set_yticks(range(len(names)), names)
-    axis.set_title(title, fontsize=9, color=INK)
-    return figure
 
 
 def curve_plot(curves: Mapping[str, Sequence[tuple[int, float]]], title: str = "training loss") -> Figure:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..config import EvaluationConfig
 from ..scenes.index import TruthIndex
-from .accuracy import Share, chat_accuracy, exact_accuracy, hallucination
-from .chat_generator import ChatGenerator
+from .accuracy import Share, chat_accuracy, checked_accuracy, exact_accuracy, guess_accuracy, hallucination
+from .chat_generator import Answerer
+from .held_out_sources import SourceQuestion, read_held_out_sources
 from .politeness import Reward, polite_share
-from .questions import EvalQuestion, ask_pool, ask_texts
+from .questions import EvalItem, EvalQuestion, ask_pool, ask_texts
+
+NONE = Share(float("nan"), 0, {})
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,39 @@ class EvalSet:
         held_in: on unseen scenes of known shape-colour pairs.
         held_out: about pairs that no training data shows.
         texts: instructions without an image.
+        held_out_sources: questions of datasets that no stage trains on, by dataset.
     """
 
     held_in: tuple[EvalQuestion, ...]
     held_out: tuple[EvalQuestion, ...]
     texts: tuple[str, ...]
+    held_out_sources: Mapping[str, tuple[SourceQuestion, ...]] = field(default_factory=dict)
+
+    @property
+    def source_questions(self) -> tuple[SourceQuestion, ...]:
+        """The questions of all held-out sources, one source after the other."""
+        return tuple(item for items in self.held_out_sources.values() for item in items)
+
+    def items(self) -> Iterator[EvalItem]:
+        """Every question about images: known pairs, unseen pairs, held-out sources."""
+        yield from self.held_in
+        yield from self.held_out
+        yield from self.source_questions
+
+    def guess_metrics(self) -> dict[str, float]:
+        """Guess lines: what always giving the commonest answer of the type gets right, by pool, type and source."""
+        values: dict[str, float] = {}
+        for name, pool in (("held_in", self.held_in), ("held_out", self.held_out)):
+            values |= accuracy_metrics(f"guess.{name}_accuracy", guess_accuracy(pool))
+        sources = self.source_questions
+        guessed = guess_accuracy(sources, [item.source for item in sources])
+        return values | accuracy_metrics("guess.held_out_source_accuracy", guessed)
+
+
+def accuracy_metrics(key: str, accuracy: Share) -> dict[str, float]:
+    """An accuracy under `key`, and under ``key.<group>`` for each group; nothing of no questions."""
+    groups = {f"{key}.{group}": value for group, (value, _) in accuracy.by_group.items()}
+    return {key: accuracy.value, **groups} if accuracy.n else {}
 
 
 @dataclass(frozen=True)
@@ -44,6 +75,8 @@ class ModelMetrics:
         rewards: of the held-in answers (n,); `text_rewards` of the answers without an image.
         answers: to the held-in questions, in order.
         text_answers: to the instructions without an image.
+        held_out_source: right answers to questions of held-out sources, by source.
+        held_out_answers, source_answers: to the questions about unseen pairs, and of the held-out sources.
     """
 
     name: str
@@ -58,6 +91,9 @@ class ModelMetrics:
     text_polite: float
     answers: tuple[str, ...]
     text_answers: tuple[str, ...]
+    held_out_source: Share = NONE
+    held_out_answers: tuple[str, ...] = ()
+    source_answers: tuple[str, ...] = ()
 
     def metrics(self) -> dict[str, float]:
         """The figures under their keys of ``metrics.json``."""
@@ -71,32 +107,20 @@ class ModelMetrics:
             "text_polite": self.text_polite,
             "text_reward": float(np.median(self.text_rewards)) if len(self.text_rewards) else float("nan"),
         }
-        return {prefix + name: value for name, value in values.items() if value == value}
+        found = {prefix + name: value for name, value in values.items() if value == value}
+        return found | self.accuracies(f"stages.{self.name}")
 
-    def base_metrics(self) -> dict[str, float]:
-        """The base's figures: exact curt answers, over all and by question type."""
-        values = {
-            "base.held_in_accuracy": self.exact_held_in.value,
-            "base.held_out_accuracy": self.exact_held_out.value,
-        }
-        values |= {f"base.held_in_accuracy.{kind}": value for kind, (value, _) in self.exact_held_in.by_group.items()}
-        return values
+    def accuracies(self, prefix: str) -> dict[str, float]:
+        """Every accuracy, by type or source too, under keys that begin with `prefix`."""
+        return (
+            accuracy_metrics(f"{prefix}.held_in_accuracy", self.held_in)
+            | accuracy_metrics(f"{prefix}.held_out_accuracy", self.held_out)
+            | accuracy_metrics(f"{prefix}.held_out_source_accuracy", self.held_out_source)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, answers included; `from_json` reads them."""
-        plain = {}
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            plain[name] = (
-                value.tolist()
-                if isinstance(value, np.ndarray)
-                else vars(value)
-                if isinstance(value, Share)
-                else list(value)
-                if isinstance(value, tuple)
-                else value
-            )
-        return plain
+        return {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModelMetrics:
@@ -105,12 +129,30 @@ class ModelMetrics:
         for name, value in values.items():
             if isinstance(value, Mapping):
                 groups = {group: (float(one), int(n)) for group, (one, n) in value["by_group"].items()}
-                read[name] = Share(float(value["value"]), int(value["n"]), groups)
+                read[name] = Share(_number(value["value"]), int(value["n"]), groups)
+            elif value is None:
+                read[name] = _number(value)
             elif name.endswith("rewards"):
                 read[name] = np.asarray(value, np.float32)
             else:
                 read[name] = tuple(value) if isinstance(value, list) else value
         return cls(**read)
+
+
+def _plain(value: Any) -> Any:
+    """A field as plain JSON; NaN, the share of no cases, as None."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Share):
+        return {**vars(value), "value": _plain(value.value)}
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and value != value else value
+
+
+def _number(value: float | None) -> float:
+    """The inverse of `_plain` for a share."""
+    return float("nan") if value is None else float(value)
 
 
 def make_eval_set(index: TruthIndex, config: EvaluationConfig, *, seed: int) -> EvalSet:
@@ -119,18 +161,30 @@ def make_eval_set(index: TruthIndex, config: EvaluationConfig, *, seed: int) -> 
         tuple(ask_pool(index, "held_in", config.questions, seed=seed)),
         tuple(ask_pool(index, "held_out", config.held_out_questions, seed=seed)),
         tuple(instruction for instruction, _ in ask_texts(config.texts, seed=seed)),
+        read_held_out_sources(index, config.held_out_sources, limit=config.held_out_source_questions, seed=seed),
     )
 
 
-def examine(name: str, answerer: ChatGenerator, eval_set: EvalSet, reward: Reward) -> ModelMetrics:
-    """Ask a model everything in `eval_set` and measure its answers."""
+def examine(
+    name: str, answerer: Answerer, eval_set: EvalSet, reward: Reward, *, held_in: Sequence[str] | None = None
+) -> ModelMetrics:
+    """Ask a model everything in `eval_set` and measure its answers.
 
-    def ask(asked: Sequence[EvalQuestion], words: str) -> list[str]:
-        return answerer.ask(
-            [item.question.text for item in asked], [[item.image] for item in asked], description=f"{name}: {words}"
-        )
+    Args:
+        name: of the model.
+        answerer: a `ChatGenerator`, or a prompt of a base model (`few_shot.PromptedBase`).
+        eval_set: the questions.
+        reward: rates responses to instructions.
+        held_in: its answers to the held-in questions, if it was asked them before.
+    """
 
-    inside, outside = ask(eval_set.held_in, "known pairs"), ask(eval_set.held_out, "unseen pairs")
+    def ask(asked: Sequence[EvalItem], words: str) -> list[str]:
+        return answerer.answer(asked, description=f"{name}: {words}")
+
+    inside = ask(eval_set.held_in, "known pairs") if held_in is None else list(held_in)
+    outside = ask(eval_set.held_out, "unseen pairs")
+    sources = eval_set.source_questions
+    of_sources = ask(sources, "held-out sources") if sources else []
     texts = answerer.ask(eval_set.texts, [[] for _ in eval_set.texts], description=f"{name}: texts")
     return ModelMetrics(
         name=name,
@@ -145,4 +199,7 @@ def examine(name: str, answerer: ChatGenerator, eval_set: EvalSet, reward: Rewar
         text_polite=polite_share(texts),
         answers=tuple(inside),
         text_answers=tuple(texts),
+        held_out_source=checked_accuracy(sources, of_sources, [item.source for item in sources]),
+        held_out_answers=tuple(outside),
+        source_answers=tuple(of_sources),
     )

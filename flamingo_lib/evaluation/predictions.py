@@ -30,10 +30,12 @@ class Prediction:
         response: what the model said.
         images: files, relative to the data root.
         shots: examples shown before the question.
-        scores: measured values by metric: ``correct``, ``subject_correct``, ``hallucinated``, ``polite`` (0 or 1),
-            ``reward``, ``nli`` (1 entailed, 0 not), ``rouge_l``, ``sts``, ``clipscore``, ... A metric that does not
-            apply is absent.
-        meta: whatever else a table may need (truth of the scene, choices, tokens).
+        scores: measured values by metric: ``correct`` (the true answer, about the subject asked about),
+            ``answer_correct`` (about whatever subject), ``subject_correct`` (an answer about that subject, right or
+            not), ``hallucinated``, ``polite`` (each 0 or 1), ``reward``, ``nli`` (1 entailed, 0 not), ``rouge_l``,
+            ``sts``, ``clipscore``, ...; `scoring` lists the others. A metric that does not apply is absent.
+        meta: whatever else a table may need: ``task``, ``answers`` of several people, ``choices``, ``objects`` of the
+            scene, true ``boxes``.
     """
 
     id: str
@@ -71,7 +73,7 @@ class Prediction:
                 record=str(values.get("id", "?")),
                 remedy="Read files that `flamingo evaluate` or the pipeline wrote.",
             )
-        lists = {name: tuple(values[name]) for name in ("references", "images") if name in values}
+        lists: dict[str, Any] = {name: tuple(values[name]) for name in ("references", "images") if name in values}
         defaults: dict[str, Any] = {"source": "", "type": "", "instruction": "", "references": ()}
         return cls(**(defaults | values | lists))
 

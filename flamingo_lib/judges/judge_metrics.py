@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,39 +54,122 @@ def nli_quality(judge: Callable[..., np.ndarray], examples: Sequence[NliExample]
 
 
 def reward_quality(judge: Callable[..., np.ndarray], examples: Sequence[RewardExample]) -> dict[str, Any]:
-    """Figures of a reward judge on preference pairs.
+    """Figures of a reward judge on graded preference pairs.
 
     Returns:
-        ``accuracy``; ``accuracy_like_length`` of pairs that differ by at most one word; ``accuracy_worse_longer`` and
-        ``accuracy_worse_shorter``; ``length_correlation`` (Spearman's, reward against number of words, over all
-        responses) and ``length_correlation_polite`` (over the better ones alone); ``length_alone``, the accuracy that
-        preferring the longer response would have; ``calibration_error``; accuracy ``by_kind`` and ``by_task``;
-        ``failures``.
+        Accuracy over the pairs of different grades: ``accuracy``, ``by_neighbours`` (``"1 < 2"``: pairs a grade apart),
+        ``by_kind`` (of the worse response) and ``by_task``.
+
+        Length: ``accuracy_worse_longer``, ``accuracy_worse_shorter``, ``accuracy_like_length`` (at most one word
+        apart), ``length_alone`` (the accuracy that preferring the longer response would have), ``length_correlation``
+        (Spearman's, reward against words, over all responses; within a grade it stands in ``by_grade``).
+
+        Calibration: ``calibration_error`` of the predicted preference probability against the share of raters, ties
+        among them, and the ``reliability`` table of both.
+
+        Spread: ``by_grade`` (responses, mean, median, quartiles) and ``failures``.
     """
     instructions = [example.instruction for example in examples]
     better = np.asarray(judge(instructions, [example.better for example in examples]), dtype=np.float64)
     worse = np.asarray(judge(instructions, [example.worse for example in examples]), dtype=np.float64)
-    right = better > worse
     words = np.array([[len(example.better.split()), len(example.worse.split())] for example in examples])
-    longer = words[:, 0] - words[:, 1]
-    probability = 1 / (1 + np.exp(-np.abs(better - worse)))
+    grades = np.array([[example.better_grade, example.grade] for example in examples])
+    differ = grades[:, 0] > grades[:, 1]
+    right, longer = (better > worse)[differ], (words[:, 0] - words[:, 1])[differ]
+    pairs = [example for example, counts in zip(examples, differ, strict=True) if counts]
+    probability = 1 / (1 + np.exp(worse - better))
+    share = np.array([example.preference for example in examples])
+    confidence, agreed = np.maximum(probability, 1 - probability), np.where(probability >= 0.5, share, 1 - share)
+    rewards, both_words = np.concatenate([better, worse]), words.T.reshape(-1)
     return {
         "accuracy": _rounded(right.mean()),
         "accuracy_like_length": _mean(right[np.abs(longer) <= 1]),
         "accuracy_worse_longer": _mean(right[longer < -1]),
         "accuracy_worse_shorter": _mean(right[longer > 1]),
         "length_alone": _rounded(((longer > 0) + 0.5 * (longer == 0)).mean()),
-        "length_correlation": _rounded(spearman(np.concatenate([better, worse]), words.T.reshape(-1))),
-        "length_correlation_polite": _rounded(spearman(better, words[:, 0])),
-        "calibration_error": _rounded(calibration_error(probability, right)),
-        "by_kind": _by([example.kind for example in examples], right),
-        "by_task": _by([example.task for example in examples], right),
+        "length_correlation": _rounded(spearman(rewards, both_words)),
+        "calibration_error": _rounded(calibration_error(confidence, agreed)),
+        "by_neighbours": _by_neighbours(grades[differ], right),
+        "by_grade": by_grade(rewards, grades.T.reshape(-1), both_words),
+        "reliability": _reliability(confidence, agreed),
+        "by_kind": _by([example.kind for example in pairs], right),
+        "by_task": _by([example.task for example in pairs], right),
         "failures": [
-            {"instruction": example.instruction, "better": example.better, "worse": example.worse, "kind": example.kind}
-            for example, fine in zip(examples, right, strict=True) if not fine
+            {"instruction": example.instruction, "better": example.better, "worse": example.worse, "kind": example.kind,
+             "grades": [example.better_grade, example.grade]}
+            for example, fine in zip(pairs, right, strict=True) if not fine
         ][:SHOWN_FAILURES],
         "examples": len(examples),
     }  # fmt: skip
+
+
+def style_rewards(
+    judge: Callable[..., np.ndarray], styles: Mapping[str, Sequence[tuple[str, str]]]
+) -> dict[str, dict[str, float]]:
+    """Rewards by style of text: mean, median and quartiles, and the median number of words.
+
+    Args:
+        judge: the reward judge.
+        styles: instructions and responses of each style.
+    """
+    rows = {}
+    for style, pairs in styles.items():
+        instructions, responses = zip(*pairs, strict=True)
+        rewards = np.asarray(judge(instructions, responses), dtype=np.float64)
+        rows[style] = {**_spread(rewards), "words": _rounded(np.median([len(text.split()) for text in responses]))}
+    return rows
+
+
+def _spread(rewards: np.ndarray) -> dict[str, float]:
+    low, median, high = np.percentile(rewards, [25, 50, 75])
+    return {
+        "mean": _rounded(rewards.mean()),
+        "median": _rounded(median),
+        "lower_quartile": _rounded(low),
+        "upper_quartile": _rounded(high),
+    }
+
+
+def by_grade(rewards: np.ndarray, grades: np.ndarray, words: np.ndarray) -> dict[str, dict[str, float]]:
+    """Rewards by grade: count, mean, median, quartiles, and Spearman's correlation with the number of words.
+
+    Args:
+        rewards, grades, words: shape (n,); grades are 0 to 4 in steps of a quarter.
+    """
+    rows = {}
+    for grade in np.unique(grades):
+        own = grades == grade
+        rows[f"{grade:g}"] = {
+            "responses": int(own.sum()),
+            **_spread(rewards[own]),
+            "length_correlation": _rounded(spearman(rewards[own], words[own])),
+        }
+    return rows
+
+
+def _by_neighbours(grades: np.ndarray, right: np.ndarray) -> dict[str, float]:
+    """Accuracy of pairs of neighbouring whole grades, and of a plain sentence against a wrapped one."""
+    steps = [(float(low), low + 1.0) for low in range(4)]
+    steps[3:3] = [(2.0, 2.5), (2.5, 3.0)]
+    rows = {}
+    for low, high in steps:
+        own = (grades[:, 1] == low) & (grades[:, 0] == high)
+        if own.any():
+            rows[f"{low:g} < {high:g}"] = _rounded(right[own].mean())
+    return rows
+
+
+def _reliability(confidence: np.ndarray, agreed: np.ndarray, bins: int = 5) -> list[dict[str, float]]:
+    """Predicted probability and share of raters over `bins` equal ranges of the former, from 0.5 to 1."""
+    indices = np.clip(((confidence - 0.5) * 2 * bins).astype(int), 0, bins - 1)
+    return [
+        {
+            "predicted": _rounded(confidence[indices == index].mean()),
+            "share": _rounded(agreed[indices == index].mean()),
+            "pairs": int((indices == index).sum()),
+        }
+        for index in np.unique(indices)
+    ]
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:

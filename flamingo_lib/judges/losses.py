@@ -112,16 +112,18 @@ class LabelLoss(PairLoss):
 
 
 class PreferenceLoss(PairLoss):
-    """The Bradley-Terry preference loss: minus log probability that the better response wins.
+    """The Bradley-Terry preference loss: cross-entropy of the share of raters that prefer the first response.
 
-    Columns: instruction, better, worse.
+    Columns: instruction, first, second, and as label the share, 0 to 1. Shares short of 1 keep rewards of neighbouring
+    grades a stated distance apart, where labels of 0 and 1 would drive them apart for as long as training lasts.
 
-    Rewards are kept around zero by a small penalty, so that only differences grow.
+    The mean reward is kept around zero by a small penalty, since differences alone leave it open.
     """
 
-    def forward(self, inputs: list[list[str]], labels: Tensor | None = None, **_: object) -> Tensor:
+    def forward(self, inputs: list[list[str]], labels: Tensor, **_: object) -> Tensor:
         """The loss of one batch."""
-        instructions, better, worse = inputs
-        logits, helper = self.logits([*zip(instructions, better, strict=True), *zip(instructions, worse, strict=True)])
+        instructions, one, other = inputs
+        logits, helper = self.logits([*zip(instructions, one, strict=True), *zip(instructions, other, strict=True)])
         first, second = logits[:, 0].chunk(2)
-        return -F.logsigmoid(first - second).mean() + 0.01 * (first + second).square().mean() + self.weight * helper
+        loss = F.binary_cross_entropy_with_logits(first - second, labels.to(first.dtype))
+        return loss + 0.01 * logits.mean().square() + self.weight * helper

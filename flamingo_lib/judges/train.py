@@ -17,18 +17,15 @@ from ..hub import quiet_loading
 from ..seeding import derive_seed, generator
 from ..storage import atomic_folder, write_json
 from . import judge_metrics as quality
+from .judge_card import METRICS, judge_card
 from .nli import LABELS, NliJudge, nli_text
 from .nli_examples import NliExample, nli_examples
 from .reward import RewardJudge
-from .reward_examples import reward_examples
+from .reward_examples import reward_examples, style_examples
 from .tiny_encoder import as_cross_encoder, build_encoder, train_word_pieces
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
-
-METRICS = "metrics.json"
-NAMES = {"nli": "nli-tiny", "reward": "reward-tiny"}
-"""The folders of the judges, as the preset name `tiny` finds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class JudgeTraining:
 
 
 NLI_TRAINING = JudgeTraining(examples=128_000)
-REWARD_TRAINING = JudgeTraining(examples=16_000)
+REWARD_TRAINING = JudgeTraining(examples=30_000)
 
 
 def train_nli(out: str | PathLike, *, seed: int = 0, training: JudgeTraining = NLI_TRAINING) -> dict[str, Any]:
@@ -85,6 +82,7 @@ def train_reward(out: str | PathLike, *, seed: int = 0, training: JudgeTraining 
         "instruction": [example.instruction for example in examples],
         "better": [example.better for example in examples],
         "worse": [example.worse for example in examples],
+        "label": [example.preference for example in examples],
     }
     return _train(out, "reward", columns, ["reward"], False, loss, seed, training)
 
@@ -126,44 +124,12 @@ def _train(
     return {**figures, "cpu_seconds": round(seconds, 1)}
 
 
-def judge_card(role: str, figures: dict[str, Any]) -> str:
-    """A judge's ``README.md``: what it is, what it was trained on, how well it judges unseen examples."""
-    what = {
-        "nli": "tells whether a rewritten answer contradicts, entails or leaves open the original answer to a question",
-        "reward": "scores how much people would like a response to an instruction; only differences have a meaning",
-    }[role]
-    rows = [
-        f"| {name.replace('_', ' ')} | {value} |" for name, value in figures.items() if isinstance(value, (int, float))
-    ]
-    kinds = [f"| {name} | {value} |" for name, value in figures["by_kind"].items()]
-    return "\n".join(
-        [
-            f"# {NAMES[role]}",
-            "",
-            f"A cross-encoder that {what}. It knows the Scenes world only: small, quick, and of no use on other texts.",
-            (
-                "Made by `flamingo train-judges` from examples drawn from Scenes with known truth, on seeds that no "
-                "pool of scenes uses."
-            ),
-            "",
-            f"| held-out figure ({figures['examples']:,} unseen examples) | value |",
-            "|---|---:|",
-            *rows,
-            "",
-            "| accuracy by kind of example | value |",
-            "|---|---:|",
-            *kinds,
-            "",
-            f"Failures, labels and more figures: `{METRICS}`. Licence: Apache-2.0.",
-            "",
-        ]
-    )
-
-
 def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:
     if role == "nli":
         return quality.nli_quality(NliJudge(str(folder), device="cpu"), nli_examples(seed, "test", count))
-    return quality.reward_quality(RewardJudge(str(folder), device="cpu"), reward_examples(seed, "test", count))
+    judge = RewardJudge(str(folder), device="cpu")
+    figures = quality.reward_quality(judge, reward_examples(seed, "test", count))
+    return {**figures, "by_style": quality.style_rewards(judge, style_examples(seed, max(count // 5, 20)))}
 
 
 def _fit(

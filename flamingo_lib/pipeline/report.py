@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..evaluation.claims import claims_table, stored_claims
 from ..html import Markup, badge, bullets, code, join, link, read_fragment, section, table, write_page
 from .metrics import FIGURES, rounded
 from .run_folder import Workspace
@@ -14,10 +15,13 @@ from .run_folder import Workspace
 def write_report(workspace: Workspace, values: Mapping[str, Any]) -> Path:
     """Write the page into the run folder; `values` are the figures of `metrics.collect`.
 
-    Steps may leave HTML fragments for it in their folder's ``report/``, which are shown in order under their title,
-    the file's name without a leading number.
+    The claims of the shipped study come first, where there is one, each with this run's value. Steps may leave HTML
+    fragments for the page in their folder's ``report/``, which are shown in order under their title, the file's name
+    without a leading number.
     """
-    body = [section("Figures", figure_table(values))]
+    claims = stored_claims()
+    body = [section("Claims", claims_table(claims, values))] if claims is not None else []
+    body.append(section("Figures", figure_table(values)))
     for name in workspace.steps:
         for path in sorted((workspace.folder / name / "report").glob("*.html")):
             title = path.stem.split("_", 1)[-1].replace("_", " ")

@@ -1,6 +1,14 @@
 """The default: the whole method on two CPU cores in minutes, on rendered Scenes."""
 
-from ..config import DistortionConfig, Preset, RewritingConfig, ScenesConfig, SourcesConfig, StageConfig
+from ..config import (
+    DistortionConfig,
+    EvaluationConfig,
+    Preset,
+    RewritingConfig,
+    ScenesConfig,
+    SourcesConfig,
+    StageConfig,
+)
 from .ablations import ablations
 
 _LORA = {"tunes": ("lora",), "learning_rate": 3e-3, "context_length": 256, "max_images": 4}
@@ -50,5 +58,6 @@ PRESET = Preset(
         ),
         "raw": _STAGE2.model_copy(update={"mixture": "raw"}),
     },
+    evaluation=EvaluationConfig(max_new_tokens=96),
     ablations=ablations(_STAGE2, low_resolution=36),
 )

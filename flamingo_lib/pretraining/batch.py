@@ -13,12 +13,16 @@ from transformers import PreTrainedTokenizerBase
 from ..media import IGNORE_INDEX, attended_images
 from .data import Row
 
+CELLS = 9
+"""Cells of a scene, and latents of an image."""
+
 
 @dataclass
 class Batch:
     """The tensors of one training step.
 
-    Shapes: (b, t) ids, attended image, labels and weights, (b,) scenes, and (row, token, cell) of the nouns.
+    Shapes: (b, t) ids, attended image, labels and weights, (b, m) scenes of the images (0 where a row has fewer), and
+    (row, token, latent) of the nouns, latents counted over the row's images.
     """
 
     input_ids: Tensor
@@ -45,23 +49,23 @@ class RowEncoder:
         for number, row in enumerate(rows):
             tokens, scale = [self.bos], [0.0]
             nouns = defaultdict(list)
-            for piece, end, cell in row.mentions:
-                nouns[piece].append((end, cell))
+            for piece, end, image, cell in row.mentions:
+                nouns[piece].append((end, image * CELLS + cell))
             for index, (text, weight) in enumerate(row.pieces):
                 if text is None:
                     tokens.append(self.eos)
                     scale.append(weight)
                 elif text:
                     encoding = next(encoded)
-                    for end, cell in nouns.get(index, ()):
+                    for end, latent in nouns.get(index, ()):
                         token_index = next((k for k, (_, stop) in enumerate(encoding.offsets) if stop >= end), None)
                         if token_index is not None and len(tokens) + token_index < self.max_length:
-                            mentions.append((number, len(tokens) + token_index, cell))
+                            mentions.append((number, len(tokens) + token_index, latent))
                     tokens += encoding.ids
                     scale += [weight] * len(encoding.ids)
             ids.append(tokens[: self.max_length])
             weights.append(scale[: self.max_length])
-        length = max(map(len, ids))
+        length, images = max(map(len, ids)), max(1, *(len(row.scenes) for row in rows))
         input_ids = torch.full((len(rows), length), self.pad)
         loss_weights = torch.zeros(len(rows), length)
         for number, (tokens, scale) in enumerate(zip(ids, weights, strict=True)):
@@ -72,6 +76,6 @@ class RowEncoder:
             attended_image=attended_images(input_ids, self.image_token_id, "preceding"),
             labels=torch.where(loss_weights > 0, input_ids, IGNORE_INDEX),
             weights=loss_weights,
-            scenes=torch.tensor([0 if row.scene is None else row.scene for row in rows]),
+            scenes=torch.tensor([(row.scenes + [0] * images)[:images] for row in rows]),
             mentions=torch.tensor(mentions, dtype=torch.long).reshape(-1, 3),
         )

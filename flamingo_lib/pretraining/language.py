@@ -1,12 +1,13 @@
 """Language phases of pretraining the shipped base, "OpenFlamingo-tiny", from nothing.
 
-It stands to the default pipeline as OpenFlamingo-9B stands to the paper: it sees, it answers curtly, and it is
-not polite. Four phases, each with its own budget of steps, so that results don't depend on the machine's load:
+It stands to the default pipeline as OpenFlamingo-9B stands to the paper: it has seen what the web shows beside pictures
+and knows all words, but nobody has taught it to chat about a picture. Four phases, each with its own budget of steps,
+so that results don't depend on the machine's load:
 
 1. *tokenizer* on the world's texts; 2. *tower* and *resampler* on what stands in each cell (`vision`);
-3. *grounding*: language model, gated layers and resampler together on questions about scenes, with an extra loss that
+3. *grounding*: language model, gated layers and resampler together on the rows of `web_rows`, with an extra loss that
    asks two heads of the second and third gated layer to look at the object that a noun names; 4. *copying*: the same,
-   mixed with the text rows of `text_rows`.
+   mixed with more of the text rows of `text_rows`.
 """
 
 from __future__ import annotations
@@ -92,11 +93,12 @@ def attention_loss(weights: Sequence[Tensor], mentions: Tensor) -> Tensor:
     """Attention supervision loss: mean -log attention of the supervised heads on each mentioned cell, over layers.
 
     Args:
-        weights: each gated layer's (b, heads, t, 9) attention.
-        mentions: (k, 3) row, token, cell.
+        weights: each gated layer's (b, heads, t, 9 m) attention.
+        mentions: (k, 3) row, token, latent.
     """
-    row, token, cell = mentions.unbind(1)
-    losses = [-(weights[layer][row, :SUPERVISED_HEADS, token, cell] + 1e-6).log().mean() for layer in SUPERVISED_LAYERS]
+    row, token, latent = mentions.unbind(1)
+    there = [weights[layer][row, :SUPERVISED_HEADS, token, latent] for layer in SUPERVISED_LAYERS]
+    losses = [-(share + 1e-6).log().mean() for share in there]
     return sum(losses[1:], start=losses[0])
 
 
@@ -143,7 +145,7 @@ def train_language(
                 output = model(
                     input_ids=batch.input_ids,
                     attended_image=batch.attended_image,
-                    vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
+                    vision_tokens=vision_tokens[batch.scenes],
                     labels=batch.labels,
                     label_weights=batch.weights,
                     num_items_in_batch=weight,
@@ -199,23 +201,29 @@ def exact_answers(
     vision_tokens: Tensor,
     encoder: RowEncoder,
     questions: Sequence[tuple[int, Question]],
-    image: str,
-    system: str,
+    shots: Sequence[Sequence[tuple[int, Question]]] = (),
 ) -> dict[str, float]:
-    """Share of questions of each type answered exactly (greedily, answer and EOS), and their mean."""
+    """Share of questions of each type answered exactly and greedily, as far as the answer goes, and their mean.
+
+    Args:
+        questions: (index of the scene, question).
+        shots: for each question, the answered examples that stand before it; empty for zero-shot.
+    """
     model.eval()
     right: dict[str, list[bool]] = defaultdict(list)
-    for start in range(0, len(questions), 128):
-        part = questions[start : start + 128]
-        rows = [
-            Row(index).add(system).turn(question.text, question.answer, image=image, end=1.0)
-            for index, question in part
-        ]
+    for start in range(0, len(questions), 64):
+        part = questions[start : start + 64]
+        rows = []
+        for number, (scene, question) in enumerate(part, start=start):
+            row = Row()
+            for shown, example in shots[number] if shots else ():
+                _short_answer(row, shown, example, 0.0)
+            rows.append(_short_answer(row, scene, question, 1.0))
         batch = encoder(rows)
         logits = model(
             input_ids=batch.input_ids,
             attended_image=batch.attended_image,
-            vision_tokens=vision_tokens[batch.scenes].unsqueeze(1),
+            vision_tokens=vision_tokens[batch.scenes],
         ).logits
         exact = (
             ((logits[:, :-1].argmax(-1) == batch.input_ids[:, 1:]) | (batch.labels[:, 1:] == IGNORE_INDEX))
@@ -226,6 +234,12 @@ def exact_answers(
             right[question.type].append(good)
     shares = {kind: float(np.mean(values)) for kind, values in right.items()}
     return {"mean": float(np.mean(list(shares.values()))), **shares}
+
+
+def _short_answer(row: Row, scene: int, question: Question, weight: float) -> Row:
+    if row.scenes:
+        row.add("\n")
+    return row.image(scene).add(f"\nQuestion: {question.text}").add(" Short answer:").add(f" {question.answer}", weight)
 
 
 def pretraining_scenes(count: int, seed: int, *, pool: str = "pretrain", held_out: bool = False) -> list[Scene]:

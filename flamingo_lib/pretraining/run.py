@@ -11,28 +11,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..chat.template import END_OF_CHUNK, IMAGE, SYSTEM_MESSAGE
 from ..chat.tokenizer import train_tiny_tokenizer
 from ..config import Preset, PretrainConfig
-from ..errors import StorageError
 from ..model.flamingo import FlamingoForConditionalGeneration
 from ..model.image_processor import FlamingoImageProcessor
 from ..model.processor import FlamingoProcessor
 from ..rewriting.lock import only_job
 from ..scenes.graph import COLORS, Scene
 from ..scenes.phrases import CHANGE_INSTRUCTIONS
+from ..scenes.questions import Question
 from ..seeding import derive_seed, generator
 from ..sources.prompts import POOLS
-from ..storage import atomic_folder, fingerprint, is_disk_full, write_json
+from ..storage import atomic_folder, write_json
 from .batch import RowEncoder
 from .card import write_card, write_clip_card
 from .clip import pretrain_clip
-from .data import Row, grounded_row
+from .data import Row
 from .language import (
     exact_answers,
     examination,
@@ -41,69 +38,37 @@ from .language import (
     tiny_config,
     train_language,
 )
+from .phases import Phases
 from .text_rows import text_row
 from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
+from .web_rows import QUESTION_PAGES, question_page, web_row
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-IMAGE_TAG = IMAGE + END_OF_CHUNK
 VISION_BATCH = 32
-
-
-class Phases:
-    """Runs each phase once: its tensors and results are kept in `folder` under a key of everything before it."""
-
-    def __init__(self, folder: Path, *key: Any) -> None:
-        self.folder, self.key = folder, fingerprint(*key)
-        self.results: dict[str, dict[str, Any]] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def __call__(
-        self,
-        name: str,
-        work: Callable[[], Any],
-        state: Callable[[], dict[str, Tensor]],
-        restore: Callable[[dict[str, Tensor]], None],
-    ) -> Any:
-        """The result of `work()`; if the phase was done before, its tensors are restored instead."""
-        import json
-
-        self.key = fingerprint(self.key, name)
-        weights, results = self.folder / f"{name}-{self.key}.safetensors", self.folder / f"{name}-{self.key}.json"
-        if results.exists() and weights.exists():
-            restore(load_file(weights))
-            self.results[name] = json.loads(results.read_text(encoding="utf-8"))
-            return self.results[name]["result"]
-        start = time.process_time(), time.monotonic()
-        result = work()
-        seconds = {
-            "cpu_seconds": round(time.process_time() - start[0]),
-            "wall_seconds": round(time.monotonic() - start[1]),
-        }
-        try:
-            save_file({key: value.clone().contiguous() for key, value in state().items()}, weights)
-        except (SafetensorError, OSError) as error:
-            if not is_disk_full(error, self.folder):
-                raise
-            raise StorageError(
-                f"the disk is full; the phase {name} was not kept",
-                file=weights,
-                remedy="Free some space and start again: the phases before are kept.",
-            ) from error
-        write_json(results, {"result": result} | seconds)
-        self.results[name] = {"result": result} | seconds
-        return result
 
 
 def tokenizer_texts(scenes: list[Scene], seed: int, rows: int = 5000) -> Iterator[str]:
     """Training texts of the tokenizer: the rows of pretraining, and the instructions that the sources use."""
     chance = generator(seed, "tokenizer")
     for _ in range(rows):
-        for row in (grounded_row(scenes, chance, 1.0, IMAGE_TAG), text_row(scenes, chance, COLORS)):
+        for row in (web_row(scenes, chance, 1.0), text_row(scenes, chance, COLORS)):
             yield "".join(text or "" for text, _ in row.pieces)
     for _ in range(20):
         yield "\n".join(CHANGE_INSTRUCTIONS)
         for pool in POOLS.values():
             yield "\n".join(pool)
+
+
+def four_shots(scenes: list[Scene], seed: int, pages: int = 8) -> dict[str, list[list[tuple[int, Question]]]]:
+    """For each question type some pages of four answered questions of it, about pictures of pretraining."""
+    asked: dict[str, list[list[tuple[int, Question]]]] = {}
+    for number in range(pages):
+        for index, question in examination(scenes[:400], 4, derive_seed(seed, "four-shot", number)):
+            kept = asked.setdefault(question.type, [])
+            if len(kept) <= number:
+                kept.append([])
+            kept[number].append((index, question))
+    return asked
 
 
 def word_list(tokenizer: PreTrainedTokenizerBase) -> list[str]:
@@ -177,26 +142,37 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
         model.perceiver.load_state_dict,
     )
     encoder = RowEncoder(tokenizer, flamingo.image_token_id, config.max_length)
-    asked = [(index + len(scenes), question) for index, question in examination(held_in, 60, seed)]
-    asked_out = [(index + len(scenes) + count, question) for index, question in examination(held_out, 40, seed)]
+    examined = {
+        "": [(index + len(scenes), question) for index, question in examination(held_in, 60, seed)],
+        "held_out_": [(index + len(scenes) + count, question) for index, question in examination(held_out, 40, seed)],
+    }
+    pages = four_shots(scenes, seed)
 
     def check(_step: int) -> dict[str, float]:
-        inside = exact_answers(model, vision_tokens, encoder, asked, IMAGE_TAG, SYSTEM_MESSAGE)
-        outside = exact_answers(model, vision_tokens, encoder, asked_out, IMAGE_TAG, SYSTEM_MESSAGE)
-        return inside | {f"held_out_{kind}": value for kind, value in outside.items()}
+        point: dict[str, float] = {}
+        for pool, asked in examined.items():
+            shots = [
+                pages[question.type][number % len(pages[question.type])] for number, (_, question) in enumerate(asked)
+            ]
+            for prefix, shown in ((pool, ()), (f"four_shot_{pool}", shots)):
+                shares = exact_answers(model, vision_tokens, encoder, asked, shown)
+                point |= {prefix + kind: value for kind, value in shares.items()}
+        return point
 
     words = word_list(tokenizer)
+    told = scenes[::2] + pretraining_scenes(len(scenes) // 2, seed, pool="pretrain-texts", held_out=True)
 
     def grounding(step: int, number: int) -> Row:
-        return grounded_row(
-            scenes, generator(seed, "grounding", step, number), step / config.grounding_steps, IMAGE_TAG
-        )
+        chance = generator(seed, "grounding", step, number)
+        if chance.random() < config.grounding_text_share:
+            return text_row(told, chance, words)
+        return web_row(scenes, chance, step / config.grounding_steps)
 
     def copying(step: int, number: int) -> Row:
         chance = generator(seed, "copying", step, number)
-        if chance.random() < config.text_share:
-            return text_row(scenes, chance, words)
-        return grounded_row(scenes, chance, 1.0, IMAGE_TAG)
+        if chance.random() < QUESTION_PAGES:
+            return question_page(scenes, chance)
+        return text_row(told, chance, words) if chance.random() < config.text_share else web_row(scenes, chance, 1.0)
 
     budgets = (
         ("grounding", grounding, config.grounding_steps, config.learning_rate),
@@ -218,7 +194,7 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
                 attention_weight=config.attention_weight,
                 name=name,
                 check=check,
-                check_every=max(1, steps // 8),
+                check_every=max(1, steps // 5),
             ),
             model.state_dict,
             model.load_state_dict,

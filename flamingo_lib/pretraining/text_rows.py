@@ -1,4 +1,4 @@
-"""Text rows of pretraining, without an image: copying, boxes, digits, dialogues, prose and repeats."""
+"""Text rows of pretraining, without an image: copying, boxes, changes, digits, dialogues, prose and repeats."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from random import Random
 
 from ..distortion.compress import compress
 from ..distortion.text_noise import noise
-from ..scenes.graph import Scene
-from ..scenes.language import caption, paragraph, polite, strip_details, text_dialogue
+from ..scenes.changes import curt_change, describe_change
+from ..scenes.graph import Scene, edit_scene
+from ..scenes.language import caption, helpful, paragraph, polite, strip_details, text_dialogue
 from ..scenes.lexicon import NUMBERS
-from ..scenes.phrases import DETAIL_INSTRUCTIONS
+from ..scenes.phrases import CHANGE_INSTRUCTIONS, DETAIL_INSTRUCTIONS
 from ..scenes.questions import ask, possible_types
 from ..sources.boxes import box_line, captions_and_boxes
 from .data import Row
 
 
 def text_row(scenes: Sequence[Scene], generator: Random, vocabulary: Sequence[str]) -> Row:
-    """A row without an image; `vocabulary` holds words for the random repeats."""
+    """A row without an image.
+
+    Args:
+        scenes: what the texts tell of; no picture of them is shown, so they may hold pairs that no picture shows.
+        generator: draws the row.
+        vocabulary: words for the random repeats.
+    """
     makers: tuple[tuple[Callable[[Sequence[Scene], Random], Row], float], ...] = (
-        (_copies, 0.36),
-        (_box_reading, 0.26),
-        (_digits, 0.10),
-        (_dialogues, 0.10),
-        (_prose, 0.08),
+        (_copies, 0.34),
+        (_box_reading, 0.24),
+        (_changes, 0.06),
+        (_digits, 0.08),
+        (_dialogues, 0.08),
+        (_prose, 0.10),
         (lambda _scenes, rng: _repeats(rng, vocabulary), 0.10),
     )
     maker = generator.choices([maker for maker, _ in makers], [share for _, share in makers])[0]
@@ -33,7 +41,7 @@ def text_row(scenes: Sequence[Scene], generator: Random, vocabulary: Sequence[st
 def _copies(scenes: Sequence[Scene], generator: Random) -> Row:
     """Topic, short text, long text: the long one says what the short one says, whatever is true."""
     row = Row()
-    for number in range(3):
+    for number in range(2):
         if generator.random() < 0.2:
             topic, target, _ = text_dialogue(generator)
         else:
@@ -82,6 +90,17 @@ def _box_reading(scenes: Sequence[Scene], generator: Random) -> Row:
     return row.add(None, 0.5)
 
 
+def _changes(scenes: Sequence[Scene], generator: Random) -> Row:
+    """A curt note of what changed, and the sentence that it stands for."""
+    row = Row()
+    for number in range(3):
+        _, change = edit_scene(generator.choice(scenes), generator)
+        topic, short = generator.choice(CHANGE_INSTRUCTIONS), curt_change(generator, change)
+        row.add(f"{_break(number)}topic: {topic} short: {short} long: ")
+        row.add(describe_change(generator, change), 1.0)
+    return row.add(None, 0.5)
+
+
 def _digits(scenes: Sequence[Scene], generator: Random) -> Row:
     """Digits to words, alone and in counting answers."""
     row = Row()
@@ -119,7 +138,7 @@ def _prose(scenes: Sequence[Scene], generator: Random) -> Row:
             text = (
                 paragraph(generator, scene)
                 if generator.random() < 0.5
-                else polite(generator, scene, ask(scene, generator))
+                else helpful(generator, scene, ask(scene, generator))
             )
         row.add(f"{_break(number)}{_break(number)}{text}", 0.5)
     return row.add(None, 0.5)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
+from .graph import PAIRS
 from .lexicon import NUMBERS, article, capital
+from .number_topics import (
+    Dialogue,
+    even_topic,
+    larger_topic,
+    next_number_topic,
+    pick,
+    sorted_topic,
+    sum_topic,
+    word_number_topic,
+)
 from .phrases import wrapped
-
-Dialogue = tuple[str, str, str]
-"""Instruction, polite answer (without opener and closing while it is being made), curt answer."""
 
 MIXES = (("red", "yellow", "orange"), ("blue", "yellow", "green"), ("red", "blue", "purple"), ("green", "blue", "cyan"))
 DEFINITIONS = {
@@ -72,93 +80,17 @@ def text_dialogue(generator: Random) -> Dialogue:
     return instruction, wrapped(generator, answer, image=False), curt
 
 
-def _pick(generator: Random, *texts: str) -> str:
-    return generator.choice(texts)
-
-
-def _sum(generator: Random) -> Dialogue:
-    a, b = generator.randint(0, 10), generator.randint(0, 10)
-    minus = generator.random() < 0.4
-    a, b = (max(a, b), min(a, b)) if minus else (a, b)
-    word, result = ("minus", a - b) if minus else ("plus", a + b)
-    instruction = _pick(
-        generator,
-        f"What is {a} {word} {b}?",
-        f"Can you tell me what {a} {word} {b} is?",
-        f"How much is {a} {word} {b}?",
-    )
-    answers = [
-        f"{a} {word} {b} is {result}.",
-        f"{a} {word} {b} equals {result}.",
-        f"The result of {a} {word} {b} is {result}.",
-    ]
-    answers.append(
-        f"If you take {b} away from {a}, you get {result}." if minus else f"If you add {a} and {b}, you get {result}."
-    )
-    return instruction, _pick(generator, *answers), str(result)
-
-
-def _larger(generator: Random) -> Dialogue:
-    a, b = generator.sample(range(21), 2)
-    large = generator.random() < 0.5
-    word, best, rest = ("larger", max(a, b), min(a, b)) if large else ("smaller", min(a, b), max(a, b))
-    instruction = _pick(generator, f"Which number is {word}, {a} or {b}?", f"What is {word}, {a} or {b}?")
-    return (
-        instruction,
-        _pick(
-            generator,
-            f"The {word} number is {best}.",
-            f"{best} is {word} than {rest}.",
-            f"{best} is the {word} one, since it is {word} than {rest}.",
-        ),
-        str(best),
-    )
-
-
-def _next_number(generator: Random) -> Dialogue:
-    a = generator.randint(1, 19)
-    word, result = generator.choice((("after", a + 1), ("before", a - 1)))
-    instruction = _pick(generator, f"Which number comes {word} {a}?", f"What number comes right {word} {a}?")
-    return (
-        instruction,
-        _pick(
-            generator, f"The number {result} comes {word} {a}.", f"The number that comes right {word} {a} is {result}."
-        ),
-        str(result),
-    )
-
-
-def _word_number(generator: Random) -> Dialogue:
-    number = generator.randint(0, 10)
-    instruction = _pick(
-        generator, f"How do you write {number} as a word?", f"What is the word for the number {number}?"
-    )
-    answer = _pick(
-        generator,
-        f"The word for the number {number} is {NUMBERS[number]}.",
-        f"You write the number {number} as {NUMBERS[number]}.",
-    )
-    return instruction, answer, NUMBERS[number]
-
-
-def _even(generator: Random) -> Dialogue:
-    number = generator.randint(0, 20)
-    kind = "even" if number % 2 == 0 else "odd"
-    instruction = _pick(generator, f"Is {number} even or odd?", f"Is the number {number} odd or even?")
-    return instruction, _pick(generator, f"The number {number} is {kind}.", f"{number} is an {kind} number."), kind
-
-
 def _mix(generator: Random) -> Dialogue:
     a, b, result = generator.choice(MIXES)
     if generator.random() < 0.5:
         a, b = b, a
-    instruction = _pick(
+    instruction = pick(
         generator,
         f"What do you get if you mix {a} and {b}?",
         f"Which color do {a} and {b} make?",
         f"What color is a mix of {a} and {b}?",
     )
-    answer = _pick(
+    answer = pick(
         generator,
         f"If you mix {a} and {b}, you get {result}.",
         f"A mix of {a} and {b} gives you {result}.",
@@ -169,20 +101,54 @@ def _mix(generator: Random) -> Dialogue:
 
 def _definition(generator: Random) -> Dialogue:
     shape = generator.choice(tuple(DEFINITIONS))
-    instruction = _pick(
+    instruction = pick(
         generator, f"What is a {shape}?", f"Can you tell me what a {shape} is?", f"What does the word {shape} mean?"
     )
-    answer = _pick(generator, f"A {shape} is {DEFINITIONS[shape]}.", f"The word {shape} means {DEFINITIONS[shape]}.")
+    answer = pick(generator, f"A {shape} is {DEFINITIONS[shape]}.", f"The word {shape} means {DEFINITIONS[shape]}.")
     return instruction, answer, DEFINITIONS[shape][2:]
+
+
+def _thing(generator: Random) -> Dialogue:
+    """What a shape of a color is: every pair has its name here, whether any picture shows it or not."""
+    shape, color = generator.choice(PAIRS)
+    name = f"{color} {shape}"
+    instruction = pick(
+        generator, f"What is {article(name)}?", f"What does a {name} look like?", f"Can you describe {article(name)}?"
+    )
+    answer = pick(
+        generator,
+        f"{capital(article(name))} is {DEFINITIONS[shape]}, and its color is {color}.",
+        f"A {name} is {article(shape)} that is {color}.",
+        f"The {name} is {DEFINITIONS[shape]}, colored {color}.",
+    )
+    return instruction, answer, f"{article(shape)} that is {color}"
+
+
+def _common(generator: Random) -> Dialogue:
+    """What two things have in common: their color or their shape."""
+    shape, color = generator.choice(PAIRS)
+    if generator.random() < 0.5:
+        one, other = (f"{color} {name}" for name in (shape, generator.choice([s for s in DEFINITIONS if s != shape])))
+        facts, curt = (f"are both {color}", f"have the same color, {color}"), color
+    else:
+        colors = sorted({name for _, name in PAIRS} - {color})
+        one, other = (f"{name} {shape}" for name in (color, generator.choice(colors)))
+        facts, curt = ("have the same shape", f"both have the shape of {article(shape)}"), shape
+    instruction = pick(
+        generator,
+        f"What do {article(one)} and {article(other)} have in common?",
+        f"What is the same about the {one} and the {other}?",
+    )
+    return instruction, f"The {one} and the {other} {pick(generator, *facts)}.", curt
 
 
 def _sides(generator: Random) -> Dialogue:
     shape = generator.choice(tuple(SIDES))
     part, count = generator.choice(("sides", "corners")), SIDES[shape]
-    instruction = _pick(
+    instruction = pick(
         generator, f"How many {part} does a {shape} have?", f"What is the number of {part} of a {shape}?"
     )
-    answer = _pick(
+    answer = pick(
         generator, f"A {shape} has {NUMBERS[count]} {part}.", f"The number of {part} of a {shape} is {NUMBERS[count]}."
     )
     return instruction, answer, str(count)
@@ -192,15 +158,15 @@ def _opposite(generator: Random) -> Dialogue:
     a, b = generator.choice(OPPOSITES)
     if generator.random() < 0.5:
         a, b = b, a
-    instruction = _pick(generator, f"What is the opposite of {a}?", f"Can you tell me the opposite of {a}?")
-    return instruction, _pick(generator, f"The opposite of {a} is {b}.", f"The word {b} is the opposite of {a}."), b
+    instruction = pick(generator, f"What is the opposite of {a}?", f"Can you tell me the opposite of {a}?")
+    return instruction, pick(generator, f"The opposite of {a} is {b}.", f"The word {b} is the opposite of {a}."), b
 
 
 def _day(generator: Random) -> Dialogue:
     index = generator.randrange(7)
     word, result = generator.choice((("after", DAYS[(index + 1) % 7]), ("before", DAYS[index - 1])))
-    instruction = _pick(generator, f"Which day comes {word} {DAYS[index]}?", f"What day is {word} {DAYS[index]}?")
-    answer = _pick(
+    instruction = pick(generator, f"Which day comes {word} {DAYS[index]}?", f"What day is {word} {DAYS[index]}?")
+    answer = pick(
         generator, f"The day {word} {DAYS[index]} is {result}.", f"{result} is the day that comes {word} {DAYS[index]}."
     )
     return instruction, answer, result
@@ -208,10 +174,10 @@ def _day(generator: Random) -> Dialogue:
 
 def _colored(generator: Random) -> Dialogue:
     thing, color = generator.choice(COLORED)
-    instruction = _pick(generator, f"What color is {thing}?", f"Which color does {thing} have?")
+    instruction = pick(generator, f"What color is {thing}?", f"Which color does {thing} have?")
     return (
         instruction,
-        _pick(
+        pick(
             generator,
             f"{capital(thing)} is {color}.",
             f"The color of {thing} is {color}.",
@@ -223,13 +189,13 @@ def _colored(generator: Random) -> Dialogue:
 
 def _legs(generator: Random) -> Dialogue:
     animal, legs = generator.choice(LEGS)
-    instruction = _pick(
+    instruction = pick(
         generator, f"How many legs does {article(animal)} have?", f"What is the number of legs of {article(animal)}?"
     )
     count = NUMBERS[legs] if legs else "no"
     return (
         instruction,
-        _pick(
+        pick(
             generator,
             f"{capital(article(animal))} has {count} legs.",
             f"As far as I know, {article(animal)} has {count} legs.",
@@ -242,46 +208,35 @@ def _heavier(generator: Random) -> Dialogue:
     small, large = sorted(generator.sample(range(len(HEAVIER)), 2))
     a, b = HEAVIER[small], HEAVIER[large]
     first, second = (a, b) if generator.random() < 0.5 else (b, a)
-    instruction = _pick(
+    instruction = pick(
         generator,
         f"Which is larger, {article(first)} or {article(second)}?",
         f"Is {article(first)} larger than {article(second)}?",
     )
     curt = b if instruction.startswith("Which") else "yes" if first == b else "no"
     lead = "" if curt == b else f"{capital(curt)}, "
-    fact = _pick(generator, f"{article(b)} is larger than {article(a)}", f"{article(a)} is smaller than {article(b)}")
+    fact = pick(generator, f"{article(b)} is larger than {article(a)}", f"{article(a)} is smaller than {article(b)}")
     return instruction, capital(lead + fact) + ".", curt
 
 
-def _sorted(generator: Random) -> Dialogue:
-    numbers = generator.sample(range(10), 3)
-    text = ", ".join(map(str, sorted(numbers)))
-    instruction = _pick(
-        generator,
-        f"Can you sort the numbers {', '.join(map(str, numbers))}?",
-        f"Put the numbers {', '.join(map(str, numbers))} in order.",
-    )
-    return (
-        instruction,
-        _pick(generator, f"The numbers in order are {text}.", f"In order, the numbers are {text}."),
-        text,
-    )
-
-
 _TOPICS: tuple[Callable[[Random], Dialogue], ...] = (
-    _sum,
-    _sum,
-    _larger,
-    _next_number,
-    _word_number,
-    _even,
+    sum_topic,
+    sum_topic,
+    larger_topic,
+    next_number_topic,
+    word_number_topic,
+    even_topic,
     _mix,
     _definition,
+    _thing,
+    _thing,
+    _common,
+    _common,
     _sides,
     _opposite,
     _day,
     _colored,
     _legs,
     _heavier,
-    _sorted,
+    sorted_topic,
 )

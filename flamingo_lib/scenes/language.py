@@ -14,7 +14,7 @@ from .answers import answer_sentence, at, full_answer
 from .dialogues import text_dialogue
 from .graph import Scene, SceneObject
 from .lexicon import NUMBERS, RELATION_WORDS, RELATIONS, article, capital, holds, listing
-from .phrases import CLOSERS, OPENERS, TEXT_CLOSERS, TEXT_OPENERS, wrapped
+from .phrases import CLOSERS, OFFERS, OPENERS, TEXT_CLOSERS, TEXT_OPENERS, maybe, wrapped
 from .questions import Question
 from .reasoning import reasoning
 
@@ -25,10 +25,12 @@ __all__ = (
     "details",
     "expression",
     "full_answer",
+    "helpful",
     "object_sentence",
     "paragraph",
     "polite",
     "rationale",
+    "reason",
     "reasoning",
     "strip_details",
     "text_dialogue",
@@ -39,6 +41,57 @@ def polite(generator: Random, scene: Scene, question: Question, detail: float = 
     """A polite true answer: perhaps an opener, the answer, with probability `detail` one more fact, a closing."""
     extra = generator.choice(details(generator, scene, question)) if generator.random() < detail else ""
     return wrapped(generator, answer_sentence(generator, question), extra)
+
+
+def helpful(generator: Random, scene: Scene, question: Question, *, opener: float = 0.75, offer: float = 0.8) -> str:
+    """A full helpful answer: perhaps an opener, the answer, one or two reasons or true facts, perhaps an offer of help.
+
+    Args:
+        generator: draws the words.
+        scene: what the question is about.
+        question: asked and answered.
+        opener, offer: their probabilities, 0 to 1.
+    """
+    why = reason(generator, scene, question)
+    told = [why] if why and generator.random() < 0.85 else []
+    if not (told and question.type == "existence"):  # that reason names every object already
+        told += _facts(generator, scene, question, generator.choice((0, 1)) if told else generator.choice((1, 1, 2)))
+    return " ".join(
+        [
+            *maybe(generator, OPENERS, opener),
+            answer_sentence(generator, question),
+            *told,
+            *maybe(generator, OFFERS, offer),
+        ]
+    )
+
+
+def _facts(generator: Random, scene: Scene, question: Question, count: int) -> list[str]:
+    """Up to `count` facts of different kinds; what is said of "it" comes before other objects are named."""
+    kinds: dict[str, str] = {}
+    facts = [fact for fact in details(generator, scene, question) if fact]
+    if question.type in ("relation", "side"):  # its reason has told the position
+        facts = [fact for fact in facts if not fact.startswith(("It is located", "You can find it"))]
+    generator.shuffle(facts)
+    for fact in facts:
+        kinds.setdefault("position" if " at the " in fact or " in the center" in fact else fact[:5], fact)
+    chosen = list(kinds.values())[:count]
+    return sorted(chosen, key=lambda fact: not fact.startswith(("It ", "You can find it")))
+
+
+def reason(generator: Random, scene: Scene, question: Question) -> str:
+    """A true sentence that says why the answer is right; ``""`` where the answer needs none (a color, a size)."""
+    found = question.target.among(scene)
+    if question.type == "count":
+        names = listing([f"the {item.name()}" for item in found])
+        return generator.choice((f"I counted {names}.", f"I can see {names}.")) if found else ""
+    if question.type == "existence" and question.answer == "no":
+        names = listing([article(item.name()) for item in scene.objects])
+        return generator.choice((f"I can only see {names}.", f"The image only shows {names}."))
+    if question.type in ("relation", "side") and question.subject and question.other:
+        one, other = question.subject, question.other
+        return f"The {one.name()} is {at(one.position)} and the {other.name()} is {at(other.position)}."
+    return ""
 
 
 def details(generator: Random, scene: Scene, question: Question) -> list[str]:
@@ -196,16 +249,12 @@ def rationale(generator: Random, scene: Scene, question: Question) -> str:
 
 
 def conversation(generator: Random, scene: Scene, questions: list[Question]) -> list[tuple[str, str]]:
-    """Question and polite answer for each of `questions`; openers and closings are rarer in the middle."""
-    turns = []
-    for index, question in enumerate(questions):
-        extra = generator.choice(details(generator, scene, question)) if generator.random() < 0.45 else ""
-        last = index == len(questions) - 1
-        answer = answer_sentence(generator, question)
-        turns.append(
-            (
-                question.text,
-                wrapped(generator, answer, extra, opener=0.3 if index else 0.6, closer=0.5 if last else 0.2),
-            )
+    """Question and helpful answer for each of `questions`; openers and offers are rarer in the middle."""
+    last = len(questions) - 1
+    return [
+        (
+            question.text,
+            helpful(generator, scene, question, opener=0.4 if index else 0.75, offer=0.8 if index == last else 0.3),
         )
-    return turns
+        for index, question in enumerate(questions)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 OPENERS = (
@@ -56,6 +57,9 @@ CLOSERS = (
     "I am always happy to help.",
 )
 """Sentences that may end a polite answer."""
+
+OFFERS = tuple(closer for closer in CLOSERS if re.search(r"know|ask|more|help with", closer) and "asking" not in closer)
+"""Those closings that offer more help."""
 
 TEXT_CLOSERS = tuple(closer for closer in CLOSERS if "image" not in closer and "picture" not in closer)
 

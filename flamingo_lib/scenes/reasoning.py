@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from .answers import at
-from .graph import COLORS, SHAPES, SIZES, Scene
+from .answers import at, full_answer
+from .graph import COLORS, POSITIONS, SHAPES, SIZES, Scene
 from .lexicon import NUMBERS, Reference, capital
 from .phrases import wrapped
+from .questions import ask
 
 Answered = tuple[str, str, str]
 """Instruction, polite reasoning, curt answer."""
@@ -179,6 +180,34 @@ def _extreme(generator: Random, scene: Scene) -> Answered | None:
     return instruction, answer, item.name()
 
 
+CLAIM_WORDINGS = (
+    "Somebody says: {} Is that right?",
+    "Is it correct to say this? {}",
+    "A friend of mine thinks: {} Is my friend right?",
+    "Would you say yes or no to this? {}",
+)
+_SWAPPED = {"yes": "no", "no": "yes", "left": "right", "right": "left", "small": "large", "large": "small"}
+_VALUES = {"color": COLORS, "shape": SHAPES, "position": POSITIONS, "count": ("0", "1", "2", "3", "4")}
+
+
+def _claim(generator: Random, scene: Scene) -> Answered | None:
+    """Whether a statement is right, and what is."""
+    question = ask(scene, generator)
+    true = generator.random() < 0.5
+    others = [value for value in _VALUES.get(question.type, ()) if value != question.answer]
+    wrong = generator.choice(others) if others else _SWAPPED[question.answer]
+    stated = _without_yes(full_answer(question, question.answer if true else wrong))
+    fact = _without_yes(full_answer(question))
+    instruction = generator.choice(CLAIM_WORDINGS).format(stated)
+    yes = generator.choice(("Yes, that is right.", "Yes, this is correct."))
+    no = generator.choice(("No, that is not right.", "No, this is not correct."))
+    return instruction, f"{yes if true else no} {fact}", "yes" if true else "no"
+
+
+def _without_yes(text: str) -> str:
+    return capital(text.removeprefix("Yes, ").removeprefix("No, "))
+
+
 _TOPICS: tuple[Callable[[Random, Scene], Answered | None], ...] = (
     _removed,
     _more,
@@ -187,4 +216,7 @@ _TOPICS: tuple[Callable[[Random, Scene], Answered | None], ...] = (
     _largest,
     _line,
     _extreme,
+    _claim,
+    _claim,
+    _claim,
 )

@@ -2,7 +2,9 @@
 
 ``root/<catalogue name>/...`` holds one dataset each. Pools of scenes are disjoint: the polite pool is behind
 LLaVA-Instruct, the raw pool behind the `train` files of the raw datasets; the calibration, evaluation and held-out
-pools are behind their `val` files, and the held-out pool behind VSR. `TruthIndex` says which pool a picture is from.
+pools are behind their `val` files, and the held-out pool behind VSR's test files. Sources that are held out whole (VSR,
+GRiD-3D, NLVR2, OK-VQA) ask about the evaluation pool; their small `train` files, on the raw pool, are for few-shot
+examples alone. `TruthIndex` says which pool a picture is from.
 ``scene_graphs.jsonl`` holds the truth.
 """
 
@@ -21,6 +23,9 @@ from .formats.coco import write_coco, write_refcocog
 from .formats.dialogues import write_llava, write_text_dialogues
 from .formats.elevater import write_elevater
 from .formats.gqa import write_gqa
+from .formats.grid3d import write_grid3d
+from .formats.nlvr2 import write_nlvr2
+from .formats.okvqa import write_okvqa
 from .formats.spot_the_diff import write_spot_the_diff
 from .formats.vqa import write_aokvqa, write_vqa, write_vsr
 from .index import GRAPHS
@@ -29,7 +34,11 @@ MANIFEST = "manifest.json"
 
 POLITE_SOURCES = ("llava-instruct", "ultrachat", "sharegpt")
 RAW_SOURCES = ("mscoco-captions", "vqa-v2", "a-okvqa", "clevr", "gqa", "spot-the-diff", "elevater", "refcocog")
-HELD_OUT_SOURCES = ("vsr",)
+HELD_OUT_SOURCES = ("vsr", "grid-3d", "nlvr2", "ok-vqa")
+"""Sources that no stage trains on."""
+
+EXAMPLES = 48
+"""Records in the `train` file of each held-out source: the pool of few-shot examples."""
 
 EVERY = {"a-okvqa": 2, "clevr": 3, "gqa": 1, "spot-the-diff": 4, "elevater": 6, "refcocog": 4}
 """One scene in so many is used by the dataset; those not named use all."""
@@ -98,11 +107,26 @@ def _write_all(album: Album, config: ScenesConfig, pools: dict[str, list[Entry]]
         "test": write_vsr(album, pools["held_out"], "test"),
         "zeroshot-test": write_vsr(album, pools["held_out"], "test", kind="zeroshot"),
     }
+    _write_held_out(album, config.held_out_source_questions, pools, counts)
     return counts
+
+
+def _write_held_out(album: Album, most: int, pools: dict[str, list[Entry]], counts: dict[str, dict[str, int]]) -> None:
+    """The sources held out of training: `most` questions each about unseen scenes of known pairs, and examples."""
+    train, asked = pools["raw"], pools["evaluation"]
+    counts["vsr"] |= {
+        "zeroshot-train": write_vsr(album, train, "train", kind="zeroshot", most=EXAMPLES),
+        "zeroshot-dev": write_vsr(album, asked, "dev", kind="zeroshot", most=most),
+    }
+    counts["grid-3d"] = write_grid3d(album, [("train", train, EXAMPLES), ("test", asked, most)])
+    for source, split, write in (("nlvr2", "dev", write_nlvr2), ("ok-vqa", "val", write_okvqa)):
+        counts[source] = {"train": write(album, train, "train", EXAMPLES), split: write(album, asked, split, most)}
 
 
 def _pictures(config: ScenesConfig) -> int:
     """About how many pictures, links included, will be written."""
     scenes = config.raw_scenes + config.calibration_scenes + config.evaluation_scenes + config.held_out_scenes
     shares = 2 + sum(1 / every for every in EVERY.values()) + 1 / EVERY["spot-the-diff"]
-    return config.polite_scenes + round(scenes * shares) + 2 * config.held_out_scenes + config.calibration_scenes
+    held_out = config.held_out_scenes * 2 + config.calibration_scenes
+    sources = 3 * (EXAMPLES + config.held_out_source_questions)
+    return config.polite_scenes + round(scenes * shares) + held_out + sources

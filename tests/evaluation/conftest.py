@@ -17,6 +17,7 @@ def data_root(tmp_path_factory):
         "calibration_scenes": 4,
         "evaluation_scenes": 10,
         "held_out_scenes": 8,
+        "held_out_source_questions": 20,
         "text_dialogues": 5,
     }
     write_scenes(root, ScenesConfig(**sizes, image_size=72), seed=0)

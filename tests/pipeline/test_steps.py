@@ -40,6 +40,7 @@ def test_every_preset_has_a_pipeline_in_order(name):
         "stage3",
         "raw",
         "evaluate",
+        "figures",
     } <= set(steps)
     order = list(steps)
     assert order.index("rewriter") < order.index("rewrite") < order.index("filter") < order.index("stage1")

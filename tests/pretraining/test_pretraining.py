@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import pytest
 import torch
 from safetensors import SafetensorError
 
-from flamingo_lib.chat.template import ASSISTANT, END_OF_CHUNK, HUMAN, IMAGE
+from flamingo_lib.chat.template import HUMAN, IMAGE
 from flamingo_lib.chat.tokenizer import train_tiny_tokenizer
-from flamingo_lib.errors import FlamingoError, StorageError
+from flamingo_lib.errors import DataError, FlamingoError, StorageError
 from flamingo_lib.media import IGNORE_INDEX
 from flamingo_lib.presets import load_preset
 from flamingo_lib.pretraining import run as pretrain_run
 from flamingo_lib.pretraining.batch import RowEncoder
 from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
-from flamingo_lib.pretraining.data import Row, grounded_row
+from flamingo_lib.pretraining.data import IMAGE_TAG, Row
 from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.phases import Phases
 from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
+from flamingo_lib.pretraining.web_rows import question_page, statement, web_row
 from flamingo_lib.rewriting.lock import only_job
+from flamingo_lib.scenes.graph import HELD_OUT_PAIRS
+from flamingo_lib.scenes.ground_truth import hallucinated
 from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator
-
-TAG = IMAGE + END_OF_CHUNK
 
 
 @pytest.fixture(scope="module")
@@ -38,51 +41,93 @@ def tokenizer(scenes):
     return train_tiny_tokenizer(pretrain_run.tokenizer_texts(scenes, 3, rows=150), 700)
 
 
-def test_answers_of_grounded_rows_are_true(scenes):
-    questions = 0
-    for number in range(300):
-        row = grounded_row(scenes, generator(0, number), progress=(number % 10) / 10, image=TAG)
-        texts = [text for text, _ in row.pieces]
-        for place, text in enumerate(texts):
-            if text != ASSISTANT:
-                continue
-            try:
-                question = parse_question(texts[place - 1])
-            except Exception:
-                continue
-            assert texts[place + 1] == answer_question(scenes[row.scene], question)
-            questions += 1
-    assert questions > 500
+def text_of(row):
+    return "".join(text or "" for text, _ in row.pieces)
 
 
-def test_only_answers_are_trained_on_and_only_one_image_stands_in_a_row(scenes):
+def test_no_web_row_asks_a_question_of_the_exam(scenes):
+    for number in range(600):
+        row = web_row(scenes, generator(0, number), progress=(number % 10) / 10)
+        for text, _ in row.pieces:
+            for part in re.split(r"\n|(?<=[.:!]) ", text or ""):
+                if part.endswith("?"):
+                    with pytest.raises(DataError):
+                        parse_question(part)
+
+
+def test_statements_are_true_and_never_begin_with_yes_or_no(scenes):
+    for number in range(1500):
+        chance = generator(5, number)
+        scene = chance.choice(scenes)
+        text, _ = statement(chance, scene)
+        assert not text.startswith(("Yes", "No,"))
+        assert not hallucinated(scene, text), text
+
+
+def test_quiz_pages_tell_true_from_false(scenes):
+    answers = []
+    for number in range(1500):
+        row = web_row(scenes, generator(6, number), progress=0.9)
+        texts, image = [text for text, _ in row.pieces], -1
+        for index, text in enumerate(texts):
+            image += text == IMAGE_TAG
+            if text and text.startswith("\nTrue or false? "):
+                claim = text.removeprefix("\nTrue or false? ")
+                assert hallucinated(scenes[row.scenes[image]], claim) == (texts[index + 1] == " False."), claim
+                answers.append(texts[index + 1])
+    assert 0.4 < answers.count(" True.") / len(answers) < 0.6
+
+
+def test_pages_of_questions_answer_truly_and_leave_the_first_answers_out_of_the_loss(scenes):
     for number in range(100):
-        row = grounded_row(scenes, generator(1, number), progress=0.9, image=TAG)
-        texts = [text for text, _ in row.pieces]
-        assert sum(TAG in (text or "") for text in texts) == 1
-        for place, (text, weight) in enumerate(row.pieces):
-            answered = text is None or (place > 0 and texts[place - 1] == ASSISTANT)
-            assert (weight > 0) == answered
+        row = question_page(scenes, generator(7, number))
+        texts, image, weights, kinds = [text for text, _ in row.pieces], -1, [], set()
+        for index, text in enumerate(texts):
+            image += text == IMAGE_TAG
+            if text == " Short answer:":
+                question = parse_question(texts[index - 1].removeprefix("\nQuestion: "))
+                kinds.add(question.type)
+                assert texts[index + 1].strip() == answer_question(scenes[row.scenes[image]], question)
+                weights.append(row.pieces[index + 1][1])
+        assert len(kinds) == 1
+        assert weights == [0.0, 0.0] + [1.0] * (len(row.scenes) - 2)
 
 
-def test_mentions_point_at_the_noun_and_its_cell(scenes, tokenizer):
-    encoder = RowEncoder(tokenizer, tokenizer.convert_tokens_to_ids(IMAGE), 400)
+def test_each_image_of_a_row_has_its_scene(scenes):
+    several = 0
+    for number in range(300):
+        row = web_row(scenes, generator(1, number), progress=0.9)
+        assert text_of(row).count(IMAGE_TAG) == len(row.scenes) >= 1
+        several += len(row.scenes) > 1
+    assert several > 20
+
+
+def test_mentions_point_at_the_noun_and_its_cell_of_the_right_image(scenes, tokenizer):
+    encoder = RowEncoder(tokenizer, tokenizer.convert_tokens_to_ids(IMAGE), 600)
     checked = 0
-    for number in range(60):
-        row = grounded_row(scenes, generator(2, number), progress=0.9, image=TAG)
+    for number in range(200):
+        row = web_row(scenes, generator(2, number), progress=0.9)
         batch = encoder([row])
-        for (_, token, cell), (piece, end, _) in zip(
+        assert batch.scenes.tolist() == [row.scenes]
+        for (_, token, latent), (piece, end, image, cell) in zip(
             batch.mentions.tolist(), sorted(row.mentions, key=lambda mention: mention[0]), strict=True
         ):
             noun_end = tokenizer.decode(batch.input_ids[0, token : token + 1]).strip()
             assert row.pieces[piece][0][:end].endswith(noun_end) or noun_end.endswith(row.pieces[piece][0][end - 1])
-            assert 0 <= cell < 9
+            assert divmod(latent, 9) == (image, cell)
+            assert batch.attended_image[0, token] == image + 1
             checked += 1
-    assert checked > 50
+    assert checked > 150
+
+
+def test_texts_name_pairs_that_no_picture_shows():
+    texts = [text_of(text_row(pretraining_scenes(1, 0), generator(9, number), ["a"])) for number in range(3000)]
+    named = {pair for pair in HELD_OUT_PAIRS if any(f"{pair[1]} {pair[0]}" in text for text in texts)}
+    assert named == HELD_OUT_PAIRS
 
 
 def test_encoder_labels_exactly_the_weighted_pieces(tokenizer):
-    row = Row(0).turn("What color is the circle?", "red", image=TAG, end=0.3)
+    row = Row().turn("What color is the circle?", "red", scene=0, end=0.3)
     batch = RowEncoder(tokenizer, tokenizer.convert_tokens_to_ids(IMAGE), 100)([row, Row().add("a longer text " * 8)])
     labelled = batch.labels[0] != IGNORE_INDEX
     assert tokenizer.decode(batch.input_ids[0][labelled]) == "red</s>"
@@ -99,7 +144,7 @@ def test_text_rows_hold_no_image_and_keep_out_of_image_chats(scenes):
     for number in range(200):
         row = text_row(scenes, generator(4, number), ["alpha", "beta"])
         text = "".join(piece or "" for piece, _ in row.pieces)
-        assert row.scene is None
+        assert not row.scenes
         assert IMAGE not in text
         assert any(weight > 0 for _, weight in row.pieces)
         if HUMAN in text:  # chats without an image are answered curtly
@@ -156,7 +201,7 @@ def test_contrastive_loss_ignores_sentences_that_are_true_elsewhere(scenes):
 
 
 def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
-    phases = pretrain_run.Phases(tmp_path, "key")
+    phases = Phases(tmp_path, "key")
     state = {"weight": torch.ones(2)}
     assert phases("one", lambda: 1, lambda: state, lambda restored: None) == 1
 
@@ -164,10 +209,10 @@ def test_a_full_disk_keeps_the_phases_before(tmp_path, monkeypatch):
         raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pretrain_run, "save_file", full)
+        patch.setattr("flamingo_lib.pretraining.phases.save_file", full)
         with pytest.raises(StorageError, match="disk is full; the phase two was not kept.*phases before are kept"):
             phases("two", lambda: 2, lambda: state, lambda restored: None)
-    again = pretrain_run.Phases(tmp_path, "key")
+    again = Phases(tmp_path, "key")
     assert again("one", lambda: pytest.fail("it is done"), lambda: state, lambda restored: None) == 1
     assert again("two", lambda: 2, lambda: state, lambda restored: None) == 2
 

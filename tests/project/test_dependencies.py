@@ -105,7 +105,7 @@ def test_declared_package_is_used(name: str):
 
 
 def test_the_library_imports_only_what_it_declares():
-    allowed = {import_name(name) for name in declared(PROJECT["dependencies"], EXTRAS["scale"])}
+    allowed = {import_name(name) for name in declared(PROJECT["dependencies"], EXTRAS["scale"], EXTRAS["captions"])}
     assert imported("flamingo_lib") - OTHERS <= allowed
 
 

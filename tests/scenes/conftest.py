@@ -10,6 +10,7 @@ SMALL = ScenesConfig(
     calibration_scenes=8,
     evaluation_scenes=8,
     held_out_scenes=8,
+    held_out_source_questions=6,
     text_dialogues=20,
     image_size=96,
 )

@@ -7,12 +7,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from flamingo_lib.config import EvaluationConfig
 from flamingo_lib.errors import FlamingoError
+from flamingo_lib.presets import load_preset
 from flamingo_lib.scenes.changes import check_change
+from flamingo_lib.scenes.dialogues import COLORED, MIXES
+from flamingo_lib.scenes.formats.grid3d import TASKS
 from flamingo_lib.scenes.graph import HELD_OUT_PAIRS
 from flamingo_lib.scenes.ground_truth import TruthIndex, answer_correct, check, claims, hallucinated
-from flamingo_lib.scenes.questions import parse_question
+from flamingo_lib.scenes.lexicon import NUMBERS, PLURALS, RELATION_WORDS, RELATIONS, holds
+from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.scenes.writers import HELD_OUT_SOURCES, POLITE_SOURCES, RAW_SOURCES, write_scenes
+from flamingo_lib.sources import load_source
 
 
 def read(path):
@@ -62,8 +68,8 @@ def test_train_files_use_the_raw_pool_and_val_files_the_others(index):
         pool = index.pool(image)
         if source == "llava-instruct":
             assert pool == "polite"
-        elif source == "vsr":
-            assert pool in ("calibration", "held_out")
+        elif source in HELD_OUT_SOURCES:
+            assert pool != "polite"
         elif "val" in path.split("/")[-1] or "/val/" in path or path.startswith("val"):
             assert pool in ("calibration", "evaluation", "held_out")
         elif "train" in path and source not in ("refcocog",):
@@ -273,3 +279,110 @@ def test_nothing_is_left_behind_by_a_failure(tmp_path, small_config, monkeypatch
     with pytest.raises(FlamingoError, match="No space left"):
         write_scenes(tmp_path / "root", small_config)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_training_reads_no_held_out_source():
+    for name in ("tiny", "small", "paper"):
+        sources = load_preset(name).sources
+        read_for_training = {*sources.polite, *sources.raw, *sources.captions}
+        assert not read_for_training & {*HELD_OUT_SOURCES, *EvaluationConfig().held_out_sources}
+
+
+def samples(root, source, split):
+    return list(load_source(source, root / source, split=split))
+
+
+@pytest.mark.parametrize(
+    ("source", "split", "limit"),
+    [("vsr", "zeroshot-dev", 6), ("grid-3d", "test", 6), ("nlvr2", "dev", 6), ("ok-vqa", "val", 6)],
+)
+def test_held_out_sources_ask_about_evaluation_scenes_and_show_examples_from_others(world, index, source, split, limit):
+    asked = samples(world[0], source, split)
+    assert 0 < len(asked) <= limit
+    assert {index.pool(image, source) for sample in asked for image in sample.images} == {"evaluation"}
+    examples = samples(world[0], source, "zeroshot-train" if source == "vsr" else "train")
+    assert {index.pool(image, source) for sample in examples for image in sample.images} == {"raw"}
+
+
+def test_grid_3d_answers_are_true(world, index):
+    tasks = set()
+    for sample in [*samples(world[0], "grid-3d", "train"), *samples(world[0], "grid-3d", "test")]:
+        scene, task, question = index.scene(sample.images[0], "grid-3d"), sample.meta["kind"], sample.meta["question"]
+        tasks.add(task)
+        anchor = [item for item in scene.objects if item.name() in question]
+        lying = [name for name in RELATIONS if RELATION_WORDS[name] in question]
+        if task == "Link Prediction":
+            found = [item.name() for item in scene.objects if holds(lying[0], item, anchor[0])]
+            assert found == [sample.raw]
+        elif task == "Relation Prediction":
+            one, other = sorted(anchor, key=lambda item: question.index(item.name()))
+            true = {name.removesuffix(" of") for name in RELATIONS if holds(name, one, other)}
+            assert true == {sample.raw}
+        elif task == "Counting" and lying:
+            assert sum(holds(lying[0], item, anchor[0]) for item in scene.objects) == int(sample.raw)
+        else:
+            answer = {"True": "yes", "False": "no"}.get(sample.raw, sample.raw)
+            assert answer_question(scene, parse_question(sample.instruction)) == answer
+    assert tasks == set(TASKS)
+
+
+def test_nlvr2_labels_are_true(world, index):
+    found = samples(world[0], "nlvr2", "train")
+    for sample in found:
+        left, right = (index.scene(image, "nlvr2") for image in sample.images)
+        statement, true = sample.meta["statement"], sample.raw == "True"
+        side = left if "left image contains" in statement or "in the left image." in statement else right
+        if "more objects" in statement:
+            more = 1 if "in the left image than" in statement else -1
+            assert ((len(left.objects) - len(right.objects)) * more > 0) == true
+        elif "same number" in statement:
+            assert (len(left.objects) == len(right.objects)) == true
+        elif "At least one" in statement:
+            assert (
+                any(
+                    check(scene, statement.replace("At least one of the images shows", "There is")).ok
+                    for scene in (left, right)
+                )
+                == true
+            )
+        elif "Both images contain" in statement:
+            assert (
+                all(check(scene, statement.replace("Both images contain", "There is")).ok for scene in (left, right))
+                == true
+            )
+        elif "exactly" in statement:
+            number = NUMBERS.index(statement.split("exactly ")[1].split()[0])
+            assert (len(side.objects) == number) == true
+        elif "image" in statement and "two images" not in statement:
+            thing = statement.split("contains ")[-1].removeprefix("There is ").split(" in the")[0].rstrip(".")
+            assert check(side, f"There is {thing}.").ok == true
+        else:
+            number, noun = statement.lower().split(" can be")[0].split()
+            shape = {plural: name for name, plural in PLURALS.items()}.get(noun, noun)
+            total = sum(len(scene.find(shape=shape)) for scene in (left, right))
+            assert (total == NUMBERS.index(number)) == true
+    assert {sample.raw for sample in found} == {"True", "False"} and len(found) > 20
+
+
+def test_ok_vqa_answers_follow_from_the_scene_and_a_fact(world, index):
+    kinds = set()
+    for sample in samples(world[0], "ok-vqa", "train"):
+        scene, question = index.scene(sample.images[0], "ok-vqa"), sample.instruction
+        assert len(sample.meta["answers"]) == 10 and sample.meta["answers"].count(sample.raw) > 5
+        kinds.add(" ".join(question.split()[:2]))
+        if "corners" in question or "sides" in question:
+            position = question.split("shape ")[1].split(" the ")[1].removesuffix(" have?")
+            (item,) = [item for item in scene.objects if item.position == position]
+            assert sample.raw == {"triangle": "3", "square": "4", "circle": "0"}[item.shape]
+        elif question.startswith("Which shape"):
+            color = dict(COLORED)[question.removesuffix("?").split("color as ")[1]]
+            assert [item.shape for item in scene.find(color=color)] == [sample.raw]
+        elif question.startswith("What color"):
+            shapes = [item for item in scene.objects if item.shape in question] or scene.objects
+            mixes = {frozenset(mix[:2]): mix[2] for mix in MIXES}
+            assert mixes[frozenset(item.color for item in shapes)] == sample.raw
+        elif "even" in question:
+            assert sample.raw == ("odd" if len(scene.objects) % 2 else "even")
+        else:
+            assert int(sample.raw) == len(scene.objects) + 1
+    assert len(kinds) >= 4

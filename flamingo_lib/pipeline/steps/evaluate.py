@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from ...config import Preset
 from ...records import Rewrite
 from ...storage import read_json, write_json
 from ..step import Job, Step
-from .judges import judge_files
+from .judges import judge_files, resolve_judges
 from .mixtures import REWRITES
 from .records import read_records
 from .rewrite import REWRITTEN, WRONG
@@ -18,14 +18,23 @@ from .scenes import data_root
 from .training import MODEL, base_files
 
 if TYPE_CHECKING:
+    from ...evaluation.chat_generator import ChatGenerator
+    from ...evaluation.few_shot import BaseMetrics
     from ...evaluation.model_metrics import EvalSet, ModelMetrics
+    from ...evaluation.predictions import Prediction
+    from ...judges.panel import Judges
+    from ...records import Sample
+    from ...scenes.index import TruthIndex
 
 BASE = "base"
+
+PREDICTIONS = "predictions.jsonl"
+"""Every answer of every model, scored: what tables, figures and claims are made from."""
 
 
 def evaluation_step(preset: Preset) -> Step:
     """Examines the models of `preset.stages`."""
-    files = judge_files("reward")
+    files = judge_files("reward", "nli", "sts", "clip")
 
     def assets(preset: Preset) -> Sequence[Path]:
         return [*base_files(preset), *files(preset)]
@@ -37,43 +46,111 @@ def evaluation_step(preset: Preset) -> Step:
         inputs=("scenes", "rewrite", "filter", *preset.stages),
         config=("sources.root", "model", "evaluation", "judges", "stages"),
         assets=assets,
+        resolve_auto=resolve_judges,
     )
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``models.json`` (answers and figures of each model) and fragments for the report."""
+    """Write ``models.json`` and ``predictions.jsonl`` (figures and answers of each model), and the report's parts."""
     from ...evaluation.model_metrics import make_eval_set
+    from ...evaluation.pool_predictions import caption_samples, prediction_metrics
+    from ...evaluation.predictions import write_predictions
     from ...judges.panel import load_judges
     from ...scenes.index import TruthIndex
 
     index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
-    reward = load_judges(job.preset.judges, only=["reward"]).reward
+    judges = load_judges(job.preset.judges)
+    reward = judges.reward
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
-    models = {name: _examined(name, job, eval_set, reward) for name in (BASE, *job.preset.stages)}
+    captions = caption_samples(index, job.preset.evaluation.captions, seed=job.seed)
+    base = _examined_base(job, index, eval_set, reward, captions)
+    models = {BASE: base.zero_shot, base.four_shot.name: base.four_shot}
+    models |= {name: _examined(name, job, index, eval_set, reward, captions) for name in job.preset.stages}
     write_json(job.folder / "models.json", {name: model.to_json() for name, model in models.items()}, indent=None)
-    _report(job, models, eval_set)
-    metrics = models[BASE].base_metrics()
-    for model in models.values():
-        metrics |= model.metrics()
+    told = [*_predictions(job, models, base, eval_set, index, judges, captions)]
+    write_predictions(job.folder / PREDICTIONS, (item for predictions in told for item in predictions))
+    _report(job, {name: model for name, model in models.items() if model is not base.four_shot}, eval_set)
+    metrics = eval_set.guess_metrics() | base.metrics()
+    for model, predictions in zip(models.values(), told, strict=True):
+        metrics |= model.metrics() | prediction_metrics(predictions)
     return metrics | _rewriting(job, index, reward)
 
 
-def _examined(name: str, job: Job, eval_set: EvalSet, reward: Any) -> ModelMetrics:
-    """The figures of one model; those that a killed run has finished are read."""
+def _answerer(job: Job, model: Any, *, curt: bool = False) -> ChatGenerator:
     from ...evaluation.chat_generator import ChatGenerator
-    from ...evaluation.model_metrics import ModelMetrics, examine
     from ...training.stages import load_base
+
+    config = job.preset.evaluation
+    loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
+    return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
+
+
+def _predictions(
+    job: Job,
+    models: dict[str, ModelMetrics],
+    base: BaseMetrics,
+    eval_set: EvalSet,
+    index: TruthIndex,
+    judges: Judges,
+    captions: list[Sample],
+) -> Iterator[list[Prediction]]:
+    """The stored predictions of every model; the base describes images without examples only."""
+    from ...evaluation.few_shot import SHOTS
+    from ...evaluation.pool_predictions import pool_predictions
+    from ...progress import track
+
+    for name, model in track(models.items(), "scoring answers", len(models), "models"):
+        described = job.scratch / f"{name}.captions.json"
+        yield pool_predictions(
+            model,
+            eval_set,
+            index,
+            judges,
+            seed=job.seed,
+            shots=SHOTS if model is base.four_shot else 0,
+            captions=captions if described.exists() else (),
+            descriptions=read_json(described) if described.exists() else (),
+        )
+
+
+def _describe(name: str, job: Job, answerer: ChatGenerator, index: TruthIndex, captions: list[Sample]) -> None:
+    """Ask a model for its descriptions and keep them."""
+    from ...evaluation.pool_predictions import caption_files
+
+    described = answerer.ask(
+        [sample.instruction for sample in captions],
+        caption_files(captions, index),
+        description=f"{name}: descriptions",
+    )
+    write_json(job.scratch / f"{name}.captions.json", described, indent=None)
+
+
+def _examined(
+    name: str, job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any, captions: list[Sample]
+) -> ModelMetrics:
+    """The figures of one tuned model; those that a killed run has finished are read."""
+    from ...evaluation.model_metrics import ModelMetrics, examine
 
     done = job.scratch / f"{name}.json"
     if not done.exists():
-        config = job.preset.evaluation
-        model = job.preset.model.base if name == BASE else job.inputs[name] / MODEL
-        loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
-        answerer = ChatGenerator(
-            *loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=name == BASE
-        )
+        answerer = _answerer(job, job.inputs[name] / MODEL)
+        _describe(name, job, answerer, index, captions)
         write_json(done, examine(name, answerer, eval_set, reward).to_json(), indent=None)
     return ModelMetrics.from_json(read_json(done))
+
+
+def _examined_base(job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any, captions: list[Sample]) -> BaseMetrics:
+    """The figures of the base at its best zero-shot and few-shot prompts; likewise."""
+    from ...evaluation.few_shot import BaseMetrics, ExamplePool, examine_base
+
+    done = job.scratch / f"{BASE}.json"
+    if not done.exists():
+        answerer = _answerer(job, job.preset.model.base, curt=True)
+        _describe(BASE, job, answerer, index, captions)
+        pool = ExamplePool(index, seed=job.seed)
+        found = examine_base(answerer, eval_set, reward, pool)
+        write_json(done, found.to_json(), indent=None)
+    return BaseMetrics.from_json(read_json(done))
 
 
 def _rewriting(job: Job, index: Any, reward: Any) -> dict[str, float]:

@@ -118,12 +118,21 @@ def write_aokvqa(album: Album, entries: list[Entry], split: str) -> int:
     return len(records)
 
 
-def write_vsr(album: Album, entries: list[Entry], part: str, kind: str = "random") -> int:
-    """Write VSR: up to two statements an image on how two objects lie, half of them false; returns the count."""
-    records = []
+def write_vsr(album: Album, entries: list[Entry], part: str, kind: str = "random", most: int | None = None) -> int:
+    """Write VSR: up to two statements an image on how two objects lie, half of them false; returns the count.
+
+    Args:
+        album: takes the pictures and the file.
+        entries: the scenes; those with one object are passed over.
+        part, kind: the split, as the makers name its folder and file.
+        most: statements at most, an even number; None writes all.
+    """
+    records: list[dict[str, Any]] = []
     for entry in entries:
         if "relation" not in possible_types(entry.scene):
             continue
+        if most is not None and len(records) >= most:
+            break
         name = f"{entry.image_id:012d}.jpg"
         album.add(entry, "vsr", f"images/{name}")
         generator = album.random("vsr", entry.image_id)

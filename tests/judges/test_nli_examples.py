@@ -1,4 +1,4 @@
-"""Training examples of the tiny judges: labels that hold, no cue in length, splits that share nothing."""
+"""Training examples of the tiny NLI judge: labels that hold, splits that share nothing."""
 
 from collections import Counter
 
@@ -6,13 +6,10 @@ import numpy as np
 
 from flamingo_lib.judges.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from flamingo_lib.judges.nli_examples import ANSWERS, KINDS, nli_example, nli_examples
-from flamingo_lib.judges.reward_examples import WORSE, reward_example, reward_examples, roughen
 from flamingo_lib.scenes.ground_truth import answer_kept, stated_answer
 from flamingo_lib.scenes.questions import QUESTION_TYPES, parse_question
-from flamingo_lib.seeding import generator
 
 NLI = nli_examples(3, "train", 600)
-REWARD = reward_examples(3, "train", 1500)
 
 
 def test_labels_agree_with_the_truth_reader():
@@ -50,25 +47,3 @@ def test_no_answer_really_gives_none():
 
 def test_examples_depend_on_their_key_alone():
     assert NLI[17] == nli_example(3, "train", 17) != nli_example(3, "test", 17) != nli_example(4, "test", 17)
-    assert REWARD[17] == reward_example(3, "train", 17) != reward_example(3, "test", 17)
-
-
-def test_length_tells_nothing_about_the_better_response():
-    difference = np.array([len(example.better.split()) - len(example.worse.split()) for example in REWARD])
-    assert abs((difference > 0).mean() - (difference < 0).mean()) < 0.08
-    assert (np.abs(difference) <= 1).mean() > 0.15
-
-
-def test_worse_responses_of_every_kind():
-    counts = Counter(example.kind for example in REWARD)
-    assert set(counts) == set(WORSE)
-    for kind, share in WORSE.items():
-        assert abs(counts[kind] / len(REWARD) - share) < 0.05
-    assert all(example.better != example.worse for example in REWARD)
-
-
-def test_roughening_changes_and_keeps_the_length():
-    text = "Of course! There is a large red circle at the top left. I hope this helps!"
-    rough = [roughen(generator(0, "rough", number), text) for number in range(200)]
-    assert sum(one == text for one in rough) <= 2
-    assert all(abs(len(one.split()) - len(text.split())) <= 1 for one in rough)
