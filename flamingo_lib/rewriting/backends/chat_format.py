@@ -161,7 +161,8 @@ class ChatFormat:
             add_special_tokens=not (bos and prompts[0].startswith(bos)),
             **options,
         )
-        inputs.pop("token_type_ids", None) if "token_type_ids" not in self.processor.model_input_names else None
+        if "token_type_ids" not in self.processor.model_input_names:  # some tokenizers make them unasked
+            inputs.pop("token_type_ids", None)
         return inputs
 
     def decode(self, ids: Sequence[int], ends: frozenset[int]) -> tuple[str, int, bool]:
