@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..config import FiltersConfig, Preset
@@ -14,7 +14,7 @@ from ..rewriting.backends.load import load_rewriter
 from ..rewriting.backends.settings import BackendConfig
 from ..rewriting.executors.ray import Stage
 from ..rewriting.pictures import Pictures
-from ..rewriting.rewriter import RewriterBackend
+from ..rewriting.rewriter import LabelledRewriter, RewriterBackend
 
 
 @dataclass(frozen=True)
@@ -112,26 +112,10 @@ def make_chain(preset: Preset, pictures: Pictures, device: str = "cpu", *, rewar
     return Chain(config, judges, pictures)
 
 
-class LabelledRewriter:
-    """Writes into each record which rewriter wrote it."""
-
-    def __init__(self, rewriter: RewriterBackend, label: str) -> None:
-        self.rewriter, self.label = rewriter, label
-
-    @property
-    def tokens(self) -> int:
-        """Tokens generated so far."""
-        return self.rewriter.tokens
-
-    def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None] | None = None) -> list[Rewrite]:
-        """One labelled rewrite for each sample."""
-        return [replace(rewrite, rewriter=self.label) for rewrite in self.rewriter.rewrite(samples, tick)]
-
-
 class ShardWork:
     """Rewrites a shard's samples, then judges and filters them."""
 
-    def __init__(self, rewriter: LabelledRewriter, chain: Chain | None) -> None:
+    def __init__(self, rewriter: RewriterBackend, chain: Chain | None) -> None:
         self.rewriter, self.chain = rewriter, chain
 
     @property
@@ -141,7 +125,7 @@ class ShardWork:
 
     def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None]) -> list[Rewrite]:
         """One judged rewrite for each sample."""
-        rewrites = self.rewriter(samples, tick)
+        rewrites = self.rewriter.rewrite(samples, tick)
         return self.chain.judge_batch(rewrites) if self.chain is not None else rewrites
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,13 +17,12 @@ REPEATED = 4
 
 
 class RewriterBackend(Protocol):
-    """What rewrites samples: our Flamingo, any image-text-to-text model of Transformers, or a server.
+    """What rewrites samples: our Flamingo, any image-text-to-text model of Transformers, or a server."""
 
-    Attributes:
-        tokens: tokens generated so far.
-    """
-
-    tokens: int
+    @property
+    def tokens(self) -> int:
+        """Tokens generated so far."""
+        ...
 
     def rewrite(self, samples: Sequence[Sample], progress: Callable[[int], None] | None = None) -> list[Rewrite]:
         """One `Rewrite` for each sample, in order; the text of each depends on its own sample alone.
@@ -32,6 +32,24 @@ class RewriterBackend(Protocol):
             progress: called with the number of samples finished since the last call.
         """
         ...
+
+
+class LabelledRewriter:
+    """Writes into each record which rewriter wrote it."""
+
+    def __init__(self, rewriter: RewriterBackend, label: str) -> None:
+        self.rewriter, self.label = rewriter, label
+
+    @property
+    def tokens(self) -> int:
+        """Tokens generated so far."""
+        return self.rewriter.tokens
+
+    def rewrite(self, samples: Sequence[Sample], progress: Callable[[int], None] | None = None) -> list[Rewrite]:
+        """One labelled rewrite for each sample."""
+        return [replace(rewrite, rewriter=self.label) for rewrite in self.rewriter.rewrite(samples, progress)]
+
+    __call__ = rewrite
 
 
 def flags_of(text: str, complete: bool) -> tuple[str, ...]:
