@@ -88,16 +88,16 @@ words; nobody has taught it to chat about a picture. The rewriter and the tuned 
 **Data.** {config["scenes"]:,} scenes of the pretraining pool (one to four coloured shapes; six shape-colour pairs
 never occur), rendered at 224 px and seen at 72 px.
 Picture rows: attribute lists, look-ups, pairs of positions, captions, paragraphs, true statements, pages of two to four
-pictures with a text of one kind each, and in the later rows {SHARES["quiz"][1]:.0%} quiz pages (true or false, short
-answers, answers with their reason). None of them asks one of the eight types of question in chat format.
+pictures with a text of one kind each, and in the later rows {SHARES["quiz"][1]:.0%} quiz pages (statements that are
+true or false). None of them asks one of the eight types of question.
 Text rows ({text_shares}): short texts copied into long ones,
 boxes to positions and descriptions, notes of changes, digits to words, text-only questions, prose. They name every
 shape-colour pair, also those that no picture shows.
 
 **Vision.** Scenes read without a mistake (every cell's shape, color and size), of unseen scenes: {right}.
 
-**Answers**, exact and greedy, on unseen scenes ({config["validation_scenes"]} of each kind), as a quiz page asks
-(`Question: ... Short answer:`); held-out: about an object of an unseen shape-colour pair; four-shot: after four
+**Answers**, exact and greedy, on unseen scenes ({config["validation_scenes"]} of each kind), asked as
+`Question: ... Short answer:`; held-out: about an object of an unseen shape-colour pair; four-shot: after four
 answered questions of the same type, each with its picture.
 
 | question | held-in | held-out | held-in, four-shot | held-out, four-shot |

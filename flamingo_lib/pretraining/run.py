@@ -192,7 +192,7 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
                 attention_weight=config.attention_weight,
                 name=name,
                 check=check,
-                check_every=max(1, steps // 8),
+                check_every=max(1, steps // 5),
             ),
             model.state_dict,
             model.load_state_dict,

@@ -2,8 +2,8 @@
 
 Rows with one picture hold attribute lists, look-ups, captions, paragraphs and true statements; pages hold several
 pictures with a text of the same kind each, so that a model learns to go on as a page began. Quiz pages, a small share,
-ask and answer as a web page does. None of it is a question of the exam in chat format, so the base has to be taught to
-chat about pictures; what it sees, it can say in a sentence.
+say whether statements are true. None of it is a question of the exam, so the base has to be taught to answer about
+pictures; what it sees, it can say in a sentence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from random import Random
 from ..chat.template import SYSTEM_MESSAGE
 from ..scenes.answers import answer_sentence, full_answer
 from ..scenes.graph import HELD_IN_PAIRS, POSITIONS, Scene, SceneObject
-from ..scenes.language import caption, details, object_sentence, paragraph, reason
+from ..scenes.language import caption, object_sentence, paragraph, reason
 from ..scenes.lexicon import RELATIONS, capital, holds
 from ..scenes.questions import Question, ask, possible_types
 from .data import Mention, Row
@@ -34,6 +34,9 @@ SHARES: dict[str, tuple[float, float]] = {
     "quiz": (0.00, 0.08),
 }
 """Kinds of rows with their shares, early and late in pretraining."""
+
+QUIZZED = ("relation", "existence", "side")
+"""Types of the statements on quiz pages."""
 
 STATEMENT_WEIGHTS = {"count": 1.5, "existence": 1.3, "relation": 2.0, "side": 1.6}
 """How often a statement is of a question's type, against 1 of the others."""
@@ -197,7 +200,8 @@ def _page(scenes: Sequence[Scene], generator: Random) -> Row:
     row = Row()
     for number in range(generator.randint(2, 4)):
         index, scene = _drawn(scenes, generator)
-        row.add("\n") if number else None
+        if number:
+            row.add("\n")
         row.image(index)
         if kind == 0:
             row.add(caption(generator, scene), 0.6)
@@ -213,35 +217,22 @@ def _page(scenes: Sequence[Scene], generator: Random) -> Row:
 
 
 def _quiz(scenes: Sequence[Scene], generator: Random) -> Row:
-    """A page that asks and answers: true or false, short answers, or answers with their reason."""
-    kind = generator.randrange(3)
+    """A quiz page: statements about one picture or several, each true or false."""
     row = Row()
     for number in range(generator.choice((1, 1, 2, 3))):
         index, scene = _drawn(scenes, generator)
-        row.add("\n") if number else None
+        if number:
+            row.add("\n")
         row.image(index)
-        for _ in range(generator.choice((1, 2))):
-            _quizzed(row, scene, generator, kind)
+        types = [name for name in QUIZZED if name in possible_types(scene)]
+        for _ in range(generator.choice((2, 3))):
+            question = ask(scene, generator, generator.choice(types))
+            true = generator.random() < 0.5
+            other = {"yes": "no", "no": "yes", "left": "right", "right": "left"}[question.answer]
+            text = _unled(full_answer(question, question.answer if true else other))
+            row.add(f"\nTrue or false? {text}", 0.1, mentioned(scene, question))
+            row.add(" True." if true else " False.", 1.0)
     return row.add(None, 0.3)
-
-
-def _quizzed(row: Row, scene: Scene, generator: Random, kind: int) -> None:
-    question = ask(scene, generator)
-    about = mentioned(scene, question)
-    if kind == 0:
-        types = [name for name in ("relation", "existence", "side") if name in possible_types(scene)]
-        question = ask(scene, generator, generator.choice(types))
-        true = generator.random() < 0.5
-        other = {"yes": "no", "no": "yes", "left": "right", "right": "left"}[question.answer]
-        text = _unled(full_answer(question, question.answer if true else other))
-        row.add(f"\nTrue or false? {text}", 0.1, mentioned(scene, question))
-        row.add(" True." if true else " False.", 1.0)
-    elif kind == 1:
-        row.add(f"\nQuestion: {question.text}", 0.1, about).add(" Short answer:").add(f" {question.answer}", 1.0)
-    else:
-        why = reason(generator, scene, question) or generator.choice(details(generator, scene, question))
-        row.add(f"\nQ: {question.text}", 0.1, about)
-        row.add(f" A: {answer_sentence(generator, question)}{' ' if why else ''}{why}", 1.0)
 
 
 def _break(before: object) -> str:
