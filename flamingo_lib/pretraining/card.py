@@ -9,7 +9,7 @@ from torch import nn
 
 from ..scenes.questions import QUESTION_TYPES
 from ..storage import atomic_write
-from .web_rows import SHARES
+from .web_rows import QUESTION_PAGES, SHARES
 
 PARTS = (
     ("vision tower", "vision_encoder"),
@@ -89,7 +89,8 @@ words; nobody has taught it to chat about a picture. The rewriter and the tuned 
 never occur), rendered at 224 px and seen at 72 px.
 Picture rows: attribute lists, look-ups, pairs of positions, captions, paragraphs, true statements, pages of two to four
 pictures with a text of one kind each, and in the later rows {SHARES["quiz"][1]:.0%} quiz pages (statements that are
-true or false). None of them asks one of the eight types of question.
+true or false). None of them asks one of the eight types of question; in the second phase {QUESTION_PAGES:.1%} of the
+rows are pages of four to six pictures with a question and its short answer each.
 Text rows ({text_shares}): short texts copied into long ones,
 boxes to positions and descriptions, notes of changes, digits to words, text-only questions, prose. They name every
 shape-colour pair, also those that no picture shows.

@@ -41,7 +41,7 @@ from .language import (
 from .phases import Phases
 from .text_rows import text_row
 from .vision import cell_labels, encode_all, pretrain_resampler, pretrain_tower, scene_images
-from .web_rows import web_row
+from .web_rows import QUESTION_PAGES, question_page, web_row
 
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 VISION_BATCH = 32
@@ -170,6 +170,8 @@ def _pretrain(preset: Preset, out: Path, work: Path, *, clip_out: Path | None, s
 
     def copying(step: int, number: int) -> Row:
         chance = generator(seed, "copying", step, number)
+        if chance.random() < QUESTION_PAGES:
+            return question_page(scenes, chance)
         return text_row(told, chance, words) if chance.random() < config.text_share else web_row(scenes, chance, 1.0)
 
     budgets = (

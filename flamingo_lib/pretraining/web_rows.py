@@ -2,7 +2,8 @@
 
 Rows with one picture hold attribute lists, look-ups, captions, paragraphs and true statements; pages hold several
 pictures with a text of the same kind each, so that a model learns to go on as a page began. Quiz pages, a small share,
-say whether statements are true. None of it is a question of the exam, so the base has to be taught to answer about
+say whether statements are true. None of it is a question of the exam; only the copying phase has a few pages of
+questions (`question_page`), about as many as a web page would hold. So the base has to be taught to answer about
 pictures; what it sees, it can say in a sentence.
 """
 
@@ -17,7 +18,7 @@ from ..scenes.answers import answer_sentence, full_answer
 from ..scenes.graph import HELD_IN_PAIRS, POSITIONS, Scene, SceneObject
 from ..scenes.language import caption, object_sentence, paragraph, reason
 from ..scenes.lexicon import RELATIONS, capital, holds
-from ..scenes.questions import Question, ask, possible_types
+from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from .data import Mention, Row
 
 EARLY = 0.3
@@ -34,6 +35,9 @@ SHARES: dict[str, tuple[float, float]] = {
     "quiz": (0.00, 0.08),
 }
 """Kinds of rows with their shares, early and late in pretraining."""
+
+QUESTION_PAGES = 0.012
+"""Share of pages of questions in the copying phase."""
 
 QUIZZED = ("relation", "existence", "side")
 """Types of the statements on quiz pages."""
@@ -232,6 +236,25 @@ def _quiz(scenes: Sequence[Scene], generator: Random) -> Row:
             text = _unled(full_answer(question, question.answer if true else other))
             row.add(f"\nTrue or false? {text}", 0.1, mentioned(scene, question))
             row.add(" True." if true else " False.", 1.0)
+    return row.add(None, 0.3)
+
+
+def question_page(scenes: Sequence[Scene], generator: Random) -> Row:
+    """A page of four to six pictures, each with a question of one type and its short answer.
+
+    The loss leaves out the first two answers, so that the page teaches to go on as it began, and little about questions
+    that stand alone.
+    """
+    row, kind = Row(), generator.choice(QUESTION_TYPES)
+    for number in range(generator.randint(4, 6)):
+        index, scene = _drawn(scenes, generator)
+        while kind not in possible_types(scene):
+            index, scene = _drawn(scenes, generator)
+        question = ask(scene, generator, kind)
+        if number:
+            row.add("\n")
+        row.image(index).add(f"\nQuestion: {question.text}", 0.0, mentioned(scene, question))
+        row.add(" Short answer:").add(f" {question.answer}", 1.0 if number > 1 else 0.0)
     return row.add(None, 0.3)
 
 

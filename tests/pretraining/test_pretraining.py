@@ -23,11 +23,11 @@ from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
 from flamingo_lib.pretraining.phases import Phases
 from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
-from flamingo_lib.pretraining.web_rows import statement, web_row
+from flamingo_lib.pretraining.web_rows import question_page, statement, web_row
 from flamingo_lib.rewriting.lock import only_job
 from flamingo_lib.scenes.graph import HELD_OUT_PAIRS
 from flamingo_lib.scenes.ground_truth import hallucinated
-from flamingo_lib.scenes.questions import parse_question
+from flamingo_lib.scenes.questions import answer_question, parse_question
 from flamingo_lib.seeding import generator
 
 
@@ -76,6 +76,21 @@ def test_quiz_pages_tell_true_from_false(scenes):
                 assert hallucinated(scenes[row.scenes[image]], claim) == (texts[index + 1] == " False."), claim
                 answers.append(texts[index + 1])
     assert 0.4 < answers.count(" True.") / len(answers) < 0.6
+
+
+def test_pages_of_questions_answer_truly_and_leave_the_first_answers_out_of_the_loss(scenes):
+    for number in range(100):
+        row = question_page(scenes, generator(7, number))
+        texts, image, weights, kinds = [text for text, _ in row.pieces], -1, [], set()
+        for index, text in enumerate(texts):
+            image += text == IMAGE_TAG
+            if text == " Short answer:":
+                question = parse_question(texts[index - 1].removeprefix("\nQuestion: "))
+                kinds.add(question.type)
+                assert texts[index + 1].strip() == answer_question(scenes[row.scenes[image]], question)
+                weights.append(row.pieces[index + 1][1])
+        assert len(kinds) == 1
+        assert weights == [0.0, 0.0] + [1.0] * (len(row.scenes) - 2)
 
 
 def test_each_image_of_a_row_has_its_scene(scenes):
