@@ -39,6 +39,15 @@ def read_completion(answer: dict[str, Any]) -> tuple[str, bool]:
     return text, choice.get("finish_reason") != "length"
 
 
+def token_usage(answer: dict[str, Any]) -> tuple[int, int] | None:
+    """Tokens read and written for an answer, as its server counted them; None if it doesn't say."""
+    usage = answer.get("usage")
+    counts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens")] if isinstance(usage, dict) else []
+    if len(counts) == 2 and all(isinstance(count, int) and count >= 0 for count in counts):
+        return counts[0], counts[1]
+    return None
+
+
 def excerpt(answer: httpx.Response) -> str:
     """The beginning of an answer in one line, for messages; a web page is called one."""
     text = " ".join(answer.text[:2000].split())

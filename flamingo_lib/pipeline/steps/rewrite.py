@@ -15,8 +15,8 @@ from .sources import RAW
 from .training import MODEL
 
 if TYPE_CHECKING:
+    from ...rewriting.backends.flamingo import FlamingoRewriter
     from ...rewriting.job import Work
-    from ...rewriting.rewriter import Rewriter
 
 REWRITTEN, WRONG = "rewritten.jsonl", "wrong.jsonl"
 
@@ -24,13 +24,13 @@ REWRITTEN, WRONG = "rewritten.jsonl", "wrong.jsonl"
 def run(job: Job) -> dict[str, Any]:
     """Write ``rewritten.jsonl`` and, of drafts that contradict their image, ``wrong.jsonl``."""
     from ...evaluation.rewriting import wrong_drafts
+    from ...rewriting.backends.flamingo import FlamingoRewriter
     from ...rewriting.pictures import Pictures
-    from ...rewriting.rewriter import Rewriter
 
     config = job.preset.rewriting
     pictures = Pictures(data_root(job.inputs["scenes"], job.preset))
     folder, optimize = job.inputs["rewriter"] / MODEL, job.preset.model.optimize_for_cpu
-    rewriter = Rewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize)
+    rewriter = FlamingoRewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize)
     samples = chosen_raw(read_records(Sample, job.inputs["sources"] / RAW), job.preset)
     wrong = wrong_drafts(samples, seed=job.seed, limit=job.preset.evaluation.questions)
     rewritten = _in_shards(samples, rewriter, "rewriting", job.scratch, config.shard_size)
@@ -40,7 +40,9 @@ def run(job: Job) -> dict[str, Any]:
     return {"rewrite.records": len(rewritten)} | {f"rewrite.{flag}": flags.count(flag) for flag in sorted(set(flags))}
 
 
-def _in_shards(samples: Sequence[Sample], rewriter: Rewriter, name: str, scratch: Path, size: int) -> list[Rewrite]:
+def _in_shards(
+    samples: Sequence[Sample], rewriter: FlamingoRewriter, name: str, scratch: Path, size: int
+) -> list[Rewrite]:
     """All rewrites, shard by shard; shards that a killed run has finished are read."""
     from ...rewriting.job import run_job
     from ...rewriting.shards import read_shards
