@@ -39,6 +39,7 @@ COMMANDS = (
     "distort",
     "judges",
     "rewrite",
+    "own_data",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 

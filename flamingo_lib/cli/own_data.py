@@ -88,8 +88,8 @@ def rewrite_data(
         if dry:
             show_forecast(dry_run(opened, rewriter, chosen, asked, count=DRY_RUN, filtering=filtering), asked.price)
             return
-        options = {"filtering": filtering, "workers": workers, "drop": not keep_dropped}
-        outcome = run(opened, rewriter, out, chosen, asked, **options)
+        keep = {"filtering": filtering, "drop": not keep_dropped}
+        outcome = run(opened, rewriter, out, chosen, asked, workers=workers, **keep)
     except KeyboardInterrupt:
         print(f"stopped; what is done stays in {out}: give the same command to continue", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -25,8 +25,8 @@ MAX_KEYS = 1 << 20
 """Distinct patterns and texts that are counted; what is seen once only is forgotten when there are more."""
 
 _REFUSAL = re.compile(
-    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|i (?:can(?:no|')t|could not) (?:help|assist|answer|see the image|view)|"
-    r"as an ai|language model)\b",
+    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|"
+    r"i (?:can(?:no|')t|could not) (?:help|assist|answer|see the image|view)|as an ai|language model)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z']+|\d+")
