@@ -42,6 +42,7 @@ COMMANDS = (
     "judges",
     "rewrite",
     "export",
+    "own_data",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 
