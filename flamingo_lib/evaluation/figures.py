@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, BLUE, ORANGE, GREEN, RED = (PLOT_COLOURS[name] for name in ("ink", "blue", "orange", "green", "red"))
+MARKERS = "osD^vPX<>"
 DPI = 110
 
 
@@ -121,6 +122,13 @@ def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
     """A square of shares (k, k), the row's over the column's, with the values in it."""
     side = 1.6 + 0.62 * len(names)
     figure, (axis,) = new_figure(side + 0.8, side)
+    draw_matrix(axis, names, values)
+    axis.set_title(title, fontsize=9, color=INK)
+    return figure
+
+
+def draw_matrix(axis: Axes, names: Sequence[str], values: np.ndarray) -> None:
+    """A square of shares (k, k), the row's over the column's, with the values in it, into `axis`."""
     image = axis.imshow(values, vmin=0, vmax=1, cmap="PuOr")
     for row in range(len(names)):
         for column in range(len(names)):
@@ -129,8 +137,6 @@ def matrix_plot(names: Sequence[str], values: np.ndarray, title: str) -> Figure:
             axis.text(column, row, number, ha="center", va="center", fontsize=8, color=ink)
     axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axis.set_yticks(range(len(names)), names)
-    axis.set_title(title, fontsize=9, color=INK)
-    return figure
 
 
 def curve_plot(curves: Mapping[str, Sequence[tuple[int, float]]], title: str = "training loss") -> Figure:

@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .. import html
+from ..errors import DataError
 from ..html import Markup
 from ..renamed import renamed
-from .figures import matrix_plot, reward_plot, tax_plot, titles, to_png, type_plot, u_plot
+from .claims_table import claims_table
+from .exhibit import Exhibit, plot
+from .figures import matrix_plot, reward_plot, tax_plot, type_plot, u_plot
+from .figures_judges import figure_11
+from .figures_reward import figure_6
+from .figures_u import figure_9
+from .figures_wins import figure_8
 from .model_metrics import EvalSet, ModelMetrics
 from .politeness import win_matrix
+from .predictions import Prediction
+from .tables import table_1, table_2, table_3
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+CLAIMS = "Claims"
+"""Title of the section that comes first where there is a study."""
+
+EXHIBITS: dict[str, Callable[[Iterable[Prediction]], Exhibit]] = {
+    "Figure 9: the U and the ablations": figure_9,
+    "Figure 6: rewards of the data": figure_6,
+    "Figure 8: win rates": figure_8,
+    "Figure 11: judges against the truth": figure_11,
+    "Table 1: captioning and VQA": table_1,
+    "Table 2: several images": table_2,
+    "Table 3: second generation": table_3,
+}
+"""The paper's tables and figures by title, in the order of the report."""
 
 
-def plot(figure: Figure, caption: str = "") -> Markup:
-    """A figure as an inlined PNG with a caption; without one, its titles are its alternative text."""
-    return html.figure(html.image_bytes(to_png(figure), alt=caption or titles(figure)), caption)
+def report_sections(
+    predictions: Iterable[Prediction],
+    claims: Sequence[Mapping[str, Any]] | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> dict[str, Markup]:
+    """Every table and figure of the paper from stored predictions, by title; first the claims where they are given.
+
+    A table whose predictions don't fit together, such as models that were asked different questions, is replaced by
+    what is wrong with them; the others are shown.
+
+    Args:
+        predictions: of any models and pools; what is missing is said where it is missed.
+        claims: as `claims_table` takes them.
+        run: figures of one run by key, marked inside or outside the claims' intervals.
+
+    Raises:
+        DataError: a claim that can't be read.
+    """
+    given = list(predictions)
+    sections = {} if claims is None else {CLAIMS: claims_table(claims, run)}
+    for title, exhibit in EXHIBITS.items():
+        try:
+            sections[title] = exhibit(given).markup()
+        except DataError as error:
+            sections[title] = html.join([html.badge("can't be made", "bad"), html.message(str(error))])
+    return sections
 
 
 def stage_table(models: Sequence[ModelMetrics]) -> Markup:

@@ -1,0 +1,134 @@
+"""The table of claims: what the paper says, what the study measured, with which interval, and whether it holds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from .. import html
+from ..errors import DataError
+from ..html import Markup, format_value
+from ..storage import read_json
+
+REMEDY = "Make the study's result again with `flamingo study`."
+
+REQUIRED = ("claim", "paper", "ours", "low", "high", "holds")
+"""Keys of a stored claim; ``seeds``, ``reason``, ``rule``, ``group`` and ``metrics`` may stand beside them."""
+
+STUDY = Path(__file__).resolve().parents[2] / "data_samples" / "study" / "study.json"
+"""The shipped result of ``flamingo study``."""
+
+
+def stored_claims(path: str | Path = STUDY) -> list[dict[str, Any]] | None:
+    """The claims of a stored study; None if there is no such file.
+
+    Raises:
+        DataError: the file is no study.
+    """
+    if not Path(path).is_file():
+        return None
+    study = read_json(path)
+    claims = study.get("claims") if isinstance(study, dict) else None
+    if not isinstance(claims, list):
+        raise DataError("the file holds no list of claims", file=path, remedy=REMEDY)
+    return claims
+
+
+def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | None = None) -> Markup:
+    """Claim, paper, ours, interval, verdict; and, where one is given, the value of this run beside the interval.
+
+    Args:
+        claims: the list of ``study.json``: each a mapping with `REQUIRED` keys, the measured value and interval as
+            numbers (None where nothing was measured) and ``holds`` True, False or None; a claim that does not hold
+            should have a ``reason``. Claims of one ``group`` stand under its name.
+        run: figures of one run by their key in ``metrics.json``; a claim's ``metrics`` names the one that it is about,
+            or the two whose difference it is about.
+
+    Raises:
+        DataError: a claim lacks a key, or its value or interval is no number.
+    """
+    if not claims:
+        return html.message("The study holds no claims.")
+    for number, claim in enumerate(claims, start=1):
+        _check(claim, number)
+    header = ["claim", "paper", "ours", "95 % interval", "verdict", *(["this run"] if run is not None else [])]
+    rows: list[list[Any]] = []
+    for group, members in groupby(claims, key=lambda claim: str(claim.get("group") or "")):
+        own = list(members)
+        if group:
+            held = html.paragraph(f"{sum(claim['holds'] is True for claim in own)} of {len(own)}", strong=True)
+            rows.append([html.paragraph(group, strong=True), "", "", "", held, *[""] * (len(header) - 5)])
+        rows += [_row(claim, run) for claim in own]
+    held = sum(claim["holds"] is True for claim in claims)
+    against = sum(claim["holds"] is False for claim in claims)
+    rest = len(claims) - held - against
+    words = f"Of {len(claims)} claims {held} hold at this size, {against} do not"
+    words += f", {rest} were not measured." if rest else "."
+    seeds = sorted({_seeds(claim["seeds"]) for claim in claims if claim.get("seeds")})
+    if seeds:
+        words += f" Seeds: {'; '.join(seeds)}."
+    return html.join([html.message(words), html.table(header, rows)])
+
+
+def run_value(claim: Mapping[str, Any], run: Mapping[str, Any]) -> float | None:
+    """What a run measured for a claim: the figure that its ``metrics`` names, or the first less the second of two."""
+    names = claim.get("metrics") or ()
+    values = [_number(run.get(name)) for name in names]
+    if len(values) not in (1, 2) or any(value is None for value in values):
+        return None
+    return values[0] if len(values) == 1 else values[0] - values[1]  # type: ignore[operator]
+
+
+def _row(claim: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[Any]:
+    interval = f"{format_value(claim['low'])} to {format_value(claim['high'])}" if _has_interval(claim) else None
+    row = [claim["claim"], claim["paper"], claim["ours"], interval, _verdict(claim)]
+    return row if run is None else [*row, _this_run(claim, run)]
+
+
+def _this_run(claim: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
+    value = run_value(claim, run)
+    if value is None or not _has_interval(claim):
+        return None if value is None else f"{value:.3f}"
+    inside = claim["low"] <= value <= claim["high"]
+    mark = html.badge("inside", "good") if inside else html.badge("outside", "bad")
+    return html.join([f"{value:.3f} ", mark])
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    if claim["holds"] is None:
+        mark: str = html.text("not measured")
+    else:
+        mark = html.badge("holds", "good") if claim["holds"] else html.badge("does not hold", "bad")
+    reason = str(claim.get("reason") or "") or (
+        str(claim.get("rule") or "") if claim["holds"] else "no reason is stored"
+    )
+    return html.join([mark, f" ({reason})"]) if reason else mark
+
+
+def _check(claim: Mapping[str, Any], number: int) -> None:
+    absent = [key for key in REQUIRED if key not in claim] if isinstance(claim, Mapping) else list(REQUIRED)
+    if absent:
+        raise DataError(f"a claim lacks {', '.join(absent)}", record=f"claim {number}", remedy=REMEDY)
+    for key in ("low", "high", "ours"):
+        value = claim[key]
+        if value is not None and not (key == "ours" and isinstance(value, str)) and _number(value) is None:
+            raise DataError(f"{key!r} of a claim is {value!r}, not a number", record=claim["claim"], remedy=REMEDY)
+    if claim["holds"] not in (True, False, None):
+        raise DataError(f"'holds' of a claim is {claim['holds']!r}", record=claim["claim"], remedy=REMEDY)
+
+
+def _has_interval(claim: Mapping[str, Any]) -> bool:
+    return claim["low"] is not None and claim["high"] is not None
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _seeds(seeds: Any) -> str:
+    return ", ".join(map(str, seeds)) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else str(seeds)

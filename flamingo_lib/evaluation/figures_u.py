@@ -1,0 +1,193 @@
+"""Figure 9 of the paper: the U of the stages and the ablations, by accuracy held-in and held-out and by mean reward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..html import PLOT_COLOURS
+from .bootstrap import NOTHING, Interval, mean_interval, resample_weights
+from .exhibit import Exhibit, Table, error_bars, lacking, missing
+from .figures import INK, new_figure
+from .paper import PAPER_STAGES, paper_u
+from .predictions import Prediction
+from .selection import aligned, select, title_of, values_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ACCURACIES = ("correct", "nli", "vqa_accuracy")
+"""Scores that can stand for accuracy, the truth first; each pool takes the first that all its predictions have."""
+
+LINE = ("stage1", "stage2", "stage3")
+"""Models joined by a line."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure of the figure: its name, its pool, its score (None for accuracy), and the paper's column."""
+
+    name: str
+    pool: str
+    score: str | None
+    paper: int
+
+
+MEASURES = (
+    Measure("held-in accuracy", "held_in", None, 0),
+    Measure("held-out: unseen pairs", "held_out", None, 1),
+    Measure("held-out: unseen sources", "held_out_source", None, 1),
+    Measure("mean reward", "held_in", "reward", 2),
+)
+
+DIFFERENCES = (
+    ("stage2", "stage1"),
+    ("stage3", "stage2"),
+    ("stage3", "base"),
+    ("stage3", "base_4shot"),
+    ("raw", "stage2"),
+    ("no_stage1", "stage2"),
+    ("unfrozen_lora", "stage2"),
+    ("unfrozen_vit", "stage2"),
+    ("twice_epochs", "stage2"),
+    ("low_resolution", "stage2"),
+)
+"""Models whose difference is what the paper reads off the figure: the first minus the second."""
+
+
+def figure_9(predictions: Iterable[Prediction]) -> Exhibit:
+    """Figure 9: every model's accuracies and mean reward, and paired differences, with intervals.
+
+    Accuracy is the truth where it is known, else NLI-entailed accuracy; the paper's is NLI-entailed accuracy.
+
+    Raises:
+        DataError: a score is no finite number.
+    """
+    title = "Figure 9: the U and the ablations"
+    groups = select(predictions)
+    scores = {measure: measure.score or accuracy_score(groups, measure.pool) for measure in MEASURES}
+    groups = {name: items for name, items in groups.items() if any(_able(items, m, scores[m]) for m in MEASURES)}
+    if not groups:
+        return missing(title, "no stored predictions with an accuracy or a reward")
+    values = {
+        name: [_interval(_able(items, measure, score), score) for measure, score in scores.items()]
+        for name, items in groups.items()
+    }
+    header = ("model", *(measure.name for measure in MEASURES), "paper: held-in", "held-out", "mean reward")
+    rows = [(title_of(name), *cells, *_paper_cells(name)) for name, cells in values.items()]
+    rows += [
+        (title_of(name), *[None] * len(MEASURES), *_paper_cells(name)) for name in PAPER_STAGES if name not in groups
+    ]
+    tables = [Table(header, tuple(rows), "ours with intervals, the paper's beside")]
+    apart, notes = _differences(groups, scores)
+    if apart:
+        tables.append(Table(header, tuple(apart), "differences, paired over the same questions"))
+    used = sorted(
+        {f"{measure.name} by {score}" for measure, score in scores.items() if measure.score is None and score}
+    )
+    shown = f"Scores: {'; '.join(used)}; the paper's accuracy is NLI-entailed." if used else "No accuracy is stored."
+    notes = (shown, *notes, *lacking(map(title_of, LINE), map(title_of, groups)))
+    return Exhibit(title, tuple(tables), u_figure(values), "Above ours with intervals, below the paper's.", notes)
+
+
+def accuracy_score(groups: Mapping[str, Sequence[Prediction]], pool: str) -> str | None:
+    """The first of `ACCURACIES` that every prediction of the pool has; None without one."""
+    items = [item for group in groups.values() for item in group if item.pool == pool]
+    return next((name for name in ACCURACIES if items and all(name in item.scores for item in items)), None)
+
+
+def difference(first: Sequence[Prediction], second: Sequence[Prediction], score: str) -> Interval:
+    """Mean of `score` of `first` minus that of `second`, paired over the same questions.
+
+    Raises:
+        DataError: they answered different questions, or a score is no finite number.
+    """
+    left, right = aligned({"first": first, "second": second}).values()
+    return mean_interval(values_of(left, score) - values_of(right, score), resample_weights(left))
+
+
+def u_figure(values: Mapping[str, Sequence[Interval]]) -> Figure:
+    """Each measure of `MEASURES` by model as a column of dots with intervals, and the paper's in a row below."""
+    drawn = [number for number, _ in enumerate(MEASURES) if any(cells[number].n for cells in values.values())]
+    figure, axes = new_figure(2.9 * len(drawn) + 1.2, 1.6 + 0.22 * len(values), len(drawn))
+    names = list(values)
+    for axis, number in zip(axes, drawn, strict=True):
+        measure = MEASURES[number]
+        cells = [values[name][number] for name in names]
+        known = [index for index, cell in enumerate(cells) if cell.n]
+        _line(axis, [index for index in known if names[index] in LINE], [cell.value for cell in cells])
+        axis.errorbar(
+            [cells[index].value for index in known],
+            known,
+            xerr=error_bars([cells[index] for index in known]),
+            fmt="o",
+            color=PLOT_COLOURS["red" if measure.score else "blue"],
+            markersize=5,
+            linewidth=1.2,
+            label="ours",
+        )
+        axis.set_yticks(range(len(names)), list(map(title_of, names)) if axis is axes[0] else [""] * len(names))
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.grid(axis="y", linewidth=0.4, alpha=0.5)
+        axis.set_title(measure.name, fontsize=9, color=INK)
+        _paper_marks(axis, names, measure)
+    return figure
+
+
+def _paper_marks(axis: Axes, names: Sequence[str], measure: Measure) -> None:
+    """The paper's values on an axis of their own above: their scale is another."""
+    marks = [(row[measure.paper], index) for index, name in enumerate(names) if (row := paper_u(name))]
+    if not marks:
+        return
+    above = axis.twiny()
+    above.plot(*zip(*marks, strict=True), "s", color=INK, markerfacecolor="none", markersize=5, label="paper")
+    above.tick_params(colors=INK, labelsize=7)
+    above.spines[["right"]].set_visible(False)
+    above.margins(x=0.15)
+
+
+def _line(axis: Axes, indices: Sequence[int], values: Sequence[float]) -> None:
+    if len(indices) > 1:
+        axis.plot([values[index] for index in indices], indices, color=INK, linewidth=0.8, alpha=0.6)
+
+
+def _able(items: Sequence[Prediction], measure: Measure, score: str | None) -> list[Prediction]:
+    return [item for item in items if item.pool == measure.pool and score is not None and score in item.scores]
+
+
+def _interval(items: Sequence[Prediction], score: str | None) -> Interval:
+    return mean_interval(values_of(items, score), resample_weights(items)) if items and score else NOTHING
+
+
+def _paper_cells(name: str) -> tuple[str | None, ...]:
+    row = paper_u(name)
+    return (f"{row[0]:.3f}", f"{row[1]:.3f}", f"{row[2]:.2f}") if row else (None, None, None)
+
+
+def _differences(
+    groups: Mapping[str, Sequence[Prediction]], scores: Mapping[Measure, str | None]
+) -> tuple[list[tuple], tuple[str, ...]]:
+    """Rows of differences, and notes on those that can't be paired."""
+    from ..errors import DataError
+
+    rows, notes = [], []
+    for first, second in DIFFERENCES:
+        if first not in groups or second not in groups:
+            continue
+        cells = []
+        for measure, score in scores.items():
+            left, right = (_able(groups[name], measure, score) for name in (first, second))
+            try:
+                cells.append(difference(left, right, score) if left and right and score else NOTHING)
+            except DataError as error:
+                cells.append(NOTHING)
+                notes.append(f"{title_of(first)} minus {title_of(second)}, {measure.name}: {error}")
+        mine, other = paper_u(first), paper_u(second)
+        apart = np.subtract(mine, other) if mine and other else None
+        paper = (f"{apart[0]:+.3f}", f"{apart[1]:+.3f}", f"{apart[2]:+.2f}") if apart is not None else (None,) * 3
+        rows.append((f"{title_of(first)} minus {title_of(second)}", *cells, *paper))
+    return rows, tuple(notes)
