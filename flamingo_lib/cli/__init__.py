@@ -39,6 +39,7 @@ COMMANDS = (
     "distort",
     "judges",
     "rewrite",
+    "human",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 

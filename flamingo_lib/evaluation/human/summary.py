@@ -78,7 +78,9 @@ def summary_rows(found: dict[str, Any]) -> list[list[str]]:
         value, low, high = found["bradley_terry"][name]
         rows.append([f"Bradley-Terry, {b} over {a}, {words}", f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"])
     if agreed := found.get("reward_agreement"):
-        rows.append(["reward judge prefers what people prefer", f"{_shown(agreed['share'])} of {agreed['pairs']} pairs"])
+        rows.append(
+            ["reward judge prefers what people prefer", f"{_shown(agreed['share'])} of {agreed['pairs']} pairs"]
+        )
     for system, counts in _named(found.get("nli", {}), a, b):
         told = f"by people {counts['people']}, entailed by NLI {counts['nli']}, of {counts['answers']}"
         rows.append([f"right: {system}", told])
@@ -110,7 +112,7 @@ def _labels(ratings: Sequence[Rating]) -> dict[str, dict[str, int]]:
 
 
 def _strengths(pairs: PairSet, ratings: Sequence[Rating], seed: int) -> dict[str, list[float]]:
-    """b's Bradley-Terry score over a's with its interval, as it is and at equal length; pairs are drawn anew."""
+    """B's Bradley-Terry score over a's with its interval, as it is and at equal length; pairs are drawn anew."""
     given = [rating for rating in ratings if rating.polite is not None]
     score = {"a": (1.0, 0.0), "b": (0.0, 1.0), "tie": (0.5, 0.5)}
     rewards = np.array([score[rating.polite or "tie"] for rating in given]).T
