@@ -43,6 +43,7 @@ COMMANDS = (
     "rewrite",
     "export",
     "own_data",
+    "human",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 
