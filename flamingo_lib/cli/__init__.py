@@ -33,6 +33,7 @@ COMMANDS = (
     "evaluate",
     "presets",
     "chat",
+    "serve",
     "parity",
     "scenes",
     "sources",
