@@ -35,6 +35,7 @@ COMMANDS = (
     "lmms_eval",
     "presets",
     "chat",
+    "serve",
     "parity",
     "scenes",
     "sources",
