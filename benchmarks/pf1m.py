@@ -126,12 +126,12 @@ def rewriter() -> Any:
     """
     import torch
 
+    from flamingo_lib.rewriting.backends.flamingo import FlamingoRewriter
     from flamingo_lib.rewriting.pictures import Pictures
-    from flamingo_lib.rewriting.rewriter import Rewriter
 
     torch.set_num_threads(1)
     config = RewritingConfig(batch_size=BATCH, max_new_tokens=NEW_TOKENS)
-    made = Rewriter.load("openflamingo-tiny", Pictures(pictures()), config)
+    made = FlamingoRewriter.load("openflamingo-tiny", Pictures(pictures()), config)
     made.model.generation_config.eos_token_id = None
     return made
 

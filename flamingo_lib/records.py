@@ -174,6 +174,7 @@ class Rewrite:
         flags: oddities seen while generating: ``"truncated"``, ``"repetition"``, ``"leaked_preamble"``.
         scores: judges' raw outputs by name (e.g. ``nli_similarity``: three logits; ``rouge_score``; ``reward``).
         verdicts: in the order of the chain; a record dropped early has fewer.
+        rewriter: the backend that wrote it, its model, and a hash of what decides its texts; "" if not known.
     """
 
     sample: Sample
@@ -181,6 +182,7 @@ class Rewrite:
     flags: tuple[str, ...] = ()
     scores: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     verdicts: tuple[Verdict, ...] = ()
+    rewriter: str = ""
 
     @property
     def kept(self) -> bool:

@@ -26,19 +26,25 @@ app = typer.Typer(
 
 COMMANDS = (
     "pipeline",
+    "study",
     "pretrain",
     "assemble",
     "train",
     "windows",
     "evaluate",
+    "lmms_eval",
     "presets",
     "chat",
+    "serve",
     "parity",
     "scenes",
     "sources",
     "distort",
     "judges",
     "rewrite",
+    "export",
+    "own_data",
+    "human",
 )
 """Modules of this package, in the order of `flamingo --help`."""
 

@@ -86,12 +86,12 @@ def calibrate_filters(
     from ..pf1m.worker import best_device
     from ..pipeline.calibration import calibrate_filters as run
     from ..presets import load_preset
+    from ..rewriting.backends.flamingo import FlamingoRewriter
     from ..rewriting.pictures import Pictures
-    from ..rewriting.rewriter import Rewriter
     from ..storage import write_json
 
     chosen = load_preset(preset, settings or (), seed)
-    loaded = Rewriter.load(
+    loaded = FlamingoRewriter.load(
         rewriter,
         Pictures(data),
         chosen.rewriting,

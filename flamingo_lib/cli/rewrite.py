@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .backend_options import (
+    Adapter,
+    Backend,
+    BackendSettings,
+    BatchIn,
+    BatchOut,
+    StylePrompt,
+    System,
+    Url,
+    backend_settings,
+)
 from .tables import aligned
 
 if TYPE_CHECKING:
     from ..config import Preset
+    from ..rewriting.backends.settings import BackendConfig
     from ..rewriting.job import JobResult
 
 Source = Annotated[
@@ -21,7 +33,12 @@ Source = Annotated[
         "--source", metavar="NAME=ROOT[:SPLIT][:LIMIT]", help="a dataset by its catalogue name; repeat for several"
     ),
 ]
-RewriterName = Annotated[str, typer.Option("--rewriter", help="the rewriter's folder, or a shipped checkpoint's name")]
+RewriterName = Annotated[
+    str,
+    typer.Option(
+        "--rewriter", help="the rewriter's folder, or a shipped checkpoint's name; the model's name on a server"
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="folder of the job; the same command continues an interrupted one")]
 PresetName = Annotated[str, typer.Option("--preset", help="tiny, small or paper")]
 Seed = Annotated[int | None, typer.Option("--seed", help="instead of the preset's")]
@@ -56,6 +73,14 @@ def rewrite(
     settings: Settings = None,
     workers: Workers = 0,
     ray: Ray = None,
+    backend: Backend = "flamingo",
+    url: Url = None,
+    style_prompt: StylePrompt = None,
+    system: System = None,
+    adapter: Adapter = None,
+    backend_set: BackendSettings = None,
+    batch_out: BatchOut = None,
+    batch_in: BatchIn = None,
     as_json: Json = False,
 ) -> None:
     """Rewrite raw annotations, without judging or filtering them.
@@ -63,7 +88,11 @@ def rewrite(
     Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was
     stopped or killed continues where it was when the same command is given again.
     """
-    result, _ = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=False)
+    asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set, batch_in)
+    if batch_out is not None:
+        _write_requests(source, rewriter, out, preset, seed, settings, asked, batch_out, as_json)
+        return
+    result, _ = _run(source, rewriter, out, preset, seed, settings, workers, ray, asked, filtering=False)
     if as_json:
         print(json.dumps({"records": result.records, "shards": result.shards, "shards_found": result.found}))
     else:
@@ -79,6 +108,12 @@ def build_pf1m(
     settings: Settings = None,
     workers: Workers = 0,
     ray: Ray = None,
+    backend: Backend = "flamingo",
+    url: Url = None,
+    style_prompt: StylePrompt = None,
+    system: System = None,
+    adapter: Adapter = None,
+    backend_set: BackendSettings = None,
     title: Annotated[str, typer.Option("--title", help="the dataset's name on its card")] = "PF-1M",
     as_json: Json = False,
 ) -> None:
@@ -90,7 +125,8 @@ def build_pf1m(
     from ..filters.funnel import funnel_table, why_empty
     from ..pf1m.build import export_pf1m
 
-    result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, filtering=True)
+    asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set)
+    result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, asked, filtering=True)
     funnel = export_pf1m(out, chosen, title=title)
     if hint := why_empty(funnel):
         print(f"warning: {hint}", file=sys.stderr)
@@ -127,6 +163,38 @@ def explain(
     print(json.dumps(to_json(record), ensure_ascii=False) if as_json else record_text(record))
 
 
+def _write_requests(
+    source: list[str],
+    rewriter: str,
+    out: Path,
+    preset: str,
+    seed: int | None,
+    settings: list[str] | None,
+    backend: BackendConfig,
+    path: Path,
+    as_json: bool,
+) -> None:
+    """Write the requests as batch files and say how many there are; the answers come back by --batch-in."""
+    from ..errors import ConfigError
+    from ..pf1m.build import QUARANTINE, write_requests
+    from ..pf1m.sources import parse_source
+    from ..presets import load_preset
+
+    if backend.kind != "server":
+        raise ConfigError("batch files are of servers", remedy="Give --backend server.")
+    chosen = load_preset(preset, settings or (), seed)
+    sources = [parse_source(text) for text in source]
+    report = write_requests(sources, rewriter, path, chosen, backend, quarantine=out / QUARANTINE)
+    if as_json:
+        print(json.dumps(report))
+        return
+    print(f"{report['requests']:,} requests in {', '.join(report['files'])}")
+    for name, reason in list(report["unreadable"].items())[:5]:
+        print(f"warning: no request for {name}: {reason}", file=sys.stderr)
+    if report["unreadable"]:
+        print(f"warning: {len(report['unreadable'])} records have images that cannot be read", file=sys.stderr)
+
+
 def _run(
     source: list[str],
     rewriter: str,
@@ -136,6 +204,7 @@ def _run(
     settings: list[str] | None,
     workers: int,
     ray: str | None,
+    backend: BackendConfig,
     *,
     filtering: bool,
 ) -> tuple[JobResult, Preset]:
@@ -147,7 +216,8 @@ def _run(
     chosen = load_preset(preset, settings or (), seed)
     sources = [parse_source(text) for text in source]
     try:
-        return rewrite_sources(sources, rewriter, out, chosen, filtering=filtering, workers=workers, ray=ray), chosen
+        options: dict[str, Any] = {"filtering": filtering, "workers": workers, "ray": ray, "backend": backend}
+        return rewrite_sources(sources, rewriter, out, chosen, **options), chosen
     except KeyboardInterrupt:
         print(f"stopped; what is done stays in {out}: give the same command to continue", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..config import Preset, StageConfig
+from .backend_options import System
 
 PresetName = Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")]
 Seed = Annotated[int, typer.Option("--seed", help="seed of every random choice")]
@@ -52,6 +53,22 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--fsdp", help="with --data, under torchrun: share the weights among the processes")
         ] = False,
         cache: Annotated[Path | None, typer.Option("--cache", help="with --data: folder for visual features")] = None,
+        model: Annotated[
+            str | None,
+            typer.Option(
+                "--model",
+                help="train this image-text-to-text model of Transformers (its folder or hub name) as the rewriter "
+                "instead of our Flamingo",
+            ),
+        ] = None,
+        system: System = None,
+        prompt: Annotated[
+            str | None,
+            typer.Option("--prompt", help="with --model: the user's turn, with {instruction} and {draft}"),
+        ] = None,
+        merge: Annotated[
+            bool, typer.Option("--merge", help="with --model: write the whole model instead of the adapter alone")
+        ] = False,
         as_json: AsJson = False,
     ) -> None:
         """Tune the rewriter or a stage of the U.
@@ -60,14 +77,29 @@ def register(app: typer.Typer) -> None:
         {"id": ..., "turns": [{"instruction": ..., "response": ..., "images": 1}], "images": ["a.png"]} a line or all of
         them in one JSON list, or a folder of build-pf1m or its pf1m.json; also under torchrun or accelerate launch. An
         interrupted training goes on where it was.
+
+        `train rewriter --model M --out DIR` trains LoRA on another model, on a run's pairs or on --data: pairs.jsonl of
+        `flamingo distort` (--images: the folder with one subfolder a dataset), or chats with drafts.
         """
         from ..errors import ConfigError
         from ..presets import load_preset
 
         chosen = load_preset(preset, settings or (), seed)
         row = None if stage == "all" else stage_row(chosen, stage, "all")
-        if data is None:
-            figures = _in_a_run(chosen, stage, str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}")
+        where = str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}"
+        if model is not None:
+            from .train_vlm import train_other
+
+            if stage != "rewriter" or out is None:
+                raise ConfigError("--model trains a rewriter into a folder", remedy="Give `train rewriter`, and --out.")
+            asked = {"system": system, "prompt": prompt}
+            figures = train_other(
+                model, chosen, out, seed=seed, data=data, images=images, run=where, merge=merge, **asked
+            )
+        elif system or prompt or merge:
+            raise ConfigError("--system, --prompt and --merge are for other models", remedy="Give --model.")
+        elif data is None:
+            figures = _in_a_run(chosen, stage, where)
         else:
             if row is None or out is None:
                 raise ConfigError(

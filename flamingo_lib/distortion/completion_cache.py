@@ -65,11 +65,30 @@ class CompletionCache:
         entry = self._known.get(key)
         return None if entry is None else (entry["text"], entry["stopped"])
 
-    def put(self, key: str, text: str, stopped: bool) -> None:
-        """Remember a completion."""
-        entry = {"key": key, "text": text, "stopped": stopped}
+    def completion(self, key: str) -> tuple[str, bool, tuple[int, int] | None] | None:
+        """`(completion, stopped, tokens read and written)` if it is known."""
+        entry = self._known.get(key)
+        return None if entry is None else (entry["text"], entry["stopped"], _usage(entry))
+
+    def usage(self) -> tuple[int, int, int]:
+        """All completions' count, and the tokens that were read and written for those whose server counted them."""
+        counted = [usage for entry in self._known.values() if (usage := _usage(entry)) is not None]
+        return len(self._known), sum(usage[0] for usage in counted), sum(usage[1] for usage in counted)
+
+    def put(self, key: str, text: str, stopped: bool, usage: tuple[int, int] | None = None) -> None:
+        """Remember a completion, and the tokens read and written for it."""
+        entry: dict[str, Any] = {"key": key, "text": text, "stopped": stopped}
+        if usage is not None:
+            entry["usage"] = list(usage)
         with self._lock:
             self._known[key] = entry
             if self.path is not None:
                 with storage_errors(self.path), open(self.path, "a", encoding="utf-8") as file:
                     file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+
+def _usage(entry: dict[str, Any]) -> tuple[int, int] | None:
+    match entry.get("usage"):
+        case [int(read), int(written)]:
+            return read, written
+    return None

@@ -39,6 +39,14 @@ def read_completion(answer: dict[str, Any]) -> tuple[str, bool]:
     return text, choice.get("finish_reason") != "length"
 
 
+def token_usage(answer: dict[str, Any]) -> tuple[int, int] | None:
+    """Tokens read and written for an answer, as its server counted them; None if it doesn't say."""
+    match answer.get("usage"):
+        case {"prompt_tokens": int(read), "completion_tokens": int(written)} if min(read, written) >= 0:
+            return read, written
+    return None
+
+
 def excerpt(answer: httpx.Response) -> str:
     """The beginning of an answer in one line, for messages; a web page is called one."""
     text = " ".join(answer.text[:2000].split())

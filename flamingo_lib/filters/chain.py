@@ -32,7 +32,7 @@ NEEDS = {"sts": "sts", "nli": "nli", "clip": "clip", "claims": "nli"}
 OUTPUT = "output"
 """The filter's name in the verdict on a record that nothing was generated for; no chain can leave it out."""
 
-NOT_REWRITTEN = frozenset({"unreadable_image", "empty_prompt", "too_long"})
+NOT_REWRITTEN = frozenset({"unreadable_image", "empty_prompt", "too_long", "refused"})
 """Flags of records that the rewriter could not rewrite."""
 
 MIN_FAILURES = 3

@@ -83,4 +83,4 @@ def attach(rewrite: Rewrite, outcomes: Sequence[Outcome]) -> Rewrite:
             merged.update(outcome.scores)
         scores = MappingProxyType(merged)
     verdicts = (*rewrite.verdicts, *(outcome.verdict for outcome in outcomes))
-    return Rewrite(rewrite.sample, rewrite.output, rewrite.flags, scores, verdicts)
+    return Rewrite(rewrite.sample, rewrite.output, rewrite.flags, scores, verdicts, rewrite.rewriter)

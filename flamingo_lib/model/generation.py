@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,6 +193,7 @@ def generate_batch(
     eos: int | Sequence[int] | None = None,
     suppress: Sequence[int] = (),
     decoder: Callable[..., Any] | None = None,
+    watch: Callable[[list[int], list[int]], Collection[int]] | None = None,
 ) -> list[list[int]]:
     """Continue b rows; each row's result depends on that row alone.
 
@@ -205,6 +206,7 @@ def generate_batch(
         eos: the tokens that end a row; by default the model's generation config says.
         suppress: tokens never generated; `<image>` always is among them.
         decoder: see `FlamingoGenerationMixin`; by default the one that the model carries.
+        watch: called at each step with the rows that go on and their new tokens; the rows it gives back end there.
 
     Returns:
         New ids of each row, without the end token; exactly `max_new_tokens` of them where the end did not come.
@@ -243,8 +245,15 @@ def generate_batch(
         logits.index_fill_(1, banned, -torch.inf)
         new = _choose(logits, temperature, None if draws is None else draws[alive, position])
         tokens[alive, position] = new
-        if len(ends) and bool((ended := running & torch.isin(new, ends)).any()):
-            lengths[alive[ended]] = position
+        ended = running & torch.isin(new, ends)
+        lengths[alive[ended]] = position
+        if watch is not None:
+            going = running & ~ended
+            named = watch(alive[going].tolist(), new[going].tolist())
+            stopped = going & torch.isin(alive, torch.tensor(sorted(named), dtype=alive.dtype, device=device))
+            lengths[alive[stopped]] = position + 1
+            ended |= stopped
+        if bool(ended.any()):
             running = running & ~ended
             left = int(running.sum())
             if left == 0:

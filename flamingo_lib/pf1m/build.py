@@ -16,8 +16,14 @@ from ..html import write_page
 from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import resolve_precision
+from ..rewriting.backends.batch_files import write_batch_files
+from ..rewriting.backends.load import check_backend
+from ..rewriting.backends.server import usage_report
+from ..rewriting.backends.server_requests import RequestBuilder
+from ..rewriting.backends.settings import BackendConfig, backend_identity, backend_label
 from ..rewriting.executors.ray import LOCAL, run_ray_job
 from ..rewriting.job import JOB, JobResult, run_job
+from ..rewriting.pictures import Pictures
 from ..rewriting.shards import read_shards
 from ..storage import atomic_write, fingerprint_files, read_json, write_json
 from .images import released
@@ -31,22 +37,25 @@ CODE = "code fingerprint"
 CODE_MODULES = (f"{__package__}.worker", "flamingo_lib.rewriting.executors.local")
 """Modules whose code (with their imports) decides a shard; the samples have digests of their own."""
 
-WEIGHTS = {".json", ".safetensors", ".txt", ".model"}
+ANSWERS, USAGE = "answers.jsonl", "usage.json"
+"""What a server has answered (a job that goes on asks for the rest alone), and the tokens that it took."""
 
 
-def job_identity(sources: Sequence[SourceSpec], rewriter: Path, preset: Preset, filtering: bool) -> dict[str, Any]:
+def job_identity(
+    sources: Sequence[SourceSpec], rewriter: str, preset: Preset, filtering: bool, backend: BackendConfig | None = None
+) -> dict[str, Any]:
     """The job's identity: all settings that decide the records, as plain values, without the sources' folders.
 
     The STS judge's precision stands there as it is on this machine: ``"auto"`` may mean another on the next.
     """
+    asked = backend_identity(rewriter, backend or BackendConfig())
     identity: dict[str, Any] = {
         "program": __version__,
         CODE: code_fingerprint(CODE_MODULES),
         "sources": [{name: value for name, value in asdict(source).items() if name != "root"} for source in sources],
         "seed": preset.seed,
-        "rewriter": fingerprint_files(
-            path for path in rewriter.iterdir() if path.suffix in WEIGHTS and path.name != "training.json"
-        ),
+        "rewriter": asked.pop("model"),
+        "backend": asked,
         "rewriting": preset.rewriting.model_dump(mode="json"),
     }
     if filtering:
@@ -73,28 +82,33 @@ def rewrite_sources(
     filtering: bool = True,
     workers: int = 0,
     ray: str | None = None,
+    backend: BackendConfig | None = None,
 ) -> JobResult:
     """Rewrite, and unless told otherwise judge and filter, all samples of `sources` into shards below `out`.
 
     Args:
-        rewriter: a rewriter's folder, or the name of a shipped one.
+        rewriter: a rewriter's folder, or the name of a shipped one; of a server, the model's name there.
         preset: settings and seed; its own sources play no part.
         workers: processes on this machine; 0 works in this one. With `ray`, rewriters in the cluster (0: one).
         ray: the address of a Ray cluster that does the work, or ``"local"`` to start one here.
+        backend: the kind of rewriter and how it is asked; by default our Flamingo.
 
     Raises:
         ConfigError, MissingAsset, DataError, FlamingoError: as `run_job`, and for sources and models that cannot be
             read.
     """
     out, roots = Path(out), source_roots(sources)
-    folder = resolve(str(rewriter), role="the rewriter")
+    name, backend = str(rewriter), backend or BackendConfig()
     if filtering and ray in (None, LOCAL):  # another cluster's machines may have judges that this one lacks
         find_judges(preset.judges, needed_judges(preset.filters))
-    identity = job_identity(sources, folder, preset, filtering)
+    identity = job_identity(sources, name, preset, filtering, backend)
     if filtering:  # every machine that helps computes as this one does
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
-    work = MakeWork(str(folder), roots, preset, filtering)
+    check_backend(name, backend)
+    label = backend_label(name, backend)
+    given = name if backend.kind == "server" else str(resolve(name, role="the rewriter"))
+    work = MakeWork(given, roots, preset, filtering, backend, label, out / ANSWERS if ray is None else None)
     options: dict[str, Any] = {
         "identity": identity,
         "shard_size": preset.rewriting.shard_size,
@@ -107,8 +121,25 @@ def rewrite_sources(
         gpus = float(best_device() == "cuda") / (max(1, workers) if ray == LOCAL else 1)
         stages = cluster_stages(work, rewriters=max(1, workers), gpus=gpus / 2)
         result = run_ray_job(stream, stages, out, address=ray, **options)
-    write_json(out / PLACES, {"roots": roots, "rewriter": str(rewriter), "preset": preset.name})
+    if backend.kind == "server" and (usage := usage_report(backend, out / ANSWERS)) is not None:
+        write_json(out / USAGE, usage)
+    write_json(out / PLACES, {"roots": roots, "rewriter": label, "preset": preset.name})
     return result
+
+
+def write_requests(
+    sources: Sequence[SourceSpec],
+    model: str,
+    path: str | PathLike,
+    preset: Preset,
+    backend: BackendConfig,
+    *,
+    quarantine: Path | None = None,
+) -> dict[str, Any]:
+    """Write the requests of all samples of `sources` as OpenAI batch files; see `batch_files.write_batch_files`."""
+    pictures = Pictures(source_roots(sources))
+    builder = RequestBuilder(model, pictures, preset.rewriting, backend, preset.seed)
+    return write_batch_files(SourceStream(sources, preset.seed, quarantine)(), builder, Path(path))
 
 
 def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") -> dict[str, Any]:
@@ -145,7 +176,8 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
         funnel=funnel_markdown(report),
         judges=judges,
         thresholds=preset.filters.model_dump(exclude={"max_failed"}),
-        rewriter=Path(locations["rewriter"]).name,
+        rewriter=locations["rewriter"],
+        backend=read_json(out / JOB)["backend"],
         created_by=f"flamingo-lib {__version__}, preset {preset.name}, seed {preset.seed}",
     )
     with atomic_write(out / CARD) as file:

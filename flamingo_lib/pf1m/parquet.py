@@ -103,6 +103,7 @@ def dataset_card(
     thresholds: Mapping[str, Any],
     rewriter: str,
     created_by: str,
+    backend: Mapping[str, Any] | None = None,
 ) -> str:
     """The folder's ``README.md``.
 
@@ -114,6 +115,7 @@ def dataset_card(
         thresholds: settings of the filters.
         rewriter: which checkpoint rewrote.
         created_by: the program and its version.
+        backend: the rewriter's kind and the settings that decide its texts.
     """
     total = sum(counts.values())
     sources = [(name, CATALOG.get(name), count) for name, count in sorted(counts.items())]
@@ -129,7 +131,7 @@ task_categories:
 - image-text-to-text
 - visual-question-answering
 size_categories:
-- {_size(total)}
+- {size_category(total)}
 configs:
 - config_name: default
   data_files:
@@ -173,11 +175,25 @@ of, and members of archives. Each source's own licence holds for its annotations
 |---|---:|---|
 {chr(10).join(rows)}
 
-## Filters
+{_rewriter(backend)}## Filters
 {funnel}
 
 Judges: {_listed(judges)}. Settings: {_listed(thresholds)}.
 """
+
+
+def _rewriter(backend: Mapping[str, Any] | None) -> str:
+    """What decided the rewriter's texts, as a section; nothing if it isn't known."""
+    if not backend:
+        return ""
+    rows = [
+        f"| {key.replace('_', ' ')} | {_cell(value)} |" for key, value in backend.items() if value not in (None, {})
+    ]
+    return "\n".join(["## Rewriter", "| setting | value |", "|---|---|", *rows, "", ""])
+
+
+def _cell(value: Any) -> str:
+    return "`" + _text(value).replace("|", "\\|").replace("\n", " ").replace("`", "'") + "`"
 
 
 def _source(name: str, row: Any) -> str:
@@ -192,7 +208,7 @@ def _text(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
 
 
-def _size(total: int) -> str:
+def size_category(total: int) -> str:
     """The hub's size category."""
     bounds = (
         (1_000, "n<1K"),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..config import FiltersConfig, Preset
 from ..filters.chain import NEEDS, Chain
 from ..judges.panel import load_judges
 from ..records import Rewrite, Sample
+from ..rewriting.backends.load import load_rewriter
+from ..rewriting.backends.settings import BackendConfig
 from ..rewriting.executors.ray import Stage
 from ..rewriting.pictures import Pictures
-from ..rewriting.rewriter import Rewriter
+from ..rewriting.rewriter import LabelledRewriter, RewriterBackend
 
 
 @dataclass(frozen=True)
@@ -19,22 +22,29 @@ class MakeWork:
     """Picklable factory that builds the work on shards inside the worker process.
 
     Attributes:
-        rewriter: the rewriter's folder.
+        rewriter: the rewriter's folder; of a server, the model's name there.
         roots: the folder of each dataset.
         preset: settings of rewriting, judges and filters.
         filtering: False only rewrites.
+        backend: which kind of rewriter it is, and how it is asked.
+        label: the rewriter in one line, for each record's history.
+        memory: of a server, the file that keeps its answers.
     """
 
     rewriter: str
     roots: Mapping[str, str]
     preset: Preset
     filtering: bool = True
+    backend: BackendConfig = field(default_factory=BackendConfig)
+    label: str = ""
+    memory: Path | None = None
 
     def __call__(self) -> ShardWork:
         """Load the rewriter and the judges."""
         pictures, device = Pictures(self.roots), best_device()
         rewriter = _rewriter(self, pictures, device)
-        return ShardWork(rewriter, make_chain(self.preset, pictures, device) if self.filtering else None)
+        chain = make_chain(self.preset, pictures, device) if self.filtering else None
+        return ShardWork(LabelledRewriter(rewriter, self.label), chain)
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ class MakeRewriting:
 
     def __call__(self) -> Callable[[list[Sample]], list[Rewrite]]:
         """Load the rewriter."""
-        return _rewriter(self.work, Pictures(self.work.roots), best_device())
+        rewriter, label = _rewriter(self.work, Pictures(self.work.roots), best_device()), self.work.label
+        return LabelledRewriter(rewriter, label)
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def make_chain(preset: Preset, pictures: Pictures, device: str = "cpu", *, rewar
 class ShardWork:
     """Rewrites a shard's samples, then judges and filters them."""
 
-    def __init__(self, rewriter: Rewriter, chain: Chain | None) -> None:
+    def __init__(self, rewriter: RewriterBackend, chain: Chain | None) -> None:
         self.rewriter, self.chain = rewriter, chain
 
     @property
@@ -118,10 +129,18 @@ class ShardWork:
         return self.chain.judge_batch(rewrites) if self.chain is not None else rewrites
 
 
-def _rewriter(work: MakeWork, pictures: Pictures, device: str) -> Rewriter:
+def _rewriter(work: MakeWork, pictures: Pictures, device: str) -> RewriterBackend:
     preset = work.preset
-    optimize = preset.model.optimize_for_cpu
-    return Rewriter.load(work.rewriter, pictures, preset.rewriting, seed=preset.seed, device=device, optimize=optimize)
+    return load_rewriter(
+        work.rewriter,
+        pictures,
+        preset.rewriting,
+        work.backend,
+        seed=preset.seed,
+        device=device,
+        optimize=preset.model.optimize_for_cpu,
+        memory=work.memory,
+    )
 
 
 def best_device() -> str:

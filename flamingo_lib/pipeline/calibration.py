@@ -15,8 +15,8 @@ from ..filters.filter_metrics import filter_quality
 from ..judges.panel import Judges, load_judges
 from ..progress import Progress
 from ..records import Rewrite, Sample
+from ..rewriting.backends.flamingo import FlamingoRewriter
 from ..rewriting.pictures import Pictures
-from ..rewriting.rewriter import Rewriter
 from ..scenes.index import TruthIndex
 from ..seeding import generator
 from ..sources import find_row, load_source
@@ -58,7 +58,7 @@ def pool_samples(
 
 def calibrate_filters(
     root: str | PathLike,
-    rewriter: Rewriter,
+    rewriter: FlamingoRewriter,
     preset: Preset,
     *,
     judges: Judges | None = None,

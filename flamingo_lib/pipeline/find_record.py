@@ -73,6 +73,8 @@ def record_text(rewrite: Rewrite) -> str:
     ]
     if rewrite.final != rewrite.output:
         lines.append(f"after edits  {_block(rewrite.final)}")
+    if rewrite.rewriter:
+        lines.append(f"rewriter     {rewrite.rewriter}")
     if rewrite.flags:
         lines.append(f"flags        {', '.join(rewrite.flags)}")
     lines += [f"{name:<12} {json.dumps(value, ensure_ascii=False)}" for name, value in rewrite.scores.items()]

@@ -27,6 +27,8 @@ def record_card(rewrite: Rewrite, images: SampleImages | None = None) -> Markup:
     rows = [("instruction", sample.instruction), ("raw", raw), ("rewrite", new)]
     if rewrite.final != rewrite.output:
         rows.append(("after edits", rewrite.final))
+    if rewrite.rewriter:
+        rows.append(("rewriter", rewrite.rewriter))
     if rewrite.flags:
         rows.append(("flags", ", ".join(rewrite.flags)))
     return card(

@@ -176,7 +176,7 @@ def run_stage(
         with arguments.main_process_first(local=False):
             if arguments.process_index == 0:
                 stack.enter_context(only_job(folder))
-            newest, about = _resumable(folder, identity)
+            newest, about = resumable(folder, identity)
         counter.tokens, counter.supervised = about.get("tokens", 0), about.get("supervised_tokens", 0)
         begin = time.monotonic()
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
@@ -203,7 +203,7 @@ def run_stage(
             finish(result)
         trainer.accelerator.wait_for_everyone()
         if arguments.process_index == 0 and not keep_checkpoints:
-            _remove_checkpoints(folder)
+            remove_checkpoints(folder)
     return result
 
 
@@ -220,7 +220,7 @@ def refuse_other_folder(out: str | os.PathLike) -> None:
         )
 
 
-def _resumable(folder: Path, identity: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
+def resumable(folder: Path, identity: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The newest checkpoint and what it says of itself; a `ConfigError` if it is of another training."""
     found = checkpoints(folder)
     if not found:
@@ -243,7 +243,7 @@ def _resumable(folder: Path, identity: dict[str, Any]) -> tuple[Path | None, dic
     return newest, about
 
 
-def _remove_checkpoints(folder: Path) -> None:
+def remove_checkpoints(folder: Path) -> None:
     """Take away what training wrote into `folder`, and the folder itself if nothing else is in it."""
     for path in (*checkpoints(folder), folder / ".partial"):
         shutil.rmtree(path, ignore_errors=True)

@@ -189,7 +189,7 @@ def test_a_consumer_that_stops_leaves_nothing_running():
         assert next(drafts).text == "blue 0"
         drafts.close()
         time.sleep(0.1)
-        assert not [thread for thread in threading.enumerate() if thread.name == "distortion-server"]
+        assert not [thread for thread in threading.enumerate() if thread.name == "completion-client"]
 
 
 NO_TEXT = {"finish_reason": "content_filter", "message": {"role": "assistant", "content": None}}
@@ -256,7 +256,7 @@ def test_a_record_that_breaks_the_server_is_set_aside():
 
 @pytest.mark.parametrize("wanted", ["86400", "inf", "1e400", "Fri, 01 Jan 2100 00:00:00 GMT"])
 def test_retry_after_is_bounded(wanted, monkeypatch):
-    monkeypatch.setattr("flamingo_lib.distortion.server.MAX_PAUSE", 0.2)
+    monkeypatch.setattr("flamingo_lib.distortion.completion_client.MAX_PAUSE", 0.2)
     with serving(lambda asked, attempt: (429, {"retry-after": wanted}, "later") if attempt == 1 else None) as (_, url):
         start = time.monotonic()
         drafts, _ = run(url, count=1)

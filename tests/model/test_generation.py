@@ -243,3 +243,18 @@ def test_a_decoder_of_ones_own(model, batch):
     assert generate_batch(model, batch, 6, eos=[], decoder=Counting) == expected and made == [6]
     model.decoder = Counting
     assert generate_batch(model, batch, 4, eos=[]) == [line[:4] for line in expected] and made == [6, 4]
+
+
+def test_a_watched_batch_tells_every_token_and_ends_rows_on_request(model, batch):
+    plain = generate_batch(model, batch, 12)
+    told = {row: [] for row in range(len(plain))}
+
+    def watch(rows, tokens):
+        for row, token in zip(rows, tokens, strict=True):
+            told[row].append(token)
+        return [row for row in rows if row == 0 and len(told[0]) == 2]
+
+    watched = generate_batch(model, batch, 12, watch=watch)
+    assert watched[0] == plain[0][:2]
+    assert watched[1:] == plain[1:]
+    assert all(told[row] == watched[row] for row in told)

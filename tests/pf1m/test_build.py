@@ -179,7 +179,11 @@ def test_shards_of_other_code_are_refused(scenes_root, rewriter_folder, settings
         build(scenes_root, rewriter_folder, tmp_path, settings, command="rewrite")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     made_of = closure(asked)
-    assert {"flamingo_lib.filters.chain", "flamingo_lib.rewriting.rewriter", "flamingo_lib.judges.nli"} <= made_of
+    assert {
+        "flamingo_lib.filters.chain",
+        "flamingo_lib.rewriting.backends.flamingo",
+        "flamingo_lib.judges.nli",
+    } <= made_of
 
 
 def test_a_record_explained(built, tmp_path):
@@ -204,7 +208,7 @@ def test_calibration_runs_from_the_command_line(scenes_root, rewriter_folder, se
     from dataclasses import replace
 
     from flamingo_lib.records import Rewrite
-    from flamingo_lib.rewriting.rewriter import Rewriter
+    from flamingo_lib.rewriting.backends.flamingo import FlamingoRewriter
     from flamingo_lib.scenes.answers import full_answer
     from flamingo_lib.scenes.questions import parse_question
 
@@ -221,7 +225,7 @@ def test_calibration_runs_from_the_command_line(scenes_root, rewriter_folder, se
             made.append(Rewrite(sample, text))
         return made
 
-    monkeypatch.setattr(Rewriter, "rewrite", faithful)
+    monkeypatch.setattr(FlamingoRewriter, "rewrite", faithful)
     options = [
         "--data",
         scenes_root,

@@ -4,7 +4,7 @@ import pytest
 
 from flamingo_lib.pf1m.worker import MakeRewriting, MakeWork
 from flamingo_lib.presets import load_preset
-from flamingo_lib.rewriting.rewriter import Rewriter
+from flamingo_lib.rewriting.backends.flamingo import FlamingoRewriter
 
 
 @pytest.mark.parametrize("setting", ["true", "false"])
@@ -16,7 +16,7 @@ def test_the_preset_says_whether_the_rewriter_is_made_fast(setting, monkeypatch)
         loaded.append((folder, optimize))
         return lambda: None
 
-    monkeypatch.setattr(Rewriter, "load", load)
+    monkeypatch.setattr(FlamingoRewriter, "load", load)
     monkeypatch.setattr("flamingo_lib.pf1m.worker.ShardWork", lambda rewriter, chain: rewriter)
     work = MakeWork("rewriter", {}, preset, filtering=False)
     work()

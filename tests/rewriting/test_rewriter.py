@@ -15,8 +15,9 @@ from flamingo_lib.model import (
     FlamingoProcessor,
 )
 from flamingo_lib.records import Sample, Turn
+from flamingo_lib.rewriting.backends.flamingo import FlamingoRewriter
 from flamingo_lib.rewriting.pictures import Pictures
-from flamingo_lib.rewriting.rewriter import Rewriter, flags_of
+from flamingo_lib.rewriting.rewriter import flags_of
 
 TEXTS = ["What color is the circle? The circle is red.", "Is there a star? Yes, at the top left."] * 9
 
@@ -74,7 +75,9 @@ def samples():
 
 
 def make(parts, root, **settings):
-    return Rewriter(*parts, Pictures(root), RewritingConfig(**{"batch_size": 4, "max_new_tokens": 12, **settings}))
+    return FlamingoRewriter(
+        *parts, Pictures(root), RewritingConfig(**{"batch_size": 4, "max_new_tokens": 12, **settings})
+    )
 
 
 def texts(rewrites):
@@ -141,11 +144,11 @@ def test_images_are_opened_once_and_forgotten_over_the_limit(parts, root):
         opened.append(sample.images)
         return pictures(sample)
 
-    rewriter = Rewriter(*parts, count, RewritingConfig(batch_size=4, max_new_tokens=4))
+    rewriter = FlamingoRewriter(*parts, count, RewritingConfig(batch_size=4, max_new_tokens=4))
     rewriter.rewrite(samples())
     rewriter.rewrite(samples())
     assert len(opened) == 4
-    small = Rewriter(*parts, count, RewritingConfig(batch_size=4, max_new_tokens=4), cache_bytes=1)
+    small = FlamingoRewriter(*parts, count, RewritingConfig(batch_size=4, max_new_tokens=4), cache_bytes=1)
     assert texts(small.rewrite(samples())) == texts(rewriter.rewrite(samples()))
     small.rewrite(samples())
     assert len(opened) == 4 + 8 and small._held <= 1
@@ -187,17 +190,28 @@ def test_saved_with_lora_loaded_merged(parts, root, tmp_path):
     expected = texts(make((model, processor), root).rewrite(samples()))
     model.save_pretrained(tmp_path / "rewriter")
     processor.save_pretrained(tmp_path / "rewriter")
-    loaded = Rewriter.load(tmp_path / "rewriter", Pictures(root), RewritingConfig(batch_size=4, max_new_tokens=12))
+    loaded = FlamingoRewriter.load(
+        tmp_path / "rewriter", Pictures(root), RewritingConfig(batch_size=4, max_new_tokens=12)
+    )
     assert not loaded.model.config.lora and "decoder" in loaded.model.__dict__
-    plain = Rewriter.load(tmp_path / "rewriter", Pictures(root), loaded.config, optimize=False)
+    plain = FlamingoRewriter.load(tmp_path / "rewriter", Pictures(root), loaded.config, optimize=False)
     assert "decoder" not in plain.model.__dict__ and texts(plain.rewrite(samples())) == expected
     assert texts(loaded.rewrite(samples())) == expected != texts(make(parts, root).rewrite(samples()))
 
 
 def test_loading_nothing_is_refused(root, tmp_path):
     with pytest.raises(MissingAsset, match="the rewriter"):
-        Rewriter.load("no-such-folder", Pictures(root))
+        FlamingoRewriter.load("no-such-folder", Pictures(root))
     with pytest.raises(CheckpointError, match="lacks config.json"):
-        Rewriter.load(tmp_path, Pictures(root))
+        FlamingoRewriter.load(tmp_path, Pictures(root))
     with pytest.raises(DataError, match="--source"):
         Pictures({"vqa": root}).folder("other")
+
+
+def test_the_old_name_still_works_and_says_the_new_one():
+    import flamingo_lib.rewriting as room
+    import flamingo_lib.rewriting.rewriter as module
+
+    for place in (room, module):
+        with pytest.warns(DeprecationWarning, match="FlamingoRewriter"):
+            assert place.Rewriter is FlamingoRewriter

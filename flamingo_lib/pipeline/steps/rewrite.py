@@ -16,7 +16,7 @@ from .training import MODEL
 
 if TYPE_CHECKING:
     from ...rewriting.job import Work
-    from ...rewriting.rewriter import Rewriter
+    from ...rewriting.rewriter import RewriterBackend
 
 REWRITTEN, WRONG = "rewritten.jsonl", "wrong.jsonl"
 
@@ -24,13 +24,16 @@ REWRITTEN, WRONG = "rewritten.jsonl", "wrong.jsonl"
 def run(job: Job) -> dict[str, Any]:
     """Write ``rewritten.jsonl`` and, of drafts that contradict their image, ``wrong.jsonl``."""
     from ...evaluation.rewriting import wrong_drafts
+    from ...rewriting.backends.flamingo import FlamingoRewriter
+    from ...rewriting.backends.settings import BackendConfig, backend_label
     from ...rewriting.pictures import Pictures
-    from ...rewriting.rewriter import Rewriter
+    from ...rewriting.rewriter import LabelledRewriter
 
     config = job.preset.rewriting
     pictures = Pictures(data_root(job.inputs["scenes"], job.preset))
     folder, optimize = job.inputs["rewriter"] / MODEL, job.preset.model.optimize_for_cpu
-    rewriter = Rewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize)
+    loaded = FlamingoRewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize)
+    rewriter = LabelledRewriter(loaded, backend_label(str(folder), BackendConfig()))
     samples = chosen_raw(read_records(Sample, job.inputs["sources"] / RAW), job.preset)
     wrong = wrong_drafts(samples, seed=job.seed, limit=job.preset.evaluation.questions)
     rewritten = _in_shards(samples, rewriter, "rewriting", job.scratch, config.shard_size)
@@ -40,7 +43,9 @@ def run(job: Job) -> dict[str, Any]:
     return {"rewrite.records": len(rewritten)} | {f"rewrite.{flag}": flags.count(flag) for flag in sorted(set(flags))}
 
 
-def _in_shards(samples: Sequence[Sample], rewriter: Rewriter, name: str, scratch: Path, size: int) -> list[Rewrite]:
+def _in_shards(
+    samples: Sequence[Sample], rewriter: RewriterBackend, name: str, scratch: Path, size: int
+) -> list[Rewrite]:
     """All rewrites, shard by shard; shards that a killed run has finished are read."""
     from ...rewriting.job import run_job
     from ...rewriting.shards import read_shards

@@ -1,0 +1,1 @@
+"""Integrations: this library's models inside other people's evaluation harnesses."""

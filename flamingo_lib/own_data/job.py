@@ -1,0 +1,266 @@
+"""The whole way of somebody's dataset: read, rewritten, filtered, written back in its own format, with a report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from .. import __version__
+from ..code_hash import code_fingerprint
+from ..config import Preset
+from ..filters.corpus_alarms import Alarm, CorpusAlarms
+from ..filters.funnel import Funnel
+from ..hub import resolve
+from ..judges.panel import find_judges
+from ..pf1m.build import ANSWERS, CODE, CODE_MODULES
+from ..pf1m.sources import ImageSizes
+from ..pf1m.worker import MakeWork, needed_judges
+from ..records import Rewrite
+from ..rewriting.backends.settings import BackendConfig, backend_identity, backend_label
+from ..rewriting.job import run_job
+from ..rewriting.shards import read_shards
+from ..storage import Quarantine, write_json, write_jsonl
+from .samples import OwnData
+from .writers import write_rows
+
+JOB_FOLDER, HISTORY, SUMMARY, REPORT, ASIDE = "job", "history.jsonl", "summary.json", "report.html", "set_aside.jsonl"
+EXAMPLES = 12
+"""Records that the report shows before and after."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a dataset.
+
+    Attributes:
+        dataset: the file or folder in the format of the input.
+        rows, kept: rows read, and rows written.
+        funnel: what each filter took (`filters.funnel.Funnel.to_dict`).
+        alarms: about the whole of the rewrites.
+        seconds: that the job worked.
+    """
+
+    dataset: Path
+    rows: int
+    kept: int
+    funnel: dict[str, Any]
+    alarms: list[Alarm]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a dry run found on a few records.
+
+    Attributes:
+        rewrites: of the records tried, judged.
+        seconds: that they took.
+        tokens: generated for them.
+        records: responses in the whole dataset.
+        funnel: what each filter took of those tried.
+    """
+
+    rewrites: list[Rewrite]
+    seconds: float
+    tokens: int
+    records: int
+    funnel: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        """Records of those tried that all filters keep."""
+        return sum(rewrite.kept for rewrite in self.rewrites)
+
+    @property
+    def total_seconds(self) -> float:
+        """What all records would take at this pace; the models' loading left out."""
+        return self.seconds * self.records / max(1, len(self.rewrites))
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens that all records would need."""
+        return round(self.tokens * self.records / max(1, len(self.rewrites)))
+
+
+def make_work(
+    data: OwnData, rewriter: str, preset: Preset, backend: BackendConfig, *, filtering: bool, answers: Path | None
+) -> MakeWork:
+    """The work on this dataset's shards; `MissingAsset` if a model or judge is not there."""
+    if filtering:
+        find_judges(preset.judges, needed_judges(preset.filters))
+    given = rewriter if backend.kind == "server" else str(resolve(rewriter, role="the rewriter"))
+    return MakeWork(given, data.roots(), preset, filtering, backend, backend_label(rewriter, backend), answers)
+
+
+def dry_run(
+    data: OwnData, rewriter: str, preset: Preset, backend: BackendConfig, *, count: int = 10, filtering: bool = True
+) -> Forecast:
+    """Rewrite `count` records, evenly spread, and say what the whole would take and give."""
+    survey = data.survey()
+    data.require(survey)
+    step = max(1, survey.responses // count)
+    chosen = [sample for number, sample in enumerate(data.samples()) if number % step == 0][:count]
+    work = make_work(data, rewriter, preset, backend, filtering=filtering, answers=None)()
+    start = monotonic()
+    rewrites = work(chosen, lambda _: None)
+    funnel = Funnel(preset.filters.chain if filtering else ()).update(rewrites).to_dict()
+    return Forecast(rewrites, monotonic() - start, work.tokens, survey.responses, funnel)
+
+
+def rewrite_data(
+    data: OwnData,
+    rewriter: str | PathLike,
+    out: str | PathLike,
+    preset: Preset,
+    backend: BackendConfig | None = None,
+    *,
+    filtering: bool = True,
+    workers: int = 0,
+    drop: bool = True,
+) -> Outcome:
+    """Rewrite a dataset and write it back in its own format below `out`; a job that was stopped goes on.
+
+    Writes the dataset, ``history.jsonl`` (one line a response: raw, output, final, verdicts), ``summary.json``,
+    ``report.html`` and ``set_aside.jsonl`` (rows that are not of the schema).
+
+    Args:
+        data: the dataset.
+        rewriter: a rewriter's folder or shipped name; of a server, the model's name there.
+        out: folder of the job and of what it writes.
+        preset: settings of rewriting, judges and filters, and the seed.
+        backend: the kind of rewriter; by default our Flamingo.
+        filtering: False keeps every rewrite.
+        workers: processes; 0 works in this one.
+        drop: leave out rows of which a response was filtered out; False keeps their old response.
+
+    Raises:
+        DataError: images are missing, or there is nothing to rewrite; before any work.
+        ConfigError: the folder holds a job that was begun with something else.
+    """
+    from .report import write_report
+
+    out, backend = Path(out), backend or BackendConfig()
+    survey = data.survey()
+    data.require(survey)
+    work = make_work(data, str(rewriter), preset, backend, filtering=filtering, answers=out / JOB_FOLDER / ANSWERS)
+    start = monotonic()
+    run_job(
+        data.samples,
+        work,
+        out / JOB_FOLDER,
+        identity=_identity(data, str(rewriter), preset, backend, filtering),
+        shard_size=preset.rewriting.shard_size,
+        workers=workers,
+        stamp=ImageSizes(data.roots()),
+    )
+    seconds = monotonic() - start
+    aside = Quarantine(out / ASIDE, max_share=1.0)
+    for name, reason in survey.unreadable.items():
+        aside.add(file=str(data.container.path), record=name, reason=reason)
+    funnel, alarms = Funnel(preset.filters.chain if filtering else ()), CorpusAlarms()
+    write_jsonl(out / HISTORY, _history(out, funnel, alarms))
+    written = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal written
+        for row in data.rewritten(_in_order(out), drop=drop):
+            written += 1
+            yield row
+
+    dataset = write_rows(data.container, rows(), out)
+    outcome = Outcome(dataset, survey.rows, written, funnel.to_dict(), alarms.alarms(), seconds)
+    write_json(out / SUMMARY, _summary(data, outcome, str(rewriter), backend, preset))
+    write_report(out / REPORT, data, outcome, _examples(out))
+    return outcome
+
+
+def _identity(data: OwnData, rewriter: str, preset: Preset, backend: BackendConfig, filtering: bool) -> dict[str, Any]:
+    asked = backend_identity(rewriter, backend)
+    identity: dict[str, Any] = {
+        "program": __version__,
+        CODE: code_fingerprint(CODE_MODULES),
+        "schema": data.schema.name,
+        "columns": data.schema.words,
+        "turns": sorted(data.turns) if data.turns is not None else None,
+        "seed": preset.seed,
+        "rewriter": asked.pop("model"),
+        "backend": asked,
+        "rewriting": preset.rewriting.model_dump(mode="json"),
+    }
+    if filtering:
+        identity["filters"] = preset.filters.model_dump(mode="json")
+        identity["judges"] = preset.judges.model_dump(mode="json")
+    return identity
+
+
+def _history(out: Path, funnel: Funnel, alarms: CorpusAlarms) -> Iterator[dict[str, Any]]:
+    """One line a response, counted on its way."""
+    for rewrite in read_shards(out / JOB_FOLDER):
+        funnel.add(rewrite)
+        if rewrite.kept:
+            alarms.add(rewrite)
+        yield {
+            "id": rewrite.sample.id,
+            "instruction": rewrite.sample.instruction,
+            "raw": rewrite.sample.raw,
+            "output": rewrite.output,
+            "final": rewrite.final if rewrite.kept else None,
+            "kept": rewrite.kept,
+            "verdicts": [
+                {"filter": verdict.filter, "keep": verdict.keep, "score": verdict.score, "reason": verdict.reason}
+                for verdict in rewrite.verdicts
+            ],
+            "scores": {name: score for name, score in rewrite.scores.items() if isinstance(score, (int, float))},
+        }
+
+
+def _in_order(out: Path) -> Any:
+    """A function from ids to final texts that reads the shards once: it is asked in the order they were written in."""
+    stream = read_shards(out / JOB_FOLDER)
+
+    def output(name: str) -> str | None:
+        rewrite = next(stream)
+        assert rewrite.sample.id == name, f"asked for {name}, the shards go on with {rewrite.sample.id}"
+        return rewrite.final if rewrite.kept else None
+
+    return output
+
+
+def _examples(out: Path) -> list[Rewrite]:
+    """The first records kept and the first dropped, half of each where there are as many."""
+    kept: list[Rewrite] = []
+    dropped: list[Rewrite] = []
+    for rewrite in read_shards(out / JOB_FOLDER):
+        side = kept if rewrite.kept else dropped
+        if len(side) < EXAMPLES:
+            side.append(rewrite)
+        if len(kept) == len(dropped) == EXAMPLES:
+            break
+    some = dropped[: EXAMPLES // 2]
+    return [*kept[: EXAMPLES - len(some)], *some]
+
+
+def _summary(
+    data: OwnData, outcome: Outcome, rewriter: str, backend: BackendConfig, preset: Preset
+) -> Mapping[str, Any]:
+    return {
+        "program": f"flamingo-lib {__version__}",
+        "input": data.container.path.name,
+        "container": data.container.kind,
+        "schema": data.schema.name,
+        "rewriter": backend_label(rewriter, backend),
+        "preset": preset.name,
+        "seed": preset.seed,
+        "rows": outcome.rows,
+        "rows_written": outcome.kept,
+        "funnel": outcome.funnel,
+        "alarms": [
+            {"name": alarm.name, "share": alarm.share if alarm.records else None, "bound": alarm.bound}
+            | {"rings": alarm.rings, "records": alarm.records}
+            for alarm in outcome.alarms
+        ],
+    }

@@ -1,0 +1,263 @@
+"""``study.json``: the stored result of a study, and a single run's figures held against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config import Preset
+from ..errors import DataError
+from ..evaluation.predictions import Prediction
+from ..pipeline.environment import commit, project_root, versions
+from ..presets.overrides import changes
+from ..storage import read_json, write_json
+from .bootstrap import LEVEL, REPLICATES
+from .claim_table import all_claims
+from .claims import StudyData, judged_claims
+from .models import compared_filters, study_models
+from .run import FORMAT, StudyPlan, collect, is_development, stored_seconds
+
+STUDY = project_root() / "data_samples" / "study" / "study.json"
+"""Where the reported study is shipped."""
+
+REASONS = "reasons.json"
+"""Beside ``study.json``: for claims that do not hold, the reason as far as it was found, by the claim's name."""
+
+FIELDS = {
+    "format": int,
+    "development": bool,
+    "made": str,
+    "commit": str,
+    "versions": dict,
+    "preset": str,
+    "settings": list,
+    "seeds": list,
+    "seconds": dict,
+    "models": dict,
+    "bootstrap": dict,
+    "left": list,
+    "claims": list,
+}
+"""What ``study.json`` holds, with the type of each field."""
+
+CLAIM_FIELDS = (
+    *("claim", "name", "group", "kind", "rule", "paper", "ours", "low", "high", "holds"),
+    *("seeds", "per_seed", "seed_low", "seed_high", "questions", "metrics", "reason"),
+)
+"""What every claim has.
+
+`ours`, `low`, `high` and `holds` are null where its models were not run, `seed_low` and `seed_high` with fewer than two
+seeds.
+"""
+
+
+def study_record(
+    data: StudyData,
+    preset: Preset,
+    seeds: Sequence[int],
+    *,
+    left: Iterable[tuple[int, str]] = (),
+    seconds: Mapping[int, float] | None = None,
+    reasons: Mapping[str, str] | None = None,
+    replicates: int = REPLICATES,
+) -> dict[str, Any]:
+    """The content of ``study.json``.
+
+    Args:
+        data: stored predictions.
+        preset: the study's settings.
+        seeds: of the study, run or not.
+        left: models that are not made yet, as (seed, model).
+        seconds: that the steps of each seed took.
+        reasons: by name of a claim that does not hold, why, as far as it was found.
+        replicates: of the bootstrap.
+    """
+    claims = judged_claims(all_claims(compared_filters(preset)), data, seeds, replicates=replicates)
+    for row in claims:
+        why = (reasons or {}).get(row["name"])
+        if why and row["holds"] is False:
+            row["reason"] = f"{row['reason']}; {why}"
+    return {
+        "format": FORMAT,
+        "development": is_development(seeds),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "versions": versions(),
+        "preset": preset.name,
+        "settings": [text for text in changes(preset) if not text.startswith("seed=")],
+        "seeds": list(seeds),
+        "seconds": {str(seed): round(value, 1) for seed, value in (seconds or {}).items()},
+        "models": model_values(data),
+        "bootstrap": {"replicates": replicates, "level": LEVEL, "levels": ["seeds", "questions"], "paired": "question"},
+        "left": [[seed, model] for seed, model in left],
+        "claims": claims,
+    }
+
+
+def collect_record(plan: StudyPlan, path: Path) -> dict[str, Any]:
+    """The content of ``study.json`` from what a study's folder holds, whichever models are asked for now.
+
+    Args:
+        plan: of the study.
+        path: where it will be written; reasons are read beside it.
+    """
+    known = study_models(plan.preset)
+    data = collect(plan.root, plan.seeds, known)
+    everything = replace(plan, only=())
+    left = [(seed, model.name) for seed, model in everything.order() if (seed, model.name) not in data.predictions]
+    seconds = {seed: stored_seconds(plan.root, seed) for seed in plan.seeds}
+    return study_record(data, plan.preset, plan.seeds, left=left, seconds=seconds, reasons=read_reasons(path))
+
+
+def target_file(out: Path | None, root: Path, seeds: Sequence[int]) -> Path:
+    """Where a study's result goes; that of development seeds never where the reported one is shipped."""
+    if not is_development(seeds):
+        return out or STUDY
+    return root / "study-development.json" if out is None or out.absolute() == STUDY else out
+
+
+def model_values(data: StudyData) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean scores by model and seed: ``{"stage2": {"0": {"held_in.correct": .8, ...}}}``, with the training's facts."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for (seed, model), predictions in sorted(data.predictions.items()):
+        facts = {f"facts.{name}": value for name, value in data.facts.get((seed, model), {}).items()}
+        found.setdefault(model, {})[str(seed)] = _means(predictions) | facts
+    return found
+
+
+def _means(predictions: Sequence[Prediction]) -> dict[str, float]:
+    groups: dict[str, list[float]] = {}
+    for item in predictions:
+        for name, value in item.scores.items():
+            groups.setdefault(f"{item.pool}.{name}", []).append(value)
+            if name == "reward":
+                groups.setdefault(f"{item.pool}.reward_median", []).append(value)
+    return {
+        name: round(float(np.median(values) if name.endswith("_median") else np.mean(values)), 4)
+        for name, values in sorted(groups.items())
+    }
+
+
+def write_study(path: Path, record: Mapping[str, Any]) -> None:
+    """Write ``study.json``, atomically."""
+    write_json(path, check_study(record, path))
+
+
+def read_study(path: Path = STUDY) -> dict[str, Any]:
+    """The stored study.
+
+    Raises:
+        DataError: the file is missing, of another version, or lacks a field; the field is named.
+    """
+    return check_study(read_json(path), path)
+
+
+def read_reasons(path: Path) -> dict[str, str]:
+    """The reasons beside a ``study.json``; none if there is no such file.
+
+    Raises:
+        DataError: the file holds something else than texts by name.
+    """
+    file = path.parent / REASONS
+    found = read_json(file) if file.exists() else {}
+    if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
+        raise DataError("reasons are texts by the name of a claim", file=file)
+    return found
+
+
+def check_study(record: Any, path: Path) -> dict[str, Any]:
+    """`record` itself, if it has every field of a study of this version (`DataError` otherwise)."""
+    remedy = "Write it again with `flamingo study --collect`."
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise DataError("no study of this version", file=path, remedy=remedy)
+    wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
+    if wrong:
+        raise DataError(f"the study lacks the field {wrong[0]!r}", file=path, remedy=remedy)
+    for row in record["claims"]:
+        lacking = [name for name in CLAIM_FIELDS if name not in row]
+        if lacking:
+            raise DataError(
+                f"a claim lacks the field {lacking[0]!r}", file=path, record=str(row.get("name", "?")), remedy=remedy
+            )
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class InsideRow:
+    """A single run's value of a claim, beside the study's.
+
+    Attributes:
+        claim: in words; `name`, `group`, `paper`, `holds` and `reason` as in the study.
+        run: the run's value; None if it doesn't have one.
+        ours, low, high: the study's mean over seeds and its interval; None if the study did not measure it.
+        seed_low, seed_high: where a single seed is expected: wider than the interval of the mean.
+        inside: whether `run` is between `seed_low` and `seed_high`; None if either is not known.
+    """
+
+    claim: str
+    name: str
+    group: str
+    paper: float | None
+    ours: float | None
+    low: float | None
+    high: float | None
+    holds: bool | None
+    reason: str
+    run: float | None
+    seed_low: float | None
+    seed_high: float | None
+    inside: bool | None
+
+
+def inside_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> list[InsideRow]:
+    """Every claim of a study with the value that a single run has for it.
+
+    The interval of a claim is of the mean over seeds; one seed scatters more. So a run is held against the range where
+    the study's seeds let one more seed be expected; with fewer than two seeds there is none.
+
+    Args:
+        metrics: of one run, the content of its ``metrics.json``.
+        study: the content of ``study.json``.
+    """
+    return [_inside(row, metrics) for row in study["claims"]]
+
+
+def _inside(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> InsideRow:
+    keys = row["metrics"]
+    values = [float(metrics[key]) for key in keys if isinstance(metrics.get(key), (int, float))]
+    run = values[0] - sum(values[1:]) if keys and len(values) == len(keys) else None
+    seed_low, seed_high = row["seed_low"], row["seed_high"]
+    inside = None
+    if run is not None and seed_low is not None and seed_high is not None:
+        inside = seed_low <= run <= seed_high
+    names = ("claim", "name", "group", "paper", "ours", "low", "high", "holds")
+    return InsideRow(
+        **{name: row[name] for name in names},
+        reason=row["reason"],
+        run=run,
+        seed_low=seed_low,
+        seed_high=seed_high,
+        inside=inside,
+    )
+
+
+def as_table(record: Mapping[str, Any]) -> str:
+    """The claims as lines of text: claim, paper, ours, interval, rule, verdict."""
+    marks = {True: "holds", False: "DOES NOT HOLD", None: "not run"}
+    lines, group = [], ""
+    width = max((len(row["claim"]) for row in record["claims"]), default=0)
+    for row in record["claims"]:
+        if row["group"] != group:
+            group = row["group"]
+            lines.append(f"\n{group}")
+        paper = "" if row["paper"] is None else f"{row['paper']:+.3f}"
+        ours = "" if row["ours"] is None else f"{row['ours']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        reason = f" ({row['reason']})" if row["reason"] else ""
+        rule = row["rule"].removeprefix("the interval lies ")
+        lines.append(f"  {row['claim']:<{width}}{paper:>8}{ours:>28}  {rule:<14}{marks[row['holds']]}{reason}")
+    return "\n".join(lines).lstrip("\n")

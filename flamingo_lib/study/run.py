@@ -1,0 +1,281 @@
+"""Run the study: every model of every seed, step by step, resumable by seed and by model.
+
+    ROOT/settings.json                      the settings; a study with others is refused
+    ROOT/seed-N/                            a run folder of the pipeline, with the study's steps
+    ROOT/seed-N/predict_MODEL/predictions.jsonl
+
+The claims are computed from the stored predictions alone (`collect`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config import Preset
+from ..errors import ConfigError, DataError
+from ..evaluation.predictions import read_predictions
+from ..pipeline.run_folder import MANIFEST, Workspace
+from ..pipeline.step import Step
+from ..presets.overrides import rows
+from ..storage import read_json, write_json
+from .claims import StudyData
+from .forecast import Forecast, expected
+from .models import PREFIX, StudyModel, needed_steps, study_models, study_preset, study_steps
+from .predict import FACTS, PREDICTIONS
+
+FORMAT = 1
+"""Version of the folder's layout and of ``study.json``."""
+
+REPORTED = range(5)
+"""Seeds of the reported study, fixed beforehand; nothing is tuned on them."""
+
+DEVELOPMENT = 10
+"""Seeds from here on are for development."""
+
+BUDGET = 3 * 3600
+"""Seconds that the whole study of the `tiny` preset may take on two idle cores."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study is made of.
+
+    Attributes:
+        root: folder of its runs.
+        preset: the settings, without the study's own rows; its seed is not used.
+        seeds: in order.
+        only: names of models to make; all if empty.
+        steps: gives the steps of a seed from its preset.
+    """
+
+    root: Path
+    preset: Preset
+    seeds: tuple[int, ...]
+    only: tuple[str, ...] = ()
+    steps: Callable[[Preset], Iterable[Step]] = study_steps
+
+    def models(self) -> dict[str, StudyModel]:
+        """The models to make, by name.
+
+        Raises:
+            ConfigError: `only` names a model that the study doesn't have.
+        """
+        known = study_models(self.preset)
+        unknown = [name for name in self.only if name not in known]
+        if unknown:
+            raise ConfigError(f"the study has no model {unknown[0]!r}", remedy=f"Its models are {', '.join(known)}.")
+        return {name: model for name, model in known.items() if not self.only or name in self.only}
+
+    def workspace(self, seed: int) -> Workspace:
+        """The run folder of a seed."""
+        preset = study_preset(self.preset).model_copy(update={"seed": seed})
+        return Workspace(self.root / f"seed-{seed}", preset, steps=self.steps(preset))
+
+    def order(self) -> list[tuple[int, StudyModel]]:
+        """(seed, model) in the order in which they are made: the core models of all seeds, then the others."""
+        made = [
+            (seed, model)
+            for index, seed in enumerate(self.seeds)
+            for model in self.models().values()
+            if model.seeds is None or index < model.seeds
+        ]
+        return sorted(made, key=lambda item: not item[1].core)
+
+
+def chosen_seeds(count: int, first: int, named: Sequence[int]) -> tuple[int, ...]:
+    """The seeds of a study: `named`, or `count` of them from `first` on.
+
+    Raises:
+        ConfigError: none, one twice, or reported and development seeds together.
+    """
+    seeds = tuple(named) or tuple(range(first, first + count))
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError("a study needs at least one seed, each once", remedy="Set --seeds to 1 or more.")
+    if not (all(seed in REPORTED for seed in seeds) or all(seed >= DEVELOPMENT for seed in seeds)):
+        raise ConfigError(
+            f"seeds {', '.join(map(str, seeds))} are neither all of the reported ones nor all for development",
+            remedy=f"Seeds 0 to {REPORTED[-1]} are reported; develop on {DEVELOPMENT} and up.",
+        )
+    return seeds
+
+
+def is_development(seeds: Iterable[int]) -> bool:
+    """Whether the seeds are for development, so that nothing of theirs is reported."""
+    return all(seed >= DEVELOPMENT for seed in seeds)
+
+
+def check_settings(plan: StudyPlan) -> None:
+    """Note the settings of a new study; refuse one that was begun with others.
+
+    Raises:
+        ConfigError: the folder holds a study of other settings; they are named.
+    """
+    file = plan.root / "settings.json"
+    now = settings_of(plan.preset)
+    if not file.exists():
+        write_json(file, {"format": FORMAT, "settings": now})
+        return
+    before = read_json(file)
+    if not isinstance(before, dict) or before.get("format") != FORMAT or not isinstance(before.get("settings"), dict):
+        raise ConfigError("the folder holds no study of this version", file=file, remedy="Choose another --run-root.")
+    old = before["settings"]
+    changed = sorted(key for key in old.keys() | now.keys() if old.get(key) != now.get(key))
+    if changed:
+        told = ", ".join(f"{key} (was {old.get(key)!r}, is {now.get(key)!r})" for key in changed[:3])
+        raise ConfigError(
+            f"the study in this folder was begun with other settings: {told}"
+            + (f" and {len(changed) - 3} more" if len(changed) > 3 else ""),
+            file=file,
+            remedy="Choose another --run-root, or go on with the old settings; nothing was changed.",
+        )
+
+
+def settings_of(preset: Preset) -> dict[str, Any]:
+    """Every setting of a preset by its key, without the seed, as JSON values."""
+    return {key: value for key, value, _ in rows(preset) if key != "seed"}
+
+
+@dataclass
+class Progress:
+    """What is done and what is left of a study.
+
+    Attributes:
+        left: steps not done, as (seed, step), in order.
+        measured: seconds of those done.
+        models_left: models without predictions, as (seed, model).
+    """
+
+    left: list[tuple[int, str]]
+    measured: dict[tuple[int, str], float]
+    models_left: list[tuple[int, str]]
+
+
+def progress_of(plan: StudyPlan, workspaces: Mapping[int, Workspace]) -> Progress:
+    """Which steps are done, from the run folders."""
+    left: dict[tuple[int, str], None] = {}
+    measured: dict[tuple[int, str], float] = {}
+    models_left = []
+    for seed, model in plan.order():
+        workspace = workspaces[seed]
+        for name in needed_steps(workspace.steps.values(), [model.step]):
+            result = workspace.result(name)
+            if result is None:
+                left[seed, name] = None
+            else:
+                measured[seed, name] = result.seconds
+        if (seed, model.step) in left:
+            models_left.append((seed, model.name))
+    return Progress(list(left), measured, models_left)
+
+
+def run_study(
+    plan: StudyPlan,
+    *,
+    minutes: float | None = None,
+    say: Callable[[str], None] = print,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[tuple[int, str]]:
+    """Make every model that is not done yet; returns those left when `minutes` are over, as (seed, model).
+
+    Args:
+        plan: what is made.
+        minutes: no step is begun after so many; the one in flight is finished.
+        say: gets a line of text before each step.
+        clock: seconds.
+    """
+    started = clock()
+    check_settings(plan)
+    workspaces = {seed: plan.workspace(seed) for seed in plan.seeds}
+    state = progress_of(plan, workspaces)
+    left, total = list(state.left), len(state.left) + len(state.measured)
+    say(f"{len(state.measured)} of {total} steps are done; forecast of the rest: {forecast(plan, state)}")
+    for number, (seed, name) in enumerate(state.left):
+        if minutes is not None and clock() - started >= 60 * minutes:
+            break
+        state.left = left[number:]
+        done = total - len(state.left)
+        say(f"[{done + 1}/{total}] seed {seed}: {name} - {forecast(plan, state)} left")
+        state.measured[seed, name] = workspaces[seed].step(name).seconds
+    return progress_of(plan, workspaces).models_left
+
+
+def forecast(plan: StudyPlan, state: Progress) -> Forecast:
+    """What the steps left will take."""
+    return expected(state.left, study_preset(plan.preset), state.measured)
+
+
+def dry_run(plan: StudyPlan, say: Callable[[str], None] = print) -> Forecast:
+    """Say what would be made, with the forecast of each model's own steps; nothing is made, no folder neither."""
+    preset = study_preset(plan.preset)
+    steps = {seed: list(plan.steps(preset.model_copy(update={"seed": seed}))) for seed in plan.seeds}
+    done = _done_steps(plan)
+    said: dict[tuple[int, str], None] = {}
+    for model in plan.models().values():
+        new: list[tuple[int, str]] = []
+        for seed, other in plan.order():
+            if other == model:
+                found = [(seed, name) for name in needed_steps(steps[seed], [model.step])]
+                new += [item for item in found if item not in said and item not in done]
+                said |= dict.fromkeys(found)
+        seeds = f"{model.seeds} seeds" if model.seeds and model.seeds < len(plan.seeds) else "all seeds"
+        names = dict.fromkeys(name for _, name in new)
+        say(f"{model.name:<28}{expected(new, preset, done)!s:>9}  {seeds}: {model.title} [{', '.join(names)}]")
+    whole = expected([item for item in said if item not in done], preset, done)
+    verdict = "over" if whole.seconds > BUDGET else "within"
+    say(
+        f"{len(plan.models())} models, seeds {', '.join(map(str, plan.seeds))}: {whole}, "
+        f"{verdict} the {BUDGET / 3600:g} hours that a study may take"
+    )
+    return whole
+
+
+def _done_steps(plan: StudyPlan) -> dict[tuple[int, str], float]:
+    """Seconds of the finished steps of run folders that are there; none is made."""
+    there = {seed: plan.workspace(seed) for seed in plan.seeds if (plan.root / f"seed-{seed}" / "run.json").exists()}
+    return {
+        (seed, name): result.seconds
+        for seed, workspace in there.items()
+        for name, result in workspace.results().items()
+    }
+
+
+def stored_seconds(root: Path, seed: int) -> float:
+    """Seconds that the finished steps of a seed took when they were made."""
+    manifests = sorted((root / f"seed-{seed}").glob(f"*/{MANIFEST}"))
+    return sum(float(read_json(path).get("seconds", 0.0)) for path in manifests)
+
+
+def collect(root: Path, seeds: Iterable[int], models: Iterable[str]) -> StudyData:
+    """The stored predictions and facts of a study's folder; what is not there is left out.
+
+    Raises:
+        DataError: nothing is stored, or a file holds predictions of another model or seed.
+    """
+    predictions: dict[tuple[int, str], list[Any]] = {}
+    facts: dict[tuple[int, str], dict[str, float]] = {}
+    models = list(models)
+    for seed in seeds:
+        for model in models:
+            folder = root / f"seed-{seed}" / f"{PREFIX}{model}"
+            if not (folder / PREDICTIONS).exists():
+                continue
+            found = list(read_predictions(folder / PREDICTIONS))
+            odd = next((item for item in found if (item.seed, item.model) != (seed, model)), None)
+            if odd is not None:
+                raise DataError(
+                    f"a prediction of {odd.model}, seed {odd.seed}, among those of {model}, seed {seed}",
+                    file=folder / PREDICTIONS,
+                    record=odd.id,
+                    remedy="Delete the folder; the study makes it again.",
+                )
+            predictions[seed, model] = found
+            facts[seed, model] = read_json(folder / FACTS) if (folder / FACTS).exists() else {}
+    if not predictions:
+        raise DataError(
+            "no stored predictions", file=root, remedy="Run the study first: `flamingo study` without --collect."
+        )
+    return StudyData(predictions, facts)

@@ -1,0 +1,3 @@
+"""The tiny tokenizer of the chat tests."""
+
+from tests.chat.conftest import tokenizer  # noqa: F401
