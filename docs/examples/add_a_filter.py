@@ -1,7 +1,7 @@
 """Add a filter: a callable over a batch of rewrites that gives one verdict each, in order.
 
-To let presets name it in `filters.chain`, add its name to `FilterName` in `flamingo_lib/config.py` and a branch to
-`build_filters` in `flamingo_lib/filters/chain.py`.
+To let presets name it in `filters.chain`, add its name to `FilterName` in `flamingo_lib/config_types.py` and a branch
+to `build_filters` in `flamingo_lib/filters/chain.py`.
 
 Prints:
 birds/1 kept
