@@ -18,7 +18,7 @@ _STAGE2 = StageConfig(
     tunes=("resampler", "cross_attention"),
     mixture="pf1m",
     start="stage1",
-    max_steps=300,
+    max_steps=450,
     learning_rate=1e-3,
     context_length=196,
     max_images=3,
@@ -56,7 +56,7 @@ PRESET = Preset(
     scenes=ScenesConfig(polite_scenes=3000),
     sources=SCENES_DATASETS,
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 2400, "packing": "none"}),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1500, "packing": "none"}),
     rewriting=RewritingConfig(limit_per_source=600),
     filters=_FILTERS,
     stages={

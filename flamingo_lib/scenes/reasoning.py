@@ -181,10 +181,10 @@ def _extreme(generator: Random, scene: Scene) -> Answered | None:
 
 
 CLAIM_WORDINGS = (
-    "Somebody says: {} Is that right?",
     "Is it correct to say this? {}",
-    "A friend of mine thinks: {} Is my friend right?",
-    "Would you say yes or no to this? {}",
+    "Would you agree with this? {}",
+    "Do you think this is right? {}",
+    "Can one say this about the image? {}",
 )
 _SWAPPED = {"yes": "no", "no": "yes", "left": "right", "right": "left", "small": "large", "large": "small"}
 _VALUES = {"color": COLORS, "shape": SHAPES, "position": POSITIONS, "count": ("0", "1", "2", "3", "4")}

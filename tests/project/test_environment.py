@@ -18,6 +18,7 @@ CONDA_NAMES = {
     "huggingface-hub": "huggingface_hub",
     "jupyter-client": "jupyter_client",
     "matplotlib": "matplotlib-base",
+    "prometheus-client": "prometheus_client",
     "playwright": "playwright-python",
     "ray": "ray-data",
 }
