@@ -30,6 +30,7 @@ CLAIMS = {f"filters.claims_{name}" for name in ("support_min", "contradiction_ma
 MAY_BE_ZERO = MAY_BE_NEGATIVE | {
     *CLAIMS,
     "scenes.text_dialogues",
+    "pretrain.grounding_text_share",
     "pretrain.text_share",
     "pretrain.resampler_rate",
     "pretrain.attention_weight",
@@ -45,6 +46,7 @@ MAY_BE_ZERO = MAY_BE_NEGATIVE | {
     "filters.min_words",
     "filters.max_rouge",
     "filters.max_failed",
+    "evaluation.captions",
     "evaluation.texts",
     *(
         f"{stage}.{name}"
@@ -54,6 +56,7 @@ MAY_BE_ZERO = MAY_BE_NEGATIVE | {
 }
 AT_MOST_ONE = {
     *CLAIMS,
+    "pretrain.grounding_text_share",
     "pretrain.text_share",
     "distortion.style_probability",
     "distortion.image_dropped",

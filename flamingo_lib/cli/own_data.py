@@ -14,7 +14,7 @@ from .rewrite import INTERRUPTED, Json, RewriterName, Seed, Settings, Workers
 from .tables import aligned
 
 if TYPE_CHECKING:
-    from ..own_data.job import Forecast, Outcome
+    from ..own_data.outcome import Forecast, Outcome
     from ..own_data.samples import OwnData
 
 DRY_RUN = 10

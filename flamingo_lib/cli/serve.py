@@ -109,7 +109,7 @@ def run_until_done(server: uvicorn.Server, app: FastAPI, listener: socket.socket
 
         threading.Thread(target=wait, daemon=True).start()
 
-    server.handle_exit = handle_exit  # type: ignore[method-assign]
+    server.handle_exit = handle_exit  # type: ignore[method-assign, assignment]
     server.run(sockets=[listener])
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ..model.conditioning import VisualMemory
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.generation import KVCache
+from ..model.kv_cache import KVCache
 from .functions import as_rotation, interleaved
 from .llama_layer import base_linear, effective_weight, linears
 

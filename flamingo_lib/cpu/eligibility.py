@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from ..model.flamingo import FlamingoForConditionalGeneration
-from ..model.generation import KVCache
+from ..model.kv_cache import KVCache
 from .llama_layer import GROUPS, base_linear, has_lora, linears
 from .training_step import training_loss
 

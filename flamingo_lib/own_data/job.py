@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from time import monotonic
@@ -12,7 +11,7 @@ from typing import Any
 from .. import __version__
 from ..code_hash import code_fingerprint
 from ..config import Preset
-from ..filters.corpus_alarms import Alarm, CorpusAlarms
+from ..filters.corpus_alarms import CorpusAlarms
 from ..filters.funnel import Funnel
 from ..hub import resolve
 from ..judges.panel import find_judges
@@ -24,66 +23,14 @@ from ..rewriting.backends.settings import BackendConfig, backend_identity, backe
 from ..rewriting.job import run_job
 from ..rewriting.shards import read_shards
 from ..storage import Quarantine, write_json, write_jsonl
+from .outcome import Forecast, Outcome
+from .report import write_report
 from .samples import OwnData
 from .writers import write_rows
 
 JOB_FOLDER, HISTORY, SUMMARY, REPORT, ASIDE = "job", "history.jsonl", "summary.json", "report.html", "set_aside.jsonl"
 EXAMPLES = 12
 """Records that the report shows before and after."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a dataset.
-
-    Attributes:
-        dataset: the file or folder in the format of the input.
-        rows, kept: rows read, and rows written.
-        funnel: what each filter took (`filters.funnel.Funnel.to_dict`).
-        alarms: about the whole of the rewrites.
-        seconds: that the job worked.
-    """
-
-    dataset: Path
-    rows: int
-    kept: int
-    funnel: dict[str, Any]
-    alarms: list[Alarm]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a dry run found on a few records.
-
-    Attributes:
-        rewrites: of the records tried, judged.
-        seconds: that they took.
-        tokens: generated for them.
-        records: responses in the whole dataset.
-        funnel: what each filter took of those tried.
-    """
-
-    rewrites: list[Rewrite]
-    seconds: float
-    tokens: int
-    records: int
-    funnel: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def kept(self) -> int:
-        """Records of those tried that all filters keep."""
-        return sum(rewrite.kept for rewrite in self.rewrites)
-
-    @property
-    def total_seconds(self) -> float:
-        """What all records would take at this pace; the models' loading left out."""
-        return self.seconds * self.records / max(1, len(self.rewrites))
-
-    @property
-    def total_tokens(self) -> int:
-        """Tokens that all records would need."""
-        return round(self.tokens * self.records / max(1, len(self.rewrites)))
 
 
 def make_work(
@@ -141,8 +88,6 @@ def rewrite_data(
         DataError: images are missing, or there is nothing to rewrite; before any work.
         ConfigError: the folder holds a job that was begun with something else.
     """
-    from .report import write_report
-
     out, backend = Path(out), backend or BackendConfig()
     survey = data.survey()
     data.require(survey)

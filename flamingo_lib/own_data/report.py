@@ -11,7 +11,7 @@ from ..html import bullets, grid, join, message, section, write_page
 from ..pipeline.record_html import record_card
 from ..records import Rewrite
 from ..rewriting.pictures import Pictures
-from .job import Outcome
+from .outcome import Outcome
 from .samples import OwnData
 
 

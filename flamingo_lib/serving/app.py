@@ -144,7 +144,11 @@ def create_app(backend: Backend, settings: ServerSettings | None = None) -> Fast
         asked, wanted, images = await _read(request, backend, settings)
         prepared = await asyncio.to_thread(backend.prepare, asked, images)
         loop, pieces = asyncio.get_running_loop(), asyncio.Queue[Piece]()
-        ticket = Ticket(asked, prepared, lambda piece: loop.call_soon_threadsafe(pieces.put_nowait, piece))
+
+        def push(piece: Piece) -> None:
+            loop.call_soon_threadsafe(pieces.put_nowait, piece)
+
+        ticket = Ticket(asked, prepared, push)
         engine.submit(ticket)
         name, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
         if wanted.stream:

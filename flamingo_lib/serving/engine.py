@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .answer_text import AnswerText
 from .limits import Limits
@@ -47,7 +47,7 @@ class Backend(Protocol):
 
     def answer(
         self,
-        batch: Sequence[Prepared],
+        batch: Sequence[Any],
         asked: Sequence[Asked],
         watch: Callable[[list[int], list[int]], Sequence[int]],
     ) -> list[list[int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 PATHS = frozenset(("/", "/health", "/metrics", "/v1/models", "/v1/chat/completions"))
@@ -13,7 +15,7 @@ class ServerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        options = {"registry": self.registry, "namespace": "flamingo"}
+        options: Any = {"registry": self.registry, "namespace": "flamingo"}
         self.requests = Counter("requests", "requests by path and status", ["path", "status"], **options)
         self.prompt_tokens = Counter("prompt_tokens", "tokens read", **options)
         self.new_tokens = Counter("new_tokens", "tokens written", **options)

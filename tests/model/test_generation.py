@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.model import generate_batch
-from flamingo_lib.model.generation import KVCache, ModelDecoder
+from flamingo_lib.model.generation import ModelDecoder
+from flamingo_lib.model.kv_cache import KVCache
 from flamingo_lib.seeding import torch_generator
 
 IMAGE = 3

@@ -1,0 +1,64 @@
+"""What became of a dataset, and what a dry run found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..filters.corpus_alarms import Alarm
+from ..records import Rewrite
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a dataset.
+
+    Attributes:
+        dataset: the file or folder in the format of the input.
+        rows, kept: rows read, and rows written.
+        funnel: what each filter took (`filters.funnel.Funnel.to_dict`).
+        alarms: about the whole of the rewrites.
+        seconds: that the job worked.
+    """
+
+    dataset: Path
+    rows: int
+    kept: int
+    funnel: dict[str, Any]
+    alarms: list[Alarm]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a dry run found on a few records.
+
+    Attributes:
+        rewrites: of the records tried, judged.
+        seconds: that they took.
+        tokens: generated for them.
+        records: responses in the whole dataset.
+        funnel: what each filter took of those tried.
+    """
+
+    rewrites: list[Rewrite]
+    seconds: float
+    tokens: int
+    records: int
+    funnel: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> int:
+        """Records of those tried that all filters keep."""
+        return sum(rewrite.kept for rewrite in self.rewrites)
+
+    @property
+    def total_seconds(self) -> float:
+        """What all records would take at this pace; the models' loading left out."""
+        return self.seconds * self.records / max(1, len(self.rewrites))
+
+    @property
+    def total_tokens(self) -> int:
+        """Tokens that all records would need."""
+        return round(self.tokens * self.records / max(1, len(self.rewrites)))
