@@ -51,12 +51,13 @@ FIGURES = (
     Figure("guess.held_out_accuracy", "the same on unseen pairs"),
     Figure("guess.held_out_source_accuracy", "the same on held-out sources"),
     Figure("rewriter.win_rate", "the reward judge prefers the rewrite to the raw annotation", at_least=0.90),
-    Figure("rewriter.answer_preserved", "rewrites that keep the raw answer and its subject", at_least=0.85),
-    Figure("rewriter.follows_wrong_draft", "rewrites that keep an answer the image contradicts", at_least=0.60),
+    Figure("rewriter.answer_preserved", "rewrites that keep the raw answer and its subject", at_least=0.93),
+    Figure("rewriter.follows_wrong_draft", "rewrites that keep an answer the image contradicts", at_least=0.70),
     Figure("rewriter.hallucinated", "rewrites of answers with a false claim", at_most=0.08),
     Figure("rewriter.paragraph_recall", "objects of the scene that a description names", at_least=0.60),
     Figure("rewriter.paragraph_false_claim", "descriptions that hold a false claim", at_most=0.60),
-    Figure("pf1m.answer_preserved", "kept records that keep the raw answer", at_least=0.92),
+    Figure("pf1m.answer_preserved", "kept records that keep the raw answer", at_least=0.98),
+    Figure("pf1m.paragraph_false_claim", "kept descriptions that hold a false claim", at_most=0.15),
     Figure("pf1m.kept", "rewritten records that pass all filters", at_least=0.50),
     Figure("packing.fill.none", "share of window positions in use, one turn a window"),
     Figure("packing.fill.multi_turn", "the same with multi-turn windows", at_least=0.90),
@@ -64,8 +65,8 @@ FIGURES = (
         Figure(f"stages.{stage}.{name}", f"{stage}: {title}", **bounds.get(stage, {}))
         for stage in STAGES
         for name, title, bounds in (
-            ("held_in_accuracy", "right answers on new scenes", {"stage3": {"at_least": 0.60}}),
-            ("held_out_accuracy", "right answers on unseen pairs", {}),
+            ("held_in_accuracy", "right answers on new scenes", {"stage3": {"at_least": 0.85}}),
+            ("held_out_accuracy", "right answers on unseen pairs", {"stage3": {"at_least": 0.60}}),
             ("held_out_source_accuracy", "right answers on held-out sources", {}),
             ("reward", "median reward of its responses", {}),
             (
@@ -75,7 +76,7 @@ FIGURES = (
             ),
         )
     ),
-    Figure("seconds.total", "seconds of this run", at_most=1800),
+    Figure("seconds.total", "seconds of this run", at_most=1200),
 )
 """The figures every run has, in the order they are shown; bounds are for the `tiny` preset as it stands."""
 
