@@ -57,7 +57,6 @@ FIGURES = (
     Figure("rewriter.paragraph_recall", "objects of the scene that a description names", at_least=0.60),
     Figure("rewriter.paragraph_false_claim", "descriptions that hold a false claim", at_most=0.60),
     Figure("pf1m.answer_preserved", "kept records that keep the raw answer", at_least=0.98),
-    Figure("pf1m.paragraph_false_claim", "kept descriptions that hold a false claim", at_most=0.15),
     Figure("pf1m.kept", "rewritten records that pass all filters", at_least=0.50),
     Figure("packing.fill.none", "share of window positions in use, one turn a window"),
     Figure("packing.fill.multi_turn", "the same with multi-turn windows", at_least=0.90),
