@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from .cards import badge, card, columns, definitions, details, grid
 from .charts import Segment, Shape, bars, strip_chart
+from .chatting import chat_page, page_policy
 from .controls import toggles
 from .figures import MAX_SIDE, figure, gallery, image_bytes, image_link, picture
+from .judging import judging_page
 from .markup import Markup, join, text
 from .pages import page, read_fragment, section, standalone, write_fragment, write_page
 from .prose import bullets, changed, code, link, message, paragraph
@@ -29,6 +31,7 @@ __all__ = [
     "bullets",
     "card",
     "changed",
+    "chat_page",
     "code",
     "columns",
     "definitions",
@@ -40,9 +43,11 @@ __all__ = [
     "image_bytes",
     "image_link",
     "join",
+    "judging_page",
     "link",
     "message",
     "page",
+    "page_policy",
     "paragraph",
     "picture",
     "read_fragment",

@@ -6,12 +6,10 @@ What the page shows is set as text by its script, never as HTML, and a content s
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
+from .assets import asset, policy
 from .markup import Markup, element, join
 from .styles import stylesheet
 
@@ -31,18 +29,14 @@ def judging_page(pairs: Sequence[dict[str, Any]], *, mark: str, title: str = "Wh
         mark: the set's fingerprint, which every rating carries.
         title: the page's heading.
     """
-    script = _asset("judging.js")
-    styles = stylesheet() + _asset("judging.css")
+    script = asset("judging.js")
+    styles = stylesheet() + asset("judging.css")
     data = json.dumps({"set": mark, "pairs": list(pairs)}, ensure_ascii=False)
     data = data.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")  # it stands inside HTML
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{_digest(styles)}'; "
-        f"script-src 'sha256-{_digest(script)}'; base-uri 'none'; form-action 'none'"
-    )
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", http_equiv="Content-Security-Policy", content=policy(script, styles)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", title),
         Markup(f"<style>{styles}</style>"),
@@ -118,11 +112,3 @@ def _help() -> Markup:
         "browser until you save them.",
         class_="fl-paragraph fl-soft",
     )
-
-
-def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")
-
-
-def _digest(text: str) -> str:
-    return b64encode(sha256(text.encode()).digest()).decode()

@@ -23,7 +23,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import ValidationError
 
-from ..html.chat_page import chat_page, page_policy
+from ..html import chat_page, page_policy
 from .engine import Backend, Engine, Piece, Ticket
 from .limits import Limits
 from .metrics import ServerMetrics

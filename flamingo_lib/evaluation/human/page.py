@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from ...html.judging import judging_page
+from ...html import judging_page
 from ...images import load_image
 from ...storage import atomic_write
 from .pairs import Pair, PairSet
