@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,7 +111,8 @@ def run_until_done(server: uvicorn.Server, app: FastAPI, listener: socket.socket
         threading.Thread(target=wait, daemon=True).start()
 
     server.handle_exit = handle_exit  # type: ignore[method-assign, assignment]
-    server.run(sockets=[listener])
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal again when everything has ended well
+        server.run(sockets=[listener])
 
 
 def load_backend(model: str, name: str | None, *, optimize: bool) -> Backend:

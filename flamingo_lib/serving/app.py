@@ -22,6 +22,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from ..html import chat_page, page_policy
 from .engine import Backend, Engine, Piece, Ticket
@@ -33,6 +34,9 @@ from .request_images import load_request_image
 log = logging.getLogger("flamingo.serve")
 
 DEFAULT_TOKENS = 160
+CLIENT_LEFT = 499
+"""Status in logs and metrics of requests whose client did not wait; nobody reads it."""
+
 STOP_SECONDS = 30.0
 """How long a stopping server waits for the requests in flight."""
 
@@ -212,6 +216,8 @@ async def _body(request: Request, limits: Limits) -> bytes:
                     raise too_long
     except TimeoutError:
         raise RequestError("the body took too long to arrive", status=408) from None
+    except ClientDisconnect:
+        raise RequestError("the client has left", status=CLIENT_LEFT) from None
     return bytes(body)
 
 
@@ -228,7 +234,7 @@ async def _whole(
         except TimeoutError:
             if await request.is_disconnected():
                 ticket.cancelled.set()
-                raise RequestError("the client has left", status=499) from None
+                raise RequestError("the client has left", status=CLIENT_LEFT) from None
             continue
         if first:
             metrics.first(time.monotonic() - ticket.since)
