@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 
 
+@cache
 def asset(name: str) -> str:
     """The text of a file of this package."""
     return files(__package__).joinpath(name).read_text("utf-8")

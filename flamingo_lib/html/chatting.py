@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from .assets import asset, policy
 from .markup import Markup, element
 from .styles import stylesheet
@@ -14,7 +12,6 @@ def page_policy() -> str:
     return policy(asset("chat_page.js"), _styles(), more="connect-src 'self'; frame-ancestors 'none'")
 
 
-@cache
 def chat_page(model: str) -> Markup:
     """The page of a server with this model."""
     head = element(

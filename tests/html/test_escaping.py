@@ -40,6 +40,7 @@ FUNCTIONS: dict[str, Callable[[str], Markup]] = {
     "card": lambda x: html.card(x, x, badge=x, note=x, media=[x], below=x, group=x),
     "changed": lambda x: html.changed([(x, True), (x, False)], "ins"),
     "code": html.code,
+    "chat_page": lambda x: html.chat_page(x),
     "columns": lambda x: html.columns([(x, x), (x, x)]),
     "definitions": lambda x: html.definitions([(x, x)]),
     "details": lambda x: html.details(x, x, is_open=True),
@@ -49,6 +50,9 @@ FUNCTIONS: dict[str, Callable[[str], Markup]] = {
     "image_bytes": lambda x: html.image_bytes(b"x", alt=x, encoding="jpeg"),
     "image_link": lambda x: html.image_link("a.png", alt=x),
     "join": lambda x: html.join([x, x], x),
+    "judging_page": lambda x: html.judging_page(
+        [{"id": x, "instruction": x, "images": [], "reference": x, "left": x, "right": x}], mark="m", title=x
+    ),
     "link": lambda x: html.link("a.ipynb", x),
     "message": html.message,
     "page": lambda x: html.page(x, x, note=x),
@@ -67,7 +71,7 @@ FUNCTIONS: dict[str, Callable[[str], Markup]] = {
     ),
 }
 """Each public function that takes text, with the text in every place that takes it."""
-OTHERS = {"format_value", "read_fragment", "write_fragment", "write_page"}
+OTHERS = {"format_value", "page_policy", "read_fragment", "write_fragment", "write_page"}
 """Functions that make no HTML of text."""
 
 
