@@ -9,17 +9,16 @@ from time import monotonic
 from typing import Any
 
 from .. import __version__
-from ..code_hash import code_fingerprint
 from ..config import Preset
 from ..filters.corpus_alarms import CorpusAlarms
 from ..filters.funnel import Funnel
 from ..hub import resolve
 from ..judges.panel import find_judges
-from ..pf1m.build import ANSWERS, CODE, CODE_MODULES
+from ..pf1m.build import ANSWERS, work_identity
 from ..pf1m.sources import ImageSizes
 from ..pf1m.worker import MakeWork, needed_judges
 from ..records import Rewrite
-from ..rewriting.backends.settings import BackendConfig, backend_identity, backend_label
+from ..rewriting.backends.settings import BackendConfig, backend_label
 from ..rewriting.job import run_job
 from ..rewriting.shards import read_shards
 from ..storage import Quarantine, write_json, write_jsonl
@@ -124,22 +123,12 @@ def rewrite_data(
 
 
 def _identity(data: OwnData, rewriter: str, preset: Preset, backend: BackendConfig, filtering: bool) -> dict[str, Any]:
-    asked = backend_identity(rewriter, backend)
-    identity: dict[str, Any] = {
-        "program": __version__,
-        CODE: code_fingerprint(CODE_MODULES),
+    told = {
         "schema": data.schema.name,
         "columns": data.schema.words,
         "turns": sorted(data.turns) if data.turns is not None else None,
-        "seed": preset.seed,
-        "rewriter": asked.pop("model"),
-        "backend": asked,
-        "rewriting": preset.rewriting.model_dump(mode="json"),
     }
-    if filtering:
-        identity["filters"] = preset.filters.model_dump(mode="json")
-        identity["judges"] = preset.judges.model_dump(mode="json")
-    return identity
+    return work_identity(told, rewriter, preset, filtering, backend)
 
 
 def _history(out: Path, funnel: Funnel, alarms: CorpusAlarms) -> Iterator[dict[str, Any]]:

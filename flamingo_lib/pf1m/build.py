@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -48,11 +48,19 @@ def job_identity(
 
     The STS judge's precision stands there as it is on this machine: ``"auto"`` may mean another on the next.
     """
+    plain = [{name: value for name, value in asdict(source).items() if name != "root"} for source in sources]
+    return work_identity({"sources": plain}, rewriter, preset, filtering, backend)
+
+
+def work_identity(
+    data: Mapping[str, Any], rewriter: str, preset: Preset, filtering: bool, backend: BackendConfig | None = None
+) -> dict[str, Any]:
+    """A job's identity whatever its data are; `data` is what tells them, by name (see `job_identity`)."""
     asked = backend_identity(rewriter, backend or BackendConfig())
     identity: dict[str, Any] = {
         "program": __version__,
         CODE: code_fingerprint(CODE_MODULES),
-        "sources": [{name: value for name, value in asdict(source).items() if name != "root"} for source in sources],
+        **data,
         "seed": preset.seed,
         "rewriter": asked.pop("model"),
         "backend": asked,
