@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,11 +55,11 @@ def rewrite(
     Raises:
         DataError: no records, a record that is not like the others, or images that are missing.
     """
-    rows = [dict(record) for record in records]
+    rows = tuple(dict(record) for record in records)
     if not rows:
         raise DataError("there are no records", remedy="Give at least one with a response.")
     chosen = load_preset(preset, list(settings), seed)
-    container = Records(rows, Path(root))
+    container = Records(Path(root), "json", (), Path(root), rows)
     with TemporaryDirectory() as work:
         data = OwnData(container, find_schema(container, columns), Path(work))
         survey = data.survey()
@@ -71,14 +72,13 @@ def rewrite(
         return do(list(data.samples()), lambda _count: None)
 
 
+@dataclass(frozen=True)
 class Records(Container):
     """Rows that are in memory already."""
 
-    def __init__(self, given: list[Row], root: Path) -> None:
-        super().__init__(root, "json", (), root)
-        object.__setattr__(self, "given", given)
+    given: tuple[Row, ...] = ()
 
-    def rows(self) -> Any:
+    def rows(self) -> Iterator[tuple[str, Row]]:
         """See `Container`."""
-        for number, row in enumerate(getattr(self, "given", ()), start=1):
+        for number, row in enumerate(self.given, start=1):
             yield f"record {number}", row
