@@ -12,9 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from ..media import IGNORE_INDEX, attended_images
 from .data import Row
-
-CELLS = 9
-"""Cells of a scene, and latents of an image."""
+from .vision import CELLS
 
 
 @dataclass
