@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ...rewriting.backends.vlm import context_length, load_vlm, quiet_peft
 from ...rewriting.lock import only_job
 from ...seeding import derive_seed
 from ...storage import atomic_folder, storage_errors, write_json
+from ..results import VlmResult, training_figures
 from ..run import refuse_other_folder, remove_checkpoints, resumable, world_size
 from ..trainer import StageTrainer, training_arguments
 from ..visual_inputs import require_images
@@ -31,33 +31,6 @@ from .examples import VlmDataset, image_names, make_example
 from .labels import VlmCollator, check_lengths
 
 RESULT = "training.json"
-
-
-@dataclass(frozen=True)
-class VlmResult:
-    """How a training went.
-
-    Attributes:
-        steps: optimizer steps in all.
-        resumed_from: the step this process started at.
-        seconds: wall-clock time of this process's steps.
-        loss: mean loss over the last tenth of the steps.
-        curve: (step, mean loss since the previous entry) in order.
-        examples: how many there were.
-        trained_parameters: the number of trained weights.
-    """
-
-    steps: int
-    resumed_from: int
-    seconds: float
-    loss: float
-    curve: tuple[tuple[int, float], ...]
-    examples: int
-    trained_parameters: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def add_lora_adapter(model: Any, config: ModelConfig, *, seed: int) -> Any:
@@ -172,17 +145,10 @@ def train_vlm(
             newest, _ = resumable(folder, json.loads(json.dumps(identity)))
         begin = time.monotonic()
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        seconds = time.monotonic() - begin
         log = trainer.state.log_history
-        curve = tuple((int(entry["step"]), float(entry["loss"])) for entry in log if "loss" in entry)
-        last = [loss for step, loss in curve if step > 0.9 * dataset.steps] or [loss for _, loss in curve[-1:]]
         result = VlmResult(
-            steps=dataset.steps,
-            resumed_from=int(newest.name.removeprefix("checkpoint-")) if newest else 0,
-            seconds=time.monotonic() - begin,
-            loss=sum(last) / max(len(last), 1),
-            curve=curve,
-            examples=len(examples),
-            trained_parameters=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+            **training_figures(log, model, steps=dataset.steps, newest=newest, seconds=seconds), examples=len(examples)
         )
         notes = result.to_json() | {"stage": identity["stage"], "seed": seed, "backend": identity["backend"]}
         if arguments.process_index == 0:
