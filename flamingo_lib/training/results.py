@@ -58,9 +58,15 @@ class VlmResult(TrainingResult):
 
     Attributes:
         examples: how many there were.
+        attention: how packed samples were kept apart; None without packing.
+        windows, fill: of the first epoch: how many windows, and the share of their positions that holds a token, 0 to
+            1; None without packing.
     """
 
     examples: int
+    attention: str | None = None
+    windows: int | None = None
+    fill: float | None = None
 
 
 def training_figures(

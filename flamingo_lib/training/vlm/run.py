@@ -29,6 +29,7 @@ from ..trainer import StageTrainer, training_arguments
 from ..visual_inputs import require_images
 from .examples import VlmDataset, image_names, make_example
 from .labels import VlmCollator, check_lengths
+from .windows import PackedVlmDataset, encoded_lengths, packed_collator
 
 RESULT = "training.json"
 
@@ -72,6 +73,7 @@ def train_vlm(
     label: str = "training",
     cpu: bool | None = None,
     save_every: int | None = 50,
+    pack: int | None = None,
 ) -> VlmResult:
     """Train a rewriter on distorted pairs, and write the adapter (or with `merge` the whole model) to the folder `out`.
 
@@ -86,11 +88,15 @@ def train_vlm(
             that finds them goes on from there.
         cpu: stay on the CPU; by default an accelerator is taken where there is one.
         save_every: steps between checkpoints; None for none.
+        pack: put whole examples that don't see each other into windows of so many tokens and up to `stage.max_images`
+            images; the stage's batch sizes then count windows. None trains on rows of one example.
 
     Raises:
-        ConfigError: `out` is a folder with other things in it, a format prompt, or checkpoints of another training.
-        MissingAsset, CheckpointError: as `vlm.load_vlm`.
-        DataError: a record that is no pair, an image that is missing, or an example longer than the model's context.
+        ConfigError: `out` is a folder with other things in it, a format prompt, checkpoints of another training, or
+            windows longer than the model's context.
+        MissingAsset, CheckpointError: as `vlm.load_vlm`; with `pack`, a model that can't keep packed examples apart.
+        DataError: a record that is no pair, an image that is missing, or an example longer than the model's context or
+            than a window, or with more images than a window may hold.
     """
     _refuse_other_folder(Path(out))
     bf16 = model_config.dtype == "bfloat16"
@@ -104,10 +110,21 @@ def train_vlm(
     template = settings.template
     examples = [make_example(chat, template, conversation) for conversation in conversations]
     require_images(*image_names(examples))
-    check_lengths(chat, examples, context_length(model))
-    dataset = VlmDataset(examples, stage, seed=seed)
-    collator = VlmCollator(chat, context_length(model))
-    model = add_lora_adapter(model, model_config, seed=seed).train()
+    longest = context_length(model)
+    collator: Any = VlmCollator(chat, longest)
+    dataset: VlmDataset | PackedVlmDataset
+    if pack is None:
+        check_lengths(chat, examples, longest)
+        dataset = VlmDataset(examples, stage, seed=seed)
+    else:
+        if pack > longest:
+            raise ConfigError(
+                f"windows of {pack} tokens are longer than the model's context of {longest}",
+                remedy="Pack into shorter windows.",
+            )
+        dataset = PackedVlmDataset(
+            examples, encoded_lengths(chat, examples), stage, context_length=pack, seed=derive_seed(seed, "windows")
+        )
     folder = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,6 +139,15 @@ def train_vlm(
         bf16=bf16,
         cpu=cpu,
     )
+    figures: dict[str, Any] = {"examples": len(examples)}
+    if isinstance(dataset, PackedVlmDataset):
+        collator = packed_collator(model.to(arguments.device), collator, examples)
+        figures |= {
+            "attention": collator.pack.attention,
+            "windows": len(dataset.windows(0)),
+            "fill": dataset.fill,
+        }
+    model = add_lora_adapter(model, model_config, seed=seed).train()
     lines = "\n".join(map(repr, examples)).encode("utf-8", "surrogatepass")
     identity = {
         "stage": stage.model_dump(mode="json"),
@@ -129,7 +155,7 @@ def train_vlm(
         "lora": [model_config.lora_rank, model_config.lora_alpha],
         "data": hashlib.blake2b(lines, digest_size=16).hexdigest(),
         "backend": backend_identity(name, settings.model_copy(update={"adapter": None})),
-    }
+    } | ({} if pack is None else {"pack": pack})
     trainer = StageTrainer(
         label=label,
         about=lambda: {"identity": identity},
@@ -148,7 +174,7 @@ def train_vlm(
         seconds = time.monotonic() - begin
         log = trainer.state.log_history
         result = VlmResult(
-            **training_figures(log, model, steps=dataset.steps, newest=newest, seconds=seconds), examples=len(examples)
+            **training_figures(log, model, steps=dataset.steps, newest=newest, seconds=seconds), **figures
         )
         notes = result.to_json() | {"stage": identity["stage"], "seed": seed, "backend": identity["backend"]}
         if arguments.process_index == 0:
