@@ -31,7 +31,7 @@ def pack_windows(
 ) -> Iterator[list[int]]:
     """Pack samples of any dataset into training windows, reading a stream of their sizes.
 
-    Best-fit decreasing within a buffer: each sample, first those that take the largest share of a window's tokens or
+    Best-fit decreasing within a buffer: each sample, first those that take the largest shares of a window's tokens and
     images, goes into the window that it leaves the least room in. Every sample is in one window, whole. Nothing but
     sizes is read, and no more than `buffer` samples are held, so the stream may be endless. A hundred thousand samples
     take a few seconds.
@@ -130,7 +130,7 @@ def _fill(
 ) -> list[np.ndarray]:
     """Indices of each window's samples."""
     tokens, images = held[:, 1], held[:, 2] if max_images is not None else np.zeros(len(held), np.int64)
-    share = np.maximum(tokens / context_length, images / max(max_images or 0, 1))
+    share = tokens / context_length + images / max(max_images or 0, 1)
     order = np.argsort(-share * (1 - BLUR * random.random(len(held))), kind="stable")
     assigned, used = best_fit_chunk(tokens[order].tolist(), images[order].tolist(), context_length, max_images or 0)
     window = np.array(assigned)
