@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -164,3 +167,12 @@ def test_what_cannot_be_packed_is_named(parts):
         short([two])
     with pytest.raises(DataError, match="two or more"):
         PackedCollator(model, processor, two[:1])
+
+
+@torch.no_grad()
+def test_the_documented_lines_run(parts):
+    _, model, processor, samples, _ = parts
+    text = (Path(__file__).parents[3] / "docs" / "packing.md").read_text("utf-8")
+    names = {"model": model, "processor": processor, "encoded": [(sample, 0) for sample in samples]}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.S)), names)
+    assert float(names["loss"]) > 0 and len(names["rows"]) > 1
