@@ -85,6 +85,28 @@ def test_each_architecture_is_told_in_the_way_that_it_obeys(parts):
     assert collator.attention == ("mask+images" if name == "gemma3" else "positions")
 
 
+@torch.no_grad()
+def test_a_block_diagonal_mask_does_the_same_where_images_are_causal(parts):
+    name, model, processor, samples, _ = parts
+    collator = PackedCollator(model, processor, samples[:4])
+    collator.attention = "mask"
+    loss = float(model(**collator([samples[:2], samples[2:5]])).loss)
+    assert (loss == pytest.approx(own_loss(model, samples[:5]), abs=1e-5)) == (name != "gemma3")
+
+
+@torch.no_grad()
+def test_models_of_text_are_packed_with_their_tokenizer(parts):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    _, _, processor, samples, _ = parts
+    keys = ("input_ids", "attention_mask", "labels")
+    texts = [{key: samples[index][key] for key in keys} for index in (2, 6)]
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(**text_settings(processor.tokenizer))).eval()
+    batch = PackedCollator(model, processor.tokenizer, texts)([texts])
+    assert float(model(**batch).loss) == pytest.approx(own_loss(model, texts), abs=1e-5)
+
+
 @pytest.mark.parametrize("name", ["qwen2.5-vl", "gemma3"])
 @torch.no_grad()
 def test_in_half_precision_and_with_eager_attention_too(name, conversations):
