@@ -151,17 +151,14 @@ def show_forecast(forecast: Forecast, price: tuple[float, float] | None) -> None
 
 def show_outcome(outcome: Outcome, out: Path) -> None:
     """Print what was written, the funnel, and the alarms that ring."""
+    from ..filters.corpus_alarms import alarm_lines
     from ..filters.funnel import funnel_table, why_empty
     from ..own_data.job import HISTORY, REPORT
 
     if hint := why_empty(outcome.funnel):
         print(f"warning: {hint}", file=sys.stderr)
     print(aligned(funnel_table(outcome.funnel), left=1))
-    for alarm in outcome.alarms:
-        if alarm.rings:
-            print(
-                f"alarm: {alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%} {alarm.note}",
-                file=sys.stderr,
-            )
+    for line in alarm_lines(outcome.alarms):
+        print(f"alarm: {line}", file=sys.stderr)
     print(f"\n{outcome.kept:,} of {outcome.rows:,} rows in {outcome.dataset}")
     print(f"every response before and after: {out / HISTORY}; report: {out / REPORT}")

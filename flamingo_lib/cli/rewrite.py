@@ -122,8 +122,10 @@ def build_pf1m(
     Writes the released JSON (pf1m.json), Parquet files that `datasets.load_dataset` reads, a card, and the funnel;
     every record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
     """
+    from ..filters.corpus_alarms import alarm_lines, read_alarms
     from ..filters.funnel import funnel_table, why_empty
-    from ..pf1m.build import export_pf1m
+    from ..pf1m.build import ALARMS, export_pf1m
+    from ..storage import read_json
 
     asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set)
     result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, asked, filtering=True)
@@ -138,6 +140,8 @@ def build_pf1m(
         )
         return
     print(aligned(funnel_table(funnel), left=1))
+    for line in alarm_lines(read_alarms(read_json(out / ALARMS))):
+        print(f"alarm: {line}", file=sys.stderr)
     print(f"\n{funnel['total']['kept']:,} records in {out}")
 
 

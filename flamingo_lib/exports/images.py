@@ -1,14 +1,57 @@
-"""Images of an export: copied beside its records, once each."""
+"""Images of an export: found, named, and copied beside its records, once each."""
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ..errors import DataError
+from ..pf1m.images import IMAGES
+from ..sources.image_files import ImageFiles, dataset_folder
+from ..sources.images import locate
 from .record import ExportImage, ExportRecord
 
 FOLDER = "images"
+
+
+def find_images(
+    source: str, paths: Sequence[str], files: ImageFiles, record: str, mark: Mapping[str, Any] | None = None
+) -> tuple[ExportImage, ...]:
+    """A record's images; of one that is missing, the file that should hold it.
+
+    Args:
+        source: the dataset's name, which `files` knows the folder of.
+        paths: of the images in it.
+        record: the record's id, for messages.
+        mark: drawn on the image it names, see `flamingo_lib.sources.marks`.
+
+    Raises:
+        DataError: an image that can't be read or lies outside its dataset.
+    """
+    marked = int(mark.get("image", 0)) if mark else None
+    found = []
+    try:
+        for number, path in enumerate(paths):
+            file = _file(source, path, files, mark if number == marked else None)
+            drawn = Path(file).parent == files.folder
+            name = f"{IMAGES}/{Path(file).name}" if drawn else os.path.normpath(f"{source}/{path}")
+            found.append(ExportImage(name, file))
+    except DataError as error:
+        raise DataError(error.what, file=error.file, record=record, remedy=error.remedy) from error
+    return tuple(found)
+
+
+def _file(source: str, path: str, files: ImageFiles, mark: Mapping[str, Any] | None) -> str:
+    try:
+        return files.file(source, path, mark)
+    except DataError:
+        holder, _ = locate(dataset_folder(files.roots, source), path)
+        if holder.is_file():
+            raise
+        return str(holder)
 
 
 def copy_images(record: ExportRecord, folder: Path) -> list[str]:

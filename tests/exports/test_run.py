@@ -33,8 +33,8 @@ def test_records_are_the_kept_rewrites(folder, tmp_path):
     assert [record.id for record in records] == [rewrite.sample.id for rewrite in KEPT]
     assert [record.final for record in records] == [rewrite.final for rewrite in KEPT]
     assert records[1].steps == (
-        ("rewritten by tiny-rewriter", "The car is gone.\n\nA dog sings."),
-        ("filter clip", "The car is gone."),
+        (0, "rewritten by tiny-rewriter", "The car is gone.\n\nA dog sings."),
+        (0, "filter clip", "The car is gone."),
     )
     assert records[0].scores == {
         "nli_contradiction": -2.0,
