@@ -7,8 +7,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..records import Rewrite, Turn
-from ..sources.image_files import ImageFiles
-from .images import find_images
+from .images import ImageFinder
 from .licences import licence_of
 from .record import ExportRecord, Step, flat_scores
 
@@ -22,14 +21,14 @@ response, or None.
 
 
 def conversation_record(
-    line: Mapping[str, Any], rewrites: Iterator[Rewrite], files: ImageFiles, rewriter: str, own_licence: str | None
+    line: Mapping[str, Any], rewrites: Iterator[Rewrite], images: ImageFinder, rewriter: str, own_licence: str | None
 ) -> ExportRecord:
     """The export record of one row.
 
     Args:
         line: see `CONVERSATIONS`.
         rewrites: of the job in order; those of the row's turns are taken from it.
-        files: finds the images.
+        images: finds the images.
         rewriter: who wrote them, if the rewrites do not say.
         own_licence: the licence, if the row states none.
 
@@ -49,7 +48,7 @@ def conversation_record(
         id=line["id"],
         source=line["source"],
         task=task,
-        images=find_images(line["source"], line["images"], files, line["id"]),
+        images=images(line["source"], line["images"], line["id"]),
         turns=tuple(turns),
         steps=tuple(steps),
         turn_scores=tuple(scores),

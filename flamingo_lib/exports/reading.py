@@ -15,7 +15,7 @@ from ..rewriting.shards import FOLDER, read_shards
 from ..sources.image_files import ImageFiles, Roots
 from ..storage import read_json, read_jsonl
 from .conversations import CONVERSATIONS, JOB_FOLDER, conversation_record, rewrite_steps, rewritten_by
-from .images import find_images
+from .images import ImageFinder
 from .licences import licence_of
 from .record import ExportImage, ExportRecord, Step, flat_scores
 
@@ -83,17 +83,17 @@ class RecordFolder:
 
     def _from_shards(self) -> Iterator[ExportRecord]:
         drawn = self.folder / IMAGES
-        files = ImageFiles(self.roots, drawn if drawn.is_dir() else self.scratch)
+        images = ImageFinder(ImageFiles(self.roots, drawn if drawn.is_dir() else self.scratch))
         rewrites = read_shards(self.folder)
         if self.has_conversations:
             for line in read_jsonl(self.folder / CONVERSATIONS):
-                yield conversation_record(line, rewrites, files, self.rewriter, self.own_licence)
+                yield conversation_record(line, rewrites, images, self.rewriter, self.own_licence)
             return
         refused = self.folder / REFUSED
         skipped = {line["record"] for line in read_jsonl(refused)} if refused.is_file() else set()
         for rewrite in rewrites:
             if rewrite.kept and rewrite.sample.id not in skipped:
-                yield record_of_rewrite(rewrite, files, self.rewriter, self.own_licence)
+                yield record_of_rewrite(rewrite, images, self.rewriter, self.own_licence)
 
     def _from_dataset(self, records: Iterator[Pf1mRecord]) -> Iterator[ExportRecord]:
         for number, record in enumerate(records):
@@ -123,12 +123,12 @@ def read_records(
 
 
 def record_of_rewrite(
-    rewrite: Rewrite, files: ImageFiles, rewriter: str = "", own_licence: str | None = None
+    rewrite: Rewrite, find: ImageFinder, rewriter: str = "", own_licence: str | None = None
 ) -> ExportRecord:
     """The export record of one rewrite.
 
     Args:
-        files: finds the sample's images.
+        find: finds the sample's images.
         rewriter: who wrote it, if the rewrite does not say.
         own_licence: see `RecordFolder`.
 
@@ -136,7 +136,7 @@ def record_of_rewrite(
         DataError: an image that can't be read or lies outside its dataset; the record is named.
     """
     sample = rewrite.sample
-    images = find_images(sample.source, sample.images, files, sample.id, sample.meta.get("mark"))
+    images = find(sample.source, sample.images, sample.id, sample.meta.get("mark"))
     return ExportRecord(
         id=sample.id,
         source=sample.source,

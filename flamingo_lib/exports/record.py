@@ -77,6 +77,8 @@ class ExportRecord:
     @property
     def scores(self) -> dict[str, float]:
         """Measured values by name; of several turns their mean."""
+        if len(self.turn_scores) == 1:
+            return dict(self.turn_scores[0])
         found: dict[str, list[float]] = {}
         for measured in self.turn_scores:
             for name, value in measured.items():
