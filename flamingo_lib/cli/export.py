@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from .options import Json
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -50,8 +52,10 @@ def export(
             "--root", help="where the images are: a folder with one subfolder a dataset; of your own data, their folder"
         ),
     ] = None,
-    title: Annotated[str, typer.Option("--title", help="the dataset's name on its card")] = "PF-1M",
-    as_json: Annotated[bool, typer.Option("--json", help="print the summary as JSON")] = False,
+    title: Annotated[
+        str | None, typer.Option("--title", help="the dataset's name on its card; PF-1M or Rewritten data")
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Export rewritten data for LLaVA, LLaMA-Factory, ms-swift, TRL, axolotl, FineVision, the hub, or WebDataset.
 

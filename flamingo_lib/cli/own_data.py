@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .backend_options import Adapter, Backend, BackendSettings, StylePrompt, System, Url, backend_settings
-from .rewrite import INTERRUPTED, Json, RewriterName, Seed, Settings, Workers
+from .options import INTERRUPTED, Json, Out, PresetName, RewriterName, Seed, Settings, Workers
 from .tables import aligned
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def rewrite_data(
         ),
     ],
     rewriter: RewriterName,
-    out: Annotated[Path, typer.Option("--out", help="folder of the job and of what it writes")],
+    out: Out,
     columns: Annotated[
         str | None, typer.Option(metavar="image=...,instruction=...,response=...", help="names of the columns")
     ] = None,
@@ -59,7 +59,7 @@ def rewrite_data(
         bool, typer.Option(help="keep rows that a filter dropped, with their old response")
     ] = False,
     filtering: Annotated[bool, typer.Option("--filters/--no-filters", help="judge and filter the rewrites")] = True,
-    preset: Annotated[str, typer.Option("--preset", help="whose settings, judges and thresholds")] = "tiny",
+    preset: PresetName = "tiny",
     seed: Seed = None,
     settings: Settings = None,
     workers: Workers = 0,

@@ -53,7 +53,7 @@ def export_dataset(
     judge: Nli | None = None,
     max_length_difference: int | None = None,
     roots: Roots | None = None,
-    title: str = "PF-1M",
+    title: str | None = None,
 ) -> dict[str, Any]:
     """Write the data of `build-pf1m`, `rewrite` or `rewrite-data` in a training framework's format.
 
@@ -72,7 +72,7 @@ def export_dataset(
         judge: one in its stead.
         max_length_difference: words by which the two responses of a pair may differ.
         roots: where the datasets' images lie, if not where the folder says.
-        title: the dataset's name on the card.
+        title: the dataset's name on the card; by default PF-1M, or "Rewritten data" for data of one's own.
 
     Returns:
         What ``export.json`` holds: target, records, left_out (reason -> records), licences, sources and styles (->
@@ -101,6 +101,7 @@ def export_dataset(
         judge = NliJudge(nli, device="cpu")
     with tempfile.TemporaryDirectory(prefix="flamingo-export-") as scratch:
         records = read_records(source, scratch, roots, own_licence)
+        title = title or ("Rewritten data" if records.has_conversations else "PF-1M")
         plan = plan_export(records, licence, final.with_name(final.name + MISSING))
         counted = _Counted(licence, plan)
         stream: Iterable[ExportRecord] = counted.chosen(records)
