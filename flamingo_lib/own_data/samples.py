@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -218,7 +219,7 @@ class OwnData:
     def _missing(self, image: Any) -> str:
         """The path of an image that is not there; ``""`` if it is."""
         path = _path_of(image)
-        if path is None or self._inside(path) or (Path(path).is_absolute() and Path(path).is_file()):
+        if path is None or self._inside(path) or os.path.isfile(self.image_root / path):
             return ""
         return path
 
@@ -227,7 +228,7 @@ class OwnData:
         if path is None:
             content = bytes(image["bytes"])
         else:
-            content = (Path(path) if Path(path).is_absolute() else self.image_root / path).read_bytes()
+            content = (self.image_root / path).read_bytes()
         name = f"{blake2b(content, digest_size=12).hexdigest()}{Path(path).suffix if path else '.png'}"
         target = self.work / name
         if not target.is_file():
