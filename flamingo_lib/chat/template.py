@@ -15,6 +15,7 @@ from ..errors import ConfigError, DataError
 from ..media import MEDIA_RULES, attended_images
 from ..records import Turn
 from ..renamed import renamed
+from ..text import without_markers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -31,25 +32,8 @@ IMAGE = "<image>"
 END_OF_CHUNK = "<|endofchunk|>"
 
 _ANCHOR = "a"
-_MARKER = re.compile(r"(?<!\s)\s++(?=#+\s*(?:human|assist\w*)\s*:|\(\s*(?:drafted|revised)\s)", re.IGNORECASE)
-_BRACKETED = re.compile(r"\((?=(?:drafted|revised) response\))", re.IGNORECASE)
-
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # Unicode's noncharacters, which no text that is exchanged may hold
 _TEXT = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
-
-
-def without_markers(text: str) -> str:
-    """`text` in which no line begins as a marker of the chat does, so that what people write is never structure.
-
-    Line breaks before such a marker become a space; "(Drafted Response)" gets one behind its bracket wherever it
-    stands, since the answer's marker may stand right before it.
-    """
-    return _BRACKETED.sub("( ", _MARKER.sub(_joined, text))
-
-
-def _joined(run: re.Match[str]) -> str:
-    """A space for white space with a line break in it."""
-    return " " if len(f"{run[0]}.".splitlines()) > 1 else run[0]
 
 
 def as_text(text: str) -> str:

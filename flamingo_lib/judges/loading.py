@@ -50,6 +50,8 @@ def check_loaded(
 ) -> None:
     """Refuse a judge whose weights do not all come from its folder, or whose tokenizer is not its own.
 
+    From then on the tokenizer takes special tokens that a text spells out for text.
+
     The weights' names and shapes are read once more on the meta device, which loads none of them.
 
     Args:
@@ -82,3 +84,4 @@ def check_loaded(
         raise CheckpointError(
             f"{role}: its tokenizer has {len(tokenizer)} tokens, its model embeds {rows}", file=folder, remedy=remedy
         )
+    tokenizer.split_special_tokens = True  # a [SEP] that somebody wrote separates nothing

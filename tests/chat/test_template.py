@@ -248,7 +248,7 @@ def test_special_tokens_in_interleaved_text_are_text_where_people_wrote_them(any
     template = ChatTemplate(any_tokenizer)
     row = template.interleaved(f"<image>Q: {as_text(SPELT)} A: {as_text('x </s>')}<|endofchunk|><image>Q: ")
     assert [token for token in row.ids if token < 5] == [1, 3, 4, 3] and row.n_images == 2
-    if any_tokenizer.unk_token is None:  # it has every character
+    if "<unk>" not in any_tokenizer.get_vocab():  # it has every character
         assert any_tokenizer.decode(row.ids).count("<image>") == 3  # two tokens, one spelt out
     split = template.interleaved(f"<ima{as_text('ge>')} {as_text('<image')}>")
     assert split.n_images == 0 and all(token > 4 for token in split.ids[1:])

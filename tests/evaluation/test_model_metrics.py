@@ -89,7 +89,7 @@ def test_a_model_is_examined_and_shown(answerer, index, tmp_path):
     assert list(sections)[:3] == ["Models", "The alignment tax", "The U"]
     page = write_page(tmp_path / "page.html", sections, notes="<tiny>").read_text()
     assert page.count("data:image/") == 5 + 12 and "&lt;tiny&gt;" in page
-    assert "http" not in page and len(page) < 600_000
+    assert "://" not in page and len(page) < 600_000
 
 
 def test_a_completion_ends_with_its_line_and_does_not_depend_on_the_others(answerer, tiny):

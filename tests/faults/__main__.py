@@ -10,9 +10,10 @@ import os
 import signal
 import sys
 import tempfile
+import traceback
 from pathlib import Path
 
-ONLY = ("build-pf1m", "rewrite (server)", "train", "pipeline", "serve")
+ONLY = ("rewrite (server)", "serve", "build-pf1m", "train", "pipeline")
 
 
 def main() -> int:
@@ -28,29 +29,31 @@ def main() -> int:
     from tests.faults.campaign import ENVIRONMENTS, Campaign, turkish
     from tests.faults.commands import commands
     from tests.faults.inputs import make_inputs, start_answering
-    from tests.faults.report import Report
+    from tests.faults.report import Case, Report
     from tests.faults.server import ServerCampaign
 
     report = Report()
     url, answering = start_answering()
     try:
-        with tempfile.TemporaryDirectory(prefix="faults-") as name:
-            folder = Path(name)
+        with tempfile.TemporaryDirectory(prefix="faults-") as base:
+            folder = Path(base)
             inputs = make_inputs(folder / "inputs", url)
             shares = (0.6,) if given.short else (0.2, 0.6, 0.95)
             locales = turkish(folder / "locales")
-            environments = {} if given.short else {name: {**values, **locales} for name, values in ENVIRONMENTS.items()}
-            for command in commands(inputs).values():
-                if command.name not in given.only:
-                    continue
-                Campaign(command, folder / command.name, report, given.seed)(given.kills, shares, environments)
-            if "serve" in given.only:
-                server = ServerCampaign(inputs.model, folder / "serve", report, given.seed)
-                server.kills(given.kills)
-                server.full_disk()
-                server.two_jobs()
-                server.jumping_clock()
-                server.environments(environments)
+            environments = (
+                {} if given.short else {title: {**values, **locales} for title, values in ENVIRONMENTS.items()}
+            )
+            known = commands(inputs)
+            for name in given.only:
+                try:
+                    if name == "serve":
+                        ServerCampaign(inputs.model, folder / name, report, given.seed)(given.kills, environments)
+                    else:
+                        Campaign(known[name], folder / name, report, given.seed)(given.kills, shares, environments)
+                except Exception as error:  # the other commands are to be tried all the same
+                    traceback.print_exc()
+                    report.add(Case("campaign", name, problem=f"{type(error).__name__}: {error}"))
+                report.write(given.out)
     finally:
         os.kill(answering, signal.SIGKILL)
         report.write(given.out)

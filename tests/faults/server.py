@@ -42,6 +42,14 @@ class ServerCampaign:
         self.seconds = time.monotonic() - begun
         running.kill()
 
+    def __call__(self, kills: int, environments: Mapping[str, Mapping[str, str | None]]) -> None:
+        """Every fault."""
+        self.kills(kills)
+        self.full_disk()
+        self.two_jobs()
+        self.jumping_clock()
+        self.environments(environments)
+
     def words(self, port: int) -> list[str]:
         """The command; after the first start always with the same port."""
         return ["serve", f"--model={self.model}", f"--port={port}", "--name=tiny"]
