@@ -18,6 +18,7 @@ from ..hub import (
     translate_loading_errors,
 )
 from ..seeding import torch_generator
+from ..weight_bounds import check_built_size
 from .completion_cache import CompletionCache
 from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
 
@@ -60,13 +61,15 @@ class TransformersBackend:
         device: str | None = None,
     ) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
         folder = resolve(model, role=ROLE, download=True)
         refuse_remote_code(folder)
         check_weights(folder)
         with quiet_loading(), translate_loading_errors(folder, ROLE, REMEDY):
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            check_built_size(folder, lambda: AutoModelForCausalLM.from_config(config, trust_remote_code=False))
             found: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype="auto",

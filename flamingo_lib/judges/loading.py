@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError
 from ..hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
+from ..weight_bounds import check_built_size
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,7 +42,11 @@ def loading(folder: Path, role: str, remedy: str) -> Iterator[None]:
             raise CheckpointError(f"{role} cannot be loaded: {what} is missing", file=folder, remedy=remedy)
     refuse_remote_code(folder)
     check_weights(folder)
+    from transformers import AutoConfig, AutoModel
+
     with quiet_loading(), translate_loading_errors(folder, role, remedy):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        check_built_size(folder, lambda: AutoModel.from_config(config, trust_remote_code=False))
         yield
 
 
