@@ -56,13 +56,14 @@ class Running:
 
     def said(self) -> str:
         """What it wrote to standard output and error."""
-        return self.log.read_text("utf-8", "replace")
+        return self.log.read_text("utf-8", "replace") if self.log.exists() else ""
 
 
 def fork(words: Sequence[str], log: Path, before: Callable[[], None] | None = None) -> Running:
     """`flamingo WORDS` in a fork of this process; `before` is called in it first."""
     sys.stdout.flush()
     sys.stderr.flush()
+    log.unlink(missing_ok=True)
     process = os.fork()
     if process:
         return Running(process, log)
