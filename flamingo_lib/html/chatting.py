@@ -8,8 +8,15 @@ from .styles import stylesheet
 
 
 def page_policy() -> str:
-    """The content security policy that the page is served with: its own script, and requests to its own server."""
-    return policy(asset("chat_page.js"), _styles(), more="connect-src 'self'; frame-ancestors 'none'")
+    """The content security policy that the page is served with: its own script, and requests to its own server.
+
+    No other page may frame it, which a page can't say of itself.
+    """
+    return f"{_policy()}; frame-ancestors 'none'"
+
+
+def _policy() -> str:
+    return policy(asset("chat_page.js"), _styles(), more="connect-src 'self'")
 
 
 def chat_page(model: str) -> Markup:
@@ -17,6 +24,7 @@ def chat_page(model: str) -> Markup:
     head = element(
         "head",
         element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy()),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("title", f"Chat with {model}"),
         Markup(f"<style>{_styles()}</style>"),
