@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ..model.flamingo import FlamingoForConditionalGeneration
+    from ..model.processor import FlamingoProcessor
     from ..serving.session import ChatSession
 
 HELP = "/image FILE adds an image to your next message, /new forgets the conversation, /quit ends."
@@ -17,7 +19,14 @@ HELP = "/image FILE adds an image to your next message, /new forgets the convers
 
 def chat(
     model: Annotated[
-        str | None, typer.Option(help="model folder, or the name of a shipped checkpoint; the preset's base by default")
+        str | None,
+        typer.Option(
+            help="model folder, or name of a shipped checkpoint or released Flamingo; the preset's base by default"
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="folder of released weights, for a released Flamingo: openflamingo-9b, clever-flamingo, ..."),
     ] = None,
     image: Annotated[list[Path] | None, typer.Option(help="image file; may be given several times")] = None,
     question: Annotated[
@@ -36,8 +45,14 @@ def chat(
     from ..serving.session import ChatSession
 
     chosen = load_preset(preset).model
+    if weights is not None:
+        loaded = _released(model or chosen.base, weights, optimize=chosen.optimize_for_cpu)
+    else:
+        loaded = load_model(
+            model or chosen.base, role="the model to chat with", merge=True, optimize=chosen.optimize_for_cpu
+        )
     session = ChatSession(
-        *load_model(model or chosen.base, role="the model to chat with", merge=True, optimize=chosen.optimize_for_cpu),
+        *loaded,
         max_new_tokens=max_new_tokens,
         temperature=temperature,
         seed=seed,
@@ -49,6 +64,24 @@ def chat(
     if sys.stdin.isatty():
         print(HELP, file=sys.stderr)
     _converse(session, images, draft, as_json)
+
+
+def _released(
+    name: str, weights: Path, *, optimize: bool
+) -> tuple[FlamingoForConditionalGeneration, FlamingoProcessor]:
+    """A released Flamingo made in memory, in bfloat16, as its authors ran it in half precision."""
+    import torch
+
+    from ..cpu import optimize_for_cpu
+    from ..model.lora import merge_lora
+    from ..released import check_weights_root
+    from ..training.released import build_released
+
+    model, processor, imported = build_released(name, check_weights_root(weights), dtype=torch.bfloat16)
+    print("\n".join(imported.lines()), file=sys.stderr)
+    if model.config.lora:
+        merge_lora(model)
+    return (optimize_for_cpu(model) if optimize else model), processor
 
 
 def _converse(session: ChatSession, images: list[Path], draft: str | None, as_json: bool) -> None:

@@ -141,7 +141,7 @@ def dry_run(
 def _config(preset: Preset, weights: Sequence[WeightState]) -> FlamingoConfig:
     """The base's config: of the weights found, else by heart."""
     if made_here(preset) and all(item.ok for item in weights if "base" in item.role):
-        from ..training.released import released_config
+        from ..training.released_config import released_config
 
         return released_config(preset.model.base, preset.model.weights)
     return known_config(preset.model.base)

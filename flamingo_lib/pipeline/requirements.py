@@ -233,6 +233,8 @@ def _weight_state(name: str, role: str, weights: str | None) -> WeightState:
         return WeightState(name, role, None, MISSING, homepage=homepage)
     try:
         check_release(name, path)
+        if release and release.kind == "tower" and "judge" in role and not (path / "tokenizer.json").is_file():
+            raise MissingAsset("tokenizer.json is missing", file=path)
     except FlamingoError as error:
         return WeightState(name, role, path, INCOMPLETE, _short(error), homepage=homepage)
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
@@ -246,7 +248,7 @@ def check_fit(preset: Preset, weights: Sequence[WeightState]) -> None:
         CheckpointError: they were not.
     """
     if made_here(preset) and all(item.ok for item in weights if "base" in item.role):
-        from ..training.released import released_config
+        from ..training.released_config import released_config
 
         released_config(preset.model.base, preset.model.weights)
 

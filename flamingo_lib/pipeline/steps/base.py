@@ -38,7 +38,7 @@ def base_files(preset: Preset) -> Sequence[Path]:
     from ...hub import resolve
 
     if made_here(preset):
-        from ...training.released import release_places
+        from ...training.released_config import release_places
 
         places = release_places(preset.model.base, preset.model.weights, preset.model.adapter)
         return sorted(file for place in places.values() for file in ([place] if place.is_file() else _files(place)))
@@ -59,10 +59,9 @@ def run(job: Job) -> dict[str, Any]:
     config = job.preset.model
     dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
     imported = import_released(config.base, config.weights, job.folder / MODEL, adapter=config.adapter, dtype=dtype)
-    told = imported.to_json()
     return {
-        "import.loaded": sum(told["loaded"].values()) + sum(told["frozen"].values()),
-        "import.left_out": len(told["not_expected"]) + len(told["not_needed"]),
+        "import.loaded": sum(imported.sources.values()),
+        "import.left_out": len(imported.not_expected) + len(imported.not_needed),
     }
 
 
