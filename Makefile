@@ -41,15 +41,16 @@ $(AXE): $(INSTALLED)
 
 install: $(INSTALLED) ## make .venv with everything in it
 
-pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$(RUN)
+pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$(RUN), and the site
 	$(BIN)/flamingo pipeline --preset $(PRESET) --seed $(SEED) --run "$(RUN)" $(foreach setting,$(SET),--set '$(setting)')
+	$(BIN)/python docs/site/build.py --run 'runs/$(RUN)'
 
 notebooks: pipeline ## run the pipeline and take its outputs over into notebooks/
 	$(BIN)/flamingo notebooks --run "$(RUN)"
 
 # With RUN=NAME, the notebooks as that run executed them; else as they are committed.
 site: $(INSTALLED) ## notebooks, documents and API reference as pages: build/site/index.html
-	$(BIN)/python docs/site/build.py --out build/site $(if $(filter command% environment%,$(origin RUN)),--run 'runs/$(RUN)')
+	$(BIN)/python docs/site/build.py $(if $(filter command% environment%,$(origin RUN)),--run 'runs/$(RUN)')
 
 test: $(INSTALLED) $(SMOLLM2) $(AXE) ## unit tests, a miniature pipeline, every notebook
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(PYTEST_ARGS)

@@ -9,6 +9,7 @@ lead to the API reference. Notebooks come with the outputs stored in them, or wi
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 import shutil
 import sys
@@ -183,15 +184,33 @@ def _write(path: Path, text: str) -> None:
 
 
 def build(out: Path, run: Path | None = None, *, strict: bool = False) -> int:
-    """Stage and build; Sphinx's exit code. `strict` makes a failure of each warning."""
+    """Stage and build; Sphinx's exit code. `strict` makes a failure of each warning.
+
+    A site that was made of the same documents, notebooks and library is left as it is.
+    """
     from sphinx.cmd.build import main as sphinx
 
-    source = out.parent / f"{out.name}-source"
+    source, stamp = out.parent / f"{out.name}-source", out / "made-of.txt"
     stage(source, run)
+    key = fingerprint(source)
+    if stamp.is_file() and stamp.read_text("utf-8") == key:
+        return 0
     shutil.rmtree(out, ignore_errors=True)
     options = ["-W", "--keep-going"] if strict else []
     command = ["-b", "html", "-q", "-E", "-j", "auto", "-c", str(SITE), "-d", str(source / ".doctrees"), *options]
-    return sphinx([*command, str(source), str(out)])
+    code = sphinx([*command, str(source), str(out)])
+    if code == 0:
+        stamp.write_text(key, "utf-8")
+    return code
+
+
+def fingerprint(source: Path) -> str:
+    """A hash of what is staged, of the library with its docstrings, and of these scripts."""
+    digest = hashlib.blake2b()
+    for folder, pattern in ((source, "*"), (ROOT / "flamingo_lib", "*.py"), (SITE, "*.*")):
+        for path in sorted(path for path in folder.rglob(pattern) if path.is_file() and path.suffix != ".pyc"):
+            digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def main() -> int:
@@ -205,7 +224,7 @@ def main() -> int:
     if code == 0:
         size = sum(path.stat().st_size for path in options.out.rglob("*") if path.is_file())
         seconds = time.monotonic() - started
-        print(f"{options.out / 'index.html'}: {size / 1e6:.0f} MB, built in {seconds:.0f} s")
+        print(f"{options.out / 'index.html'}: {size / 1e6:.0f} MB, after {seconds:.0f} s")
     return code
 
 

@@ -41,7 +41,11 @@ def ex_05_1(rouge: Callable[[str, str], float]) -> str:
         ("", "red"),
     ]
     random, words = Random(0), "the a ring star red blue is at left".split()
-    cases += [tuple(" ".join(random.choices(words, k=random.randint(1, 12))) for _ in "ab") for _ in range(40)]
+
+    def sentence() -> str:
+        return " ".join(random.choices(words, k=random.randint(1, 12)))
+
+    cases += [(sentence(), sentence()) for _ in range(40)]
     for first, second in cases:
         given, expected = number(call(rouge, first, second)), rouge_l(first, second)
         if abs(given - expected) < 1e-6:

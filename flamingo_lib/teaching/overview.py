@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
-from typing import Any
 
 from ..config import Preset
 from ..pipeline.steps import build_steps
@@ -104,5 +103,5 @@ def _within(setting: str, path: str) -> bool:
     return setting == path or setting.startswith(path + ".") or path.startswith(setting + ".")
 
 
-def _first(order: Sequence[str], names: set[str]) -> Any:
-    return next(name for name in order if name in names)
+def _first(order: Sequence[str], names: set[str]) -> str:
+    return next((name for name in order if name in names), "")

@@ -115,7 +115,7 @@ def ex_04_4(decode: Callable[[Callable[[list[int]], Tensor], list[int], int, int
 
         return model
 
-    for last, prompt, limit, expected in ((7, [1, 2], 20, [3, 4, 5, 6]), (9, [2, 4], 3, [5, 6, 7]), (7, [6], 5, [])):
+    for last, prompt, limit, expected in ((7, [1, 2], 20, [3, 4, 5, 6]), (9, [2, 1], 3, [2, 3, 4]), (7, [6], 5, [])):
         given = [int(token) for token in call(decode, counts_to(last), list(prompt), 7, limit)]
         told = f"after {prompt}, with 7 as the end and at most {limit} tokens"
         require(given[: len(prompt)] != prompt, f"{told}: leave the prompt out, you give {given}")

@@ -108,6 +108,14 @@ def test_executed_notebooks_of_a_run_are_shown(tmp_path):
     assert "# Of the run" in (tmp_path / "out" / "notebooks" / "00_overview.ipynb").read_text("utf-8")
 
 
+def test_the_fingerprint_changes_with_what_is_staged(tmp_path):
+    (tmp_path / "index.md").write_text("one")
+    first = BUILD.fingerprint(tmp_path)
+    assert first == BUILD.fingerprint(tmp_path)
+    (tmp_path / "index.md").write_text("two")
+    assert first != BUILD.fingerprint(tmp_path)
+
+
 def test_notebooks_are_listed_by_pattern(tmp_path):
     BUILD.stage_notebooks(tmp_path, None)
     assert "[0-9]*" in (tmp_path / "notebooks" / "index.md").read_text("utf-8")
