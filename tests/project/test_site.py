@@ -194,6 +194,15 @@ def test_plurals_of_code_are_separated():
     assert lines == [r"of `f(**batch)` with `Sample`\ s, ``plain``.", r"``a``\ s"]
 
 
+def test_docstrings_of_values_are_kept_from_napoleon():
+    docstrings = load_script("docstrings")
+    lines = ["Names, in order: the first is shown."]
+    docstrings.hide_values(None, "data", "x.NAMES", None, None, lines)
+    assert lines == []
+    docstrings.show_values(None, "data", "x.NAMES", None, None, lines)
+    assert lines == ["Names, in order: the first is shown."]
+
+
 # --- in a browser
 
 
