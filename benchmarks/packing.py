@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ def trl_packed(strategy: str) -> Packed:
     for chunk in packed.with_format("arrow")[:]["labels"].chunks:
         flat = chunk.flatten().to_numpy()
         begins = np.cumsum([0, *np.diff(chunk.offsets.to_numpy())])
-        for begin, end in zip(begins[:-1], begins[1:], strict=True):
+        for begin, end in pairwise(begins):
             samples, counts = np.unique(flat[begin:end], return_counts=True)
             windows.append(samples)
             kept.append(counts)
