@@ -76,7 +76,7 @@ def _check_pickle(file: IO[bytes], path: Path, pickles: int) -> None:
                     raise _refused(path, f"its list of tensors takes more than {MAX_OPCODES:,} steps")
                 if opcode.name == "MARK":
                     numbers = []
-                elif (isinstance(value, int) and "INT" in opcode.name) or opcode.name in ("LONG", "LONG1", "LONG4"):
+                elif isinstance(value, int) and ("INT" in opcode.name or opcode.name in ("LONG", "LONG1", "LONG4")):
                     numbers.append(value)
                 elif opcode.name == "BINPERSID":
                     tensors += 1

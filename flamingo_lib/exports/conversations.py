@@ -35,7 +35,10 @@ def conversation_record(
     Raises:
         DataError: a rewrite that is not among those of the job, or an image outside its folder.
     """
-    turns, steps, scores, task = [], [], [], ""
+    turns: list[Turn] = []
+    steps: list[Step] = []
+    scores: list[dict[str, float]] = []
+    task = ""
     for number, turn in enumerate(line["turns"]):
         rewrite = _find(rewrites, turn["rewrite"]) if turn["rewrite"] is not None else None
         raw = rewrite.sample.raw if rewrite is not None else None

@@ -48,7 +48,7 @@ class DryRun:
     @property
     def ready(self) -> bool:
         """Whether everything is there."""
-        return all(item.ok for item in (*self.sources, *self.weights))
+        return all(item.ok for item in self.sources) and all(item.ok for item in self.weights)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -96,8 +96,8 @@ class DryRun:
             yield f"{name:<50}{size:>10,.1f} GB"
         yield f"{'in all':<50}{sum(self.disk.values()):>10,.1f} GB"
         yield from self.notes
-        bad = [item for item in (*self.sources, *self.weights) if not item.ok]
-        found = "everything is there" if not bad else f"{len(bad)} missing or incomplete"
+        bad = sum(not item.ok for item in self.sources) + sum(not item.ok for item in self.weights)
+        found = "everything is there" if not bad else f"{bad} missing or incomplete"
         yield f"\n{found}: {len(self.sources)} datasets, {len(self.weights)} weights"
 
 

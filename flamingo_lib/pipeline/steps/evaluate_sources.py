@@ -12,6 +12,7 @@ from .base import MODEL, NAME, base_of
 
 if TYPE_CHECKING:
     from ...evaluation.chat_generator import ChatGenerator
+    from ...evaluation.predictions import Prediction
 
 PROMPT = "openflamingo"
 """How the base, which was never taught to chat, is asked."""
@@ -36,7 +37,9 @@ def evaluate_on_sources(job: Job, root: Path) -> dict[str, Any]:
     models: dict[str, str | Path] = {NAME: base_of(job)} | {
         name: job.inputs[name] / MODEL for name in job.preset.stages
     }
-    summaries, predictions, figures = {}, [], {}
+    summaries: dict[str, Any] = {}
+    predictions: list[Prediction] = []
+    figures: dict[str, Any] = {}
     for name, model in models.items():
         summaries[name], answers = examine_on_sources(
             name,
