@@ -50,7 +50,9 @@ def test_every_dataset_of_the_paper_is_found_and_counted(released_weights):
     assert set(RAW_NAMES) <= {name for name, state in states.items() if "raw" in state.role and state.adopted}
     assert states["mscoco-captions"].role == "raw, captions, evaluation" and states["ok-vqa"].role == "evaluation"
     assert states["gqa"].samples == 2 and states["gqa"].adopted == 223_244
-    assert all(state.ok and state.gigabytes > 0 for state in check_weights_of(preset, steps_of(preset)))
+    weights = check_weights_of(preset, steps_of(preset))
+    assert all(state.ok and state.gigabytes > 0 and state.homepage for state in weights)
+    assert {state.name: state.role for state in weights}["ViT-L-14-336/openai"] == "base, clip judge"
     require_all(preset, steps_of(preset))
 
 
