@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ..serving.backend import Backend
     from ..serving.session import Session
 
 HELP = """Type a message, or one of:
@@ -30,7 +31,13 @@ COMMAND = re.compile(r"/([a-z]+)(?:\s+(.*))?$", re.DOTALL)
 def chat(
     model: Annotated[
         str | None,
-        typer.Option(help="model folder, or the name of a shipped checkpoint; the preset's base by default"),
+        typer.Option(
+            help="model folder, or the name of a shipped checkpoint or released Flamingo; the preset's base by default"
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="folder of released weights, for a released Flamingo: openflamingo-9b, clever-flamingo, ..."),
     ] = None,
     image: Annotated[list[Path] | None, typer.Option(help="image file; may be given several times")] = None,
     question: Annotated[
@@ -53,7 +60,11 @@ def chat(
     from ..serving.session import Session
 
     chosen = load_preset(preset).model
-    backend = load_backend(model or chosen.base, role="the model to chat with", optimize=chosen.optimize_for_cpu)
+    backend: Backend = (
+        load_backend(model or chosen.base, role="the model to chat with", optimize=chosen.optimize_for_cpu)
+        if weights is None
+        else _released(model or chosen.base, weights, optimize=chosen.optimize_for_cpu)
+    )
     session = Session(backend, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed)
     terminal = Terminal(session, list(image or []), draft, as_json)
     if question is not None:
@@ -64,6 +75,23 @@ def chat(
             import readline  # noqa: F401 (lines can be edited, and earlier ones come back with the arrow keys)
         print(HELP, file=sys.stderr)
     terminal.run()
+
+
+def _released(name: str, weights: Path, *, optimize: bool) -> Backend:
+    """A released Flamingo made in memory, in bfloat16, as its authors ran it in half precision."""
+    import torch
+
+    from ..cpu import optimize_for_cpu
+    from ..model.lora import merge_lora
+    from ..released import check_weights_root
+    from ..serving.flamingo_backend import FlamingoBackend
+    from ..training.released import build_released
+
+    model, processor, imported = build_released(name, check_weights_root(weights), dtype=torch.bfloat16)
+    _say("\n".join(imported.lines()))
+    if model.config.lora:
+        merge_lora(model)
+    return FlamingoBackend(optimize_for_cpu(model) if optimize else model, processor, name)
 
 
 class Terminal:

@@ -8,18 +8,23 @@ from .assets import asset, policy
 from .markup import Markup, element
 from .styles import stylesheet
 
-SELF = "'self'; frame-ancestors 'none'"
-"""For a page that is sent by its server; a page's own policy can't say who may frame it."""
-
 PLACEHOLDER = "Ask something. Enter sends, Shift+Enter breaks the line, Escape stops an answer."
 HINT = "Nothing has been said yet. Images can be added, pasted or dropped here."
 
 _ENDPOINT = re.compile(r"(https?://(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?)(?:/[\w.~/-]*)?", re.ASCII)
 
 
-def page_policy(origin: str | None = None) -> str:
-    """The content security policy of the page: its own script, and requests to its own server, or to `origin`."""
-    return policy(asset("chat_page.js"), _styles(), more=f"connect-src {origin or SELF}")
+def page_policy() -> str:
+    """The content security policy that the page is served with: its own script, and requests to its own server.
+
+    No other page may frame it, which a page can't say of itself.
+    """
+    return f"{_policy()}; frame-ancestors 'none'"
+
+
+def _policy(origin: str = "'self'") -> str:
+    """The policy that the page holds in itself; requests go to `origin`."""
+    return policy(asset("chat_page.js"), _styles(), more=f"connect-src {origin}")
 
 
 def chat_page(model: str, endpoint: str | None = None) -> Markup:
@@ -33,12 +38,12 @@ def chat_page(model: str, endpoint: str | None = None) -> Markup:
     Raises:
         ValueError: no such address.
     """
+    origin = () if endpoint is None else (_origin(endpoint),)
     head = [
         element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=_policy(*origin)),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
     ]
-    if endpoint is not None:
-        head.append(element("meta", http_equiv="Content-Security-Policy", content=page_policy(_origin(endpoint))))
     listed = element("ol", "", id="chat", class_="chat-list", role="log", aria_label="Conversation", data_hint=HINT)
     body = element(
         "body",

@@ -11,6 +11,7 @@ from typing import Any
 from ...errors import CheckpointError, ConfigError
 from ...hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
 from ...storage import read_json
+from ...weight_bounds import check_built_size
 from .chat_format import ChatFormat
 from .settings import ADAPTER_CONFIG, BackendConfig, model_folders
 
@@ -35,11 +36,14 @@ def load_vlm(
             the adapter is another model's.
     """
     import torch
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
     folder, *adapters = model_folders(name, settings, role)
     chat = load_chat(name, settings, role)
     with translate_loading_errors(folder, role), quiet_loading():
+        trusted = settings.trust_remote_code is not None
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
+        check_built_size(folder, lambda: AutoModelForImageTextToText.from_config(config, trust_remote_code=trusted))
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=getattr(torch, settings.dtype),
@@ -47,7 +51,7 @@ def load_vlm(
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
             local_files_only=True,
-            trust_remote_code=settings.trust_remote_code is not None,
+            trust_remote_code=trusted,
         )
     check_load_report(report, folder)
     for adapter in adapters:
