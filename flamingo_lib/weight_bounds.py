@@ -163,8 +163,11 @@ def check_built_size(folder: str | os.PathLike, build: Callable[[], nn.Module]) 
     import torch
 
     held = sum(count for _, count in safetensors_shapes(Path(folder)))
-    with torch.device("meta"):
-        described = sum(weight.numel() for weight in build().parameters())
+    try:
+        with torch.device("meta"):
+            described = sum(weight.numel() for weight in build().parameters())
+    except NotImplementedError:
+        return  # a model that reads values while it is built has none there; the loader compares its shapes
     if described > TIMES * held + SLACK:
         raise CheckpointError(
             f"the configuration describes a model of {described:,} weights, and the files hold {held:,}",
