@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ..distortion.question_type import classify_question
-from ..html import Markup, bullets, join, message, table
+from ..html import Markup, badge, bullets, join, message, table
 from ..judges.degenerate_text import leaks
 from ..records import Rewrite
 from ..text import split_sentences
@@ -232,9 +232,9 @@ def alarms_html(alarms: Iterable[Alarm], counts: Mapping[str, int] | None = None
     """The alarms as a table with what they mean below."""
     rows = [
         [
-            "rings" if alarm.rings else "quiet",
+            badge("rings", "bad") if alarm.rings else "quiet" if alarm.records else "not measured",
             alarm.name,
-            "not measured" if alarm.share != alarm.share else f"{alarm.share:.1%}",
+            f"{alarm.share:.1%}" if alarm.records else "–",
             f"{alarm.bound:.1%}",
             f"{alarm.records:,}",
             alarm.note,
