@@ -191,7 +191,8 @@ def _key(text: str) -> bytes:
 def alarm_lines(alarms: Iterable[Alarm]) -> list[str]:
     """A line for each alarm that rings, for a terminal or a card."""
     return [
-        f"{alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%} {alarm.note}".rstrip()
+        f"{alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%}"
+        + (f"; {alarm.note}" if alarm.note else "")
         for alarm in alarms
         if alarm.rings
     ]
