@@ -124,8 +124,7 @@ def test_llama_factory_reads_it(export, tmp_path, monkeypatch, preference):
         assert all(Path(file).is_file() for file in made["_images"])
 
 
-@needs("llamafactory")
-def test_llama_factory_reads_both_styles(export, tmp_path):
+def test_datasets_reads_both_styles(export, tmp_path):
     from datasets import load_dataset
 
     file = export("llama-factory", styles=True) / "polite_flamingo.jsonl"
