@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 import flamingo_lib
@@ -119,11 +121,13 @@ def _evaluation(folder: Path) -> str:
     exhibit = Exhibit(
         HOSTILE,
         (Table((HOSTILE, "b"), ((HOSTILE, 1.0), (HOSTILE, None)), HOSTILE),),
-        matrix_plot(["<script>", "'\""], [[0.1, 0.2], [0.3, 0.4]], "<b>"),
+        matrix_plot(["<script>", "$\\frac{$"], np.array([[0.1, 0.2], [0.3, 0.4]]), "$\\badcommand$"),
         HOSTILE,
         (HOSTILE,),
     )
-    sections = {**report_sections(made), HOSTILE: claims_table(claims, {}), f"{HOSTILE} 2": exhibit.markup()}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # names of many lines leave no room
+        sections = {**report_sections(made), HOSTILE: claims_table(claims, {}), f"{HOSTILE} 2": exhibit.markup()}
     return write_page(folder / "page.html", sections, title=HOSTILE, notes=HOSTILE).read_text("utf-8")
 
 

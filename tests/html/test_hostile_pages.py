@@ -62,6 +62,7 @@ def test_hostile_text_runs_nothing_and_reaches_nothing(browser, name, policy, tm
     file = tmp_path / "shown.html"
     file.write_text(made if made.startswith("<!doctype") else f"<!doctype html><meta charset=utf-8>{made}", "utf-8")
     context = browser.new_context(bypass_csp=not policy)
+    context.set_default_timeout(120_000)
     page, wrong = context.new_page(), []
     page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.on("request", lambda request: wrong.append(request.url) if leaves(request.url, file) else None)

@@ -42,8 +42,9 @@ def load_vlm(
     chat = load_chat(name, settings, role)
     with translate_loading_errors(folder, role), quiet_loading():
         trusted = settings.trust_remote_code is not None
-        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
-        check_built_size(folder, lambda: AutoModelForImageTextToText.from_config(config, trust_remote_code=trusted))
+        if not trusted:  # code that is named for running may build what it likes
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            check_built_size(folder, lambda: AutoModelForImageTextToText.from_config(config, trust_remote_code=False))
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=getattr(torch, settings.dtype),
