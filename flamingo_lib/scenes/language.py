@@ -67,8 +67,8 @@ def helpful(generator: Random, scene: Scene, question: Question, *, opener: floa
 
 
 REASONED = ("side",)
-"""Types of question whose answer mostly comes after its reason. A small model gets from two positions to a side that way;
-lists and comparisons it writes too badly to conclude from them.
+"""Types of question whose answer mostly comes after its reason. A small model gets from two positions to a side that
+way; lists and comparisons it writes too badly to conclude from them.
 """
 
 REASONED_SHARE = 0.8
