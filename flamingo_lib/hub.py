@@ -135,7 +135,7 @@ def resolve(
     if shipped_as is not None:
         ways.append(f"train it: flamingo train-judges --out {checkpoints_folder()}")
     if name in ASSEMBLED:
-        ways.append(f"make it: {ASSEMBLED[name]}")
+        ways.append(f"{ASSEMBLED[name].split()[1]} it: {ASSEMBLED[name]}")  # assemble or import
     elif full.count("/") == 1 and name[:1] not in ("/", ".", "~"):
         ways.append(f"put it into the hub's cache: hf download {full}")
     ways.append("give the path of its folder")
