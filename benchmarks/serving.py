@@ -208,7 +208,7 @@ def main() -> int:
                 )
             )
             server.send_signal(signal.SIGINT)
-            stopped = server.wait(timeout=60)
+            stopped = server.wait(timeout=300)
         finally:
             server.kill()
         told = log.read_text()

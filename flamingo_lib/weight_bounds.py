@@ -35,7 +35,7 @@ NUMBERS = frozenset({"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LO
 ALLOCATING = frozenset({"bytearray"})
 """Names that PyTorch's safe unpickler calls with a size of the file's own choosing."""
 
-_LAYERS = re.compile(r"layers|depth|blocks")
+_LAYERS = re.compile(r"(?<!window_)layers|depth|blocks")  # a Qwen's `max_window_layers` may be more than it has
 _CONVERT = "Convert it to safetensors on a machine that trusts it, or download it again."
 
 

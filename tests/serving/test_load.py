@@ -17,7 +17,7 @@ def test_no_request_fails_and_memory_stays(tmp_path):
         [sys.executable, str(FILE), *options],
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
