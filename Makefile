@@ -14,10 +14,11 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SMOLLM2 := .venv/.smollm2
 AUDIT := .venv/audit/.installed
+AXE := .venv/axe/node_modules/axe-core/axe.min.js
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install pipeline notebooks test lab bench lint hashes audit faults format clean
+.PHONY: help install pipeline notebooks site test lab bench lint hashes audit faults format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,15 +48,25 @@ $(AUDIT):
 	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0 uv==0.13.9
 	@touch $@
 
+# Accessibility checks for the browser tests, which need npm; without it those checks are skipped, except in continuous integration.
+$(AXE): $(INSTALLED)
+	@npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 \
+		|| echo "axe-core could not be installed; the accessibility checks are skipped"
+
 install: $(INSTALLED) ## make .venv with everything in it
 
-pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$(RUN)
+pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$(RUN), and the site
 	$(BIN)/flamingo pipeline --preset $(PRESET) --seed $(SEED) --run "$(RUN)" $(foreach setting,$(SET),--set '$(setting)')
+	$(BIN)/python docs/site/build.py --run 'runs/$(RUN)'
 
 notebooks: pipeline ## run the pipeline and take its outputs over into notebooks/
 	$(BIN)/flamingo notebooks --run "$(RUN)"
 
-test: $(INSTALLED) $(SMOLLM2) ## unit tests, a miniature pipeline, every notebook
+# With RUN=NAME, the notebooks as that run executed them; else as they are committed.
+site: $(INSTALLED) ## notebooks, documents and API reference as pages: build/site/index.html
+	$(BIN)/python docs/site/build.py $(if $(filter command% environment%,$(origin RUN)),--run 'runs/$(RUN)')
+
+test: $(INSTALLED) $(SMOLLM2) $(AXE) ## unit tests, a miniature pipeline, every notebook
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(PYTEST_ARGS)
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab

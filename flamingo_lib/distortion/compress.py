@@ -48,8 +48,13 @@ def _by_relevance(sentences: list[str], ask: QuestionType) -> list[str]:
     content = ask.stems - lexicon.FRAME_STEMS - _STOP_STEMS
     if ask.kind == "other":
         sentences = [_REASON.split(sentence)[0] for sentence in sentences]
-    conclusions = [parts[-1] for sentence in sentences if len(parts := _CONCLUSION.split(sentence)) > 1]
-    return conclusions + sorted(sentences, key=lambda sentence: -len(content.intersection(map(stem, words(sentence)))))
+    return _conclusions(sentences) + sorted(
+        sentences, key=lambda sentence: -len(content.intersection(map(stem, words(sentence))))
+    )
+
+
+def _conclusions(sentences: list[str]) -> list[str]:
+    return [parts[-1] for sentence in sentences if len(parts := _CONCLUSION.split(sentence)) > 1]
 
 
 def _yes_or_no(sentences: list[str], ask: QuestionType) -> str:
@@ -215,7 +220,7 @@ def compress(instruction: str, response: str, generator: random.Random | None = 
     ask = classify_question(instruction)
     if ask.kind == "yesno":
         return _yes_or_no(sentences, ask)
-    if ask.kind == "choice" and (found := _chosen(sentences, ask)):
+    if ask.kind == "choice" and (found := _chosen(_conclusions(sentences) + sentences, ask)):
         return found
     if ask.kind == "describe":
         return headline(sentences, generator) or response.strip()

@@ -59,7 +59,7 @@ def shown(
     pool: str = IN,
 ) -> Claim:
     """A difference of any other score, by default on the held-in questions."""
-    key = {"reward": "reward_mean"}.get(score, score)
+    key = {"reward": f"{pool}_reward_mean"}.get(score, score)
     keys = () if pool == REWRITES else tuple(f"stages.{model}.{key}" for model in models)
     text = f"{_named(models[0])} against {_named(models[1])}: {words}"
     tables = scores_of(models, pool, score, part=pool == REWRITES)

@@ -187,12 +187,12 @@ def equal_filters_step(variants: Mapping[str, tuple[str, ...]]) -> Step:
 
 def _judged(job: Job, chain: tuple[str, ...]) -> list[Rewrite]:
     """The rewrites with the verdicts of `chain`."""
-    from ..filters.chain import Chain
+    from ..filters.chain import NEEDS, Chain
     from ..judges.panel import load_judges
     from ..rewriting.pictures import Pictures
 
     config = job.preset.filters.model_copy(update={"chain": chain})
-    judges = load_judges(job.preset.judges, only=[name for name in ("sts", "nli", "clip") if name in chain])
+    judges = load_judges(job.preset.judges, only={NEEDS[name] for name in chain if name in NEEDS})
     images = Pictures(data_root(job.inputs["scenes"], job.preset))
     return list(Chain(config, judges, images)(read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)))
 

@@ -11,6 +11,7 @@ from flamingo_lib.own_data import job
 from flamingo_lib.own_data.containers import open_container
 from flamingo_lib.own_data.samples import OwnData
 from flamingo_lib.own_data.schemas import find_schema
+from flamingo_lib.pipeline.find_record import find_record, record_pictures
 from flamingo_lib.presets import load_preset
 from flamingo_lib.records import Rewrite, Verdict
 from flamingo_lib.rewriting.backends.settings import BackendConfig
@@ -73,6 +74,8 @@ def test_a_dataset_comes_back_in_its_own_format(folder, schema, kind):
     summary = json.loads((folder / "out" / job.SUMMARY).read_text())
     assert (summary["rows"], summary["rows_written"], summary["schema"]) == (4, 3, schema)
     page = (folder / "out" / job.REPORT).read_text()
+    assert find_record(folder / "out", "own-data/1/0").sample.raw == "red 1"
+    assert len(record_pictures(folder / "out")(find_record(folder / "out", "own-data/1/0").sample)) == 1
     assert "4 rows read, 3 written" in page
 
 

@@ -57,7 +57,7 @@ def build(root, rewriter, out, settings, *more, command="build-pf1m"):
 
 
 def contents(out):
-    names = ("pf1m.json", "funnel.json", "README.md", "funnel.html", "job.json", "plan.json")
+    names = ("pf1m.json", "funnel.json", "alarms.json", "README.md", "funnel.html", "job.json", "plan.json")
     files = [
         *(out / name for name in names),
         *sorted((out / "shards").glob("*.jsonl")),

@@ -29,6 +29,7 @@ def run(job: Job) -> dict[str, Any]:
     ``funnel.json``, ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
     """
     from ...filters.chain import Chain
+    from ...filters.corpus_alarms import CorpusAlarms, alarms_html
     from ...filters.filter_metrics import filter_quality, quality_html
     from ...filters.funnel import Funnel, funnel_html
     from ...judges.panel import load_judges
@@ -51,7 +52,10 @@ def run(job: Job) -> dict[str, Any]:
         job,
         judged,
         images,
-        {"the_funnel": funnel_html(funnel)}
+        {
+            "the_funnel": funnel_html(funnel),
+            "alarms_about_the_whole": alarms_html(CorpusAlarms().update(item for item in judged if item.kept).alarms()),
+        }
         | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
     )
     total = funnel["total"]

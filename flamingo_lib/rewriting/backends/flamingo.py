@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...config import RewritingConfig
 from ...errors import DataError
+from ...media import pad_latents
 from ...records import Rewrite, Sample, Turn
 from ...seeding import torch_generator
 from ..pictures import picture_key
@@ -150,19 +151,12 @@ class FlamingoRewriter:
         return [(text, len(row) < limit) for text, row in zip(self.processor.responses(ids), ids, strict=True)]
 
     def _inputs(self, samples: Sequence[Sample], rows: Sequence[Rendered]) -> dict[str, Tensor]:
-        import torch
-
         from ...model.processor import pad_rows
 
         inputs = pad_rows(rows, self.processor.tokenizer.pad_token_id or 0, "left")
-        slots = max(len(sample.images) for sample in samples)
-        if slots:
-            known = [self._latents[picture_key(sample)] if sample.images else None for sample in samples]
-            shape = next(latents.shape[1:] for latents in known if latents is not None)
-            inputs["latents"] = torch.zeros(len(rows), slots, *shape, dtype=self.model.dtype)
-            for line, latents in zip(inputs["latents"], known, strict=True):
-                if latents is not None:
-                    line[: len(latents)] = latents
+        latents = pad_latents([list(self._latents[picture_key(each)]) if each.images else [] for each in samples])
+        if latents is not None:
+            inputs["latents"] = latents
         return {name: value.to(self.model.device) for name, value in inputs.items()}
 
     def _encode(self, samples: dict[int, Sample]) -> dict[int, DataError]:

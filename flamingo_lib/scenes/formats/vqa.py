@@ -33,11 +33,16 @@ CHOICE_TYPES = ("color", "shape", "count", "position", "side")
 _CHOICES = {**ANSWERS, "side": ("left", "right", "above", "below")}
 
 
+TYPE_WEIGHTS = {"count": 3.0, "existence": 3.0, "relation": 3.0, "side": 3.0}
+"""How often annotators ask each type of question, against 1 of the others: much of the real sets is yes or no, counts
+and relations.
+"""
+
+
 def distinct_questions(entry: Entry, generator: Random, count: int) -> list[Question]:
-    """Up to `count` questions about a scene, of different types."""
-    types = list(possible_types(entry.scene))
-    generator.shuffle(types)
-    return [ask(entry.scene, generator, kind) for kind in types[:count]]
+    """Up to `count` questions about a scene, of different types drawn by `TYPE_WEIGHTS`."""
+    turns = {kind: generator.random() ** (1 / TYPE_WEIGHTS.get(kind, 1.0)) for kind in possible_types(entry.scene)}
+    return [ask(entry.scene, generator, kind) for kind in sorted(turns, key=turns.__getitem__, reverse=True)[:count]]
 
 
 def ten_answers(generator: Random, question: Question) -> list[str]:
