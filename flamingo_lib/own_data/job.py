@@ -24,6 +24,7 @@ from ..rewriting.backends.settings import BackendConfig, backend_label
 from ..rewriting.job import run_job
 from ..rewriting.shards import read_shards
 from ..storage import Quarantine, atomic_write, write_json, write_jsonl
+from ..text import is_blank
 from .outcome import Forecast, Outcome
 from .report import write_report
 from .samples import SOURCE, OwnData
@@ -153,7 +154,7 @@ def _history(out: Path, funnel: Funnel, alarms: CorpusAlarms) -> Iterator[dict[s
             "instruction": rewrite.sample.instruction,
             "raw": rewrite.sample.raw,
             "output": rewrite.output,
-            "final": rewrite.final if rewrite.kept else None,
+            "final": _response(rewrite),
             "kept": rewrite.kept,
             "verdicts": [
                 {"filter": verdict.filter, "keep": verdict.keep, "score": verdict.score, "reason": verdict.reason}
@@ -170,9 +171,14 @@ def _in_order(out: Path) -> Any:
     def output(name: str) -> str | None:
         rewrite = next(stream)
         assert rewrite.sample.id == name, f"asked for {name}, the shards go on with {rewrite.sample.id}"
-        return rewrite.final if rewrite.kept else None
+        return _response(rewrite)
 
     return output
+
+
+def _response(rewrite: Rewrite) -> str | None:
+    """The text that takes the old response's place; None if a filter dropped it, or the rewriter gave none."""
+    return rewrite.final if rewrite.kept and not is_blank(rewrite.final) else None
 
 
 def _examples(out: Path) -> list[Rewrite]:

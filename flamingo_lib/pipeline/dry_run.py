@@ -46,9 +46,14 @@ class DryRun:
     memory: float
 
     @property
+    def lacking(self) -> int:
+        """The number of datasets and weights that are missing or incomplete."""
+        return sum(not item.ok for item in self.sources) + sum(not item.ok for item in self.weights)
+
+    @property
     def ready(self) -> bool:
         """Whether everything is there."""
-        return all(item.ok for item in self.sources) and all(item.ok for item in self.weights)
+        return not self.lacking
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -89,15 +94,15 @@ class DryRun:
         yield f"stages, on {self.gpus} GPUs of {self.memory:g} GB (`flamingo plan` plans others)"
         if self.plans:
             yield plan_table(self.plans)
-            yield f"{sum(plan.hours + plan.feature_hours for plan in self.plans):,.1f} hours in all"
+            hours = sum(plan.hours + plan.feature_hours for plan in self.plans)
+            yield f"{hours:,.1f} hours of training in all; rewriting, filtering and evaluation come on top"
         yield ""
         yield f"disk the run writes, at most; {self.free:,.0f} GB are free"
         for name, size in self.disk.items():
             yield f"{name:<50}{size:>10,.1f} GB"
         yield f"{'in all':<50}{sum(self.disk.values()):>10,.1f} GB"
         yield from self.notes
-        bad = sum(not item.ok for item in self.sources) + sum(not item.ok for item in self.weights)
-        found = "everything is there" if not bad else f"{bad} missing or incomplete"
+        found = f"{self.lacking} missing or incomplete" if self.lacking else "everything is there"
         yield f"\n{found}: {len(self.sources)} datasets, {len(self.weights)} weights"
 
 

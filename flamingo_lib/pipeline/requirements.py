@@ -193,13 +193,13 @@ def _short(error: FlamingoError) -> str:
 
 def weight_roles(preset: Preset, steps: Iterable[str]) -> dict[str, str]:
     """The weights that these steps load, by name, with what they are for."""
-    steps = set(steps)
+    steps, config = set(steps), preset.model
     roles: dict[str, str] = {}
 
     def add(name: str, role: str) -> None:
+        name = _called(name, config.weights)
         roles[name] = f"{roles[name]}, {role}" if name in roles else role
 
-    config = preset.model
     if made_here(preset) and steps - {"scenes", "sources", "distort"}:
         release = RELEASES[config.base]
         for name in release.needs:
@@ -215,6 +215,13 @@ def weight_roles(preset: Preset, steps: Iterable[str]) -> dict[str, str]:
         for role in JUDGES:
             add(getattr(preset.judges, role), f"{role} judge")
     return roles
+
+
+def _called(name: str, weights: str | None) -> str:
+    """What a place under the folder of weights is called: by the release that was found there."""
+    if weights is None or not Path(name).is_relative_to(weights):
+        return name
+    return next((known for known in RELEASES if find_release(known, weights) == Path(name)), name)
 
 
 def check_weights_of(preset: Preset, steps: Iterable[str]) -> list[WeightState]:

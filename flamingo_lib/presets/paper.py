@@ -104,6 +104,7 @@ PRESET = Preset(
         lora_rank=64,
         lora_alpha=16,
         dtype="bfloat16",
+        device="auto",
     ),
     distortion=DistortionConfig(
         pairs=255_000,

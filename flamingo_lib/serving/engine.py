@@ -89,6 +89,7 @@ class Engine:
     def in_flight(self) -> int:
         """Requests that wait or are being answered."""
         with self._condition:
+            self._forget_those_who_left()
             return len(self._waiting) + self._running
 
     @property
@@ -105,6 +106,7 @@ class Engine:
         with self._condition:
             if self._closing:
                 raise RequestError("the server is stopping", status=503)
+            self._forget_those_who_left()
             if len(self._waiting) + self._running >= self.limits.in_flight:
                 raise RequestError("too many requests are in flight", status=429)
             self._waiting.append(ticket)
@@ -118,9 +120,13 @@ class Engine:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _forget_those_who_left(self) -> None:
+        self._waiting = [ticket for ticket in self._waiting if not ticket.cancelled.is_set()]
+
     def _work(self) -> None:
         while True:
             with self._condition:
+                self._forget_those_who_left()
                 while not self._waiting and not self._closing:
                     self._condition.wait()
                 if not self._waiting:

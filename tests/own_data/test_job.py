@@ -91,6 +91,18 @@ def test_dropped_rows_may_stay_as_they_were(folder):
     ]
 
 
+def test_a_response_that_the_rewriter_did_not_give_takes_no_place(folder, monkeypatch):
+    class Refuses(FakeWork):
+        def __call__(self, samples, tick):
+            return [Rewrite(sample, "", flags=("refused",)) for sample in samples]
+
+    monkeypatch.setattr(job, "make_work", lambda *args, **options: Refuses)
+    rows = [ROWS["columns"](number) for number in range(2)]
+    outcome = job.rewrite_data(opened(folder, rows), "m", folder / "out", PRESET, BACKEND, filtering=False, drop=False)
+    assert [row["answer"] for _, row in open_container(outcome.dataset).rows()] == ["red 0", "red 1"]
+    assert json.loads((folder / "out" / job.HISTORY).read_text().splitlines()[0])["final"] is None
+
+
 def test_a_stopped_job_goes_on_with_the_same_bytes(folder, tmp_path_factory):
     rows = [ROWS["llava"](number) for number in range(4)]
     data = opened(folder, rows)

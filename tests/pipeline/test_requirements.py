@@ -49,8 +49,10 @@ def test_every_dataset_of_the_paper_is_found_and_counted(released_weights):
     assert all(state.ok and state.samples > 0 and state.homepage for state in states.values())
     assert set(RAW_NAMES) <= {name for name, state in states.items() if "raw" in state.role and state.adopted}
     assert states["mscoco-captions"].role == "raw, captions, evaluation" and states["ok-vqa"].role == "evaluation"
-    assert states["gqa"].samples == 1 and states["gqa"].adopted == 223_244
-    assert all(state.ok and state.gigabytes > 0 for state in check_weights_of(preset, steps_of(preset)))
+    assert states["gqa"].samples == 2 and states["gqa"].adopted == 223_244
+    weights = check_weights_of(preset, steps_of(preset))
+    assert all(state.ok and state.gigabytes > 0 and state.homepage for state in weights)
+    assert {state.name: state.role for state in weights}["ViT-L-14-336/openai"] == "base, clip judge"
     require_all(preset, steps_of(preset))
 
 
@@ -130,7 +132,7 @@ def test_a_dry_run_says_what_is_there_and_writes_nothing(root, released_weights,
     assert f"expected in {root / 'dota'}; get it from https://" in lines[index + 1]
     assert any(line.startswith("llama-7b ") and "found" in line for line in lines)
     assert "1 missing or incomplete: 50 datasets, 8 weights" in done.stdout
-    assert "hours in all" in done.stdout and "disk the run writes" in done.stdout
+    assert "hours of training in all" in done.stdout and "disk the run writes" in done.stdout
     assert not (tmp_path / "run").exists()
     values = json.loads(invoke(*where, "--dry-run", "--no-count", "--json").stdout)
     assert not values["ready"] and {plan["stage"] for plan in values["plans"]} == {

@@ -67,7 +67,7 @@ def site(tmp_path_factory):
     ("text", "folder", "staged"),
     [
         ("[a](docs/method.md#idea)", "", "[a](docs/method.md#idea)"),
-        ("[a](../README.md)", "docs", "[a](../index.md)"),
+        ("[a](../README.md#a-tour)", "docs", "[a](../index.md#a-tour)"),
         ("[notebooks](notebooks)", "", "[notebooks](notebooks/index.md)"),
         ("[solved](solutions/)", "notebooks", "[solved](../notebooks/solutions/index.md)"),
         ("[`x`](flamingo_lib/records.py)", "", "{py:mod}`x <flamingo_lib.records>`"),

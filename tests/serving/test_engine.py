@@ -95,6 +95,21 @@ def test_a_failure_costs_one_request_alone_and_the_log_holds_no_words(caplog):
     assert "what people wrote" not in caplog.text
 
 
+def test_a_client_that_leaves_while_it_waits_frees_its_place():
+    backend, engine, gate = held_back(Limits(in_flight=2))
+    waiting = ticket(backend, "waiting")
+    engine.submit(waiting)
+    with pytest.raises(RequestError, match="too many"):
+        engine.submit(ticket(backend, "third"))
+    waiting.cancelled.set()
+    assert engine.in_flight == 1
+    third = ticket(backend, "third")
+    engine.submit(third)
+    gate.set()
+    assert result(third) == ("third", "stop") and engine.close(10)
+    assert backend.batches == [1, 1] and waiting.pieces.empty()
+
+
 def test_limits_of_tokens_stop_texts_and_clients_who_left_end_rows():
     backend, engine, gate = held_back()
     cut, stopped, gone = (

@@ -65,9 +65,8 @@ def test_images_and_drafts_belong_to_the_next_message(talk, tmp_path):
 
 
 def test_a_conversation_is_saved_as_the_endpoint_takes_it(talk, tmp_path):
-    _, err, _ = talk(
-        "/image a.png", "one", "/draft d", "two", f"/save {tmp_path / 'chat.json'}", "/save /no/such/a.json"
-    )
+    save = f"/save {tmp_path / 'chat.json'}"
+    _, err, _ = talk("/image a.png", "one", "/draft d", "two", save, f"{save}/a.json")
     assert json.loads((tmp_path / "chat.json").read_text()) == {
         "model": "echo",
         "max_tokens": 160,

@@ -9,6 +9,7 @@ from typing import Any
 from ...config import Preset
 from ...released import FLAMINGOS
 from ..step import Job, Step
+from .placement import placement
 
 MODEL = "model"
 """The subfolder of a training step's result, and of this one's, that holds the model."""
@@ -52,12 +53,9 @@ def _files(folder: Path) -> list[Path]:
 
 def run(job: Job) -> dict[str, Any]:
     """Write ``model/``, with a report of what was loaded and what was left out in it."""
-    import torch
-
     from ...training.released import import_released
 
-    config = job.preset.model
-    dtype = torch.bfloat16 if config.dtype == "bfloat16" else torch.float32
+    config, dtype = job.preset.model, placement(job.preset)["dtype"]
     imported = import_released(config.base, config.weights, job.folder / MODEL, adapter=config.adapter, dtype=dtype)
     return {
         "import.loaded": sum(imported.sources.values()),

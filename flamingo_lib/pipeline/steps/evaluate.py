@@ -14,6 +14,7 @@ from .base import MODEL, base_files, base_inputs, base_of
 from .evaluate_sources import evaluate_on_sources
 from .judges import judge_files, resolve_judges
 from .mixtures import REWRITES
+from .placement import placement
 from .records import read_records
 from .rewrite import REWRITTEN, WRONG
 from .scenes import data_root
@@ -68,7 +69,7 @@ def run(job: Job) -> dict[str, Any]:
     if not (root / GRAPHS).is_file():
         return evaluate_on_sources(job, root)
     index = TruthIndex(root)
-    judges = load_judges(job.preset.judges)
+    judges = load_judges(job.preset.judges, device=placement(job.preset)["device"])
     reward = judges.reward
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
     captions = caption_samples(index, job.preset.evaluation.captions, seed=job.seed)

@@ -9,6 +9,7 @@ from ...config import EvaluationConfig
 from ...storage import fingerprint_files, write_json
 from ..step import Job
 from .base import MODEL, NAME, base_of
+from .placement import placement
 
 if TYPE_CHECKING:
     from ...evaluation.chat_generator import ChatGenerator
@@ -31,7 +32,8 @@ def evaluate_on_sources(job: Job, root: Path) -> dict[str, Any]:
     from ...html import write_fragment
     from ...judges.panel import load_judges
 
-    config, judges = job.preset.evaluation, load_judges(job.preset.judges)
+    config = job.preset.evaluation
+    judges = load_judges(job.preset.judges, device=placement(job.preset)["device"])
     names = {role: getattr(job.preset.judges, role) for role in ROLES}
     sources = asked_sources(asked_of(config), root)
     models: dict[str, str | Path] = {NAME: base_of(job)} | {
@@ -39,7 +41,7 @@ def evaluate_on_sources(job: Job, root: Path) -> dict[str, Any]:
     }
     summaries: dict[str, Any] = {}
     predictions: list[Prediction] = []
-    figures: dict[str, Any] = {}
+    figures: dict[str, float] = {}
     for name, model in models.items():
         summaries[name], answers = examine_on_sources(
             name,
@@ -71,15 +73,9 @@ def _weights(model: str | Path) -> str:
 
 
 def _answerer(job: Job, model: str | Path) -> ChatGenerator:
-    import torch
-
     from ...evaluation.chat_generator import ChatGenerator
-    from ...training.stages import load_base
+    from ...loading import load_model
 
-    config, dtype = job.preset.evaluation, job.preset.model.dtype
-    loaded = load_base(
-        model,
-        dtype=torch.bfloat16 if dtype == "bfloat16" else torch.float32,
-        optimize=job.preset.model.optimize_for_cpu,
-    )
+    config, optimize = job.preset.evaluation, job.preset.model.optimize_for_cpu
+    loaded = load_model(model, role="the model to evaluate", optimize=optimize, **placement(job.preset))
     return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens)

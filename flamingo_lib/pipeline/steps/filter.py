@@ -14,6 +14,7 @@ from ..record_html import SampleImages, record_card
 from ..step import Job, Step
 from .judges import judge_files, resolve_judges
 from .mixtures import PF1M, REWRITES
+from .placement import placement
 from .records import read_records, write_records
 from .rewrite import REWRITTEN
 from .scenes import data_root
@@ -40,7 +41,7 @@ def run(job: Job) -> dict[str, Any]:
     root, config = data_root(job.inputs["scenes"], job.preset), job.preset.filters
     images = Pictures(root)
     rewritten = read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)
-    chain = Chain(config, load_judges(job.preset.judges), images)
+    chain = Chain(config, load_judges(job.preset.judges, device=placement(job.preset)["device"]), images)
     judged = list(track(chain(rewritten), "filtering", len(rewritten)))
     write_records(job.folder / REWRITES, judged)
     written = write_released(judged, job.folder, root)
@@ -100,7 +101,7 @@ STEP = Step(
     "filter the rewrites",
     run,
     inputs=("scenes", "rewrite"),
-    config=("sources.root", "filters", "judges"),
+    config=("sources.root", "filters", "judges", "model.device"),
     assets=judge_files("sts", "nli", "reward", "clip"),
     resolve_auto=resolve_judges,
 )

@@ -16,6 +16,7 @@ from ..pictures import picture_key
 from ..rewriter import flags_of, without_output
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
     from torch import Tensor
 
@@ -70,20 +71,26 @@ class FlamingoRewriter:
         *,
         seed: int = 0,
         device: str = "cpu",
+        dtype: torch.dtype | None = None,
         optimize: bool = True,
     ) -> FlamingoRewriter:
         """A rewriter from a folder that `save_pretrained` wrote, or a checkpoint shipped with the project.
 
-        LoRA layers are merged into the weights they belong to. `optimize`, the preset's `model.optimize_for_cpu`, makes
-        a small model fast on a CPU.
+        LoRA layers are merged into the weights they belong to. `dtype` is float32 by default. `optimize`, the preset's
+        `model.optimize_for_cpu`, makes a small model fast on a CPU.
 
         Raises:
             MissingAsset: there is none.
             CheckpointError: the folder holds something else, or weights are missing.
         """
+        import torch
+
         from ...loading import load_model
 
-        model, processor = load_model(folder, role="the rewriter", device=device, merge=True, optimize=optimize)
+        numbers = dtype or torch.float32
+        model, processor = load_model(
+            folder, role="the rewriter", dtype=numbers, device=device, merge=True, optimize=optimize
+        )
         return cls(model, processor, pictures, config, seed=seed)
 
     @property

@@ -98,6 +98,8 @@ def find_attention(model: Any, samples: Sequence[Sample], batch_of: Callable[[st
         for attention in ATTENTION:
             try:
                 apart, leak = _differences(model, alone, samples, partial(batch_of, attention))
+            except torch.OutOfMemoryError:
+                raise
             except (ValueError, TypeError, RuntimeError, IndexError, KeyError, AttributeError) as error:
                 found.append(f"{attention}: {' '.join(str(error).split())[:160] or type(error).__name__}")
                 continue

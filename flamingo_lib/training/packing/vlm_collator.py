@@ -32,7 +32,7 @@ class PackedCollator:
 
     Args:
         model: an image-text-to-text model of Transformers, on its device.
-        processor: the model's.
+        processor: the model's; a tokenizer alone for a model of text.
         samples: some of the samples to come, at least two, with images if there will be any.
         context_length: tokens that a window may have; None for no bound.
 
@@ -90,7 +90,7 @@ class PackedCollator:
             else:
                 batch[name] = self._join_tokens(name, windows, total)
         batch["position_ids"] = torch.cat([self._positions(window, total) for window in windows], dim=-2)
-        del batch["attention_mask"]
+        batch.pop("attention_mask", None)
         if attention != ATTENTION[0]:
             batch["attention_mask"] = block_mask(self.config, self.dtype, attention, _sample_of(windows, total), batch)
         return {**batch, "use_cache": False}  # a cache would keep the model from looking for packed samples
@@ -156,8 +156,11 @@ def visual_dims(processor: Any) -> dict[str, int]:
     """
     from PIL import Image
 
+    image_processor = getattr(processor, "image_processor", None)
+    if image_processor is None:
+        return {}
     blank = [Image.new("RGB", (64, 64), color) for color in ("white", "black")]
-    outputs: Mapping[str, Any] = processor.image_processor(images=[blank], return_tensors="pt")
+    outputs: Mapping[str, Any] = image_processor(images=[blank], return_tensors="pt")
     return {
         name: int(values.ndim > 1 and values.shape[0] == 1 and values.shape[1] > 1)
         for name, values in outputs.items()

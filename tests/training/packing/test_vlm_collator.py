@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -80,6 +83,28 @@ def test_without_blocking_the_second_sample_would_see_the_first(parts):
 def test_each_architecture_is_told_in_the_way_that_it_obeys(parts):
     name, *_, collator = parts
     assert collator.attention == ("mask+images" if name == "gemma3" else "positions")
+
+
+@torch.no_grad()
+def test_a_block_diagonal_mask_does_the_same_where_images_are_causal(parts):
+    name, model, processor, samples, _ = parts
+    collator = PackedCollator(model, processor, samples[:4])
+    collator.attention = "mask"
+    loss = float(model(**collator([samples[:2], samples[2:5]])).loss)
+    assert (loss == pytest.approx(own_loss(model, samples[:5]), abs=1e-5)) == (name != "gemma3")
+
+
+@torch.no_grad()
+def test_models_of_text_are_packed_with_their_tokenizer(parts):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    _, _, processor, samples, _ = parts
+    keys = ("input_ids", "attention_mask", "labels")
+    texts = [{key: samples[index][key] for key in keys} for index in (2, 6)]
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(**text_settings(processor.tokenizer))).eval()
+    batch = PackedCollator(model, processor.tokenizer, texts)([texts])
+    assert float(model(**batch).loss) == pytest.approx(own_loss(model, texts), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["qwen2.5-vl", "gemma3"])
@@ -164,3 +189,12 @@ def test_what_cannot_be_packed_is_named(parts):
         short([two])
     with pytest.raises(DataError, match="two or more"):
         PackedCollator(model, processor, two[:1])
+
+
+@torch.no_grad()
+def test_the_documented_lines_run(parts):
+    _, model, processor, samples, _ = parts
+    text = (Path(__file__).parents[3] / "docs" / "packing.md").read_text("utf-8")
+    names = {"model": model, "processor": processor, "encoded": [(sample, 0) for sample in samples]}
+    exec("\n".join(re.findall(r"```python\n(.*?)```", text, flags=re.S)), names)
+    assert float(names["loss"]) > 0 and len(names["rows"]) > 1
