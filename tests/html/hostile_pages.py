@@ -223,6 +223,37 @@ def _explain(folder: Path) -> str:
     return page.read_text("utf-8")
 
 
+def _exported(folder: Path) -> str:
+    from flamingo_lib.exports.card import export_report
+    from flamingo_lib.filters.corpus_alarms import Alarm
+
+    summary = {"records": 3, "left_out": {HOSTILE: 1}, "scores": [HOSTILE], "licences": {HOSTILE: 1},
+               "sources": {HOSTILE: 1}, "styles": {HOSTILE: 1}}  # fmt: skip
+    target: Any = SimpleNamespace(TITLE=HOSTILE)
+    alarms = [Alarm(HOSTILE, 0.9, 0.1, 3, (HOSTILE,), HOSTILE)]
+    return export_report(folder / "r.html", target, summary, alarms, title=HOSTILE).read_text("utf-8")
+
+
+def _by_source(_folder: Path) -> str:
+    from flamingo_lib.evaluation.on_sources import METRICS, sources_html
+
+    values = {"questions": HOSTILE, "metrics": {METRICS[0].name: {"value": 0.5}}}
+    return html.page(HOSTILE, sources_html({HOSTILE: {HOSTILE: values}}))
+
+
+def _exercise(_folder: Path) -> str:
+    from flamingo_lib.teaching.outcome import Outcome
+
+    return Outcome(HOSTILE, False, HOSTILE)._repr_html_()
+
+
+def _chat_file(folder: Path) -> str:
+    from flamingo_lib.cli.serve import write_chat_page
+
+    write_chat_page("http://localhost:8000/v1", HOSTILE, folder / "chat.html")
+    return (folder / "chat.html").read_text("utf-8")
+
+
 PAGES: dict[str, tuple[Page, tuple[str, ...]]] = {
     "every function": (_every_function, ()),
     "report": (_report, ("pipeline.report", "pipeline.steps.filter", "pipeline.steps.evaluate")),
@@ -239,6 +270,10 @@ PAGES: dict[str, tuple[Page, tuple[str, ...]]] = {
     "chat": (lambda _: html.chat_page(HOSTILE), ("serving.app",)),
     "tokens of a chat": (_session, ("serving.session",)),
     "funnel": (_funnel_page, ("pf1m.build",)),
+    "chat in a file": (_chat_file, ("cli.serve",)),
+    "export": (_exported, ("exports.card",)),
+    "answers by source": (_by_source, ("pipeline.steps.evaluate_sources",)),
+    "exercise": (_exercise, ("teaching.outcome",)),
     "windows": (_windows, ("cli.windows", "pipeline.steps.packing")),
 }  # fmt: skip
 """Name -> (what makes it, the modules of the library that show it)."""

@@ -121,3 +121,5 @@ def test_hashed_constraints_are_the_constraints_with_hashes():
             assert name.startswith(("nvidia-", "cuda-")) or name in ("triton", "setuptools"), f"{name} is not pinned"
         assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", block), name
     assert set(WANTED) <= set(found)
+    workflow = (ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8")
+    assert 'HASHED: "1"' in workflow and "ifeq ($(HASHED),1)" in (ROOT / "Makefile").read_text("utf-8")

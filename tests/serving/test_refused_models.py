@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from flamingo_lib.cli.serve import load_backend
 from flamingo_lib.errors import CheckpointError
 from flamingo_lib.hub import CHECKPOINTS
+from flamingo_lib.serving.load import load_backend
 
 
 @pytest.fixture
@@ -26,15 +26,21 @@ def test_code_of_a_models_own_is_refused_by_name(folder, name):
     changed(folder / name, auto_map={"AutoModel": "evil.Model"})
     (folder / "evil.py").write_text("raise SystemExit('it ran')")
     with pytest.raises(CheckpointError, match=rf"brings code of its own \(auto_map: evil\.Model\).*{name}"):
-        load_backend(str(folder), None, optimize=False)
+        load_backend(folder, optimize=False)
 
 
 def test_links_out_and_huge_configurations_are_refused(folder, tmp_path):
     (tmp_path / "secret").write_text("{}")
     (folder / "notes.json").symlink_to(tmp_path / "secret")
     with pytest.raises(CheckpointError, match="leads out of it"):
-        load_backend(str(folder), None, optimize=False)
+        load_backend(folder, optimize=False)
     (folder / "notes.json").unlink()
     changed(folder / "config.json", resampler_depth=10**9)
     with pytest.raises(CheckpointError, match="asks for 1,000,000,000"):
-        load_backend(str(folder), None, optimize=False)
+        load_backend(folder, optimize=False)
+
+
+def test_code_of_another_kind_of_model_is_refused_by_name(folder):
+    changed(folder / "config.json", model_type="idefics3", auto_map={"AutoModel": "evil.Model"})
+    with pytest.raises(CheckpointError, match=r"brings code of its own \(auto_map: evil\.Model\)"):
+        load_backend(folder)
