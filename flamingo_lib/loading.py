@@ -29,6 +29,7 @@ from .model.lora import merge_lora, save_adapter
 from .model.processor import FlamingoProcessor
 from .renamed import renamed
 from .storage import atomic_folder, read_json, write_json
+from .weight_bounds import check_built_size
 
 FILES = ("config.json", "processor_config.json", "tokenizer.json")
 """What a model's folder holds beside the weights."""
@@ -76,6 +77,8 @@ def load_model(
     folder = resolve(name, role=role)
     _check_files(folder)
     with translate_loading_errors(folder, role, REMEDY), quiet_loading():
+        config = FlamingoConfig.from_pretrained(folder, local_files_only=True)
+        check_built_size(folder, lambda: FlamingoForConditionalGeneration(config))
         model, report = FlamingoForConditionalGeneration.from_pretrained(
             folder,
             dtype=dtype,

@@ -1,13 +1,16 @@
 """Media attention: which image each token attends to, by the rules of the references; the ignore index of labels.
 
 Plain Python on lists; arrays and tensors are asked for their own methods, so that neither NumPy nor PyTorch is
-imported.
+imported before it is needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MEDIA_RULES = ("preceding", "following")
 """`preceding` (OpenFlamingo v2): text attends to the latest image. `following` (v1, Polite and Clever Flamingo): to the
@@ -50,3 +53,24 @@ def attended_images(ids: Any, image_token_id: int, rule: str, first: int = 0) ->
             image = seen if own else seen + 1
             attended.append(image if image <= total else 0)
     return attended
+
+
+def pad_latents(rows: Sequence[Sequence[Tensor]]) -> Tensor | None:
+    """Visual latents of a batch, zeros where a row has fewer images than another.
+
+    Args:
+        rows: for each row the latents of its images, each (n, D).
+
+    Returns:
+        (b, m, n, D) with m the largest number of images, or None where no row has any.
+    """
+    import torch
+
+    first = next((row[0] for row in rows if len(row)), None)
+    if first is None:
+        return None
+    padded = first.new_zeros(len(rows), max(map(len, rows)), *first.shape)
+    for line, row in zip(padded, rows, strict=True):
+        if len(row):
+            line[: len(row)] = torch.stack(list(row))
+    return padded

@@ -1,4 +1,4 @@
-"""Text: is there any, and its paragraphs and sentences, as judges, filters and the claims checker see them.
+"""Text: is there any, its paragraphs and sentences, and what people write without the markers of a chat.
 
 `distortion.segment` has another splitter: it knows abbreviations and loses no character.
 """
@@ -10,6 +10,9 @@ import unicodedata
 
 _PARAGRAPH_BREAK = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_BREAK = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+|\n+")
+
+_MARKER = re.compile(r"(?<!\s)\s++(?=#+\s*(?:human|assist\w*)\s*:|\(\s*(?:drafted|revised)\s)", re.IGNORECASE)
+_BRACKETED = re.compile(r"\((?=(?:drafted|revised) response\))", re.IGNORECASE)
 
 _visible_ascii = re.compile(r"[!-~]").search
 
@@ -50,3 +53,17 @@ def split_paragraphs(text: str) -> list[str]:
 def split_sentences(text: str) -> list[str]:
     """The sentences of `text`, stripped: cut after ``. ! ?`` before white space, and at line ends."""
     return [part for part in (piece.strip() for piece in _SENTENCE_BREAK.split(text)) if part]
+
+
+def without_markers(text: str) -> str:
+    """`text` in which no line begins as a marker of the chat does, so that what people write is never structure.
+
+    Line breaks before such a marker become a space; "(Drafted Response)" gets one behind its bracket wherever it
+    stands, since the answer's marker may stand right before it.
+    """
+    return _BRACKETED.sub("( ", _MARKER.sub(_joined, text))
+
+
+def _joined(run: re.Match[str]) -> str:
+    """A space for white space with a line break in it."""
+    return " " if len(f"{run[0]}.".splitlines()) > 1 else run[0]

@@ -14,6 +14,7 @@ from torch import Tensor
 from .errors import CheckpointError, DataError, FlamingoError
 from .hub import check_weights_file
 from .storage import read_json
+from .weight_bounds import check_links, check_tensors, check_torch_file
 
 WRAPPERS = ("model_state_dict", "state_dict", "model")
 """Keys under which training scripts put the weights beside optimizer state."""
@@ -33,8 +34,8 @@ def read_state(path: str | os.PathLike) -> dict[str, Tensor]:
     A folder holds one of `FOLDER_FILES` or shards.
 
     Raises:
-        CheckpointError: missing, empty or broken files, a pickle that wants to run code, or a file that holds no
-            tensors.
+        CheckpointError: missing, empty or broken files, a pickle that wants to run code or declares more than it
+            holds (see `weight_bounds`), a link out of the folder, or a file that holds no tensors.
     """
     path = Path(path)
     if path.is_dir():
@@ -76,6 +77,7 @@ def read_adapter(folder: str | os.PathLike) -> tuple[dict[str, Any], dict[str, T
 
 
 def _read_folder(folder: Path) -> dict[str, Tensor]:
+    check_links(folder)
     for name in ("model.safetensors.index.json", "pytorch_model.bin.index.json"):
         if (folder / name).is_file():
             index = read_json(folder / name)
@@ -95,6 +97,7 @@ def _read_folder(folder: Path) -> dict[str, Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
+    check_torch_file(path)
     try:
         content = _load(path, mmap=True)
     except RuntimeError as error:
@@ -110,6 +113,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise CheckpointError("the file holds no tensors", file=path)
+    check_tensors(tensors, path)
     return tensors
 
 

@@ -34,3 +34,11 @@ def read_only_folder():
         finally:
             os.seteuid(user)
             folder.chmod(0o755)
+
+
+@pytest.fixture(scope="session")
+def released_weights(tmp_path_factory):
+    """The folder of the paper's released weights at tiny width; tests that change it work on a copy."""
+    from tests.released_weights import save_weights
+
+    return save_weights(tmp_path_factory.mktemp("weights"))

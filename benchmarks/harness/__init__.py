@@ -44,6 +44,10 @@ class Row:
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
 
 
+class NotInstalled(Exception):
+    """Raised by a row that needs a package which isn't there; its text says how to get it."""
+
+
 PEAK = """
 import resource, sys
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -79,14 +83,19 @@ def main(rows: Sequence[Row]) -> None:
     unknown = set(arguments.only or ()) - {row.key for row in rows}
     if unknown:
         parser.error(f"no row {sorted(unknown)[0]!r}; there are {', '.join(row.key for row in rows)}")
-    figures: dict[str, dict[str, float]] = {}
+    figures: dict[str, dict[str, float | None]] = {}
     print(f"{'row':<28}{'value':>12}{'aim':>14}  {'':<7}{'seconds':>8}  what", flush=True)
     for row in rows:
         if arguments.only and row.key not in arguments.only:
             continue
         runs = 1 if arguments.quick else row.runs
         start = time.perf_counter()
-        value = statistics.median(row.measure(arguments.quick) for _ in range(runs))
+        try:
+            value = statistics.median(row.measure(arguments.quick) for _ in range(runs))
+        except NotInstalled as missing:
+            figures[row.key] = {"value": None}
+            print(f"{row.key:<28}{'-':>12}{'':>14}  {'':<7}{'':>8}  {row.what}: not installed, {missing}", flush=True)
+            continue
         seconds = time.perf_counter() - start
         aim = (
             {"at_least": row.at_least}

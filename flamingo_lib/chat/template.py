@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError, DataError
 from ..media import MEDIA_RULES, attended_images
 from ..records import Turn
 from ..renamed import renamed
+from ..text import without_markers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -30,14 +32,18 @@ IMAGE = "<image>"
 END_OF_CHUNK = "<|endofchunk|>"
 
 _ANCHOR = "a"
-_MARKER = re.compile(
-    r"\n(?=[^\S\n]*(?:#+\s*(?:human|assist\w*)\s*:|\((?:drafted|revised) response\)\s*:))", re.IGNORECASE
-)
+_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # Unicode's noncharacters, which no text that is exchanged may hold
+_TEXT = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 
 
-def without_markers(text: str) -> str:
-    """`text` in which no line begins as a marker of the chat does, so that what people write is never structure."""
-    return _MARKER.sub(" ", text)
+def as_text(text: str) -> str:
+    """Mark what people wrote inside interleaved text: an ``<image>`` in it stands for no image (see `interleaved`)."""
+    return _OPEN + text.replace(_OPEN, "\ufffd").replace(_CLOSE, "\ufffd") + _CLOSE
+
+
+def plain(prompt: str) -> str:
+    """Interleaved text as people read it, without the marks of `as_text`."""
+    return prompt.replace(_OPEN, "").replace(_CLOSE, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,46 @@ class ChatTemplate:
             pieces = [piece for piece, labelled in zip(pieces, loss, strict=True) if not labelled]
             return ids + pieces, [False] * (len(ids) + len(pieces))
         return [*ids, *pieces, self.eos_id], [False] * len(ids) + loss + [True]
+
+    def interleaved(self, text: str) -> Rendered:
+        """Text with ``<image>`` in it, as a base model reads it: no turns, no roles, and BOS before it.
+
+        Special tokens are tokens, but for those inside `as_text`, which are text.
+        """
+        ours = _TEXT.sub(_OPEN, text)  # a character in place of what people wrote, so that nothing joins across it
+        whole = plain(text)
+        if self._special.findall(whole) == self._special.findall(ours):
+            ids = self.tokenizer(whole, add_special_tokens=False)["input_ids"]
+        else:
+            ids = self._encode_parts(text)
+        ids = [self.bos_id, *ids]
+        attended = attended_images(ids, self.image_token_id, self.media_rule)
+        return Rendered(ids, [False] * len(ids), attended, [1] * len(ids), ids.count(self.image_token_id))
+
+    def _encode_parts(self, text: str) -> list[int]:
+        """Ids of interleaved text in which people spell special tokens out."""
+        parts: list[str] = [""]  # text and special tokens by turns
+        for index, piece in enumerate(_TEXT.split(text)):
+            if index % 2:
+                parts[-1] += piece
+                continue
+            first, *rest = self._special.split(piece)
+            parts[-1] += first
+            parts += rest
+        ids: list[int] = []
+        for index, part in enumerate(parts):
+            if index % 2:
+                ids.append(self.tokenizer.convert_tokens_to_ids(part))
+            elif part:
+                ids += self._encode_text(part, bool(index))[0]
+        return ids
+
+    @cached_property
+    def _special(self) -> re.Pattern[str]:
+        """Finds the tokenizer's special tokens in a text."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        names = {*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
+        return re.compile(f"({'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})")
 
     def _encode_fixed(self, text: str, follows_text: bool) -> tuple[list[int], list[int]]:
         if (text, follows_text) not in self._fixed:

@@ -29,6 +29,7 @@ COMMANDS = (
     "study",
     "pretrain",
     "assemble",
+    "import_released",
     "train",
     "windows",
     "evaluate",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .backend_options import Adapter, Backend, BackendSettings, StylePrompt, System, Url, backend_settings
-from .rewrite import INTERRUPTED, Json, RewriterName, Seed, Settings, Workers
+from .options import INTERRUPTED, Json, Out, PresetName, RewriterName, Seed, Settings, Workers
 from .tables import aligned
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def rewrite_data(
         ),
     ],
     rewriter: RewriterName,
-    out: Annotated[Path, typer.Option("--out", help="folder of the job and of what it writes")],
+    out: Out,
     columns: Annotated[
         str | None, typer.Option(metavar="image=...,instruction=...,response=...", help="names of the columns")
     ] = None,
@@ -59,7 +59,7 @@ def rewrite_data(
         bool, typer.Option(help="keep rows that a filter dropped, with their old response")
     ] = False,
     filtering: Annotated[bool, typer.Option("--filters/--no-filters", help="judge and filter the rewrites")] = True,
-    preset: Annotated[str, typer.Option("--preset", help="whose settings, judges and thresholds")] = "tiny",
+    preset: PresetName = "tiny",
     seed: Seed = None,
     settings: Settings = None,
     workers: Workers = 0,
@@ -151,17 +151,14 @@ def show_forecast(forecast: Forecast, price: tuple[float, float] | None) -> None
 
 def show_outcome(outcome: Outcome, out: Path) -> None:
     """Print what was written, the funnel, and the alarms that ring."""
+    from ..filters.corpus_alarms import alarm_lines
     from ..filters.funnel import funnel_table, why_empty
     from ..own_data.job import HISTORY, REPORT
 
     if hint := why_empty(outcome.funnel):
         print(f"warning: {hint}", file=sys.stderr)
     print(aligned(funnel_table(outcome.funnel), left=1))
-    for alarm in outcome.alarms:
-        if alarm.rings:
-            print(
-                f"alarm: {alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%} {alarm.note}",
-                file=sys.stderr,
-            )
+    for line in alarm_lines(outcome.alarms):
+        print(f"alarm: {line}", file=sys.stderr)
     print(f"\n{outcome.kept:,} of {outcome.rows:,} rows in {outcome.dataset}")
     print(f"every response before and after: {out / HISTORY}; report: {out / REPORT}")

@@ -32,22 +32,64 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--notebooks/--no-notebooks", help="execute the notebooks, or only the steps")
         ] = True,
         until: Annotated[str | None, typer.Option("--until", help="the last step to do, without notebooks")] = None,
+        root: Annotated[
+            Path | None, typer.Option("--root", help="folder of datasets, one subfolder each: the setting sources.root")
+        ] = None,
+        weights: Annotated[
+            Path | None,
+            typer.Option(
+                "--weights", help="folder of released weights, one subfolder each, for base, judges, distorter"
+            ),
+        ] = None,
+        dry_run: Annotated[
+            bool, typer.Option("--dry-run", help="say what is there, what is missing and what the run costs, and end")
+        ] = False,
+        count: Annotated[
+            bool, typer.Option("--count/--no-count", help="with --dry-run: count the samples of every dataset")
+        ] = True,
+        gpus: Annotated[int, typer.Option("--gpus", min=1, help="with --dry-run: GPUs to plan for")] = 8,
+        memory: Annotated[float, typer.Option("--memory", min=1, help="with --dry-run: gigabytes of each")] = 40,
         as_json: Annotated[bool, typer.Option("--json", help="print the figures as JSON")] = False,
     ) -> None:
         """Take raw annotations all the way to a chatting model.
 
-        What is already done is not done again; an interrupted run goes on where it was.
+        What is already done is not done again; an interrupted run goes on where it was. A run on datasets of one's own
+        begins only when all of them, and all weights, are there.
         """
+        from ..pipeline.environment import runs_folder
         from ..pipeline.metrics import as_table
-        from ..pipeline.run import run_pipeline
+        from ..pipeline.run import run_pipeline, steps_until
         from ..pipeline.run_folder import Workspace
+        from ..pipeline.steps import build_steps
+        from ..presets import load_preset
 
         def say(line: str) -> None:
             print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
-        workspace = Workspace.open(
-            run_dir.absolute() if run_dir else run or f"{preset}-{seed}", preset, seed, settings or ()
-        )
+        chosen = load_preset(preset, settings or (), seed)
+        if root is not None:
+            sources = chosen.sources.model_copy(update={"root": str(root.expanduser().absolute())})
+            chosen = chosen.model_copy(update={"sources": sources})
+        if weights is not None:
+            from ..pipeline.requirements import with_weights
+
+            chosen = with_weights(chosen, weights)
+        folder = runs_folder(run_dir.absolute() if run_dir else run or f"{preset}-{seed}")
+        names = steps_until([step.name for step in build_steps(chosen)], until)
+        if dry_run:
+            from ..pipeline.dry_run import dry_run as look
+
+            found = look(chosen, names, folder, count=count, gpus=gpus, memory=memory)
+            print(json.dumps(found.to_json(), indent=2) if as_json else "\n".join(found.lines()))
+            return
+        if chosen.sources.root or not chosen.sources.scenes:
+            from ..pipeline.requirements import require_all
+
+            require_all(chosen, names)
+            if not chosen.sources.scenes and notebooks and until is None:
+                say("the notebooks tell of the rendered Scenes and are left out")
+                notebooks = False
+        workspace = Workspace(folder, chosen)
         try:
             values = run_pipeline(workspace, notebooks=notebooks, until=until, say=say)
         except KeyboardInterrupt:

@@ -20,41 +20,26 @@ from .backend_options import (
     Url,
     backend_settings,
 )
+from .options import (
+    INTERRUPTED,
+    Json,
+    Out,
+    PresetName,
+    Ray,
+    RewriterName,
+    Root,
+    Seed,
+    Settings,
+    Source,
+    Title,
+    Workers,
+)
 from .tables import aligned
 
 if TYPE_CHECKING:
     from ..config import Preset
     from ..rewriting.backends.settings import BackendConfig
     from ..rewriting.job import JobResult
-
-Source = Annotated[
-    list[str],
-    typer.Option(
-        "--source", metavar="NAME=ROOT[:SPLIT][:LIMIT]", help="a dataset by its catalogue name; repeat for several"
-    ),
-]
-RewriterName = Annotated[
-    str,
-    typer.Option(
-        "--rewriter", help="the rewriter's folder, or a shipped checkpoint's name; the model's name on a server"
-    ),
-]
-Out = Annotated[Path, typer.Option("--out", help="folder of the job; the same command continues an interrupted one")]
-PresetName = Annotated[str, typer.Option("--preset", help="tiny, small or paper")]
-Seed = Annotated[int | None, typer.Option("--seed", help="instead of the preset's")]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a setting, e.g. rewriting.batch_size=32")
-]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="processes on this machine; 0 works in this one")]
-Ray = Annotated[
-    str | None,
-    typer.Option(
-        "--ray", metavar="ADDRESS", help="work on this Ray cluster (extra `scale`); `local` starts one on this machine"
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
-
-INTERRUPTED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -114,7 +99,7 @@ def build_pf1m(
     system: System = None,
     adapter: Adapter = None,
     backend_set: BackendSettings = None,
-    title: Annotated[str, typer.Option("--title", help="the dataset's name on its card")] = "PF-1M",
+    title: Title = "PF-1M",
     as_json: Json = False,
 ) -> None:
     """Build a PF-1M dataset: rewrite raw annotations, judge and filter them, write what stays.
@@ -122,8 +107,10 @@ def build_pf1m(
     Writes the released JSON (pf1m.json), Parquet files that `datasets.load_dataset` reads, a card, and the funnel;
     every record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
     """
+    from ..filters.corpus_alarms import alarm_lines, read_alarms
     from ..filters.funnel import funnel_table, why_empty
-    from ..pf1m.build import export_pf1m
+    from ..pf1m.build import ALARMS, export_pf1m
+    from ..storage import read_json
 
     asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set)
     result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, asked, filtering=True)
@@ -138,6 +125,8 @@ def build_pf1m(
         )
         return
     print(aligned(funnel_table(funnel), left=1))
+    for line in alarm_lines(read_alarms(read_json(out / ALARMS))):
+        print(f"alarm: {line}", file=sys.stderr)
     print(f"\n{funnel['total']['kept']:,} records in {out}")
 
 
@@ -145,9 +134,7 @@ def explain(
     record_id: Annotated[str, typer.Argument(help="the record's id, as in pf1m's Parquet files or the shards")],
     folder: Annotated[Path, typer.Option("--in", help="folder of build-pf1m or rewrite, or a run folder")],
     html: Annotated[Path | None, typer.Option("--html", help="write a page with the image to this file")] = None,
-    root: Annotated[
-        Path | None, typer.Option("--root", help="where the images are: a folder with one subfolder a dataset")
-    ] = None,
+    root: Root = None,
     as_json: Json = False,
 ) -> None:
     """Show one record: image, instruction, raw annotation, rewrite, and every verdict with score and threshold."""

@@ -69,6 +69,15 @@ def register(app: typer.Typer) -> None:
         merge: Annotated[
             bool, typer.Option("--merge", help="with --model: write the whole model instead of the adapter alone")
         ] = False,
+        pack: Annotated[
+            int | None,
+            typer.Option(
+                "--pack",
+                min=2,
+                help="with --model: put whole pairs that don't see each other into windows of so many tokens; batch "
+                "sizes then count windows",
+            ),
+        ] = None,
         as_json: AsJson = False,
     ) -> None:
         """Tune the rewriter or a stage of the U.
@@ -92,12 +101,12 @@ def register(app: typer.Typer) -> None:
 
             if stage != "rewriter" or out is None:
                 raise ConfigError("--model trains a rewriter into a folder", remedy="Give `train rewriter`, and --out.")
-            asked = {"system": system, "prompt": prompt}
+            asked: dict[str, Any] = {"system": system, "prompt": prompt, "pack": pack}
             figures = train_other(
                 model, chosen, out, seed=seed, data=data, images=images, run=where, merge=merge, **asked
             )
-        elif system or prompt or merge:
-            raise ConfigError("--system, --prompt and --merge are for other models", remedy="Give --model.")
+        elif system or prompt or merge or pack:
+            raise ConfigError("--system, --prompt, --merge and --pack are for other models", remedy="Give --model.")
         elif data is None:
             figures = _in_a_run(chosen, stage, where)
         else:

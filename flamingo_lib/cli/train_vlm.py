@@ -23,12 +23,14 @@ def train_other(
     merge: bool = False,
     system: str | None = None,
     prompt: str | None = None,
+    pack: int | None = None,
 ) -> dict[str, Any]:
     """Train `model` with the preset's `rewriter` row; its figures, by the name of the stage.
 
     Args:
         data: a file of pairs or chats; None takes the pairs of `run`, whose steps are done first where needed.
         images: the folder of their images.
+        pack: tokens of a window of whole pairs that don't see each other; None trains on rows of one pair.
     """
     from ..rewriting.backends.prompt import check_prompt
     from ..rewriting.backends.settings import BackendConfig
@@ -41,7 +43,7 @@ def train_other(
     pairs: Iterable[Conversation] = (
         read_pairs(data, images, preset.distortion, seed) if data is not None else _pairs_of_run(preset, run)
     )
-    options: dict[str, Any] = {"settings": settings, "merge": merge, "label": "rewriter"}
+    options: dict[str, Any] = {"settings": settings, "merge": merge, "label": "rewriter", "pack": pack}
     result = train_vlm(model, preset.rewriter, pairs, out, seed=seed, model_config=preset.model, **options)
     return {"rewriter": result.to_json() | {"model": str(out)}}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,7 @@ from ..hub import (
     translate_loading_errors,
 )
 from ..seeding import torch_generator
+from ..weight_bounds import check_built_size
 from .completion_cache import CompletionCache
 from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
 
@@ -59,13 +61,15 @@ class TransformersBackend:
         device: str | None = None,
     ) -> None:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
         folder = resolve(model, role=ROLE, download=True)
         refuse_remote_code(folder)
         check_weights(folder)
         with quiet_loading(), translate_loading_errors(folder, ROLE, REMEDY):
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            check_built_size(folder, lambda: AutoModelForCausalLM.from_config(config, trust_remote_code=False))
             found: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype="auto",
@@ -104,8 +108,14 @@ class TransformersBackend:
             return cast(str, self.tokenizer.apply_chat_template(messages, tokenize=False, continue_final_message=True))
         return (self.tokenizer.bos_token or "") + plain_prompt(messages)
 
+    @cached_property
+    def control_tokens(self) -> frozenset[str]:
+        """Texts that the tokenizer takes for control tokens; a record that spells one out is refused."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        return frozenset({*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)})
+
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
-        """One draft a request, in order."""
+        """One draft a request, in order; ``"refused"`` if a text spells out a control token of the model's."""
         source = iter(requests)
         while chunk := list(islice(source, self.batch_size * BATCHES_AHEAD)):
             yield from self._chunk(chunk)
@@ -115,6 +125,9 @@ class TransformersBackend:
         asked: list[tuple[int, list[int], str]] = []
         room = getattr(self.model.config, "max_position_embeddings", 1 << 30)
         for index, request in enumerate(chunk):
+            if any(token in text for token in self.control_tokens for text in (request.instruction, request.response)):
+                found[index] = Cleaned("", True, "refused")
+                continue
             prompt = self.prompt(request)
             key = self.cache.key(
                 self.name, prompt, request.seed if self.temperature else 0, self.temperature, self.max_new_tokens

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from ..text import without_markers
 from .commands import StyleCommand
 
 REQUEST = (
@@ -40,9 +41,12 @@ def build_messages(instruction: str, response: str, command: StyleCommand | None
 
 
 def plain_prompt(messages: list[Message]) -> str:
-    """The chat in Guanaco's format, for models without a chat template and for completion endpoints."""
+    """The chat in Guanaco's format, for models without a chat template and for completion endpoints.
+
+    What people wrote begins no line as a turn does.
+    """
     names = {"user": "### Human: ", "assistant": "### Assistant: "}
-    return "\n".join(names[message["role"]] + message["content"] for message in messages)
+    return "\n".join(names[message["role"]] + without_markers(message["content"]) for message in messages)
 
 
 class Cleaned(NamedTuple):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from ..media import pad_latents
 from ..model.generation import generate_batch
 from ..model.processor import pad_rows
 from ..progress import Progress
@@ -172,11 +173,7 @@ class ChatGenerator:
     def _inputs(self, rows: Sequence[Rendered], files: Sequence[Sequence[str]]) -> dict[str, Tensor]:
         """Inputs of `generate_batch`, padded on the left."""
         inputs = pad_rows(rows, self.processor.tokenizer.pad_token_id or 0, "left")
-        slots = max(len(row) for row in files)
-        if slots:
-            shape = next(self._latents[row[0]] for row in files if row).shape
-            inputs["latents"] = torch.zeros(len(rows), slots, *shape, dtype=self.model.dtype)
-            for line, row in zip(inputs["latents"], files, strict=True):
-                for slot, file in enumerate(row):
-                    line[slot] = self._latents[file]
+        latents = pad_latents([[self._latents[file] for file in row] for row in files])
+        if latents is not None:
+            inputs["latents"] = latents
         return {name: value.to(self.model.device) for name, value in inputs.items()}

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..chat.template import END_OF_CHUNK, IMAGE
+from ..chat.template import END_OF_CHUNK, IMAGE, as_text
 from ..errors import ConfigError, DataError
 from ..scenes.index import TruthIndex
 from ..seeding import generator
@@ -46,12 +46,12 @@ class PromptFormat:
     end: str
 
     def prompt(self, question: str, images: int) -> str:
-        """A question up to where its answer begins."""
-        return self.image * images + self.question.format(question=question)
+        """A question up to where its answer begins; what it spells out is text (`as_text`), never an image."""
+        return self.image * images + self.question.format(question=as_text(question))
 
     def example(self, question: str, images: int, answer: str) -> str:
         """A question with its answer."""
-        return f"{self.prompt(question, images)} {answer}{self.end}"
+        return f"{self.prompt(question, images)} {as_text(answer)}{self.end}"
 
 
 FORMATS: Mapping[str, PromptFormat] = {

@@ -43,9 +43,15 @@ def new_figure(
 
 
 def to_png(figure: Figure) -> bytes:
-    """The figure as PNG bytes, always the same for the same figure."""
+    """The figure as PNG bytes, always the same for the same figure; a ``$`` in a name begins no formula."""
+    from matplotlib import rc_context
+    from matplotlib.text import Text
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    with rc_context({"text.parse_math": False}):  # of texts that are made while it is drawn
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -52,8 +52,14 @@ class ParityRow:
         return self.error <= self.tolerance
 
 
-def check_folder(folder: str | os.PathLike) -> list[ParityRow]:
+def check_folder(
+    folder: str | os.PathLike, *, device: str | torch.device = "cpu", slack: float = 1.0
+) -> list[ParityRow]:
     """Recompute everything in a fixture folder.
+
+    Args:
+        device: where the model computes, in float32; on a CPU it is made fast (see `flamingo_lib.cpu`).
+        slack: what the tolerances are multiplied with; another device adds up in another order.
 
     Raises:
         DataError: a file of the fixture is missing.
@@ -62,7 +68,11 @@ def check_folder(folder: str | os.PathLike) -> list[ParityRow]:
     """
     folder = Path(folder)
     config = read_json(folder / "config.json")
-    inputs, expected = read_tensors(folder / "inputs.safetensors"), read_tensors(folder / "expected.safetensors")
+    device = torch.device(device)
+    inputs, expected = (
+        {name: value.to(device) for name, value in read_tensors(folder / f"{kind}.safetensors").items()}
+        for kind in ("inputs", "expected")
+    )
     rows = []
     for prefix, patch_tokens in VARIANTS.items():
         wanted = {
@@ -71,8 +81,13 @@ def check_folder(folder: str | os.PathLike) -> list[ParityRow]:
             if name.startswith("pre_ln_post.") == bool(prefix)
         }
         if wanted:
-            model = optimize_for_cpu(fixture_model(folder, patch_tokens))
-            rows += [ParityRow(patch_tokens, *row) for row in _compare(model, config, inputs, wanted)]
+            model = fixture_model(folder, patch_tokens).to(device)
+            if device.type == "cpu":
+                model = optimize_for_cpu(model)
+            rows += [
+                ParityRow(patch_tokens, quantity, error, tolerance * slack)
+                for quantity, error, tolerance in _compare(model, config, inputs, wanted)
+            ]
     if not rows:
         raise DataError("the fixture expects nothing", file=folder / "expected.safetensors")
     return rows
@@ -191,7 +206,8 @@ def _generation(
             padding = width - inputs[f"{row}.input_ids"].shape[1]
             yield f"{row}.output_ids ({label})", _different(line[padding:], wanted[row]), 0.0
     for row, new in zip(rows, generate_batch(model, batch, steps), strict=True):
-        line = torch.cat([inputs[f"{row}.input_ids"][0], torch.tensor(new, dtype=torch.long)])
+        prompt = inputs[f"{row}.input_ids"][0]
+        line = torch.cat([prompt, torch.tensor(new, dtype=torch.long, device=prompt.device)])
         yield (
             f"{row}.output_ids (batch, lean)",
             _different(line, wanted[row], end=model.generation_config.eos_token_id),
@@ -226,7 +242,7 @@ def _left_padded(model: FlamingoForConditionalGeneration, rows: list[tuple[Tenso
     }
     if slots:
         shape = next(vision.shape[2:] for _, vision in rows if vision.shape[1])
-        images = torch.zeros(len(rows), slots, *shape)
+        images = torch.zeros(len(rows), slots, *shape, device=batch["input_ids"].device)
         for line, (_, vision) in zip(images, rows, strict=True):
             line[: vision.shape[1]] = vision[0]
         batch |= _visual(model, images)

@@ -11,9 +11,10 @@ from typing import Any
 from ..storage import atomic_write, write_jsonl
 from .images import copy_images
 from .record import ExportRecord, json_columns
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "axolotl", "train.jsonl", False
+TITLE, FILES, PREFERENCES, STYLES = "axolotl", "train.jsonl", False, RECORDS
 CONFIG = "axolotl.yaml"
 USE = "Put `{folder}/axolotl.yaml` into axolotl's configuration."
 
@@ -40,4 +41,4 @@ def _lines(records: Iterable[ExportRecord], to: Destination) -> Iterator[dict[st
                 {"role": "user", "content": [*shown, {"type": "text", "text": turn.instruction}]},
                 {"role": "assistant", "content": [{"type": "text", "text": turn.response or ""}]},
             ]
-        yield {"id": record.id, "messages": said} | json_columns(record)
+        yield {"id": record.id, "messages": said} | json_columns(record, to.scores)

@@ -14,9 +14,10 @@ from typing import Any
 
 from .parquet_files import common_features, common_row, embedded, write_parquet_files
 from .record import ExportRecord
+from .styles import TURNS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "FineVision", "data/train-*.parquet", False
+TITLE, FILES, PREFERENCES, STYLES = "FineVision", "data/train-*.parquet", False, TURNS
 USE = """```python
 from datasets import load_dataset
 records = load_dataset("{folder}", split="train")
@@ -43,10 +44,10 @@ def _row(to: Destination, record: ExportRecord) -> dict[str, Any]:
         "images": embedded(record),
         "texts": [{"user": turn.instruction, "assistant": turn.response or ""} for turn in record.turns],
     }
-    rated = relevance(record.scores)
+    rated = [relevance(scores) for scores in record.turn_scores or [{}] * len(record.turns)]
     for name in RATINGS:
-        known = rated if name == "relevance" else None
-        row |= {f"{name}_ratings": [*[None] * (len(record.turns) - 1), known], f"{name}_min": known}
+        found = rated if name == "relevance" else [None] * len(record.turns)
+        row |= {f"{name}_ratings": found, f"{name}_min": min((one for one in found if one is not None), default=None)}
     return row | common_row(record, to.scores)
 
 

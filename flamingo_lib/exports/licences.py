@@ -19,12 +19,17 @@ FORBIDDING = ("non-commercial", "noncommercial", "academic use only", "research 
 """Parts of statements that rule it out."""
 
 
-def licence_of(source: str, stated: str | None = None) -> str:
-    """A record's licence: as stated with it, else as the catalogue has it for its dataset."""
+def licence_of(source: str, stated: str | None = None, otherwise: str | None = None) -> str:
+    """A record's licence: as stated with it, else as the catalogue has it for its dataset, else `otherwise`."""
     if stated:
         return stated
     row = CATALOG.get(source)
-    return row.licence if row is not None else NOT_KNOWN
+    return row.licence if row is not None else otherwise or NOT_KNOWN
+
+
+def commercial_use(licence: str) -> str:
+    """`allows_commercial_use` as a word: yes, no, or not clear."""
+    return {True: "yes", False: "no", None: "not clear"}[allows_commercial_use(licence)]
 
 
 def allows_commercial_use(licence: str) -> bool | None:

@@ -8,9 +8,10 @@ from typing import Any
 from ..storage import write_json, write_jsonl
 from .images import copy_images
 from .record import ExportRecord, json_columns, messages
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "LLaMA-Factory", "polite_flamingo.jsonl", True
+TITLE, FILES, PREFERENCES, STYLES = "LLaMA-Factory", "polite_flamingo.jsonl", True, RECORDS
 NAME = "polite_flamingo"
 USE = "`dataset_dir: {folder}`, `media_dir: {folder}` and `dataset: polite_flamingo` in LLaMA-Factory's configuration."
 
@@ -39,4 +40,4 @@ def _lines(records: Iterable[ExportRecord], to: Destination) -> Iterator[dict[st
         if to.preference:
             line["messages"], line["chosen"] = said[:-1], said[-1]
             line["rejected"] = {"role": "assistant", "content": record.rejected}
-        yield line | json_columns(record)
+        yield line | json_columns(record, to.scores)

@@ -11,9 +11,10 @@ from typing import Any
 
 from .images import copy_images
 from .record import ExportRecord, json_columns, tagged_instruction
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "LLaVA", "llava.json", False
+TITLE, FILES, PREFERENCES, STYLES = "LLaVA", "llava.json", False, RECORDS
 USE = "`--data_path {folder}/llava.json --image_folder {folder}` of LLaVA's training script."
 
 
@@ -24,13 +25,17 @@ def write(records: Iterable[ExportRecord], to: Destination) -> int:
         file.write("[")
         for record in records:
             file.write(",\n" if count else "\n")
-            file.write(json.dumps(_item(record, copy_images(record, to.folder)), ensure_ascii=False, allow_nan=False))
+            file.write(
+                json.dumps(
+                    _item(record, copy_images(record, to.folder), to.scores), ensure_ascii=False, allow_nan=False
+                )
+            )
             count += 1
         file.write("\n]\n")
     return count
 
 
-def _item(record: ExportRecord, images: list[str]) -> dict[str, Any]:
+def _item(record: ExportRecord, images: list[str], scores: tuple[str, ...]) -> dict[str, Any]:
     conversations = []
     for turn in record.turns:
         conversations += [
@@ -40,4 +45,4 @@ def _item(record: ExportRecord, images: list[str]) -> dict[str, Any]:
     item: dict[str, Any] = {"id": record.id}
     if images:
         item["image"] = images[0] if len(images) == 1 else images
-    return item | {"conversations": conversations} | json_columns(record)
+    return item | {"conversations": conversations} | json_columns(record, scores)

@@ -11,9 +11,10 @@ from typing import Any
 from ..storage import write_jsonl
 from .images import copy_images
 from .record import ExportRecord, json_columns, messages
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "ms-swift", "train.jsonl", True
+TITLE, FILES, PREFERENCES, STYLES = "ms-swift", "train.jsonl", True, RECORDS
 USE = "`swift sft --dataset {folder}/train.jsonl` (`swift rlhf --rlhf_type dpo` for pairs)."
 
 
@@ -38,4 +39,4 @@ def _lines(records: Iterable[ExportRecord], to: Destination) -> Iterator[dict[st
                 "bbox": [[box.x1, box.y1, box.x2, box.y2] for box in record.boxes],
                 "bbox_type": "norm1",
             }
-        yield {"id": record.id} | line | json_columns(record)
+        yield {"id": record.id} | line | json_columns(record, to.scores)

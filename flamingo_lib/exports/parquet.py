@@ -8,9 +8,10 @@ from typing import Any
 
 from .parquet_files import common_features, common_row, embedded, write_parquet_files
 from .record import ExportRecord, messages
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "Parquet", "data/train-*.parquet", True
+TITLE, FILES, PREFERENCES, STYLES = "Parquet", "data/train-*.parquet", True, RECORDS
 USE = """```python
 from datasets import load_dataset
 records = load_dataset("{folder}", split="train")

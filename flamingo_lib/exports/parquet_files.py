@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from .history import history
 from .images import image_bytes_of
 from .licences import allows_commercial_use
-from .record import ExportRecord, length_difference
+from .record import ExportRecord, length_difference, record_history
 
 DATA = "data"
 ROWS_A_GROUP, ROWS_A_FILE = 1_000, 200_000
@@ -25,24 +24,27 @@ def common_features(scores: Iterable[str], *, preference: bool = False) -> dict[
         "id": text,
         "source": text,
         "task": text,
+        "style": text,
         "licence": text,
         "commercial_use": Value("bool"),
         **{name: Value("float64") for name in scores},
-        "history": List({"step": text, "diff": List({"op": text, "text": text})}),
+        "history": List({"turn": Value("int64"), "step": text, "diff": List({"op": text, "text": text})}),
     }
     return columns | ({"length_difference": Value("int64")} if preference else {})
 
 
 def common_row(record: ExportRecord, scores: Iterable[str], *, preference: bool = False) -> dict[str, Any]:
     """A record's values of `common_features`."""
+    measured = record.scores
     row = {
         "id": record.id,
         "source": record.source,
         "task": record.task,
+        "style": record.style,
         "licence": record.licence,
         "commercial_use": allows_commercial_use(record.licence),
-        **{name: record.scores.get(name) for name in scores},
-        "history": history(record.raw, record.steps),
+        **{name: measured.get(name) for name in scores},
+        "history": record_history(record),
     }
     return row | ({"length_difference": length_difference(record)} if preference else {})
 

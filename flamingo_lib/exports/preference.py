@@ -33,7 +33,7 @@ def preference_pairs(
         max_length_difference: words by which the response may be longer or shorter; None for any.
     """
     stream = iter(records)
-    while part := list(islice(stream, AT_ONCE)):
+    while part := [up_to_rewrite(record) for record in islice(stream, AT_ONCE)]:
         able = []
         for record in part:
             reason = _reason(record, max_length_difference)
@@ -53,6 +53,20 @@ def preference_pairs(
                 yield replace(record, rejected=record.raw)
             else:
                 left_out["not entailed both ways"] += 1
+
+
+def up_to_rewrite(record: ExportRecord) -> ExportRecord:
+    """The conversation up to its last rewritten turn; itself if none was."""
+    last = max((number for number, turn in enumerate(record.turns) if turn.draft is not None), default=None)
+    if last is None or last == len(record.turns) - 1:
+        return record
+    turns = record.turns[: last + 1]
+    return replace(
+        record,
+        turns=turns,
+        images=record.images[: sum(turn.images for turn in turns)],
+        turn_scores=record.turn_scores[: last + 1],
+    )
 
 
 def _reason(record: ExportRecord, max_length_difference: int | None) -> str | None:

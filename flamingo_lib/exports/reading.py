@@ -1,24 +1,26 @@
-"""Read what `build-pf1m` or `rewrite` wrote as export records, one after the other, in bounded memory."""
+"""Read what `build-pf1m`, `rewrite` or `rewrite-data` wrote as export records, one by one, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..errors import ConfigError, DataError
 from ..pf1m.images import IMAGES, REFUSED, record_files
 from ..pf1m.parquet import DATA, read_parquet
 from ..pf1m.record import Pf1mRecord, read_pf1m
 from ..records import Rewrite, Turn
+from ..rewriting.job import PLAN
 from ..rewriting.shards import FOLDER, read_shards
 from ..sources.image_files import ImageFiles, Roots
 from ..storage import read_json, read_jsonl
+from .conversations import CONVERSATIONS, JOB_FOLDER, conversation_record, rewrite_steps, rewritten_by
+from .images import ImageFinder
 from .licences import licence_of
-from .record import ExportImage, ExportRecord, flat_scores
+from .record import ExportImage, ExportRecord, Step, flat_scores
 
 RECORDS, PLACES = "pf1m.json", "sources.json"
-REMEDY = "Give the folder that `flamingo build-pf1m` or `flamingo rewrite` wrote."
+REMEDY = "Give the folder that `flamingo build-pf1m`, `flamingo rewrite` or `flamingo rewrite-data` wrote."
 
 
 class RecordFolder:
@@ -28,23 +30,31 @@ class RecordFolder:
 
     Args:
         folder: see `REMEDY`; also a copy of a dataset without its shards.
-        roots: where the datasets' images lie; by default as the folder says, else the folder itself.
+        roots: where the datasets' images lie; by default as the folder says, else the folder itself. For what
+            `rewrite-data` wrote: the folder that the image paths of the data are relative to.
         scratch: folder for images that have to be taken out of archives, or need a mark drawn.
+        own_licence: the licence of records whose dataset is not in the catalogue, where they state none.
 
     Raises:
-        ConfigError: the folder holds no such data.
+        ConfigError: the folder holds no such data, or a job that is not finished.
     """
 
-    def __init__(self, folder: Path, scratch: Path, roots: Roots | None = None) -> None:
-        self.folder, self.scratch = Path(folder), scratch
+    def __init__(self, folder: Path, scratch: Path, roots: Roots | None = None, own_licence: str | None = None) -> None:
+        self.folder, self.scratch, self.own_licence = Path(folder), scratch, own_licence
         if not self.folder.is_dir():
             raise ConfigError("there is no such folder", file=folder, remedy=REMEDY)
+        if (self.folder / JOB_FOLDER / FOLDER).is_dir():
+            self.folder /= JOB_FOLDER
         self.has_shards = any((self.folder / FOLDER).glob("*.jsonl"))
         if not (self.has_shards or (self.folder / RECORDS).is_file() or any((self.folder / DATA).glob("*.parquet"))):
             raise ConfigError("the folder holds no rewritten data", file=folder, remedy=REMEDY)
         places = read_json(self.folder / PLACES) if (self.folder / PLACES).is_file() else {}
+        self.has_conversations = (self.folder / CONVERSATIONS).is_file()
+        self._require_finished(own_data=self.folder.name == JOB_FOLDER and self.folder != Path(folder))
         self.rewriter = str(places.get("rewriter", ""))
         self.roots = roots if roots is not None else places.get("roots") or self.folder
+        if self.has_conversations and roots is not None and not isinstance(roots, Mapping):
+            self.roots = {**places["roots"], places["data"]: str(roots)}
 
     def __iter__(self) -> Iterator[ExportRecord]:
         """The records.
@@ -59,14 +69,31 @@ class RecordFolder:
         else:
             yield from self._from_dataset(read_pf1m(self.folder / RECORDS))
 
+    def _require_finished(self, *, own_data: bool) -> None:
+        if not self.has_shards:
+            return
+        done = sum(1 for _ in (self.folder / FOLDER).glob("*.jsonl"))
+        planned = len(read_json(self.folder / PLAN)) if (self.folder / PLAN).is_file() else done
+        if done < planned or (own_data and not self.has_conversations):
+            raise ConfigError(
+                f"the job is not finished: {done} of {planned} shards are there",
+                file=self.folder,
+                remedy="Give the job's command again; it goes on where it was.",
+            )
+
     def _from_shards(self) -> Iterator[ExportRecord]:
         drawn = self.folder / IMAGES
-        files = ImageFiles(self.roots, drawn if drawn.is_dir() else self.scratch)
+        images = ImageFinder(ImageFiles(self.roots, drawn if drawn.is_dir() else self.scratch))
+        rewrites = read_shards(self.folder)
+        if self.has_conversations:
+            for line in read_jsonl(self.folder / CONVERSATIONS):
+                yield conversation_record(line, rewrites, images, self.rewriter, self.own_licence)
+            return
         refused = self.folder / REFUSED
         skipped = {line["record"] for line in read_jsonl(refused)} if refused.is_file() else set()
-        for rewrite in read_shards(self.folder):
+        for rewrite in rewrites:
             if rewrite.kept and rewrite.sample.id not in skipped:
-                yield record_of_rewrite(rewrite, files, self.rewriter)
+                yield record_of_rewrite(rewrite, images, self.rewriter, self.own_licence)
 
     def _from_dataset(self, records: Iterator[Pf1mRecord]) -> Iterator[ExportRecord]:
         for number, record in enumerate(records):
@@ -82,50 +109,42 @@ class RecordFolder:
                 task=record.task,
                 images=tuple(ExportImage(name, file) for name, file in zip(record.images, found, strict=True)),
                 turns=(Turn(record.instruction, record.output, len(record.images), record.original),),
-                steps=((_rewritten(self.rewriter), record.output),),
-                scores=flat_scores(record.to_json()),
-                licence=licence_of(source),
+                steps=(Step(0, rewritten_by(self.rewriter), record.output),),
+                turn_scores=(flat_scores(record.to_json()),),
+                licence=licence_of(source, otherwise=self.own_licence),
             )
 
 
-def read_records(folder: str | Path, scratch: str | Path, roots: Roots | None = None) -> RecordFolder:
+def read_records(
+    folder: str | Path, scratch: str | Path, roots: Roots | None = None, own_licence: str | None = None
+) -> RecordFolder:
     """The records of a folder; arguments and errors of `RecordFolder`."""
-    return RecordFolder(Path(folder), Path(scratch), roots)
+    return RecordFolder(Path(folder), Path(scratch), roots, own_licence)
 
 
-def record_of_rewrite(rewrite: Rewrite, files: ImageFiles, rewriter: str = "") -> ExportRecord:
+def record_of_rewrite(
+    rewrite: Rewrite, find: ImageFinder, rewriter: str = "", own_licence: str | None = None
+) -> ExportRecord:
     """The export record of one rewrite.
 
     Args:
-        files: finds the sample's images.
+        find: finds the sample's images.
         rewriter: who wrote it, if the rewrite does not say.
+        own_licence: see `RecordFolder`.
 
     Raises:
         DataError: an image that can't be read or lies outside its dataset; the record is named.
     """
-    sample, source = rewrite.sample, rewrite.sample.source
-    try:
-        found = files.files(sample)
-    except DataError as error:
-        raise DataError(error.what, file=error.file, record=sample.id, remedy=error.remedy) from error
-    images = tuple(
-        ExportImage(f"{IMAGES}/{Path(file).name}" if Path(file).parent == files.folder else f"{source}/{path}", file)
-        for path, file in zip(sample.images, found, strict=True)
-    )
-    edits = [(f"filter {verdict.filter}", verdict.edit) for verdict in rewrite.verdicts if verdict.edit is not None]
-    written: Any = getattr(rewrite, "rewriter", "")
+    sample = rewrite.sample
+    images = find(sample.source, sample.images, sample.id, sample.meta.get("mark"))
     return ExportRecord(
         id=sample.id,
         source=sample.source,
         task=sample.task,
         images=images,
         turns=(Turn(sample.instruction, rewrite.final, len(images), sample.raw),),
-        steps=((_rewritten(written or rewriter), rewrite.output), *edits),
-        scores=flat_scores(rewrite.scores),
+        steps=rewrite_steps(rewrite, 0, rewriter),
+        turn_scores=(flat_scores(rewrite.scores),),
         boxes=sample.boxes,
-        licence=licence_of(sample.source, sample.meta.get("licence")),
+        licence=licence_of(sample.source, sample.meta.get("licence"), own_licence),
     )
-
-
-def _rewritten(rewriter: str) -> str:
-    return f"rewritten by {rewriter}" if rewriter else "rewritten"

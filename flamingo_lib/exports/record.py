@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from ..records import Box, Turn
-from .history import history
-from .licences import allows_commercial_use
+from ..records import Box, Rewrite, Sample, Turn
+from .history import KEPT, history
+from .licences import commercial_use
 
 IMAGE_TAG = "<image>"
 """Stands for an image in texts; most frameworks and processors take it for one wherever it stands."""
+
+POLITE, CURT = "polite", "curt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,14 @@ class ExportImage:
 
     name: str
     file: str
+
+
+class Step(NamedTuple):
+    """A step from a turn's draft to its response: the turn's number from 0, the step's name, the text after it."""
+
+    turn: int
+    name: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +41,14 @@ class ExportRecord:
         source: name of the dataset.
         task: see `flamingo_lib.records.TASKS`; ``""`` where it is not known.
         images: in the order of the turns that bring them.
-        turns: with responses; `Turn.draft` holds the raw annotation that a response was rewritten from.
-        steps: of the last turn: name of each step from the draft to the response, and the text after it.
-        scores: measured values by name, numbers alone.
+        turns: with responses; `Turn.draft` holds the raw annotation that a response was rewritten from, None of one
+            that stayed as it was.
+        steps: from drafts to responses, turn by turn.
+        turn_scores: measured values of each turn's response by name; empty if nothing was measured of any.
         boxes: of objects in the first image.
         licence: of the dataset, as its makers state it.
-        rejected: the less polite response of a preference pair; None outside of one.
+        rejected: the response of a preference pair that is not preferred; None outside of one.
+        style: of the response, `POLITE` or `CURT`.
     """
 
     id: str
@@ -45,11 +56,12 @@ class ExportRecord:
     task: str
     images: tuple[ExportImage, ...]
     turns: tuple[Turn, ...]
-    steps: tuple[tuple[str, str], ...] = ()
-    scores: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    steps: tuple[Step, ...] = ()
+    turn_scores: tuple[Mapping[str, float], ...] = ()
     boxes: tuple[Box, ...] = ()
     licence: str = ""
     rejected: str | None = None
+    style: str = POLITE
 
     @property
     def raw(self) -> str:
@@ -61,6 +73,17 @@ class ExportRecord:
     def final(self) -> str:
         """The last turn's response."""
         return self.turns[-1].response or ""
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Measured values by name; of several turns their mean."""
+        if len(self.turn_scores) == 1:
+            return dict(self.turn_scores[0])
+        found: dict[str, list[float]] = {}
+        for measured in self.turn_scores:
+            for name, value in measured.items():
+                found.setdefault(name, []).append(value)
+        return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
@@ -76,15 +99,34 @@ def flat_scores(scores: Mapping[str, Any]) -> dict[str, float]:
     return flat
 
 
-def json_columns(record: ExportRecord) -> dict[str, Any]:
-    """What every target says of a record beside the conversation: source, task, licence, scores, history."""
+def record_history(record: ExportRecord) -> list[dict[str, Any]]:
+    """Turn, name and word diff of each step; never empty, so that loaders which take types from values find one."""
+    made: list[dict[str, Any]] = []
+    for number, turn in enumerate(record.turns):
+        steps = [(step.name, step.text) for step in record.steps if step.turn == number]
+        made += [{"turn": number} | entry for entry in history(turn.draft or "", steps)]
+    if not made:
+        made = [{"turn": len(record.turns) - 1, "step": "as annotated", "diff": [{"op": KEPT, "text": record.final}]}]
+    return made
+
+
+def json_columns(record: ExportRecord, scores: tuple[str, ...] = ()) -> dict[str, Any]:
+    """What every JSON target says of a record beside the conversation: source, task, licence, scores, history.
+
+    Every record has every key, as loaders take a column's type from the values that they meet first.
+
+    Args:
+        scores: names of all scores; one that was not measured of this record is None.
+    """
+    measured = record.scores
     values: dict[str, Any] = {
         "source": record.source,
         "task": record.task,
+        "style": record.style,
         "licence": record.licence,
-        "commercial_use": allows_commercial_use(record.licence),
-        "scores": dict(record.scores),
-        "history": history(record.raw, record.steps),
+        "commercial_use": commercial_use(record.licence),
+        "scores": {name: measured.get(name) for name in scores},
+        "history": record_history(record),
     }
     if record.rejected is not None:
         values["length_difference"] = length_difference(record)
@@ -92,8 +134,9 @@ def json_columns(record: ExportRecord) -> dict[str, Any]:
 
 
 def length_difference(record: ExportRecord) -> int:
-    """Words by which the response is longer than the raw annotation."""
-    return len(record.final.split()) - len(record.raw.split())
+    """Words by which the response is longer than the one it is preferred to, else than the raw annotation."""
+    other = record.raw if record.rejected is None else record.rejected
+    return len(record.final.split()) - len(other.split())
 
 
 def tagged_instruction(turn: Turn, after: str = "") -> str:
@@ -115,3 +158,16 @@ def messages(record: ExportRecord) -> list[dict[str, str]]:
 def content(turn: Turn) -> list[dict[str, str | None]]:
     """A turn's instruction as the content list of Transformers' chat templates, its images first."""
     return [*({"type": "image", "text": None} for _ in range(turn.images)), {"type": "text", "text": turn.instruction}]
+
+
+def rewrites_of(record: ExportRecord) -> Iterator[Rewrite]:
+    """The record's rewritten turns as the corpus alarms read them."""
+    shown = 0
+    for turn in record.turns:
+        shown += turn.images
+        if turn.draft is not None:
+            images = tuple(image.name for image in record.images[:shown])
+            task = record.task or "instruction"
+            yield Rewrite(
+                Sample(record.id, record.source, task, images, turn.instruction, turn.draft), turn.response or ""
+            )

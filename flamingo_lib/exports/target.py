@@ -34,12 +34,14 @@ class Target(Protocol):
         TITLE: the framework's or format's name.
         FILES: pattern of the files that hold the records, inside the export.
         PREFERENCES: it has a form for preference pairs.
+        STYLES: how it takes both styles of an answer, see `styles`.
         USE: how to load it, for the card; ``{folder}`` stands for the export.
     """
 
     TITLE: str
     FILES: str
     PREFERENCES: bool
+    STYLES: str
     USE: str
 
     def write(self, records: Iterable[ExportRecord], to: Destination) -> int:

@@ -8,9 +8,10 @@ from typing import Any
 
 from .parquet_files import common_features, common_row, embedded, write_parquet_files
 from .record import ExportRecord, content
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "TRL", "data/train-*.parquet", True
+TITLE, FILES, PREFERENCES, STYLES = "TRL", "data/train-*.parquet", True, RECORDS
 USE = """```python
 from datasets import load_dataset
 from trl import SFTTrainer  # DPOTrainer for pairs

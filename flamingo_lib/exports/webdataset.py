@@ -10,9 +10,10 @@ from typing import IO
 
 from .images import image_bytes_of
 from .record import ExportRecord, json_columns, messages
+from .styles import RECORDS
 from .target import Destination
 
-TITLE, FILES, PREFERENCES = "WebDataset", "train-*.tar", False
+TITLE, FILES, PREFERENCES, STYLES = "WebDataset", "train-*.tar", False, RECORDS
 USE = """```python
 import webdataset
 records = webdataset.WebDataset("{folder}/train-{{00000..LAST}}.tar", shardshuffle=False).decode("pil")
@@ -32,14 +33,14 @@ def write(records: Iterable[ExportRecord], to: Destination) -> int:
         with open(to.folder / f"train-{number:05d}.tar", "wb") as file:
             held = size = 0
             while record is not None and held < RECORDS_A_FILE and size < BYTES_A_FILE:
-                size += _add_record(file, f"{count:09d}", record)
+                size += _add_record(file, f"{count:09d}", record, to.scores)
                 count, held, record = count + 1, held + 1, next(stream, None)
             file.write(bytes(2 * tarfile.BLOCKSIZE))
         number += 1
     return count
 
 
-def _add_record(file: IO[bytes], key: str, record: ExportRecord) -> int:
+def _add_record(file: IO[bytes], key: str, record: ExportRecord, scores: tuple[str, ...]) -> int:
     names, size = [], 0
     for position, image in enumerate(record.images):
         ending = PurePosixPath(image.name).suffix.lower() or ".png"
@@ -47,7 +48,7 @@ def _add_record(file: IO[bytes], key: str, record: ExportRecord) -> int:
         names.append(f"{position}{ending}")
         _add(file, f"{key}.{names[-1]}", data)
         size += len(data)
-    values = {"id": record.id, "messages": messages(record), "images": names} | json_columns(record)
+    values = {"id": record.id, "messages": messages(record), "images": names} | json_columns(record, scores)
     _add(file, f"{key}.json", json.dumps(values, ensure_ascii=False, allow_nan=False).encode())
     return size
 

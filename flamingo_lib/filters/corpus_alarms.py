@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 from ..distortion.question_type import classify_question
-from ..html import Markup, bullets, join, message, table
+from ..html import Markup, badge, bullets, join, message, table
 from ..judges.degenerate_text import leaks
 from ..records import Rewrite
 from ..text import split_sentences
 
 EXAMPLES = 3
-MAX_KEYS = 1 << 20
-"""Distinct patterns and texts that are counted; what is seen once only is forgotten when there are more."""
+MAX_KEYS = 1 << 18
+"""Distinct patterns and texts that are counted; the rarer half is forgotten when there are more."""
 
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|"
@@ -43,7 +43,7 @@ class Alarm:
 
     Attributes:
         name: what is counted.
-        share: of the records that could show it, 0 to 1; NaN if there is none.
+        share: of the records that could show it, 0 to 1; NaN if there is none, so that nothing was measured.
         bound: the largest share that is no alarm.
         records: that could show it.
         examples: ids of records that do.
@@ -117,9 +117,13 @@ class CorpusAlarms:
             self._count_image(rewrite, key)
         for counter in (self.patterns, self.outputs):
             if len(counter) > MAX_KEYS:
-                for name in [name for name, count in counter.items() if count == 1]:
-                    del counter[name]
-                    self.first.pop(name, None)
+                self._forget_rare(counter)
+
+    def _forget_rare(self, counter: Counter[Any]) -> None:
+        kept = dict(counter.most_common(MAX_KEYS // 2))
+        for name in counter.keys() - kept.keys():
+            del counter[name]
+            self.first.pop(name, None)
 
     def _count_image(self, rewrite: Rewrite, output: bytes) -> None:
         """Two records that differ in their image alone tell whether the output depends on it."""
@@ -184,13 +188,54 @@ def _key(text: str) -> bytes:
     return blake2b(" ".join(_WORD.findall(text.lower())).encode(), digest_size=8).digest()
 
 
+def alarm_lines(alarms: Iterable[Alarm]) -> list[str]:
+    """A line for each alarm that rings, for a terminal or a card."""
+    return [
+        f"{alarm.name}: {alarm.share:.1%} of {alarm.records:,}, at most {alarm.bound:.1%}"
+        + (f"; {alarm.note}" if alarm.note else "")
+        for alarm in alarms
+        if alarm.rings
+    ]
+
+
+def alarms_words(alarms: Sequence[Alarm]) -> str:
+    """How many alarms ring, and how many could be measured, in a sentence."""
+    rings, measured = sum(alarm.rings for alarm in alarms), sum(alarm.records > 0 for alarm in alarms)
+    said = "No alarm rings" if not rings else "1 alarm rings" if rings == 1 else f"{rings} alarms ring"
+    return f"{said}; {measured} of {len(alarms)} could be measured."
+
+
+def alarms_json(alarms: Iterable[Alarm]) -> list[dict[str, Any]]:
+    """Name, share (None if nothing was measured), bound, rings, records, note and examples of each; plain values."""
+    return [
+        {"name": alarm.name, "share": alarm.share if alarm.records else None, "bound": alarm.bound}
+        | {"rings": alarm.rings, "records": alarm.records, "note": alarm.note, "examples": list(alarm.examples)}
+        for alarm in alarms
+    ]
+
+
+def read_alarms(values: Iterable[Mapping[str, Any]]) -> list[Alarm]:
+    """The alarms that `alarms_json` wrote."""
+    return [
+        Alarm(
+            alarm["name"],
+            float("nan") if alarm["share"] is None else alarm["share"],
+            alarm["bound"],
+            alarm["records"],
+            tuple(alarm["examples"]),
+            alarm["note"],
+        )
+        for alarm in values
+    ]
+
+
 def alarms_html(alarms: Iterable[Alarm], counts: Mapping[str, int] | None = None) -> Markup:
     """The alarms as a table with what they mean below."""
     rows = [
         [
-            "rings" if alarm.rings else "quiet",
+            badge("rings", "bad") if alarm.rings else "quiet" if alarm.records else "not measured",
             alarm.name,
-            "–" if alarm.share != alarm.share else f"{alarm.share:.1%}",
+            f"{alarm.share:.1%}" if alarm.records else "–",
             f"{alarm.bound:.1%}",
             f"{alarm.records:,}",
             alarm.note,

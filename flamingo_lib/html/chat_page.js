@@ -1,25 +1,40 @@
 "use strict";
-// Talks to the endpoint that served this page. What is said is set as text, never as HTML.
+// Talks to the endpoint that the page names. What is said is set as text, never as HTML.
 const find = (id) => document.getElementById(id);
+const { endpoint, model } = document.body.dataset;
 const messages = [];
 let pending = [];
 let busy = null;
 
-function bubble(role, text, images = []) {
+function bubble(role, text, images = [], draft = "") {
   const item = document.createElement("li");
   item.className = `chat-${role}`;
   for (const source of images) {
     const image = new Image();
     image.src = source;
     image.alt = "image of the message";
+    image.addEventListener("load", () => toEnd());
     item.append(image);
   }
   const words = document.createElement("p");
   words.textContent = text;
   item.append(words);
+  if (draft) {
+    const shown = document.createElement("p");
+    shown.className = "chat-draft";
+    shown.textContent = `Draft: ${draft}`;
+    item.append(shown);
+  }
   find("chat").append(item);
-  item.scrollIntoView({ block: "end" });
+  toEnd(true);
   return words;
+}
+
+// Follows the answer, unless the reader has scrolled away from the end.
+let following = true;
+function toEnd(always = false) {
+  following ||= always;
+  if (following) find("chat").scrollTop = find("chat").scrollHeight;
 }
 
 function showPending() {
@@ -48,8 +63,9 @@ function readImage(file) {
   });
 }
 
-function status(text) {
+function status(text, failed = false) {
   find("status").textContent = text;
+  find("status").classList.toggle("chat-error", failed);
 }
 
 async function send() {
@@ -59,26 +75,28 @@ async function send() {
   const content = images.length
     ? [...images.map((url) => ({ type: "image_url", image_url: { url } })), { type: "text", text }]
     : text;
-  bubble("user", text, images);
+  const draft = find("draft")?.value.trim() || "";
+  bubble("user", text, images, draft);
   messages.push({ role: "user", content });
-  const draft = find("draft").value.trim();
   find("text").value = "";
-  find("draft").value = "";
+  if (draft) find("draft").value = "";
   pending = [];
   showPending();
   busy = new AbortController();
   find("send").textContent = "Stop";
   status("answering …");
   const words = bubble("assistant", "");
+  words.parentElement.classList.add("chat-busy");
   let answer = "";
   try {
     const headers = { "Content-Type": "application/json" };
     if (find("token").value) headers.Authorization = `Bearer ${find("token").value}`;
+    const longest = Number(find("max_tokens").value);
     const body = {
-      messages, stream: true, temperature: Number(find("temperature").value) || 0,
-      seed: Number(find("seed").value) || 0, ...(draft ? { draft } : {}),
+      model, messages, stream: true, temperature: Number(find("temperature").value) || 0,
+      seed: Number(find("seed").value) || 0, ...(draft ? { draft } : {}), ...(longest ? { max_tokens: longest } : {}),
     };
-    const response = await fetch("v1/chat/completions", {
+    const response = await fetch(`${endpoint}/chat/completions`, {
       method: "POST", headers, body: JSON.stringify(body), signal: busy.signal,
     });
     if (!response.ok) {
@@ -100,16 +118,25 @@ async function send() {
         if (piece.error) throw new Error(piece.error.message);
         answer += piece.choices[0]?.delta?.content || "";
         words.textContent = answer;
+        toEnd();
       }
     }
     status("");
   } catch (error) {
-    status(error.name === "AbortError" ? "stopped" : `error: ${error.message}`);
+    if (error.name === "AbortError") status("stopped");
+    else status(`error: ${error.message}`, true);
   }
-  if (answer) messages.push({ role: "assistant", content: answer });
+  words.parentElement.classList.remove("chat-busy");
+  if (!words.isConnected) status(""); // a new chat has begun
+  else if (answer) messages.push({ role: "assistant", content: answer });
   else {
     messages.pop();
+    words.parentElement.previousElementSibling?.remove();
     words.parentElement.remove();
+    if (!find("text").value) find("text").value = text;
+    if (!pending.length) pending = images;
+    if (draft) find("draft").value = draft;
+    showPending();
   }
   busy = null;
   find("send").textContent = "Send";
@@ -144,14 +171,24 @@ find("text").addEventListener("keydown", (event) => {
     send();
   }
 });
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && busy) busy.abort();
+});
 find("files").addEventListener("change", async (event) => {
   await addImages(event.target.files);
   event.target.value = "";
 });
 document.addEventListener("paste", (event) => addImages(event.clipboardData.files));
-document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("chat-drop");
+});
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("chat-drop");
+});
 document.addEventListener("drop", (event) => {
   event.preventDefault();
+  document.body.classList.remove("chat-drop");
   addImages(event.dataTransfer.files);
 });
 find("new").addEventListener("click", () => {
@@ -159,5 +196,12 @@ find("new").addEventListener("click", () => {
   messages.length = 0;
   find("chat").replaceChildren();
   status("");
+  find("text").focus();
 });
 find("undo").addEventListener("click", undo);
+find("chat").addEventListener("scroll", () => {
+  const list = find("chat");
+  following = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+});
+new ResizeObserver(() => toEnd()).observe(find("chat"));
+find("text").focus();

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from PIL import Image as PillowImage
 
+from ..images import data_uri, encode_image
 from ..records import Box
 from .markup import Markup, element
 from .prose import safe_address
@@ -46,10 +45,8 @@ def picture(
         shown = shown.resize((image.width * factor, image.height * factor), PillowImage.Resampling.NEAREST)
     else:
         shown.thumbnail((side, side), PillowImage.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    options = {"optimize": True} if encoding == "png" else {"quality": 88}
-    shown.save(buffer, encoding.upper(), **options)
-    tag = image_bytes(buffer.getvalue(), alt=alt, encoding=encoding, width=shown.width, height=shown.height)
+    data = encode_image(shown, encoding, optimize=True)
+    tag = image_bytes(data, alt=alt, encoding=encoding, width=shown.width, height=shown.height)
     return element("span", tag, *map(_box, boxes), class_="fl-picture")
 
 
@@ -66,8 +63,7 @@ def image_bytes(
     Raises:
         ValueError: there is no alternative text.
     """
-    address = f"data:image/{encoding};base64,{base64.b64encode(data).decode()}"
-    return element("img", src=address, alt=_described(alt), width=width, height=height)
+    return element("img", src=data_uri(data, encoding), alt=_described(alt), width=width, height=height)
 
 
 def image_link(address: str, *, alt: str, width: int | None = None) -> Markup:

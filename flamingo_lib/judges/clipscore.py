@@ -197,6 +197,7 @@ def _folder_tokenizer(path: Path, context: int) -> Callable[[Sequence[str]], tor
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.encode_special_tokens = True  # those that a text spells out are text
     padding = tokenizer.padding or {}
     tokenizer.enable_padding(
         length=context, pad_id=padding.get("pad_id", 0), pad_token=padding.get("pad_token", "<pad>"), direction="right"

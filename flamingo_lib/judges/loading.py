@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckpointError
 from ..hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
+from ..weight_bounds import check_built_size
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -41,7 +42,11 @@ def loading(folder: Path, role: str, remedy: str) -> Iterator[None]:
             raise CheckpointError(f"{role} cannot be loaded: {what} is missing", file=folder, remedy=remedy)
     refuse_remote_code(folder)
     check_weights(folder)
+    from transformers import AutoConfig, AutoModel
+
     with quiet_loading(), translate_loading_errors(folder, role, remedy):
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        check_built_size(folder, lambda: AutoModel.from_config(config, trust_remote_code=False))
         yield
 
 
@@ -49,6 +54,8 @@ def check_loaded(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path, *, role: str, remedy: str, head: bool
 ) -> None:
     """Refuse a judge whose weights do not all come from its folder, or whose tokenizer is not its own.
+
+    From then on the tokenizer takes special tokens that a text spells out for text.
 
     The weights' names and shapes are read once more on the meta device, which loads none of them.
 
@@ -82,3 +89,4 @@ def check_loaded(
         raise CheckpointError(
             f"{role}: its tokenizer has {len(tokenizer)} tokens, its model embeds {rows}", file=folder, remedy=remedy
         )
+    tokenizer.split_special_tokens = True  # a [SEP] that somebody wrote separates nothing

@@ -100,5 +100,5 @@ class GatedCrossAttention(GradientCheckpointingLayer):
             keys_values = self.attn.keys_values(latents)
         if keys_values is not None:
             update = self.attn(x, *keys_values, mask, **options)
-            x = x + self.attn_gate.tanh() * (update if has_image is None else update * has_image)
-        return x + self.ff_gate.tanh() * self.ff(x)
+            x = x + (self.attn_gate.tanh() * (update if has_image is None else update * has_image)).to(x.dtype)
+        return x + (self.ff_gate.tanh() * self.ff(x)).to(x.dtype)

@@ -10,9 +10,9 @@ import torch
 from transformers import AutoProcessor, BatchFeature, PreTrainedTokenizerBase
 from transformers.processing_utils import ProcessorMixin
 
-from ..chat.template import IMAGE, ChatTemplate, Rendered
+from ..chat.template import ChatTemplate, Rendered, plain
 from ..errors import DataError
-from ..media import IGNORE_INDEX, attended_images
+from ..media import IGNORE_INDEX
 from ..records import Turn
 from ..text import is_blank
 from .config import FlamingoConfig
@@ -66,7 +66,7 @@ class FlamingoProcessor(ProcessorMixin):
 
         Args:
             chats: the turns of each row; or `text`: each row as text in which `<image>` stands for an image, looked at
-                over the whole row.
+                over the whole row; what people wrote stands in it as `chat.template.as_text` gives it.
             images: each row's pictures in the order of its `<image>` tokens.
             system: begin chats with the system message.
             generation_prompt: end where the model goes on; else every turn needs a response, and `labels` are returned.
@@ -126,7 +126,7 @@ class FlamingoProcessor(ProcessorMixin):
             raise DataError("the batch is empty", remedy="Give at least one row.")
         rows = []
         for index, row in enumerate(given):
-            empty = any(is_blank(turn.instruction) for turn in row) if chats is not None else is_blank(row)
+            empty = any(is_blank(turn.instruction) for turn in row) if chats is not None else is_blank(plain(row))
             if empty:
                 what = "the text is empty"
                 remedy = "Give every row, and every turn of a chat, some text."
@@ -135,17 +135,10 @@ class FlamingoProcessor(ProcessorMixin):
                 if chats is not None:
                     rows.append(self.template.render(row, system=system, generation_prompt=generation_prompt))
                 else:
-                    rows.append(self._interleaved(row))
+                    rows.append(self.template.interleaved(row))
             except DataError as error:
                 raise DataError(error.what, record=f"row {index}", remedy=error.remedy) from error
         return rows
-
-    def _interleaved(self, text: str) -> Rendered:
-        """Text with `<image>` in it, as the base model reads it: no turns, no roles."""
-        template = self.template
-        ids = [template.bos_id, *self.tokenizer(text, add_special_tokens=False)["input_ids"]]
-        attended = attended_images(ids, template.image_token_id, self.media_rule)
-        return Rendered(ids, [False] * len(ids), attended, [1] * len(ids), text.count(IMAGE))
 
     def responses(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Generated ids (without the prompt) as texts, special tokens and outer spaces removed."""

@@ -45,7 +45,10 @@ class Container:
             DataError: a row that can't be read; file and line are named.
         """
         for file in self.files:
-            yield from _READERS[self.kind](file)
+            if self.kind == "image-folder":
+                yield _read_image(file, file.relative_to(self.root))
+            else:
+                yield from _READERS[self.kind](file)
 
 
 def open_container(path: str | Path, kind: str | None = None) -> Container:
@@ -186,12 +189,12 @@ def _without_decoding(dataset: Any) -> Any:
     return dataset
 
 
-def _read_image(file: Path) -> Iterator[tuple[str, Row]]:
+def _read_image(file: Path, name: Path) -> tuple[str, Row]:
     try:
         text = file.with_suffix(".txt").read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8", file=file.with_suffix(".txt")) from error
-    yield file.name, {"image": str(file), "response": text.strip()}
+    return str(name), {"image": str(name), "response": text.strip()}
 
 
 _READERS: dict[str, Callable[[Path], Iterator[tuple[str, Row]]]] = {
@@ -201,5 +204,4 @@ _READERS: dict[str, Callable[[Path], Iterator[tuple[str, Row]]]] = {
     "json": _read_json,
     "parquet": _read_parquet,
     "datasets": _read_datasets,
-    "image-folder": _read_image,
 }

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import IO, Any
 
 from .. import __version__
 from ..config import Preset
-from ..filters.corpus_alarms import CorpusAlarms
+from ..exports.conversations import CONVERSATIONS, JOB_FOLDER
+from ..filters.corpus_alarms import CorpusAlarms, alarms_json
 from ..filters.funnel import Funnel
 from ..hub import resolve
 from ..judges.panel import find_judges
-from ..pf1m.build import ANSWERS, work_identity
+from ..pf1m.build import ANSWERS, PLACES, work_identity
 from ..pf1m.sources import ImageSizes
 from ..pf1m.worker import MakeWork, needed_judges
 from ..records import Rewrite
 from ..rewriting.backends.settings import BackendConfig, backend_label
 from ..rewriting.job import run_job
 from ..rewriting.shards import read_shards
-from ..storage import Quarantine, write_json, write_jsonl
+from ..storage import Quarantine, atomic_write, write_json, write_jsonl
+from ..text import is_blank
 from .outcome import Forecast, Outcome
 from .report import write_report
-from .samples import OwnData
+from .samples import SOURCE, OwnData
 from .writers import write_rows
 
-JOB_FOLDER, HISTORY, SUMMARY, REPORT, ASIDE = "job", "history.jsonl", "summary.json", "report.html", "set_aside.jsonl"
+HISTORY, SUMMARY, REPORT, ASIDE = "history.jsonl", "summary.json", "report.html", "set_aside.jsonl"
+MISSING = "missing_images.txt"
 EXAMPLES = 12
 """Records that the report shows before and after."""
 
@@ -71,7 +75,8 @@ def rewrite_data(
     """Rewrite a dataset and write it back in its own format below `out`; a job that was stopped goes on.
 
     Writes the dataset, ``history.jsonl`` (one line a response: raw, output, final, verdicts), ``summary.json``,
-    ``report.html`` and ``set_aside.jsonl`` (rows that are not of the schema).
+    ``report.html`` and ``set_aside.jsonl`` (rows that are not of the schema). `exports.run.export_dataset` reads the
+    folder.
 
     Args:
         data: the dataset.
@@ -84,12 +89,14 @@ def rewrite_data(
         drop: leave out rows of which a response was filtered out; False keeps their old response.
 
     Raises:
-        DataError: images are missing, or there is nothing to rewrite; before any work.
+        DataError: images are missing (named in ``missing_images.txt`` if there are many), or there is nothing to
+            rewrite; before any work.
         ConfigError: the folder holds a job that was begun with something else.
     """
     out, backend = Path(out), backend or BackendConfig()
     survey = data.survey()
-    data.require(survey)
+    data.require(survey, out / MISSING)
+    (out / JOB_FOLDER / CONVERSATIONS).unlink(missing_ok=True)
     work = make_work(data, str(rewriter), preset, backend, filtering=filtering, answers=out / JOB_FOLDER / ANSWERS)
     start = monotonic()
     run_job(
@@ -109,14 +116,19 @@ def rewrite_data(
     write_jsonl(out / HISTORY, _history(out, funnel, alarms))
     written = 0
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def rows(conversations: IO[Any]) -> Iterator[dict[str, Any]]:
         nonlocal written
-        for row in data.rewritten(_in_order(out), drop=drop):
+        for row, conversation in data.finished(_in_order(out), drop=drop):
             written += 1
+            conversations.write(json.dumps(conversation, ensure_ascii=False, allow_nan=False) + "\n")
             yield row
 
-    dataset = write_rows(data.container, rows(), out)
+    with atomic_write(out / JOB_FOLDER / CONVERSATIONS) as conversations:
+        dataset = write_rows(data.container, rows(conversations), out)
     outcome = Outcome(dataset, survey.rows, written, funnel.to_dict(), alarms.alarms(), seconds)
+    roots = {name: str(Path(root).resolve()) for name, root in data.roots().items()}
+    told = {"roots": roots, "data": SOURCE, "rewriter": backend_label(str(rewriter), backend), "preset": preset.name}
+    write_json(out / JOB_FOLDER / PLACES, told)
     write_json(out / SUMMARY, _summary(data, outcome, str(rewriter), backend, preset))
     write_report(out / REPORT, data, outcome, _examples(out))
     return outcome
@@ -142,7 +154,7 @@ def _history(out: Path, funnel: Funnel, alarms: CorpusAlarms) -> Iterator[dict[s
             "instruction": rewrite.sample.instruction,
             "raw": rewrite.sample.raw,
             "output": rewrite.output,
-            "final": rewrite.final if rewrite.kept else None,
+            "final": _response(rewrite),
             "kept": rewrite.kept,
             "verdicts": [
                 {"filter": verdict.filter, "keep": verdict.keep, "score": verdict.score, "reason": verdict.reason}
@@ -159,9 +171,14 @@ def _in_order(out: Path) -> Any:
     def output(name: str) -> str | None:
         rewrite = next(stream)
         assert rewrite.sample.id == name, f"asked for {name}, the shards go on with {rewrite.sample.id}"
-        return rewrite.final if rewrite.kept else None
+        return _response(rewrite)
 
     return output
+
+
+def _response(rewrite: Rewrite) -> str | None:
+    """The text that takes the old response's place; None if a filter dropped it, or the rewriter gave none."""
+    return rewrite.final if rewrite.kept and not is_blank(rewrite.final) else None
 
 
 def _examples(out: Path) -> list[Rewrite]:
@@ -192,9 +209,5 @@ def _summary(
         "rows": outcome.rows,
         "rows_written": outcome.kept,
         "funnel": outcome.funnel,
-        "alarms": [
-            {"name": alarm.name, "share": alarm.share if alarm.records else None, "bound": alarm.bound}
-            | {"rings": alarm.rings, "records": alarm.records}
-            for alarm in outcome.alarms
-        ],
+        "alarms": alarms_json(outcome.alarms),
     }

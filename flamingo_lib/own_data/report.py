@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..filters.corpus_alarms import alarms_html
-from ..filters.funnel import funnel_html
+from ..filters.corpus_alarms import alarms_html, alarms_words
+from ..filters.funnel import funnel_html, why_empty
 from ..html import bullets, grid, join, message, section, write_page
 from ..pipeline.record_html import record_card
 from ..records import Rewrite
@@ -24,13 +24,12 @@ def write_report(path: str | Path, data: OwnData, outcome: Outcome, examples: Se
         f"{outcome.rows:,} rows read, {outcome.kept:,} written to {outcome.dataset.name}",
         f"{total['in']:,} responses rewritten, {total['kept']:,} of them kept by the filters",
     ]
-    rings = sum(alarm.rings for alarm in outcome.alarms)
-    said = f"{rings} of {len(outcome.alarms)} alarms ring." if rings else "No alarm rings."
+    hint = [message(why)] if (why := why_empty(outcome.funnel)) else []
     return write_page(
         path,
         "Rewritten data",
-        section("What was done", join([bullets(words), message(said)])),
-        section("What the filters took", funnel_html(outcome.funnel)),
+        section("What was done", join([bullets(words), message(alarms_words(outcome.alarms))])),
+        section("What the filters took", join([*hint, funnel_html(outcome.funnel)])),
         section("Alarms about the whole", alarms_html(outcome.alarms)),
         section("Before and after", grid([record_card(rewrite, pictures) for rewrite in examples], least=420)),
     )

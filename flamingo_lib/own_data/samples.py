@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -12,7 +13,7 @@ from ..distortion.question_type import classify_question
 from ..errors import DataError
 from ..records import Sample
 from ..sources.images import ImageError, resolve
-from ..storage import Quarantine
+from ..storage import Quarantine, atomic_write
 from ..text import is_blank
 from .containers import Container, Row
 from .layouts import Slot, put
@@ -20,6 +21,9 @@ from .schemas import Schema
 
 SOURCE, EXTRACTED = "own-data", "own-data-extracted"
 """Source names of samples: those whose images lie below the data's folder, those whose images were taken out of it."""
+
+LICENCE_NAMES = ("licence", "license")
+"""Columns that may state a row's licence."""
 
 SHOWN = 20
 """Missing images that a message names; a file names them all."""
@@ -98,8 +102,12 @@ class OwnData:
                     found.missing.append((path, name))
         return found
 
-    def require(self, survey: Survey) -> None:
+    def require(self, survey: Survey, listing: Path | None = None) -> None:
         """Refuse to begin without all images, or with nothing to do.
+
+        Args:
+            survey: what `survey` found.
+            listing: file that receives the names of all missing images, if there are more than a message names.
 
         Raises:
             DataError: images are missing, all counted and the first named; or no row has a response to rewrite.
@@ -107,6 +115,10 @@ class OwnData:
         if survey.missing:
             names = ", ".join(f"{path} ({row})" for path, row in survey.missing[:SHOWN])
             more = f", and {len(survey.missing) - SHOWN:,} more" if len(survey.missing) > SHOWN else ""
+            if more and listing is not None:
+                with atomic_write(listing) as file:
+                    file.writelines(f"{path} ({row})\n" for path, row in survey.missing)
+                more += f", all named in {listing}"
             raise DataError(
                 f"{len(survey.missing):,} of {survey.images:,} images are missing: {names}{more}",
                 file=self.image_root,
@@ -132,7 +144,14 @@ class OwnData:
             yield from made
 
     def rewritten(self, output: Callable[[str], str | None], *, drop: bool = True) -> Iterator[Row]:
-        """The rows with their rewritten responses.
+        """The rows with their rewritten responses; arguments of `finished`."""
+        for row, _ in self.finished(output, drop=drop):
+            yield row
+
+    def finished(
+        self, output: Callable[[str], str | None], *, drop: bool = True
+    ) -> Iterator[tuple[Row, dict[str, Any]]]:
+        """The rows with their rewritten responses, each with its conversation as exports read it.
 
         Args:
             output: sample id to the response that takes the old one's place; None where it was filtered out.
@@ -146,7 +165,26 @@ class OwnData:
             texts = {slot.path: output(_id(number, slot)) for slot in slots if not is_blank(slot.response)}
             if drop and any(text is None for text in texts.values()):
                 continue
-            yield put(row, {path: text for path, text in texts.items() if text is not None})
+            new = {path: text for path, text in texts.items() if text is not None}
+            yield put(row, new), self._conversation(number, row, new)
+
+    def _conversation(self, number: int, row: Row, new: Mapping[tuple[str | int, ...], str]) -> dict[str, Any]:
+        """A line of `exports.conversations.CONVERSATIONS`: all turns of a row, also those that were not rewritten."""
+        slots = self.schema.slots(row)
+        source, images = self._located(max((slot.images for slot in slots), key=len, default=()))
+        turns, shown = [], 0
+        for slot in slots:
+            turns.append(
+                {
+                    "instruction": slot.instruction,
+                    "response": new.get(slot.path, slot.response),
+                    "images": max(0, len(slot.images) - shown),
+                    "rewrite": _id(number, slot) if slot.path in new else None,
+                }
+            )
+            shown = max(shown, len(slot.images))
+        stated = next((row[name] for name in LICENCE_NAMES if isinstance(row.get(name), str) and row[name]), None)
+        return {"id": f"{SOURCE}/{number}", "source": source, "images": images, "licence": stated, "turns": turns}
 
     def _sample(self, number: int, slot: Slot) -> Sample:
         source, images = self._located(slot.images)
@@ -181,7 +219,7 @@ class OwnData:
     def _missing(self, image: Any) -> str:
         """The path of an image that is not there; ``""`` if it is."""
         path = _path_of(image)
-        if path is None or self._inside(path) or (Path(path).is_absolute() and Path(path).is_file()):
+        if path is None or self._inside(path) or os.path.isfile(self.image_root / path):
             return ""
         return path
 
@@ -190,7 +228,7 @@ class OwnData:
         if path is None:
             content = bytes(image["bytes"])
         else:
-            content = (Path(path) if Path(path).is_absolute() else self.image_root / path).read_bytes()
+            content = (self.image_root / path).read_bytes()
         name = f"{blake2b(content, digest_size=12).hexdigest()}{Path(path).suffix if path else '.png'}"
         target = self.work / name
         if not target.is_file():

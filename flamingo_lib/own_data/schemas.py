@@ -130,7 +130,8 @@ def find_schema(
         raise DataError(
             "no column may be the response",
             file=container.path,
-            remedy=f"The columns are {', '.join(map(str, row))}; name them with --columns.",
+            remedy=f"The columns are {', '.join(map(str, row))}; name them: --columns image=...,instruction=...,"
+            "response=...",
         )
     return _table(Columns(response, instruction if instruction != response else None, image))
 

@@ -98,7 +98,7 @@ def _write_images(container: Container, rows: Iterable[Row], target: Path) -> No
     """The text files alone, in the folders they came from; the images stay where they are."""
     with atomic_folder(target) as folder:
         for row in rows:
-            file = folder / Path(row["image"]).relative_to(container.path).with_suffix(".txt")
+            file = folder / Path(row["image"]).with_suffix(".txt")
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(row["response"] + "\n", encoding="utf-8")
 

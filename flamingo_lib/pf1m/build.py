@@ -11,8 +11,9 @@ from typing import Any
 from .. import __version__
 from ..code_hash import code_fingerprint
 from ..config import Preset
+from ..filters.corpus_alarms import CorpusAlarms, alarm_lines, alarms_html, alarms_json, alarms_words
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
-from ..html import write_page
+from ..html import join, message, section, write_page
 from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
 from ..judges.precision import resolve_precision
@@ -33,6 +34,7 @@ from .sources import ImageSizes, SourceSpec, SourceStream, source_roots
 from .worker import MakeWork, best_device, cluster_stages, needed_judges
 
 RELEASED, FUNNEL, CARD, QUARANTINE, PLACES = "pf1m.json", "funnel.json", "README.md", "quarantine.jsonl", "sources.json"
+ALARMS = "alarms.json"
 CODE = "code fingerprint"
 CODE_MODULES = (f"{__package__}.worker", "flamingo_lib.rewriting.executors.local")
 """Modules whose code (with their imports) decides a shard; the samples have digests of their own."""
@@ -131,7 +133,8 @@ def rewrite_sources(
         result = run_ray_job(stream, stages, out, address=ray, **options)
     if backend.kind == "server" and (usage := usage_report(backend, out / ANSWERS)) is not None:
         write_json(out / USAGE, usage)
-    write_json(out / PLACES, {"roots": roots, "rewriter": label, "preset": preset.name})
+    places = {source: str(Path(root).resolve()) for source, root in roots.items()}
+    write_json(out / PLACES, {"roots": places, "rewriter": label, "preset": preset.name})
     return result
 
 
@@ -151,7 +154,7 @@ def write_requests(
 
 
 def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") -> dict[str, Any]:
-    """Write the dataset from a finished job's shards: released JSON, Parquet, funnel and card; returns the funnel.
+    """Write the dataset from a finished job's shards, with funnel, alarms and card; returns the funnel.
 
     Args:
         out: the job's folder; the dataset is written there too.
@@ -159,11 +162,13 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
         title: the dataset's name on its card.
     """
     out = Path(out)
-    funnel, counts = Funnel(preset.filters.chain), dict[str, int]()
+    funnel, noticed, counts = Funnel(preset.filters.chain), CorpusAlarms(), dict[str, int]()
 
     def counted() -> Iterator[Any]:
         for rewrite in read_shards(out):
             funnel.add(rewrite)
+            if rewrite.kept:
+                noticed.add(rewrite)
             yield rewrite
 
     def kept(roots: dict[str, str]) -> Iterator[Any]:
@@ -173,8 +178,9 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
 
     locations = read_json(out / PLACES)
     write_parquet(out, write_through(out / RELEASED, kept(locations["roots"])))
-    report = funnel.to_dict()
+    report, alarms = funnel.to_dict(), noticed.alarms()
     write_json(out / FUNNEL, report)
+    write_json(out / ALARMS, alarms_json(alarms))
     judges = {role: getattr(preset.judges, role) for role in ("sts", "nli", "reward", "clip")}
     if precision := read_json(out / JOB).get("judges.sts_precision"):
         judges["sts"] += f" in {precision}"
@@ -182,6 +188,7 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
         title=title,
         counts=counts,
         funnel=funnel_markdown(report),
+        alarms=[alarms_words(alarms), *alarm_lines(alarms)],
         judges=judges,
         thresholds=preset.filters.model_dump(exclude={"max_failed"}),
         rewriter=locations["rewriter"],
@@ -190,5 +197,6 @@ def export_pf1m(out: str | PathLike, preset: Preset, *, title: str = "PF-1M") ->
     )
     with atomic_write(out / CARD) as file:
         file.write(card)
-    write_page(out / "funnel.html", f"{title}: the funnel", funnel_html(report))
+    whole = section("Alarms about the whole", join([message(alarms_words(alarms)), alarms_html(alarms)]))
+    write_page(out / "funnel.html", f"{title}: the funnel", funnel_html(report), whole)
     return report

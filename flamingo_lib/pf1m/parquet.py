@@ -104,6 +104,7 @@ def dataset_card(
     rewriter: str,
     created_by: str,
     backend: Mapping[str, Any] | None = None,
+    alarms: Sequence[str] = (),
 ) -> str:
     """The folder's ``README.md``.
 
@@ -116,6 +117,7 @@ def dataset_card(
         rewriter: which checkpoint rewrote.
         created_by: the program and its version.
         backend: the rewriter's kind and the settings that decide its texts.
+        alarms: about the whole: how many ring, and a line for each that does.
     """
     total = sum(counts.values())
     sources = [(name, CATALOG.get(name), count) for name, count in sorted(counts.items())]
@@ -179,7 +181,18 @@ of, and members of archives. Each source's own licence holds for its annotations
 {funnel}
 
 Judges: {_listed(judges)}. Settings: {_listed(thresholds)}.
-"""
+{_alarms(alarms)}"""
+
+
+def _alarms(lines: Sequence[str]) -> str:
+    """The alarms as a section; nothing if they were not looked for."""
+    if not lines:
+        return ""
+    return (
+        "\n".join(["", "## Alarms about the whole", f"{lines[0]} `funnel.html` shows all.", ""])
+        + "".join(f"\n- {line}" for line in lines[1:])
+        + "\n" * (len(lines) > 1)
+    )
 
 
 def _rewriter(backend: Mapping[str, Any] | None) -> str:

@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from ..errors import DataError
+from ..exports.conversations import JOB_FOLDER
 from ..pf1m.build import PLACES
 from ..records import Rewrite, Verdict, from_json
 from ..rewriting.pictures import Pictures
@@ -18,12 +19,12 @@ RESULTS = "rewrites.jsonl"
 
 
 def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
-    """The record `record_id` of a PF-1M job's folder, a run folder, or a step's folder.
+    """The record `record_id` of a job's folder (also of `rewrite-data`), a run folder, or a step's folder.
 
     Raises:
         DataError: there is no such record, or no records; ids that begin alike are named.
     """
-    folder = Path(folder)
+    folder = job_folder(folder)
     files = [*sorted((folder / FOLDER).glob("*.jsonl")), *sorted(folder.rglob(RESULTS))]
     if not files:
         raise DataError(
@@ -44,6 +45,12 @@ def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
     raise DataError(f"there is no record {record_id!r}", file=folder, remedy=remedy)
 
 
+def job_folder(folder: str | PathLike) -> Path:
+    """The folder of the job below that of `rewrite-data`; any other folder itself."""
+    inner = Path(folder) / JOB_FOLDER
+    return inner if (inner / FOLDER).is_dir() else Path(folder)
+
+
 def _lines(files: list[Path]) -> Iterator[bytes]:
     for path in files:
         with open(path, "rb") as file:
@@ -52,11 +59,12 @@ def _lines(files: list[Path]) -> Iterator[bytes]:
 
 def record_pictures(folder: str | PathLike, root: str | PathLike | None = None) -> Pictures | None:
     """Open the images of a folder's records, below `root` or where the job found them; None if that is not known."""
-    folder = Path(folder)
+    folder = job_folder(folder)
+    places = read_json(folder / PLACES) if (folder / PLACES).exists() else {}
     if root is not None:
-        return Pictures(root)
-    if (folder / PLACES).exists():
-        return Pictures(read_json(folder / PLACES)["roots"])
+        return Pictures({**places["roots"], places["data"]: root} if "data" in places else root)
+    if places:
+        return Pictures(places["roots"])
     graphs = next(iter(sorted(folder.rglob("scene_graphs.jsonl"))), None)
     return Pictures(graphs.parent) if graphs is not None else None
 

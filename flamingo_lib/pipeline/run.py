@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import FlamingoError
@@ -41,11 +41,7 @@ def run_pipeline(
         )
     if notebooks and until is None:
         run_notebooks(workspace, say=say)
-    names = list(workspace.steps)
-    if until is not None:
-        workspace.key(until)
-        names = names[: names.index(until) + 1]
-    for name in names:
+    for name in steps_until(list(workspace.steps), until):
         if workspace.result(name) is None:
             step = workspace.steps[name]
             say(f"step {step.name}: {step.title}")
@@ -56,3 +52,16 @@ def run_pipeline(
 
         write_report(workspace, values)
     return values
+
+
+def steps_until(names: Sequence[str], until: str | None) -> list[str]:
+    """The steps of a run up to `until`, or all.
+
+    Raises:
+        FlamingoError: there is no step of that name.
+    """
+    if until is None:
+        return list(names)
+    if until not in names:
+        raise FlamingoError(f"the pipeline has no step {until!r}", remedy=f"Its steps are {', '.join(names)}.")
+    return list(names[: names.index(until) + 1])

@@ -1,8 +1,9 @@
 """The paper's setting, for 8 GPUs of 40 GB and up: LLaMA-7B, ViT-L/14@336, 37 datasets.
 
-Its datasets are read from folders of one's own: set `sources.root`. Stages are its Table 4 cell by cell. Where the
-paper is silent: betas, weight decay, warm-up (3 % of the steps or so), decay and clipping are ours; LoRA's alpha is
-QLoRA's for Guanaco; the images of a rewriter window are stage 1's.
+Its datasets are read from folders of one's own (`sources.root`), its weights as their makers released them
+(`model.weights`); `flamingo pipeline --preset paper --root DATA --weights FOLDER --dry-run` says what is there. Stages
+are its Table 4 cell by cell. Where the paper is silent: betas, weight decay, warm-up (3 % of the steps or so), decay
+and clipping are ours; LoRA's alpha is QLoRA's for Guanaco; the images of a rewriter window are stage 1's.
 """
 
 from ..config import (
@@ -43,6 +44,8 @@ _STAGE2 = StageConfig(
 
 _DISTORTED = ("llava-instruct", "ultrachat", "sharegpt")
 
+_TEXT_ONLY = ("ultrachat", "sharegpt", "oasst-1", "alpaca-gpt4", "gpteacher", "instruction-wild")
+
 _ELEVATER = (
     "fer-2013",
     "cifar-10",
@@ -72,21 +75,36 @@ _RAW = (
 )
 """The 37 datasets that become PF-1M."""
 
+_ASKED = {
+    "mscoco-captions": 5000,  # Table 1, with OK-VQA, VSR and Grid-3D
+    "textcaps": 3000,
+    "image2paragraph": 3000,
+    "ok-vqa": 3000,
+    "vsr": None,
+    "grid-3d": 3000,
+    "spot-the-diff": None,  # Table 2, with NLVR2
+    "image-editing-requests": None,
+    "nlvr2": 3000,
+}
+"""The evaluation's sources and the number of questions of each; None: the whole validation split."""
+
 PRESET = Preset(
     name="paper",
     sources=SourcesConfig(
-        polite=(*_DISTORTED, "oasst-1", "alpaca-gpt4", "gpteacher", "instruction-wild"),
+        polite=("llava-instruct", *_TEXT_ONLY),
         raw=_RAW,
         captions=("mscoco-captions",),
     ),
     model=ModelConfig(
         base="openflamingo-9b",
-        clip="ViT-L-14-336",
+        adapter="guanaco-7b",
+        clip="ViT-L-14-336/openai",
         media_rule="following",
         image_position="after",
         lora_rank=64,
         lora_alpha=16,
         dtype="bfloat16",
+        device="auto",
     ),
     distortion=DistortionConfig(
         pairs=255_000,
@@ -112,7 +130,7 @@ PRESET = Preset(
         sts="all-mpnet-base-v2",
         nli="cross-encoder/nli-deberta-v3-base",
         reward="OpenAssistant/reward-model-deberta-v3-large-v2",
-        clip="ViT-L-14-336",
+        clip="ViT-L-14-336/openai",
     ),
     stages={
         "stage1": StageConfig(
@@ -133,5 +151,7 @@ PRESET = Preset(
         "raw": _STAGE2.model_copy(update={"mixture": "raw-adopted"}),
     },
     ablations=ablations(_STAGE2, low_resolution=224),
-    evaluation=EvaluationConfig(questions=4000, held_out_questions=4000, texts=1000, batch_size=32, max_new_tokens=256),
+    evaluation=EvaluationConfig(
+        questions=4000, held_out_questions=4000, texts=1000, sources=_ASKED, batch_size=32, max_new_tokens=256
+    ),
 )

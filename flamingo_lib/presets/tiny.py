@@ -5,7 +5,6 @@ from ..config import (
     EvaluationConfig,
     FiltersConfig,
     Preset,
-    RewritingConfig,
     ScenesConfig,
     SourcesConfig,
     StageConfig,
@@ -18,14 +17,14 @@ _STAGE2 = StageConfig(
     tunes=("resampler", "cross_attention"),
     mixture="pf1m",
     start="stage1",
-    max_steps=450,
-    learning_rate=1e-3,
+    max_steps=1350,
+    learning_rate=2e-3,
     context_length=196,
     max_images=3,
 )
 
 _DISTORTION = DistortionConfig(
-    pairs=18000,
+    pairs=24000,
     llm_visual=0.57,
     llm_text=0.14,
     noise=0.07,
@@ -53,11 +52,10 @@ SCENES_DATASETS = SourcesConfig(
 
 PRESET = Preset(
     name="tiny",
-    scenes=ScenesConfig(polite_scenes=3000),
+    scenes=ScenesConfig(polite_scenes=5000, raw_scenes=2000),
     sources=SCENES_DATASETS,
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1500, "packing": "none"}),
-    rewriting=RewritingConfig(limit_per_source=600),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1200, "packing": "none"}),
     filters=_FILTERS,
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),

@@ -40,7 +40,7 @@ HELD_OUT_SOURCES = ("vsr", "grid-3d", "nlvr2", "ok-vqa")
 EXAMPLES = 48
 """Records in the `train` file of each held-out source: the pool of few-shot examples."""
 
-EVERY = {"a-okvqa": 2, "clevr": 3, "gqa": 1, "spot-the-diff": 4, "elevater": 6, "refcocog": 4}
+EVERY = {"mscoco-captions": 2, "a-okvqa": 2, "clevr": 3, "gqa": 1, "spot-the-diff": 4, "elevater": 6, "refcocog": 4}
 """One scene in so many is used by the dataset; those not named use all."""
 
 
@@ -126,7 +126,7 @@ def _write_held_out(album: Album, most: int, pools: dict[str, list[Entry]], coun
 def _pictures(config: ScenesConfig) -> int:
     """About how many pictures, links included, will be written."""
     scenes = config.raw_scenes + config.calibration_scenes + config.evaluation_scenes + config.held_out_scenes
-    shares = 2 + sum(1 / every for every in EVERY.values()) + 1 / EVERY["spot-the-diff"]
+    shares = 1 + sum(1 / every for every in EVERY.values()) + 1 / EVERY["spot-the-diff"]
     held_out = config.held_out_scenes * 2 + config.calibration_scenes
     sources = 3 * (EXAMPLES + config.held_out_source_questions)
     return config.polite_scenes + round(scenes * shares) + held_out + sources

@@ -24,19 +24,19 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect
 
+from ..errors import DataError
 from ..html import chat_page, page_policy
-from .engine import Backend, Engine, Piece, Ticket
+from .answers import CLIENT_LEFT, stream_answer, whole_answer
+from .backend import Backend, Prompt, PromptTooLong
+from .engine import Engine, Piece, Ticket
 from .limits import Limits
 from .metrics import ServerMetrics
-from .protocol import Asked, ChatRequest, RequestError, chunk, completion, read_request, usage
+from .protocol import Asked, ChatRequest, RequestError, completion, read_request
 from .request_images import load_request_image
 
 log = logging.getLogger("flamingo.serve")
 
 DEFAULT_TOKENS = 160
-CLIENT_LEFT = 499
-"""Status in logs and metrics of requests whose client did not wait; nobody reads it."""
-
 STOP_SECONDS = 30.0
 """How long a stopping server waits for the requests in flight."""
 
@@ -146,21 +146,21 @@ def create_app(backend: Backend, settings: ServerSettings | None = None) -> Fast
     async def chat(request: Request) -> Response:
         """A chat completion, whole or streamed."""
         asked, wanted, images = await _read(request, backend, settings)
-        prepared = await asyncio.to_thread(backend.prepare, asked, images)
+        prompt = await asyncio.to_thread(_prepare, backend, asked, images)
         loop, pieces = asyncio.get_running_loop(), asyncio.Queue[Piece]()
 
         def push(piece: Piece) -> None:
             loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
-        ticket = Ticket(asked, prepared, push)
+        ticket = Ticket(asked, prompt, push)
         engine.submit(ticket)
         name, created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
         if wanted.stream:
             used = wanted.stream_options is not None and wanted.stream_options.include_usage
-            lines = _stream(ticket, pieces, metrics, name, backend.name, created, used)
+            lines = stream_answer(ticket, pieces, metrics, name, backend.name, created, used)
             return StreamingResponse(lines, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
-        text, reason, tokens = await _whole(request, ticket, pieces, metrics)
-        return JSONResponse(completion(name, backend.name, created, text, reason, prepared.prompt_tokens, tokens))
+        text, reason, tokens = await whole_answer(request, ticket, pieces, metrics)
+        return JSONResponse(completion(name, backend.name, created, text, reason, prompt.prompt_tokens, tokens))
 
     return app
 
@@ -201,6 +201,15 @@ async def _read(request: Request, backend: Backend, settings: ServerSettings) ->
     return asked, wanted, images
 
 
+def _prepare(backend: Backend, asked: Asked, images: list[Any]) -> Prompt:
+    try:
+        return backend.prepare(asked, backend.read_images(images))
+    except PromptTooLong as error:
+        raise RequestError(error.what, param="messages") from None
+    except DataError as error:
+        raise RequestError(error.what) from None
+
+
 async def _body(request: Request, limits: Limits) -> bytes:
     """The body, read no further than the limit, and no longer."""
     declared = request.headers.get("content-length", "")
@@ -219,74 +228,6 @@ async def _body(request: Request, limits: Limits) -> bytes:
     except ClientDisconnect:
         raise RequestError("the client has left", status=CLIENT_LEFT) from None
     return bytes(body)
-
-
-async def _whole(
-    request: Request, ticket: Ticket, pieces: asyncio.Queue[Piece], metrics: ServerMetrics
-) -> tuple[str, str, int]:
-    """The answer's text, how it ended, and its tokens; a client that leaves frees its row."""
-    text = ""
-    first = True
-    while True:
-        try:
-            async with asyncio.timeout(1.0):
-                piece = await pieces.get()
-        except TimeoutError:
-            if await request.is_disconnected():
-                ticket.cancelled.set()
-                raise RequestError("the client has left", status=CLIENT_LEFT) from None
-            continue
-        if first:
-            metrics.first(time.monotonic() - ticket.since)
-            first = False
-        if piece.reason == "error":
-            raise RequestError("the server failed on this request", status=500)
-        text += piece.text
-        if piece.reason is not None:
-            metrics.answered(ticket.prepared.prompt_tokens, piece.tokens)
-            return text, piece.reason, piece.tokens
-
-
-async def _stream(
-    ticket: Ticket,
-    pieces: asyncio.Queue[Piece],
-    metrics: ServerMetrics,
-    name: str,
-    model: str,
-    created: int,
-    used: bool,
-) -> AsyncIterator[str]:
-    """Server-sent events; when the client leaves, the generator is closed and the row freed."""
-    finished = False
-    try:
-        yield _event(chunk(name, model, created, {"role": "assistant", "content": ""}))
-        first = True
-        while not finished:
-            piece = await pieces.get()
-            if first:
-                metrics.first(time.monotonic() - ticket.since)
-                first = False
-            if piece.reason == "error":
-                finished = True
-                yield _event({"error": {"message": "the server failed on this request", "type": "server_error"}})
-                return
-            if piece.text:
-                yield _event(chunk(name, model, created, {"content": piece.text}))
-            if piece.reason is not None:
-                finished = True
-                metrics.answered(ticket.prepared.prompt_tokens, piece.tokens)
-                yield _event(chunk(name, model, created, {}, piece.reason))
-                if used:
-                    numbers = usage(ticket.prepared.prompt_tokens, piece.tokens)
-                    yield _event(chunk(name, model, created, {}, used=numbers))
-        yield "data: [DONE]\n\n"
-    finally:
-        if not finished:
-            ticket.cancelled.set()
-
-
-def _event(value: dict[str, Any]) -> str:
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
 def _error(error: RequestError, limits: Limits) -> JSONResponse:

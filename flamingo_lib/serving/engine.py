@@ -1,58 +1,26 @@
 """The engine of the endpoint: requests that wait when a batch ends make up the next one, by length, within a bound.
 
 One thread works with the model; requests come in and answers go out through queues. Every answer depends on its own
-chat and seed alone, not on its batch mates (`model.generation.generate_batch`). Large models belong on a server of
-their own, such as vLLM or SGLang.
+chat and seed alone, not on its batch mates. Large models belong on a server of their own, such as vLLM or SGLang.
 """
 
 from __future__ import annotations
 
+import json
+import logging
 import threading
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
 
 from .answer_text import AnswerText
+from .backend import Backend, Prompt
 from .limits import Limits
-from .protocol import RequestError
+from .protocol import Asked, RequestError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-    from .protocol import Asked
-
-
-class Prepared(Protocol):
-    """A request as a backend has prepared it."""
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens of the prompt."""
-        ...
-
-
-class Backend(Protocol):
-    """A model that answers batches."""
-
-    name: str
-
-    def prepare(self, asked: Asked, images: Sequence[Image]) -> Prepared:
-        """Render a request; `RequestError` if it does not fit the model."""
-        ...
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text of an answer's tokens so far."""
-        ...
-
-    def answer(
-        self,
-        batch: Sequence[Any],
-        asked: Sequence[Asked],
-        watch: Callable[[list[int], list[int]], Sequence[int]],
-    ) -> list[list[int]]:
-        """The tokens of each answer; `watch` sees every token and names the rows that end. One temperature a batch."""
-        ...
+log = logging.getLogger("flamingo.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +43,26 @@ class Ticket:
     """A request on its way.
 
     Attributes:
-        asked, prepared: the request.
+        asked, prompt: the request.
         push: takes the pieces of its answer; called from the engine's thread.
         cancelled: set when the client has left; its row ends at the next token.
+        since: when it came, on the monotonic clock.
+        tokens: generated so far.
+        ended: whether its last piece has been pushed, or nobody waits for it.
     """
 
     asked: Asked
-    prepared: Prepared
+    prompt: Prompt
     push: Callable[[Piece], None]
     cancelled: threading.Event = field(default_factory=threading.Event)
     since: float = field(default_factory=monotonic)
+    tokens: int = 0
+    ended: bool = False
+
+    def end(self, text: str, reason: str) -> None:
+        """Push the last piece."""
+        self.ended = True
+        self.push(Piece(text, reason, self.tokens))
 
 
 class Engine:
@@ -111,6 +89,7 @@ class Engine:
     def in_flight(self) -> int:
         """Requests that wait or are being answered."""
         with self._condition:
+            self._forget_those_who_left()
             return len(self._waiting) + self._running
 
     @property
@@ -127,6 +106,7 @@ class Engine:
         with self._condition:
             if self._closing:
                 raise RequestError("the server is stopping", status=503)
+            self._forget_those_who_left()
             if len(self._waiting) + self._running >= self.limits.in_flight:
                 raise RequestError("too many requests are in flight", status=429)
             self._waiting.append(ticket)
@@ -140,9 +120,13 @@ class Engine:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
+    def _forget_those_who_left(self) -> None:
+        self._waiting = [ticket for ticket in self._waiting if not ticket.cancelled.is_set()]
+
     def _work(self) -> None:
         while True:
             with self._condition:
+                self._forget_those_who_left()
                 while not self._waiting and not self._closing:
                     self._condition.wait()
                 if not self._waiting:
@@ -158,9 +142,9 @@ class Engine:
                 self.observe(len(batch), monotonic() - start)
 
     def _next_batch(self) -> list[Ticket]:
-        """The oldest ticket and those of its temperature that are nearest to it in length, within the bounds."""
+        """The oldest ticket and those of its kind that are nearest to it in length, within the bounds."""
         oldest = self._waiting[0]
-        others = [ticket for ticket in self._waiting[1:] if ticket.asked.temperature == oldest.asked.temperature]
+        others = [ticket for ticket in self._waiting[1:] if _kind(ticket) == _kind(oldest)]
         others.sort(key=lambda ticket: abs(_length(ticket) - _length(oldest)))
         batch, longest = [oldest], _length(oldest)
         for ticket in others:
@@ -176,40 +160,55 @@ class Engine:
     def _answer(self, batch: list[Ticket]) -> None:
         if not batch:
             return
-        texts = [AnswerText(self.backend.decode, ticket.asked.stop) for ticket in batch]
-        ended: set[int] = set()
-
-        def watch(rows: list[int], tokens: list[int]) -> list[int]:
-            stop = []
-            for row, token in zip(rows, tokens, strict=True):
-                ticket, text = batch[row], texts[row]
-                if ticket.cancelled.is_set():
-                    stop.append(row)
-                    ended.add(row)
-                    continue
-                if added := text.add(token):
-                    ticket.push(Piece(added, tokens=text.tokens))
-                if text.stopped:
-                    ticket.push(Piece("", "stop", text.tokens))
-                    stop.append(row)
-                    ended.add(row)
-                elif text.tokens >= ticket.asked.max_new_tokens:
-                    ticket.push(Piece(text.rest(), "length", text.tokens))
-                    stop.append(row)
-                    ended.add(row)
-            return stop
-
         try:
-            self.backend.answer([ticket.prepared for ticket in batch], [ticket.asked for ticket in batch], watch)
+            answer_batch(self.backend, batch)
         except Exception as error:
-            for row, ticket in enumerate(batch):
-                if row not in ended:
-                    ticket.push(Piece(f"{type(error).__name__}", "error", texts[row].tokens))
-            return
-        for row, ticket in enumerate(batch):
-            if row not in ended:
-                ticket.push(Piece(texts[row].rest(), "stop", texts[row].tokens))
+            _log_failure(error, len(batch))
+            for ticket in batch:
+                if ticket.ended:
+                    continue
+                if ticket.tokens == 0 and len(batch) > 1:  # the others need not suffer for one
+                    self._answer([ticket])
+                else:
+                    ticket.end("", "error")
+
+
+def answer_batch(backend: Backend, batch: list[Ticket]) -> None:
+    """Answer tickets of one group and temperature, piece by piece; whatever the model raises is raised."""
+    texts = [AnswerText(backend.decode, ticket.asked.stop) for ticket in batch]
+
+    def watch(rows: list[int], tokens: list[int]) -> list[int]:
+        for row, token in zip(rows, tokens, strict=True):
+            ticket, text = batch[row], texts[row]
+            if ticket.cancelled.is_set():
+                ticket.ended = True
+                continue
+            added, ticket.tokens = text.add(token), text.tokens
+            if text.stopped:
+                ticket.end(added, "stop")
+            elif text.tokens >= ticket.asked.max_new_tokens:
+                ticket.end(added + text.rest(), "length")
+            elif added:
+                ticket.push(Piece(added, tokens=text.tokens))
+        return [row for row in rows if batch[row].ended]
+
+    backend.answer([ticket.prompt for ticket in batch], [ticket.asked for ticket in batch], watch)
+    for ticket, text in zip(batch, texts, strict=True):
+        if not ticket.ended:
+            ticket.end(text.rest(), "stop")
+
+
+def _kind(ticket: Ticket) -> tuple[float, int]:
+    """What tickets of one batch share."""
+    return ticket.asked.temperature, ticket.prompt.group
 
 
 def _length(ticket: Ticket) -> int:
-    return ticket.prepared.prompt_tokens + ticket.asked.max_new_tokens
+    return ticket.prompt.prompt_tokens + ticket.asked.max_new_tokens
+
+
+def _log_failure(error: Exception, rows: int) -> None:
+    """Note what failed and where; the error's words may hold what people wrote, and are left out."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(last.filename).name}:{last.lineno}"
+    log.error(json.dumps({"error": type(error).__name__, "at": where, "rows": rows}))

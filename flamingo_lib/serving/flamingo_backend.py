@@ -1,114 +1,122 @@
-"""Our Flamingo behind the endpoint."""
+"""Our Flamingo behind the endpoint and in chats."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Sequence
+from hashlib import blake2b
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..errors import DataError
+from ..media import pad_latents
 from ..model.generation import generate_batch
 from ..model.processor import pad_rows
 from ..seeding import torch_generator
-from .protocol import RequestError
+from .backend import Prompt, PromptTooLong, Watch
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from torch import Tensor
 
-    from ..chat.template import Rendered
+    from ..images import ImageInput
     from ..model.flamingo import FlamingoForConditionalGeneration
     from ..model.processor import FlamingoProcessor
     from .protocol import Asked
 
-
-@dataclass(frozen=True, slots=True)
-class FlamingoPrompt:
-    """A request as the model reads it: the rendered chat and its images' pixels (m, 3, h, w), None without images."""
-
-    rendered: Rendered
-    pixels: Tensor | None
-
-    @property
-    def prompt_tokens(self) -> int:
-        """Tokens of the prompt."""
-        return len(self.rendered)
+CACHE_BYTES = 64 << 20
+"""Visual latents kept of the images seen last: a chat sends its images again with every turn."""
 
 
 class FlamingoBackend:
-    """Answers with one of our models.
+    """Answers with one of our models. Its prompts hold a rendered chat and images of (3, h, w) pixels each.
+
+    The model brings its own system message, so that of a request is passed over.
 
     Args:
         model, processor: from one folder.
         name: under which the endpoint offers it.
+        cache_bytes: bound on the visual latents that are kept.
     """
 
     def __init__(
-        self, model: FlamingoForConditionalGeneration, processor: FlamingoProcessor, name: str = "flamingo"
+        self,
+        model: FlamingoForConditionalGeneration,
+        processor: FlamingoProcessor,
+        name: str = "flamingo",
+        *,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self.model, self.processor, self.name = model.eval(), processor, name
+        self.model, self.processor, self.name, self.cache_bytes = model.eval(), processor, name, cache_bytes
+        self._tokenizer_lock = Lock()  # rendering switches a setting of the tokenizer on and off
+        self._latents: OrderedDict[bytes, Tensor] = OrderedDict()
+        self._held = 0
 
     @classmethod
-    def load(cls, folder: str | PathLike, *, name: str | None = None, optimize: bool = True) -> FlamingoBackend:
-        """The model of a folder, its LoRA merged; errors as `loading.load_model`."""
+    def load(
+        cls,
+        folder: str | PathLike,
+        *,
+        name: str | None = None,
+        role: str = "the model to serve",
+        optimize: bool = True,
+        **options: Any,
+    ) -> FlamingoBackend:
+        """The model of a folder, its LoRA merged; options and errors as `loading.load_model`."""
         from ..loading import load_model
 
-        model, processor = load_model(folder, role="the model to serve", merge=True, optimize=optimize)
+        model, processor = load_model(folder, role=role, merge=True, optimize=optimize, **options)
         return cls(model, processor, name or Path(folder).name or "flamingo")
 
-    def prepare(self, asked: Asked, images: Sequence[Image]) -> FlamingoPrompt:
-        """See `engine.Backend`."""
-        try:
+    def read_images(self, images: Sequence[ImageInput]) -> tuple[Tensor, ...]:
+        """See `backend.Backend`."""
+        return tuple(self.processor.image_processor.pixels(images)) if images else ()
+
+    def prepare(self, asked: Asked, images: Sequence[Tensor]) -> Prompt:
+        """See `backend.Backend`."""
+        with self._tokenizer_lock:
             rendered = self.processor.template.render(asked.turns, generation_prompt=True)
-            pixels = self.processor.image_processor.pixels(images) if images else None
-        except DataError as error:
-            raise RequestError(error.what) from None
         window = getattr(self.model.config.text_config, "max_position_embeddings", None)
         if window is not None and len(rendered) + asked.max_new_tokens > window:
-            raise RequestError(
-                f"the chat is {len(rendered)} tokens; with max_tokens {asked.max_new_tokens} that is more than the "
-                f"model's {window}",
-                param="messages",
-            )
-        return FlamingoPrompt(rendered, pixels)
+            raise PromptTooLong(len(rendered), asked.max_new_tokens, window)
+        return Prompt(rendered, tuple(images), len(rendered))
 
     def decode(self, ids: Sequence[int]) -> str:
-        """See `engine.Backend`."""
-        return self.processor.responses([list(ids)])[0]
+        """See `backend.Backend`."""
+        with self._tokenizer_lock:
+            return self.processor.responses([ids])[0]
 
     @torch.inference_mode()
-    def answer(
-        self,
-        batch: Sequence[FlamingoPrompt],
-        asked: Sequence[Asked],
-        watch: Callable[[list[int], list[int]], Sequence[int]],
-    ) -> list[list[int]]:
-        """See `engine.Backend`."""
+    def answer(self, batch: Sequence[Prompt], asked: Sequence[Asked], watch: Watch) -> None:
+        """See `backend.Backend`."""
         inputs = pad_rows([prompt.rendered for prompt in batch], self.processor.tokenizer.pad_token_id or 0, "left")
-        slots = max(prompt.rendered.n_images for prompt in batch)
-        if slots:
-            latents = [
-                None
-                if prompt.pixels is None
-                else self.model.resample(self.model.encode_images(prompt.pixels.to(self.model.device)))
-                for prompt in batch
-            ]
-            shape = next(found for found in latents if found is not None).shape[1:]
-            inputs["latents"] = torch.zeros(len(batch), slots, *shape, dtype=self.model.dtype)
-            for row, found in enumerate(latents):
-                if found is not None:
-                    inputs["latents"][row, : len(found)] = found
+        latents = pad_latents([[self._encode(pixels) for pixels in prompt.images] for prompt in batch])
+        if latents is not None:
+            inputs["latents"] = latents
+        self._trim()
         temperature = asked[0].temperature
-        generators = [torch_generator(one.seed, "serve") for one in asked] if temperature > 0 else None
-        return generate_batch(
+        generate_batch(
             self.model,
             {name: value.to(self.model.device) for name, value in inputs.items()},
             max(one.max_new_tokens for one in asked),
             temperature=temperature,
-            generators=generators,
+            generators=[torch_generator(one.seed, one.earlier) for one in asked] if temperature > 0 else None,
             watch=watch,
         )
+
+    def _encode(self, pixels: Tensor) -> Tensor:
+        """The latents (n, D) of an image, each encoded by itself so that they depend on no other image."""
+        key = blake2b(pixels.contiguous().numpy().data, digest_size=16).digest()
+        if key not in self._latents:
+            encoded = self.model.encode_images(pixels[None].to(self.model.device))
+            self._latents[key] = self.model.resample(encoded)[0]
+            self._held += self._latents[key].nbytes
+        self._latents.move_to_end(key)
+        return self._latents[key]
+
+    def _trim(self) -> None:
+        """Forget the images seen longest ago until the cache fits."""
+        while self._held > self.cache_bytes and self._latents:
+            self._held -= self._latents.popitem(last=False)[1].nbytes

@@ -12,6 +12,8 @@ class Limits(Frozen):
 
     body_bytes: int = Field(32 << 20, ge=1024, description="bytes of a request's body")
     body_seconds: float = Field(20.0, gt=0, description="seconds that a request's body may take to arrive")
+    head_seconds: float = Field(10.0, gt=0, description="seconds that a request's head may take to arrive")
+    connections: int = Field(256, ge=1, description="open connections; more are closed with 503")
     image_pixels: int = Field(40_000_000, ge=1, description="pixels of an image, by its header")
     images: int = Field(8, ge=0, description="images of a request")
     turns: int = Field(64, ge=1, description="messages of a request")

@@ -16,6 +16,9 @@ from ..records import Turn
 from ..text import is_blank
 from .limits import Limits
 
+LEAST_TEMPERATURE = 1e-3
+"""Temperatures below it are 0, greedy."""
+
 
 class RequestError(ValueError):
     """A request that can't be answered.
@@ -102,14 +105,18 @@ class Asked:
         turns: the chat; its last turn lacks a response.
         images: addresses of the images, in the order the turns bring them.
         max_new_tokens, temperature, seed, stop: of the answer.
+        system: the request's system message, for models that bring none of their own.
+        earlier: answers that the chat has had before this one; answer k is drawn with the generator of `(seed, k)`.
     """
 
     turns: tuple[Turn, ...]
-    images: tuple[str, ...]
-    max_new_tokens: int
-    temperature: float
-    seed: int
-    stop: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    max_new_tokens: int = 160
+    temperature: float = 0.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    system: str | None = None
+    earlier: int = 0
 
 
 def read_request(request: ChatRequest, limits: Limits, *, default_tokens: int) -> Asked:
@@ -129,8 +136,11 @@ def read_request(request: ChatRequest, limits: Limits, *, default_tokens: int) -
         raise RequestError("top_p is not supported; use temperature", param="top_p")
     if len(request.messages) > limits.turns:
         raise RequestError(f"more than {limits.turns} messages", param="messages")
-    turns, images = _turns(request)
-    texts = [text for turn in turns for text in (turn.instruction, turn.response, turn.draft) if text]
+    system, turns, images = _turns(request)
+    texts = [text for turn in turns for text in (turn.instruction, turn.response, turn.draft, system) if text]
+    stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
+    if not all(map(_is_unicode, (*texts, *stop))):
+        raise RequestError("a text holds half of a surrogate pair, which is no character", param="messages")
     if sum(map(len, texts)) > limits.characters:
         raise RequestError(f"more than {limits.characters:,} characters", param="messages")
     if len(images) > limits.images:
@@ -138,14 +148,23 @@ def read_request(request: ChatRequest, limits: Limits, *, default_tokens: int) -
     wanted = request.max_completion_tokens or request.max_tokens or default_tokens
     if wanted > limits.new_tokens:
         raise RequestError(f"max_tokens is more than {limits.new_tokens}", param="max_tokens")
-    stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
     if len(stop) > 8 or any(not 0 < len(text) <= 200 for text in stop):
         raise RequestError("stop is at most 8 texts of 1 to 200 characters", param="stop")
-    return Asked(turns, images, wanted, request.temperature, request.seed, stop)
+    temperature = request.temperature if request.temperature >= LEAST_TEMPERATURE else 0.0
+    return Asked(turns, images, wanted, temperature, request.seed, stop, system, len(turns) - 1)
 
 
-def _turns(request: ChatRequest) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
-    """The chat: a user's message and the assistant's after it make a turn; the model brings its own system message."""
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _turns(request: ChatRequest) -> tuple[str | None, tuple[Turn, ...], tuple[str, ...]]:
+    """System message, turns (a user's message and the assistant's after it), and addresses of the images."""
+    system: str | None = None
     turns: list[Turn] = []
     images: list[str] = []
     open_turn: Turn | None = None
@@ -154,6 +173,9 @@ def _turns(request: ChatRequest) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
         if message.role in ("system", "developer"):
             if number:
                 raise RequestError("a system message stands first", param=f"messages[{number}]")
+            if brought:
+                raise RequestError("a system message has images", param=f"messages[{number}]")
+            system = None if is_blank(text) else text
             continue
         if message.role == "assistant":
             if open_turn is None:
@@ -174,7 +196,7 @@ def _turns(request: ChatRequest) -> tuple[tuple[Turn, ...], tuple[str, ...]]:
     if request.draft is not None and is_blank(request.draft):
         raise RequestError("the draft is empty", param="draft")
     turns.append(Turn(open_turn.instruction, None, open_turn.images, request.draft))
-    return tuple(turns), tuple(images)
+    return system, tuple(turns), tuple(images)
 
 
 def _content(message: Message, number: int) -> tuple[str, list[str]]:

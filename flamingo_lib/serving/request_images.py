@@ -17,6 +17,12 @@ from .protocol import RequestError
 
 TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif", "image/bmp")
 
+MOST_BYTES = 64 << 20
+"""Size of an image's file, bytes."""
+
+BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM")
+"""What the files of these types begin with: no other decoder is tried on what strangers send."""
+
 
 def load_request_image(address: str, *, root: Path | None, max_pixels: int) -> Image.Image:
     """One image of a request, RGB.
@@ -31,11 +37,13 @@ def load_request_image(address: str, *, root: Path | None, max_pixels: int) -> I
     """
     if address.startswith("data:"):
         content = _data_uri(address)
-    elif root is not None and urlparse(address).scheme in ("", "file"):
+    elif root is not None and _scheme(address) in ("", "file"):
         content = _below(address, root)
     else:
         allowed = "data URIs" + ("" if root is None else " and files of the server's image folder")
         raise RequestError(f"images are {allowed}; other addresses are not fetched", param="image_url")
+    if not content.startswith(BEGINNINGS):
+        raise RequestError(f"the image is none of {', '.join(TYPES)}", param="image_url")
     try:
         return decode_image(io.BytesIO(content), "the request's image", max_pixels=max_pixels)
     except DataError as error:
@@ -53,12 +61,21 @@ def _data_uri(address: str) -> bytes:
         raise RequestError("the image's data URI is not base64", param="image_url") from None
 
 
+def _scheme(address: str) -> str | None:
+    try:
+        return urlparse(address).scheme
+    except ValueError:
+        return None
+
+
 def _below(address: str, root: Path) -> bytes:
-    path = unquote(urlparse(address).path) if address.startswith("file:") else address
     base = root.resolve()
     try:
+        path = unquote(urlparse(address).path) if address.startswith("file:") else address
         relative = str(Path(path).relative_to(base)) if Path(path).is_absolute() else path
         file = resolve(base, relative)
+        if not file.is_file() or file.stat().st_size > MOST_BYTES:  # a pipe would never end
+            raise ImageError("no file, or too large a one")
         return file.read_bytes()
     except (ImageError, ValueError, OSError):
         raise RequestError("there is no such image in the server's image folder", param="image_url") from None

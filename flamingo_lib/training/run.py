@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,39 +28,8 @@ from ..storage import fingerprint, read_json, storage_errors
 from .collate import Collator
 from .feature_cache import weights_fingerprint
 from .packing.dataset import WindowDataset
-from .packing.plan import PackingReport
+from .results import StageResult, training_figures
 from .trainer import ABOUT, StageTrainer, checkpoints, training_arguments
-
-
-@dataclass(frozen=True)
-class StageResult:
-    """How a stage went.
-
-    Attributes:
-        steps: optimizer steps in all.
-        resumed_from: the step this process started at.
-        seconds: wall-clock time of this process's steps.
-        loss: mean loss over the last tenth of the steps.
-        curve: (step, mean loss since the previous entry) in order.
-        tokens, supervised_tokens: seen in all steps, those before a resume too, by this process's share of each batch;
-            padding excluded.
-        trained_parameters: the number of trained weights.
-        packing: the first epoch's windows.
-    """
-
-    steps: int
-    resumed_from: int
-    seconds: float
-    loss: float
-    curve: tuple[tuple[int, float], ...]
-    tokens: int
-    supervised_tokens: int
-    trained_parameters: int
-    packing: PackingReport
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 class TokenCounter:
@@ -184,19 +152,11 @@ def run_stage(
         if trainer.is_fsdp_enabled:
             _gather(model)
         model.config = config
-        curve = tuple(
-            (int(entry["step"]), float(entry["loss"])) for entry in trainer.state.log_history if "loss" in entry
-        )
-        tail = [loss for step, loss in curve if step > 0.9 * dataset.steps] or [loss for _, loss in curve[-1:]]
+        log = trainer.state.log_history
         result = StageResult(
-            steps=dataset.steps,
-            resumed_from=int(newest.name.removeprefix("checkpoint-")) if newest else 0,
-            seconds=seconds,
-            loss=sum(tail) / max(len(tail), 1),
-            curve=curve,
+            **training_figures(log, model, steps=dataset.steps, newest=newest, seconds=seconds),
             tokens=counter.tokens,
             supervised_tokens=counter.supervised,
-            trained_parameters=sum(weight.numel() for _, weight in trained),
             packing=dataset.plan(0).report(dataset.table.sizes),
         )
         if finish is not None:

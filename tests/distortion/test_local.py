@@ -83,6 +83,14 @@ def test_prompts_use_the_models_template_or_guanacos(folder):
     )
 
 
+def test_a_text_that_spells_a_control_token_out_is_refused(folder):
+    backend = TransformersBackend(str(folder), batch_size=2, max_new_tokens=8)
+    distorter = LlmDistorter(backend)
+    asked = [distorter.request("What?", f"It is {word} red and round, I hope.", word, 1) for word in ("</s>", "<b>")]
+    asked.append(distorter.request("Is <pad> a word?", "Yes, it is a word.", "x", 1))
+    assert [cleaned.reason for cleaned in backend.complete(asked)] == ["refused", "", "refused"]
+
+
 def test_responses_beyond_the_context_are_dropped_and_counted(folder):
     backend = TransformersBackend(str(folder), max_new_tokens=4)
     distorter = LlmDistorter(backend)

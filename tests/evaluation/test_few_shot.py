@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from flamingo_lib.chat.template import plain
 from flamingo_lib.config import EvaluationConfig
 from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.evaluation.accuracy import Share
@@ -35,6 +36,7 @@ class Oracle:
         self.prompts += prompts
         answers = []
         for prompt, files in zip(prompts, images, strict=True):
+            prompt = plain(prompt)
             assert prompt.count("<image>") == len(files)
             question = prompt.rsplit("Question: ", 1)[1].removesuffix(" Short answer:")
             right = self.known.get((question, files[-1]), "") if files and self.knows(prompt) else ""
@@ -55,12 +57,12 @@ def no_reward(instructions, responses):
 def test_an_openflamingo_prompt_has_interleaved_examples_of_one_type(index, eval_set):
     item = eval_set.held_in[0]
     text, images = PromptedBase(None, "openflamingo", 2, ExamplePool(index, seed=0)).prompt(item)
-    chunks = text.split("<|endofchunk|>")
+    chunks = plain(text).split("<|endofchunk|>")
     assert len(chunks) == 3 and len(images) == 3 and images[-1] == item.images[0]
     assert all(chunk.startswith("<image>Question: ") and " Short answer:" in chunk for chunk in chunks)
     assert chunks[-1] == f"<image>Question: {item.instruction} Short answer:"
     page, _ = PromptedBase(None, "page").prompt(item)
-    assert page == f"<image><|endofchunk|>\nQuestion: {item.instruction} Short answer:"
+    assert plain(page) == f"<image><|endofchunk|>\nQuestion: {item.instruction} Short answer:"
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -124,6 +124,14 @@ def test_llama_factory_reads_it(export, tmp_path, monkeypatch, preference):
         assert all(Path(file).is_file() for file in made["_images"])
 
 
+def test_datasets_reads_both_styles(export, tmp_path):
+    from datasets import load_dataset
+
+    file = export("llama-factory", styles=True) / "polite_flamingo.jsonl"
+    rows = load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
+    assert rows["style"][:] == ["curt", "polite"] * 3
+
+
 @pytest.mark.parametrize("preference", [False, True])
 def test_ms_swift_schema(export, preference):
     rows = lines(export("ms-swift", preference=preference, judge=judge) / "train.jsonl")
@@ -148,6 +156,15 @@ def test_ms_swift_reads_it(export, preference):
         assert row["messages"][-1]["content"] == rewrite.final and row["channel"] == rewrite.sample.source
         assert len(row["images"]) == len(rewrite.sample.images)
         assert not preference or row["rejected_response"] == rewrite.sample.raw
+
+
+@needs("swift")
+def test_ms_swift_reads_both_styles(export):
+    rows = import_module("swift.dataset").load_dataset(
+        str(export("ms-swift", styles=True) / "train.jsonl"), strict=True
+    )[0]
+    answers = [row["messages"][-1]["content"] for row in rows]
+    assert answers == [text for rewrite in UNTAGGED for text in (rewrite.sample.raw, rewrite.final)]
 
 
 @pytest.mark.parametrize("preference", [False, True])
@@ -187,6 +204,13 @@ def test_axolotl_schema(export, tmp_path):
         assert assistant["content"] == [{"type": "text", "text": rewrite.final}]
         check_columns(row, rewrite)
     assert str(out / "train.jsonl") in (out / "axolotl.yaml").read_text("utf-8")
+
+
+@needs("trl")
+def test_trl_reads_both_styles(parquet):
+    utilities = import_module("trl.data_utils")
+    rows = list(parquet("trl", styles=True))
+    assert len(rows) == 6 and all(map(utilities.is_conversational, rows))
 
 
 @needs("axolotl")

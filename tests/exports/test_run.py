@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import tarfile
 import tracemalloc
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
 from flamingo_lib.errors import ConfigError, DataError
-from flamingo_lib.exports import llava, parquet_files
+from flamingo_lib.exports import llava, parquet_files, planning
+from flamingo_lib.exports.history import apply_diff
 from flamingo_lib.exports.reading import read_records
 from flamingo_lib.exports.run import TARGETS, export_dataset
+from flamingo_lib.filters.corpus_alarms import BOUNDS
 from flamingo_lib.sources.catalog import CATALOG
 
-from .conftest import KEPT, QUESTION, write_folder
+from .conftest import CAPTION, KEPT, PAIR, QUESTION, write_folder
 
 SAME = {"It is red.": "red"}
 
@@ -33,8 +37,8 @@ def test_records_are_the_kept_rewrites(folder, tmp_path):
     assert [record.id for record in records] == [rewrite.sample.id for rewrite in KEPT]
     assert [record.final for record in records] == [rewrite.final for rewrite in KEPT]
     assert records[1].steps == (
-        ("rewritten by tiny-rewriter", "The car is gone.\n\nA dog sings."),
-        ("filter clip", "The car is gone."),
+        (0, "rewritten by tiny-rewriter", "The car is gone.\n\nA dog sings."),
+        (0, "filter clip", "The car is gone."),
     )
     assert records[0].scores == {
         "nli_contradiction": -2.0,
@@ -70,6 +74,9 @@ def test_counts_licences_and_card(folder, tmp_path, target):
     assert summary["records"] == 3
     assert summary["left_out"] == {"<image> in a text would be read as an image": 1}
     assert sum(summary["licences"].values()) == sum(summary["sources"].values()) == summary["records"]
+    assert {alarm["name"] for alarm in summary["alarms"]} == set(BOUNDS)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Alarms about the whole" in page and "not measured" in page and CATALOG["gqa"].licence in page
     assert json.loads((tmp_path / "out" / "export.json").read_text("utf-8")) == summary
     card = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert f"| {CATALOG['gqa'].licence} | 1 | yes |" in card and "history" in card
@@ -80,6 +87,52 @@ def test_commercial_licences_alone(folder, tmp_path, target):
     summary = export_dataset(folder, target, tmp_path / "out", licence="commercial")
     assert summary["sources"] == {"gqa": 1}
     assert sum(summary["left_out"].values()) == 3
+
+
+def rows_of(target, out):
+    """The records of an export as plain values, whatever the format."""
+    if target == "webdataset":
+        with tarfile.open(out / "train-00000.tar") as tar:
+            return [json.load(tar.extractfile(name)) for name in sorted(tar.getnames()) if name.endswith(".json")]
+    if (out / "data").is_dir():
+        return [
+            row for file in sorted((out / "data").glob("*.parquet")) for row in parquet.read_table(file).to_pylist()
+        ]
+    file = next(out / name for name in ("llava.json", "polite_flamingo.jsonl", "train.jsonl") if (out / name).is_file())
+    text = file.read_text("utf-8")
+    return json.loads(text) if file.suffix == ".json" else [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_record_has_licence_scores_and_history(folder, tmp_path, target):
+    export_dataset(folder, target, tmp_path / "out")
+    rows = rows_of(target, tmp_path / "out")
+    assert len(rows) == 3
+    for row, rewrite in zip(rows, KEPT, strict=False):
+        assert row["licence"] == CATALOG[rewrite.sample.source].licence and row["style"] == "polite"
+        assert row["commercial_use"] in (True, False, None, "yes", "no", "not clear")
+        scores = row.get("scores", row)
+        assert [scores[name] for name in ("reward", "sts_similarity")] == [
+            rewrite.scores.get(name) for name in ("reward", "sts_similarity")
+        ]
+        assert apply_diff(row["history"][0]["diff"], backwards=True) == rewrite.sample.raw
+        assert apply_diff(row["history"][-1]["diff"]) == rewrite.final and row["history"][0]["turn"] == 0
+
+
+@pytest.mark.parametrize("target", ["llama-factory", "ms-swift", "axolotl"])
+def test_columns_that_are_filled_late_are_read_by_datasets(tmp_path, target, monkeypatch):
+    """Over 10 MB of records without an image, scores and boxes, then some with them."""
+    from datasets import load_dataset
+
+    monkeypatch.setattr(planning, "AHEAD", 2)
+    bare = replace(CAPTION, sample=replace(CAPTION.sample, images=(), instruction="Say it. " * 4000))
+    many = [replace(bare, sample=replace(bare.sample, id=f"mscoco-captions/train/{n}")) for n in range(500)]
+    out = write_folder(tmp_path, [*many, QUESTION, PAIR], shard_size=600)
+    export_dataset(out, target, tmp_path / "out")
+    file = next((tmp_path / "out").glob("*.jsonl"))
+    assert file.stat().st_size > 10 << 20
+    rows = load_dataset("json", data_files=str(file), split="train", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == 502 and rows["id"][:2] == [QUESTION.sample.id, PAIR.sample.id]
 
 
 @pytest.mark.parametrize("target", ["trl", "llama-factory", "ms-swift", "parquet"])

@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from flamingo_lib.filters.corpus_alarms import CorpusAlarms, alarms_html, changed_answer, pattern
+from flamingo_lib.filters import corpus_alarms
+from flamingo_lib.filters.corpus_alarms import (
+    CorpusAlarms,
+    alarm_lines,
+    alarms_html,
+    alarms_json,
+    alarms_words,
+    changed_answer,
+    pattern,
+)
 from flamingo_lib.records import Rewrite, Sample
 
 COLORS = "red green blue yellow purple orange cyan black".split()
@@ -82,4 +91,20 @@ def test_patterns_and_nothing_at_all():
     assert pattern("") == ""
     alarms = CorpusAlarms().alarms()
     assert all(math.isnan(alarm.share) and not alarm.rings for alarm in alarms)
-    assert "–" in alarms_html(alarms)
+    assert "not measured" in alarms_html(alarms)
+    assert alarms_words(alarms) == "No alarm rings; 0 of 8 could be measured." and alarm_lines(alarms) == []
+    assert {alarm["share"] for alarm in alarms_json(alarms)} == {None}
+
+
+def test_memory_is_bounded_and_what_is_common_stays_counted(monkeypatch):
+    monkeypatch.setattr(corpus_alarms, "MAX_KEYS", 64)
+    made = []
+    for n in range(600):
+        made += [
+            rewrite(n, f"Say {COLORS[n % 8]} and thing{n} is {n}.", raw="x"),
+            rewrite(n, "The same again.", raw="x"),
+        ]
+    found = CorpusAlarms().update(made)
+    assert max(map(len, (found.patterns, found.outputs, found.answers))) <= 65
+    alarm = next(alarm for alarm in found.alarms() if alarm.name == "outputs that say the same")
+    assert alarm.share == 0.5 and "600 records" in alarm.note

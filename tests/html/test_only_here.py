@@ -16,7 +16,7 @@ TAG = re.compile(
     r"<(div|span|table|thead|tbody|tr|td|th|img|p|h[1-6]|style|script|details|summary|ul|ol|li|dl|dt|dd|b|i|em|strong|pre"
     r"|code|svg|rect|figure|figcaption|article|section|header|main|a|ins|del|label|input|fieldset)\b"
 )
-GROUND_FLOOR = {"html", "errors", "records", "storage", "seeding"}
+GROUND_FLOOR = {"images", "html", "errors", "records", "storage", "seeding"}
 
 
 def outside() -> list[Path]:

@@ -14,7 +14,7 @@ def test_plain_text_is_escaped_and_parts_are_not():
     assert text["title"] == text["h1"] == "</title><script>&"
     assert text["p"] == "a < b & cone" and text["main"] == "<i>two</i>"
     assert "color-scheme" in text["style"] and html.count("<style>") == 1
-    assert "<script" not in html and "http" not in html
+    assert "<script" not in html and "://" not in html
 
 
 def test_a_page_without_a_note_has_no_empty_line():

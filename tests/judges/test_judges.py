@@ -6,6 +6,7 @@ from PIL import Image
 
 from flamingo_lib.errors import CheckpointError, MissingAsset
 from flamingo_lib.judges.clipscore import ClipScoreJudge
+from flamingo_lib.judges.cross_encoder import PairScorer
 from flamingo_lib.judges.nli import LABELS, NliJudge, contradiction_margin, nli_text
 from flamingo_lib.judges.reward import RewardJudge, win_rate
 from flamingo_lib.judges.sts import StsJudge
@@ -150,3 +151,12 @@ def test_clipscore_edges(clip_folder, tmp_path):
         judge([image], [])
     with pytest.raises(CheckpointError, match="safetensors"):
         ClipScoreJudge(str(tmp_path))
+
+
+def test_special_tokens_that_a_text_spells_out_are_text(nli_folder):
+    for tokenizer in (PairScorer(nli_folder).model.tokenizer, StsJudge(device="cpu").model.tokenizer):
+        ids = tokenizer("red [SEP] blue [CLS] [PAD] [MASK]")["input_ids"]
+        assert [token for token in ids if token in tokenizer.all_special_ids and token != tokenizer.unk_token_id] == [
+            tokenizer.cls_token_id,
+            tokenizer.sep_token_id,
+        ]

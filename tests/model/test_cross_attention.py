@@ -60,3 +60,10 @@ def test_without_images_only_the_feed_forward_runs():
     module, x = layer(), torch.randn(1, 2, 10)
     expected = torch.stack([token_output(module, token, None) for token in x[0]])
     torch.testing.assert_close(module(x, None, None, None, None)[0], expected, atol=1e-5, rtol=1e-4)
+
+
+def test_states_keep_their_number_format_beside_trained_weights_in_float32():
+    module = layer().to(torch.bfloat16)
+    module.attn_gate.data, module.ff_gate.data = module.attn_gate.data.float(), module.ff_gate.data.float()
+    x, latents = torch.randn(1, 4, 10, dtype=torch.bfloat16), torch.randn(1, 1, 3, 6, dtype=torch.bfloat16)
+    assert module(x, latents, None, None, torch.ones(1, 4, 1)).dtype == torch.bfloat16

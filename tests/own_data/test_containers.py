@@ -61,6 +61,7 @@ def test_images_with_text_files(folder):
     assert container.kind == "image-folder"
     rows = [row for _, row in container.rows()]
     assert [row["response"] for row in rows] == ["a circle 0", "a circle 1", "a circle 2"]
+    assert [row["image"] for row in rows] == ["0.png", "1.png", "2.png"]  # below the folder, however that was named
     target = write_rows(container, ({**row, "response": "There is a circle."} for row in rows), folder / "out")
     assert (target / "1.txt").read_text() == "There is a circle.\n"
     assert not list(target.glob("*.png"))

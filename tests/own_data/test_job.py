@@ -11,6 +11,7 @@ from flamingo_lib.own_data import job
 from flamingo_lib.own_data.containers import open_container
 from flamingo_lib.own_data.samples import OwnData
 from flamingo_lib.own_data.schemas import find_schema
+from flamingo_lib.pipeline.find_record import find_record, record_pictures
 from flamingo_lib.presets import load_preset
 from flamingo_lib.records import Rewrite, Verdict
 from flamingo_lib.rewriting.backends.settings import BackendConfig
@@ -73,6 +74,8 @@ def test_a_dataset_comes_back_in_its_own_format(folder, schema, kind):
     summary = json.loads((folder / "out" / job.SUMMARY).read_text())
     assert (summary["rows"], summary["rows_written"], summary["schema"]) == (4, 3, schema)
     page = (folder / "out" / job.REPORT).read_text()
+    assert find_record(folder / "out", "own-data/1/0").sample.raw == "red 1"
+    assert len(record_pictures(folder / "out")(find_record(folder / "out", "own-data/1/0").sample)) == 1
     assert "4 rows read, 3 written" in page
 
 
@@ -86,6 +89,18 @@ def test_dropped_rows_may_stay_as_they_were(folder):
         "red 2",
         "The answer is red 3.",
     ]
+
+
+def test_a_response_that_the_rewriter_did_not_give_takes_no_place(folder, monkeypatch):
+    class Refuses(FakeWork):
+        def __call__(self, samples, tick):
+            return [Rewrite(sample, "", flags=("refused",)) for sample in samples]
+
+    monkeypatch.setattr(job, "make_work", lambda *args, **options: Refuses)
+    rows = [ROWS["columns"](number) for number in range(2)]
+    outcome = job.rewrite_data(opened(folder, rows), "m", folder / "out", PRESET, BACKEND, filtering=False, drop=False)
+    assert [row["answer"] for _, row in open_container(outcome.dataset).rows()] == ["red 0", "red 1"]
+    assert json.loads((folder / "out" / job.HISTORY).read_text().splitlines()[0])["final"] is None
 
 
 def test_a_stopped_job_goes_on_with_the_same_bytes(folder, tmp_path_factory):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from flamingo_lib.errors import DataError
@@ -69,13 +71,14 @@ def test_images_inside_the_data_and_outside_its_folder_are_taken_out(folder, tmp
     outside.write_bytes(content)
     rows = [
         {"image": {"bytes": content, "path": None}, "question": "?", "answer": "a"},
+        {"image": {"bytes": None, "path": os.path.relpath(outside, folder)}, "question": "?", "answer": "d"},
         {"image": {"bytes": None, "path": str(outside)}, "question": "?", "answer": "b"},
         {"image": {"bytes": None, "path": "images/1.png"}, "question": "?", "answer": "c"},
     ]
     data = opened(folder, rows, kind="parquet")
     data.require(data.survey())
     samples = list(data.samples())
-    assert [sample.source for sample in samples] == [EXTRACTED, EXTRACTED, SOURCE]
+    assert [sample.source for sample in samples] == [EXTRACTED, EXTRACTED, EXTRACTED, SOURCE]
     for sample in samples:
         assert (folder / "work" if sample.source == EXTRACTED else folder).joinpath(sample.images[0]).is_file()
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from flamingo_lib.cli import app
 from flamingo_lib.code_hash import closure
 from flamingo_lib.errors import ConfigError, DataError, MissingAsset
+from flamingo_lib.filters.corpus_alarms import BOUNDS
 from flamingo_lib.pf1m.parquet import read_parquet
 from flamingo_lib.pf1m.record import read_pf1m
 from flamingo_lib.pf1m.sources import ImageSizes, SourceSpec, parse_source
@@ -57,7 +58,7 @@ def build(root, rewriter, out, settings, *more, command="build-pf1m"):
 
 
 def contents(out):
-    names = ("pf1m.json", "funnel.json", "README.md", "funnel.html", "job.json", "plan.json")
+    names = ("pf1m.json", "funnel.json", "alarms.json", "README.md", "funnel.html", "job.json", "plan.json")
     files = [
         *(out / name for name in names),
         *sorted((out / "shards").glob("*.jsonl")),
@@ -107,6 +108,10 @@ def test_what_is_kept_is_in_the_dataset(built):
     )
     card = (out / "README.md").read_text()
     assert f"{len(kept):,} visual instructions" in card and "rewriter" in card
+    alarms = json.loads((out / "alarms.json").read_text())
+    assert {alarm["name"] for alarm in alarms} == set(BOUNDS)
+    assert next(alarm for alarm in alarms if alarm["name"] == "refusals")["records"] == len(kept)
+    assert "## Alarms about the whole" in card and "Alarms about the whole" in (out / "funnel.html").read_text()
 
 
 def test_nothing_kept_says_why(scenes_root, rewriter_folder, settings, tmp_path):

@@ -156,11 +156,11 @@ def test_our_file_is_a_source_for_training(tmp_path):
     ]
 
 
-def card(counts):
+def card(counts, alarms=()):
     return dataset_card(
         title="PF-1M (tiny)", counts=counts, funnel="| source | in |\n|---|---:|\n| all | 4 |", judges={"nli": "tiny"},
         thresholds={"min_words": 3, "chain": ("length", "nli")}, rewriter="rewriter-tiny",
-        created_by="flamingo-lib 0.1",
+        created_by="flamingo-lib 0.1", alarms=alarms,
     )  # fmt: skip
 
 
@@ -168,4 +168,7 @@ def test_the_card_names_sources_licences_and_counts():
     text = card({"vqa-v2": 1200, "my-own": 7})
     assert "1,207 visual instructions" in text and "1K<n<10K" in text
     assert "VQA" in text and "CC BY" in text and "| my-own | 7 | not known |" in text
-    assert "chain `length nli`" in text
+    assert "chain `length nli`" in text and "Alarms" not in text
+    assert card({"vqa-v2": 1}, ["1 alarm rings.", "refusals: 9.0% of 10"]).endswith(
+        "## Alarms about the whole\n1 alarm rings. `funnel.html` shows all.\n\n- refusals: 9.0% of 10\n"
+    )

@@ -107,3 +107,17 @@ def test_constraints_hold_for_every_platform():
     for name, version in PINS.items():
         assert not name.startswith(("nvidia-", "cuda-")) and name != "triton", "torch pins its own runtime, by platform"
         assert re.fullmatch(r"[0-9][0-9a-z.]*", version), "a plain version: no local build, no path, no address"
+
+
+def test_hashed_constraints_are_the_constraints_with_hashes():
+    """What `make HASHED=1 install` installs: the same versions, torch's own runtime besides, each with its hashes."""
+    blocks = re.split(r"\n(?=[a-zA-Z0-9])", (ROOT / "constraints-hashed.txt").read_text("utf-8"))
+    found = {canonicalize_name(block.split("==")[0]): block for block in blocks if not block.startswith("#")}
+    for name, block in found.items():
+        version = re.match(r"[\w.-]+==([\w.+]+)", block)[1]
+        if name in PINS:
+            assert version == PINS[name], f"{name}: run make hashes"
+        else:
+            assert name.startswith(("nvidia-", "cuda-")) or name in ("triton", "setuptools"), f"{name} is not pinned"
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\b", block), name
+    assert set(WANTED) <= set(found)

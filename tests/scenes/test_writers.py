@@ -386,3 +386,23 @@ def test_ok_vqa_answers_follow_from_the_scene_and_a_fact(world, index):
         else:
             assert int(sample.raw) == len(scene.objects) + 1
     assert len(kinds) >= 4
+
+
+def test_annotations_ask_mostly_what_dialogues_seldom_do(world):
+    root, _ = world
+    hard = {"count", "existence", "relation", "side"}
+    asked = {
+        "annotations": [
+            row["question"]
+            for row in read(root / "vqa-v2" / "v2_OpenEnded_mscoco_train2014_questions.json")["questions"]
+        ],
+        "dialogues": [
+            record["conversations"][number]["value"].replace("<image>", "").strip()
+            for record in read(root / "llava-instruct" / "conversation_58k.json")
+            for number in range(0, len(record["conversations"]), 2)
+        ],
+    }
+    types = {name: [parse_question(text).type for text in texts] for name, texts in asked.items()}
+    shares = {name: sum(kind in hard for kind in kinds) / len(kinds) for name, kinds in types.items()}
+    assert shares["annotations"] > 0.55 > 0.45 > shares["dialogues"] > 0.1
+    assert set(types["annotations"]) > hard

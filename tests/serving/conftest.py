@@ -26,7 +26,7 @@ class Server:
         log: file of what it says.
     """
 
-    def __init__(self, log, *options):
+    def __init__(self, log, *options, model="openflamingo-tiny"):
         self.log = log
         with open(log, "w") as file:
             self.process = subprocess.Popen(
@@ -36,7 +36,7 @@ class Server:
                     "flamingo_lib.cli",
                     "serve",
                     "--model",
-                    "openflamingo-tiny",
+                    str(model),
                     "--port",
                     "0",
                     *options,
@@ -45,7 +45,7 @@ class Server:
                 stderr=file,
                 env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"},
             )
-        end = time.monotonic() + 120
+        end = time.monotonic() + 300
         while not (found := re.search(r"at (http://[^ ]+)", log.read_text())):
             assert self.process.poll() is None, log.read_text()
             assert time.monotonic() < end, "the server did not start"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -62,6 +63,28 @@ def test_several_turns_and_images_and_a_draft(client):
     assert drafted.usage.prompt_tokens > plain.usage.prompt_tokens
 
 
+def test_chat_in_the_terminal_gives_the_endpoints_answers(client, tmp_path):
+    from PIL import Image
+    from typer.testing import CliRunner
+
+    from flamingo_lib.cli import app
+
+    Image.new("RGB", (72, 72), "red").save(tmp_path / "a.png")
+    typed = f"/image {tmp_path / 'a.png'}\nWhat color is the circle?\nAnd its shape?\n/draft red\nWhat is it?\n"
+    options = ["--model", "openflamingo-tiny", "--temperature", "0.9", "--seed", "7", "--max-new-tokens", "12"]
+    done = CliRunner().invoke(app, ["chat", *options, "--json"], input=typed)
+    answers = [json.loads(line)["answer"] for line in done.stdout.splitlines()]
+    assert len(set(answers)) == 3, done.output
+    messages = asking()["messages"]
+    for answer, more in zip(answers, [{}, {}, {"draft": "red"}], strict=True):
+        given = client.chat.completions.create(
+            model="tiny", messages=messages, temperature=0.9, seed=7, max_tokens=12, extra_body=more
+        )
+        assert given.choices[0].message.content == answer
+        messages.append({"role": "assistant", "content": answer})
+        messages.append({"role": "user", "content": "And its shape?" if len(messages) < 3 else "What is it?"})
+
+
 def test_an_answer_does_not_depend_on_those_beside_it(server):
     requests = [asking(f"What is object number {n}?", temperature=1.0, seed=n, max_tokens=4 + 3 * n) for n in range(8)]
     alone = [post(server, request).json()["choices"][0]["message"]["content"] for request in requests]
@@ -105,6 +128,14 @@ def test_stop_texts_end_the_answer(server):
         (asking(tools=[{"type": "function"}]), 400, "tools"),
         (asking(stop=[""]), 400, "stop"),
         (asking(draft=" "), 400, "draft"),
+        (b'{"messages": [{"role": "user", "content": "x"}], "temperature": NaN}', 400, "temperature"),
+        (b'{"messages": [{"role": "user", "content": "' + b"\xff\xfe" + b'"}]}', 400, "not JSON"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", 400, "not JSON"),
+        (b"[" * 100_000, 400, "not JSON"),
+        (b"", 400, "not JSON"),
+        (b'{"messages": [{"role": "user", "content": "\\ud800"}]}', 400, "surrogate"),
+        (asking(stop=["\ud800"]), 400, "surrogate"),
+        (asking(model="x\r\nSet-Cookie: a=b"), 404, "there is no model"),
     ],
 )
 def test_wrong_requests_are_told_what_is_wrong(server, body, status, words):
@@ -122,8 +153,13 @@ def test_wrong_requests_are_told_what_is_wrong(server, body, status, words):
         ("data:image/svg+xml;base64,PHN2Zy8+", "no base64 data URI"),
         ("data:text/html;base64,PGI+", "no base64 data URI"),
         ("data:image/png;base64,%%%", "not base64"),
-        ("data:image/png;base64,aGVsbG8=", "can't be used"),
+        ("data:image/png;base64,aGVsbG8=", "the image is none of"),
         ("data:image/png,hello", "no base64 data URI"),
+        ("data:image/png;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciLz4=", "the image is none of"),
+        ("data:image/png;base64,SUkqAAgAAAA=", "the image is none of"),  # a TIFF
+        ("data:image/png;base64,iVBORw0KGgo=", "can't be used"),
+        ("http://[", "not fetched"),
+        ("", "without its url"),
     ],
 )
 def test_images_that_are_none(server, url, words):
@@ -152,28 +188,64 @@ def test_an_image_bomb_is_refused_by_its_header(server):
     assert answer.status_code == 400 and "can't be used" in answer.json()["error"]["message"]
 
 
-def test_a_huge_body_is_refused_before_it_is_read(server):
+def resident(process):
+    """Bytes of a process's memory that were resident at the most."""
+    with open(f"/proc/{process.pid}/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM:"))
+
+
+@pytest.mark.parametrize("options", [{"headers": {"content-length": str(200 << 20)}}, {}], ids=["length", "chunked"])
+def test_a_huge_body_is_refused_before_it_is_read(server, options):
     def endless():
         for _ in range(200):
             yield b"x" * (1 << 20)
 
-    for options in ({"headers": {"content-length": str(200 << 20)}}, {}):
-        try:
-            answer = httpx.post(f"{server.url}/v1/chat/completions", content=endless(), timeout=30, **options)
-        except (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError):
-            continue  # the server has closed the connection while more was being sent
+    before = resident(server.process)
+    try:
+        answer = httpx.post(f"{server.url}/v1/chat/completions", content=endless(), timeout=60, **options)
         assert answer.status_code == 413
+    except (httpx.WriteError, httpx.RemoteProtocolError, httpx.ReadError):
+        pass  # the server has closed the connection while more was being sent
+    assert resident(server.process) - before < 80 << 20  # a body's limit is 32 MB
+    assert httpx.get(f"{server.url}/health").status_code == 200
 
 
-def test_a_slow_body_and_injected_headers_do_not_keep_the_server(server):
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\x00\r\n y: z\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nX A: b\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: " + b"a" * 1_000_000 + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\n" + b"X-A: b\r\n" * 100_000 + b"\r\n",
+        b"GET / health HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"hello\r\n\r\n",
+        b"GET /v1/models/a%0d%0aSet-Cookie:%20b=c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    ],
+    ids=range(11),
+)
+def test_requests_that_are_no_http_or_smuggle_headers(server, request_bytes):
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as client:
+        try:
+            client.sendall(request_bytes)
+            answer = client.recv(4096)
+        except (ConnectionResetError, BrokenPipeError):
+            answer = b""  # cut off while more was being sent
+    assert not answer or answer.startswith(b"HTTP/1.1 4"), answer
+    assert b"\nset-cookie" not in answer.split(b"\r\n\r\n")[0].lower()
+    assert httpx.get(f"{server.url}/health").status_code == 200
+
+
+def test_slow_bodies_do_not_keep_others_waiting(server):
     host, port = server.url.removeprefix("http://").split(":")
     slow = [socket.create_connection((host, int(port))) for _ in range(20)]
     for one in slow:
         one.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
     assert post(server, asking()).status_code == 200
-    with socket.create_connection((host, int(port)), timeout=30) as other:
-        other.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\x00\r\n y: z\r\n\r\n")
-        assert other.recv(100).startswith(b"HTTP/1.1 400")
     for one in slow:
         one.close()
 
@@ -189,11 +261,15 @@ def test_markers_in_messages_stay_plain_text(server):
     assert one.status_code == 200  # an <image> of text asks for no image
 
 
-def test_a_client_that_leaves_frees_its_place(server):
-    with httpx.stream(
-        "POST", f"{server.url}/v1/chat/completions", json=asking(stream=True, max_tokens=700), timeout=60
-    ) as stream:
-        next(stream.iter_lines())
+@pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
+def test_a_client_that_leaves_frees_its_place(server, streamed):
+    request = asking(stream=streamed, max_tokens=700, temperature=2.0)
+    if streamed:
+        with httpx.stream("POST", f"{server.url}/v1/chat/completions", json=request, timeout=60) as stream:
+            next(stream.iter_lines())
+    else:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{server.url}/v1/chat/completions", json=request, timeout=0.2)
     end = time.monotonic() + 20
     while "flamingo_in_flight 0.0" not in httpx.get(f"{server.url}/metrics").text:
         assert time.monotonic() < end
@@ -226,10 +302,17 @@ def test_files_below_the_image_folder_a_token_and_too_many_requests(tmp_path):
         assert post(server, asking(model=None)).status_code == 401
         assert post(server, asking(model=None), headers={"Authorization": "Bearer wrong"}).status_code == 401
         assert httpx.get(f"{server.url}/health").status_code == 200
-        for address, status in (("a.png", 200), ("../outside.png", 400), ("link.png", 400), ("secret.txt", 400)):
+        os.mkfifo(tmp_path / "pipe.png")
+        (tmp_path / "drawing.png").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+        good = ("a.png", "./a.png", str(tmp_path / "a.png"), (tmp_path / "a.png").as_uri())
+        bad = """../outside.png link.png secret.txt drawing.png none.png pipe.png . ~/a.png file:..%2foutside.png
+            %2e%2e/outside.png file://[ log /etc/passwd file:///etc/passwd a.png/../../outside.png""".split()
+        bad += ["", "a.png\0", "\ud800", "x" * 5000, str(outside), outside.as_uri()]
+        for address, status in [*((one, 200) for one in good), *((one, 400) for one in bad)]:
             request = asking(model=None)
             request["messages"][0]["content"][0]["image_url"]["url"] = address
-            assert post(server, request, headers=headers).status_code == status, address
+            answer = post(server, request, headers=headers)
+            assert answer.status_code == status, (address, answer.text)
         with ThreadPoolExecutor(8) as pool:
             tried = list(
                 pool.map(lambda n: post(server, asking(model=None, max_tokens=300, seed=n), headers=headers), range(8))

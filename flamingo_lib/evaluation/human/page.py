@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
 from ...html import judging_page
-from ...images import load_image
+from ...images import data_uri, load_image
 from ...storage import atomic_write
 from .pairs import Pair, PairSet
 
@@ -48,6 +46,4 @@ def _shown(pair: Pair, folder: Path, reference: bool) -> dict[str, Any]:
 def _data_uri(file: Path) -> str:
     image = load_image(file)
     image.thumbnail((MAX_SIDE, MAX_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=90)
-    return f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
+    return data_uri(image, "jpeg")

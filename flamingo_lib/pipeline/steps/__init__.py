@@ -8,7 +8,7 @@ from __future__ import annotations
 from ...config import Preset
 from ...errors import ConfigError
 from ..step import Step
-from . import distort, figures, filter, rewrite, scenes, sources
+from . import base, distort, figures, filter, rewrite, scenes, sources
 from .evaluate import evaluation_step
 from .packing import packing_step
 from .training import training_step
@@ -52,4 +52,5 @@ def build_steps(preset: Preset) -> list[Step]:
         early.insert(0, stages.pop(start))
         start = preset.stages[start].start
     later = [packing_step(preset), *stages.values(), evaluation_step(preset), figures.STEP]
-    return [scenes.STEP, sources.STEP, *early, distort.STEP, rewriter, rewrite.STEP, filter.STEP, *later]
+    first = [base.STEP] if base.made_here(preset) else []
+    return [*first, scenes.STEP, sources.STEP, *early, distort.STEP, rewriter, rewrite.STEP, filter.STEP, *later]

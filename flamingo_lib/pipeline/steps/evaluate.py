@@ -10,12 +10,14 @@ from ...config import Preset
 from ...records import Rewrite
 from ...storage import read_json, write_json
 from ..step import Job, Step
+from .base import MODEL, base_files, base_inputs, base_of
+from .evaluate_sources import evaluate_on_sources
 from .judges import judge_files, resolve_judges
 from .mixtures import REWRITES
+from .placement import placement
 from .records import read_records
 from .rewrite import REWRITTEN, WRONG
 from .scenes import data_root
-from .training import MODEL, base_files
 
 if TYPE_CHECKING:
     from ...evaluation.chat_generator import ChatGenerator
@@ -38,13 +40,13 @@ def evaluation_step(preset: Preset) -> Step:
     files = judge_files("reward", "nli", "sts", "clip")
 
     def assets(preset: Preset) -> Sequence[Path]:
-        return [*base_files(preset), *files(preset)]
+        return [*([] if base_inputs(preset) else base_files(preset)), *files(preset)]
 
     return Step(
         "evaluate",
         "examine every model",
         run,
-        inputs=("scenes", "rewrite", "filter", *preset.stages),
+        inputs=(*base_inputs(preset), "scenes", "rewrite", "filter", *preset.stages),
         config=("sources.root", "model", "evaluation", "judges", "stages"),
         assets=assets,
         resolve_auto=resolve_judges,
@@ -52,16 +54,22 @@ def evaluation_step(preset: Preset) -> Step:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Write ``models.json`` and ``predictions.jsonl`` (figures and answers of each model), and the report's parts."""
+    """Write ``models.json`` and ``predictions.jsonl`` (figures and answers of each model), and the report's parts.
+
+    Without the truth of Scenes, models are asked about the held-out parts of sources (`evaluate_on_sources`).
+    """
     from ...evaluation.model_metrics import make_eval_set
     from ...evaluation.pool_predictions import caption_samples, prediction_metrics
     from ...evaluation.predictions import write_predictions
     from ...evaluation.rewriting import by_task_html, by_task_metrics, rewriter_by_task
     from ...judges.panel import load_judges
-    from ...scenes.index import TruthIndex
+    from ...scenes.index import GRAPHS, TruthIndex
 
-    index = TruthIndex(data_root(job.inputs["scenes"], job.preset))
-    judges = load_judges(job.preset.judges)
+    root = data_root(job.inputs["scenes"], job.preset)
+    if not (root / GRAPHS).is_file():
+        return evaluate_on_sources(job, root)
+    index = TruthIndex(root)
+    judges = load_judges(job.preset.judges, device=placement(job.preset)["device"])
     reward = judges.reward
     eval_set = make_eval_set(index, job.preset.evaluation, seed=job.seed)
     captions = caption_samples(index, job.preset.evaluation.captions, seed=job.seed)
@@ -150,7 +158,7 @@ def _examined_base(job: Job, index: TruthIndex, eval_set: EvalSet, reward: Any, 
 
     done = job.scratch / f"{BASE}.json"
     if not done.exists():
-        answerer = _answerer(job, job.preset.model.base, curt=True)
+        answerer = _answerer(job, base_of(job), curt=True)
         _describe(BASE, job, answerer, index, captions)
         pool = ExamplePool(index, seed=job.seed)
         found = examine_base(answerer, eval_set, reward, pool)

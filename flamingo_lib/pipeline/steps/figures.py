@@ -8,6 +8,7 @@ from ...records import Rewrite, Sample
 from ..step import Job, Step
 from .judges import judge_files
 from .mixtures import REWRITES
+from .placement import placement
 from .records import read_records
 from .sources import POLITE
 
@@ -28,7 +29,7 @@ def run(job: Job) -> dict[str, Any]:
     from ...html import write_fragment
     from ...judges.panel import load_judges
 
-    reward: Any = load_judges(job.preset.judges, only=["reward"]).reward
+    reward: Any = load_judges(job.preset.judges, only=["reward"], device=placement(job.preset)["device"]).reward
     rewrites = read_records(Rewrite, job.inputs["filter"] / REWRITES)
     polite = read_records(Sample, job.inputs["sources"] / POLITE)
     data = data_predictions(rewrites, polite, reward, seed=job.seed, limit=TEXTS)
@@ -51,6 +52,6 @@ STEP = Step(
     "draw the paper's tables and figures",
     run,
     inputs=("sources", "filter", "evaluate"),
-    config=("judges",),
+    config=("judges", "model.device"),
     assets=judge_files("reward"),
 )

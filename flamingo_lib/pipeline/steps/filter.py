@@ -14,6 +14,7 @@ from ..record_html import SampleImages, record_card
 from ..step import Job, Step
 from .judges import judge_files, resolve_judges
 from .mixtures import PF1M, REWRITES
+from .placement import placement
 from .records import read_records, write_records
 from .rewrite import REWRITTEN
 from .scenes import data_root
@@ -29,6 +30,7 @@ def run(job: Job) -> dict[str, Any]:
     ``funnel.json``, ``quality.json`` (the filters against the truth, where there is one), and cards for the report.
     """
     from ...filters.chain import Chain
+    from ...filters.corpus_alarms import CorpusAlarms, alarms_html
     from ...filters.filter_metrics import filter_quality, quality_html
     from ...filters.funnel import Funnel, funnel_html
     from ...judges.panel import load_judges
@@ -39,7 +41,7 @@ def run(job: Job) -> dict[str, Any]:
     root, config = data_root(job.inputs["scenes"], job.preset), job.preset.filters
     images = Pictures(root)
     rewritten = read_records(Rewrite, job.inputs["rewrite"] / REWRITTEN)
-    chain = Chain(config, load_judges(job.preset.judges), images)
+    chain = Chain(config, load_judges(job.preset.judges, device=placement(job.preset)["device"]), images)
     judged = list(track(chain(rewritten), "filtering", len(rewritten)))
     write_records(job.folder / REWRITES, judged)
     written = write_released(judged, job.folder, root)
@@ -51,7 +53,10 @@ def run(job: Job) -> dict[str, Any]:
         job,
         judged,
         images,
-        {"the_funnel": funnel_html(funnel)}
+        {
+            "the_funnel": funnel_html(funnel),
+            "alarms_about_the_whole": alarms_html(CorpusAlarms().update(item for item in judged if item.kept).alarms()),
+        }
         | ({"the_filters_against_the_truth": quality_html(quality)} if quality else {}),
     )
     total = funnel["total"]
@@ -96,7 +101,7 @@ STEP = Step(
     "filter the rewrites",
     run,
     inputs=("scenes", "rewrite"),
-    config=("sources.root", "filters", "judges"),
+    config=("sources.root", "filters", "judges", "model.device"),
     assets=judge_files("sts", "nli", "reward", "clip"),
     resolve_auto=resolve_judges,
 )

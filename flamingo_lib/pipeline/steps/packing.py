@@ -6,8 +6,8 @@ from typing import Any
 
 from ...config import Preset
 from ..step import Job, Step
+from .base import base_files, base_inputs, base_of
 from .mixtures import mixture_examples, mixture_inputs
-from .training import base_files
 
 STAGE = "stage1"
 LENGTHS = (512, 1024)
@@ -31,7 +31,7 @@ def packing_step(preset: Preset) -> Step:
         from ...training.stages import example_template, load_base
 
         stage = job.preset.stages[STAGE]
-        _, processor = load_base(job.preset.model.base, optimize=False)
+        _, processor = load_base(base_of(job), optimize=False)
         table = build_table(
             mixture_examples(stage.mixture, job), example_template(processor), max_tokens=stage.context_length - 64
         )
@@ -53,7 +53,7 @@ def packing_step(preset: Preset) -> Step:
         "packing",
         "fill windows with turns",
         run,
-        inputs=mixture_inputs(stage.mixture),
+        inputs=(*base_inputs(preset), *mixture_inputs(stage.mixture)),
         config=("sources.root", "model", f"stages.{STAGE}"),
-        assets=base_files,
+        assets=None if base_inputs(preset) else base_files,
     )

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...records import Rewrite, Sample
 from ..step import Job, Step
+from .base import MODEL
 from .mixtures import chosen_raw
+from .placement import placement
 from .records import read_records, write_records
 from .scenes import data_root
 from .sources import RAW
-from .training import MODEL
 
 if TYPE_CHECKING:
     from ...rewriting.job import Work
@@ -32,7 +33,7 @@ def run(job: Job) -> dict[str, Any]:
     config = job.preset.rewriting
     pictures = Pictures(data_root(job.inputs["scenes"], job.preset))
     folder, optimize = job.inputs["rewriter"] / MODEL, job.preset.model.optimize_for_cpu
-    loaded = FlamingoRewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize)
+    loaded = FlamingoRewriter.load(folder, pictures, config, seed=job.seed, optimize=optimize, **placement(job.preset))
     rewriter = LabelledRewriter(loaded, backend_label(str(folder), BackendConfig()))
     samples = chosen_raw(read_records(Sample, job.inputs["sources"] / RAW), job.preset)
     wrong = wrong_drafts(samples, seed=job.seed, limit=job.preset.evaluation.questions)
@@ -67,5 +68,10 @@ STEP = Step(
     "rewrite the raw annotations",
     run,
     inputs=("scenes", "sources", "rewriter"),
-    config=("sources.root", "rewriting", "evaluation.questions", "model.optimize_for_cpu"),
+    config=(
+        "sources.root",
+        "rewriting",
+        "evaluation.questions",
+        *("model.optimize_for_cpu", "model.device", "model.dtype"),
+    ),
 )

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ...config import Preset, StageConfig
 from ...sources.mixture import Kind, find_mixture
 from ..step import Job, Step
+from .base import MODEL, base_files, base_inputs, base_of
 from .mixtures import mixture_examples, mixture_inputs
-
-MODEL = "model"
-"""The subfolder of a training step's result that holds the trained model."""
-
 
 SETTINGS: dict[Kind, tuple[str, ...]] = {"distorted-pairs": ("distortion",), "raw": ("rewriting.limit_per_source",)}
 """Preset settings that also decide the conversations of a kind."""
-
-
-def base_files(preset: Preset) -> Sequence[Path]:
-    """The files of the base model, which every result that starts from it depends on."""
-    from ...hub import resolve
-
-    folder = resolve(preset.model.base, role="the base model")
-    return sorted(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".txt", ".model"})
 
 
 def training_step(name: str, stage: StageConfig, preset: Preset, *, title: str, config: str) -> Step:
@@ -37,7 +24,7 @@ def training_step(name: str, stage: StageConfig, preset: Preset, *, title: str, 
         title: shown with the progress.
         config: dotted path of the stage in the preset.
     """
-    start = () if stage.start == "base" else (stage.start,)
+    start = base_inputs(preset) if stage.start == "base" else (stage.start,)
     own = [path for kind in find_mixture(stage.mixture).reads for path in SETTINGS.get(kind, ())]
     inputs = dict.fromkeys((*mixture_inputs(stage.mixture), *start))
 
@@ -46,7 +33,7 @@ def training_step(name: str, stage: StageConfig, preset: Preset, *, title: str, 
         from ...training.stages import train_stage
 
         row = job.preset.rewriter if config == "rewriter" else job.preset.stages[name]
-        base = job.preset.model.base if row.start == "base" else job.inputs[row.start] / MODEL
+        base = base_of(job) if row.start == "base" else job.inputs[row.start] / MODEL
         result = train_stage(
             base,
             row,
@@ -71,5 +58,5 @@ def training_step(name: str, stage: StageConfig, preset: Preset, *, title: str, 
         run,
         inputs=tuple(inputs),
         config=("sources.root", "model", config, *own),
-        assets=base_files if stage.start == "base" else None,
+        assets=base_files if stage.start == "base" and not base_inputs(preset) else None,
     )

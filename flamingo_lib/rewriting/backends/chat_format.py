@@ -6,11 +6,13 @@ with and without a response.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ...errors import CheckpointError, DataError
+from ...records import Turn
+from .prompt import REWRITE_PROMPT, user_text
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -102,8 +104,11 @@ class ChatFormat:
         messages.append(_message("user", text, images))
         if response is not None:
             messages.append(_message("assistant", response))
+        return self._apply(messages, generation_prompt=response is None)
+
+    def _apply(self, messages: list[dict[str, Any]], *, generation_prompt: bool = True) -> str:
         return self.processor.apply_chat_template(
-            messages, chat_template=self.template, add_generation_prompt=response is None, tokenize=False
+            messages, chat_template=self.template, add_generation_prompt=generation_prompt, tokenize=False
         )
 
     def answered(self, text: str, images: int, response: str) -> tuple[str, str]:
@@ -135,6 +140,43 @@ class ChatFormat:
         if images > 1 and not self._fits[images]:
             raise DataError(f"the model's chat template cannot hold {images} images in one turn")
         return self.render(text, images)
+
+    def conversation(self, turns: Sequence[Turn], system: str | None = None, prompt: str = REWRITE_PROMPT) -> str:
+        """A chat of several turns as text, up to where the response to the last one begins.
+
+        Args:
+            turns: in order; those before the last have responses.
+            system: the system message instead of the format's own.
+            prompt: how a turn's draft is shown, see `prompt.REWRITE_PROMPT`.
+
+        Raises:
+            DataError: control tokens spelt out in a text, or what the chat template cannot hold: several turns, this
+                many images, or a system message.
+        """
+        system = self.system if system is None else system
+        texts = [t.instruction if t.draft is None else user_text(prompt, t.instruction, t.draft) for t in turns]
+        for text in (system or "", *texts, *(turn.response or "" for turn in turns)):
+            self.refuse_control_tokens(text)
+
+        def messages(with_images: bool) -> Iterator[dict[str, Any]]:
+            if system is not None:
+                yield _message("system", system)
+            for turn, text in zip(turns, texts, strict=True):
+                yield _message("user", text, turn.images if with_images else 0)
+                if turn.response is not None:
+                    yield _message("assistant", turn.response)
+
+        try:
+            rendered, without = (self._apply(list(messages(images))) for images in (True, False))
+        except Exception as error:  # templates raise what they like
+            raise DataError(f"the model's chat template cannot hold this chat: {_short(error)}") from error
+        if system is not None and system.strip() not in rendered:
+            raise DataError("the model's chat template drops the system message")
+        images, token = sum(turn.images for turn in turns), getattr(self.processor, "image_token", None)
+        held = rendered != without if token is None else rendered.count(token) - without.count(token) == images
+        if images and not held:
+            raise DataError(f"the model's chat template cannot hold {images} images in this chat")
+        return rendered
 
     def refuse_control_tokens(self, text: str) -> None:
         """A `DataError` if `text` spells out a token that the model would read as control."""

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from ...config import RewritingConfig
 from ...errors import DataError
+from ...media import pad_latents
 from ...records import Rewrite, Sample, Turn
 from ...seeding import torch_generator
 from ..pictures import picture_key
 from ..rewriter import flags_of, without_output
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
     from torch import Tensor
 
@@ -69,20 +71,26 @@ class FlamingoRewriter:
         *,
         seed: int = 0,
         device: str = "cpu",
+        dtype: torch.dtype | None = None,
         optimize: bool = True,
     ) -> FlamingoRewriter:
         """A rewriter from a folder that `save_pretrained` wrote, or a checkpoint shipped with the project.
 
-        LoRA layers are merged into the weights they belong to. `optimize`, the preset's `model.optimize_for_cpu`, makes
-        a small model fast on a CPU.
+        LoRA layers are merged into the weights they belong to. `dtype` is float32 by default. `optimize`, the preset's
+        `model.optimize_for_cpu`, makes a small model fast on a CPU.
 
         Raises:
             MissingAsset: there is none.
             CheckpointError: the folder holds something else, or weights are missing.
         """
+        import torch
+
         from ...loading import load_model
 
-        model, processor = load_model(folder, role="the rewriter", device=device, merge=True, optimize=optimize)
+        numbers = dtype or torch.float32
+        model, processor = load_model(
+            folder, role="the rewriter", dtype=numbers, device=device, merge=True, optimize=optimize
+        )
         return cls(model, processor, pictures, config, seed=seed)
 
     @property
@@ -150,19 +158,12 @@ class FlamingoRewriter:
         return [(text, len(row) < limit) for text, row in zip(self.processor.responses(ids), ids, strict=True)]
 
     def _inputs(self, samples: Sequence[Sample], rows: Sequence[Rendered]) -> dict[str, Tensor]:
-        import torch
-
         from ...model.processor import pad_rows
 
         inputs = pad_rows(rows, self.processor.tokenizer.pad_token_id or 0, "left")
-        slots = max(len(sample.images) for sample in samples)
-        if slots:
-            known = [self._latents[picture_key(sample)] if sample.images else None for sample in samples]
-            shape = next(latents.shape[1:] for latents in known if latents is not None)
-            inputs["latents"] = torch.zeros(len(rows), slots, *shape, dtype=self.model.dtype)
-            for line, latents in zip(inputs["latents"], known, strict=True):
-                if latents is not None:
-                    line[: len(latents)] = latents
+        latents = pad_latents([list(self._latents[picture_key(each)]) if each.images else [] for each in samples])
+        if latents is not None:
+            inputs["latents"] = latents
         return {name: value.to(self.model.device) for name, value in inputs.items()}
 
     def _encode(self, samples: dict[int, Sample]) -> dict[int, DataError]:

@@ -25,6 +25,7 @@ STYLE_PROMPT = "Answer the question politely, in complete sentences."
 FIELDS = ("instruction", "draft")
 
 _FIELD = re.compile(r"\{(\w+)\}")
+_HEADING = re.compile(r"(?<!\s)\s++(?=(?:instruction|drafted response)\s*:)", re.IGNORECASE)
 
 
 def check_prompt(prompt: str) -> None:
@@ -40,9 +41,13 @@ def check_prompt(prompt: str) -> None:
 
 
 def user_text(prompt: str, instruction: str, draft: str) -> str:
-    """`prompt` with its fields filled in; braces inside the texts stay as they are."""
-    values = {"instruction": instruction.strip(), "draft": draft.strip()}
+    """`prompt` with its fields filled in; braces in the texts stay, and no line of them begins as a heading."""
+    values = {"instruction": _plain(instruction), "draft": _plain(draft)}
     return _FIELD.sub(lambda match: values[match[1]], prompt)
+
+
+def _plain(text: str) -> str:
+    return _HEADING.sub(lambda run: " " if "\n" in run[0] else run[0], text.strip())
 
 
 def style_prompt(text: str) -> str:

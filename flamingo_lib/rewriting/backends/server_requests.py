@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ...config import RewritingConfig
 from ...distortion.completion_client import CompletionRequest
+from ...images import data_uri
 from ...records import Sample
 from ...seeding import derive_seed
 from ...storage import fingerprint
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 URIS_KEPT = 32
 """Encoded images kept for the next records that show them."""
-
-JPEG_QUALITY = 95
 
 
 class RequestBuilder:
@@ -82,10 +79,3 @@ class RequestBuilder:
                 self._uris.popitem(last=False)
         self._uris.move_to_end(key)
         return self._uris[key]
-
-
-def data_uri(image: Image.Image, kind: str) -> str:
-    """An image as ``data:image/png;base64,...`` (or jpeg, which is smaller and loses a little)."""
-    buffer = io.BytesIO()
-    image.save(buffer, kind.upper(), **({"quality": JPEG_QUALITY} if kind == "jpeg" else {}))
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"

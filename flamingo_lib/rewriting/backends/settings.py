@@ -63,9 +63,9 @@ class BackendConfig(Frozen):
         return template
 
 
-def model_folders(name: str, settings: BackendConfig) -> list[Path]:
+def model_folders(name: str, settings: BackendConfig, role: str = "the rewriter") -> list[Path]:
     """The folders of a model and its adapter, whichever of them `name` is; raises `MissingAsset`."""
-    folder = resolve(name, role="the rewriter")
+    folder = resolve(name, role=role)
     folders = [folder] if settings.adapter is None else [folder, resolve(settings.adapter, role="the adapter")]
     while (base := adapter_base(folders[0])) is not None and len(folders) < 3:
         folders.insert(0, resolve(base, role="the adapter's base model"))

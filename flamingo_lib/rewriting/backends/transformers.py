@@ -14,13 +14,13 @@ from ...seeding import torch_generator
 from ..pictures import picture_key
 from ..rewriter import flags_of, without_output
 from .chat_format import MASK, ChatFormat
+from .decoding import end_ids, generate_rows
 from .prompt import user_text
 from .settings import BackendConfig
 from .vlm import context_length, load_vlm
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Generator, Tensor
 
 LENGTH_STEP = 16
 """Prompts whose lengths fall into the same step, in characters x 4, stand together by image."""
@@ -60,8 +60,7 @@ class TransformersRewriter:
         self.template = (settings or BackendConfig(kind="transformers")).template
         self.tokens = 0
         self._opened: OrderedDict[tuple, list[Image.Image]] = OrderedDict()
-        own = getattr(model.generation_config, "eos_token_id", None)
-        self.ends = frozenset([chat.end_id, *(own if isinstance(own, list) else [own] if own is not None else [])])
+        self.ends = end_ids(model, chat)
 
     @classmethod
     def load(
@@ -175,27 +174,19 @@ class TransformersRewriter:
 
     def _generate(self, samples: Sequence[Sample], inputs: Any) -> list[tuple[str, bool]]:
         """Texts, and whether each came to its end."""
-        import torch
-        from transformers import GenerationConfig, LogitsProcessorList
-
-        tokenizer = self.chat.tokenizer
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.chat.end_id
-        settings = GenerationConfig(
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=self.config.max_new_tokens,
-            eos_token_id=sorted(self.ends),
-            pad_token_id=pad,
-        )
-        processors = LogitsProcessorList()
+        generators = None
         if self.config.temperature > 0:
             generators = [torch_generator(self.seed, "rewrite", sample.id) for sample in samples]
-            processors.append(SampleByRecord(self.config.temperature, generators))
-        device, dtype = self.model.device, self.model.dtype
-        moved = {key: _moved(value, device, dtype) for key, value in inputs.items()}
-        with torch.inference_mode():
-            ids = self.model.generate(**moved, generation_config=settings, logits_processor=processors)
-        rows = [self.chat.decode(row, self.ends) for row in ids[:, moved["input_ids"].shape[1] :].tolist()]
+        ids = generate_rows(
+            self.model,
+            self.chat,
+            inputs,
+            self.config.max_new_tokens,
+            ends=self.ends,
+            temperature=self.config.temperature,
+            generators=generators,
+        )
+        rows = [self.chat.decode(row, self.ends) for row in ids]
         self.tokens += sum(count for _, count, _ in rows)
         return [(text, complete) for text, _, complete in rows]
 
@@ -207,27 +198,3 @@ class TransformersRewriter:
                 self._opened.popitem(last=False)
         self._opened.move_to_end(key)
         return self._opened[key]
-
-
-class SampleByRecord:
-    """A logits processor under which greedy decoding samples: Gumbel noise, from a generator of each row's own.
-
-    The largest of ``logits / temperature + noise`` is distributed as a draw from their softmax.
-    """
-
-    def __init__(self, temperature: float, generators: Sequence[Generator]) -> None:
-        self.temperature, self.generators = temperature, generators
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Scores (rows, vocabulary) with noise."""
-        import torch
-
-        noise = torch.stack([torch.rand(scores.shape[-1], generator=each) for each in self.generators])
-        gumbel = -torch.log(-torch.log(noise.clamp(1e-10, 1 - 1e-7)))
-        return scores / self.temperature + gumbel.to(scores.device, scores.dtype)
-
-
-def _moved(value: Any, device: Any, dtype: Any) -> Any:
-    if not hasattr(value, "to"):
-        return value
-    return value.to(device, dtype) if value.is_floating_point() else value.to(device)

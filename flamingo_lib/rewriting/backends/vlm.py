@@ -11,13 +11,16 @@ from typing import Any
 from ...errors import CheckpointError, ConfigError
 from ...hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
 from ...storage import read_json
+from ...weight_bounds import check_built_size
 from .chat_format import ChatFormat
 from .settings import ADAPTER_CONFIG, BackendConfig, model_folders
 
 ROLE = "the rewriter"
 
 
-def load_vlm(name: str, settings: BackendConfig, device: str = "cpu", *, merge: bool = True) -> tuple[Any, ChatFormat]:
+def load_vlm(
+    name: str, settings: BackendConfig, device: str = "cpu", *, merge: bool = True, role: str = ROLE
+) -> tuple[Any, ChatFormat]:
     """Model (in evaluation mode) and chat format; nothing is fetched, and no code of the folder is run unless named.
 
     Args:
@@ -25,6 +28,7 @@ def load_vlm(name: str, settings: BackendConfig, device: str = "cpu", *, merge: 
         settings: number format, adapter, system message, device, and whether the folder's own code may run.
         device: unless the settings say.
         merge: add an adapter to the weights; else the model is a `PeftModel`.
+        role: what the model is for, in words, for messages.
 
     Raises:
         MissingAsset: there is no such model.
@@ -32,11 +36,15 @@ def load_vlm(name: str, settings: BackendConfig, device: str = "cpu", *, merge: 
             the adapter is another model's.
     """
     import torch
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
-    folder, *adapters = model_folders(name, settings)
-    chat = load_chat(name, settings)
-    with translate_loading_errors(folder, ROLE), quiet_loading():
+    folder, *adapters = model_folders(name, settings, role)
+    chat = load_chat(name, settings, role)
+    with translate_loading_errors(folder, role), quiet_loading():
+        trusted = settings.trust_remote_code is not None
+        if not trusted:  # code that is named for running may build what it likes
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            check_built_size(folder, lambda: AutoModelForImageTextToText.from_config(config, trust_remote_code=False))
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=getattr(torch, settings.dtype),
@@ -44,20 +52,20 @@ def load_vlm(name: str, settings: BackendConfig, device: str = "cpu", *, merge: 
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
             local_files_only=True,
-            trust_remote_code=settings.trust_remote_code is not None,
+            trust_remote_code=trusted,
         )
     check_load_report(report, folder)
     for adapter in adapters:
         model = add_adapter(model, adapter, merge=merge)
-    with translate_loading_errors(folder, ROLE, "Give a device that is there."):
+    with translate_loading_errors(folder, role, "Give a device that is there."):
         return model.eval().to(settings.device or device), chat
 
 
-def load_chat(name: str, settings: BackendConfig) -> ChatFormat:
+def load_chat(name: str, settings: BackendConfig, role: str = ROLE) -> ChatFormat:
     """The chat format of a model, whose folder is checked; its weights are not loaded. Errors as `load_vlm`."""
     from transformers import AutoProcessor
 
-    folder = model_folders(name, settings)[0]
+    folder = model_folders(name, settings, role)[0]
     trusted = settings.trust_remote_code is not None
     if trusted and settings.trust_remote_code not in (name, folder.name, str(folder)):
         raise ConfigError(
@@ -66,9 +74,9 @@ def load_chat(name: str, settings: BackendConfig) -> ChatFormat:
         )
     if not trusted:
         refuse_remote_code(folder)
-        _check_kind(folder)
+        _check_kind(folder, role)
     check_weights(folder)
-    with translate_loading_errors(folder, ROLE), quiet_loading():
+    with translate_loading_errors(folder, role), quiet_loading():
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
     return ChatFormat(processor, settings.system, folder.name)
 
@@ -110,14 +118,19 @@ def context_length(model: Any) -> int:
     return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
 
-def _check_kind(folder: Path) -> None:
+def model_type(folder: Path) -> str | None:
+    """The ``model_type`` that a model's folder states; raises `DataError` where its configuration can't be read."""
+    values = read_json(folder / "config.json")
+    return values.get("model_type") if isinstance(values, dict) else None
+
+
+def _check_kind(folder: Path, role: str) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 
-    values = read_json(folder / "config.json")
-    kind = values.get("model_type") if isinstance(values, dict) else None
+    kind = model_type(folder)
     if kind not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES:
         raise CheckpointError(
-            f"{ROLE} is no image-text-to-text model of Transformers (its model_type is {kind!r})",
+            f"{role} is no image-text-to-text model of Transformers (its model_type is {kind!r})",
             file=folder,
             remedy="Give one that AutoModelForImageTextToText loads; our own Flamingo has the backend `flamingo`.",
         )

@@ -33,7 +33,7 @@ CHOICE_TYPES = ("color", "shape", "count", "position", "side")
 _CHOICES = {**ANSWERS, "side": ("left", "right", "above", "below")}
 
 
-TYPE_WEIGHTS = {"count": 2.0, "existence": 2.0, "relation": 2.0, "side": 2.0}
+TYPE_WEIGHTS = {"count": 3.0, "existence": 3.0, "relation": 3.0, "side": 3.0}
 """How often annotators ask each type of question, against 1 of the others: much of the real sets is yes or no, counts
 and relations.
 """

@@ -100,7 +100,7 @@ def strategy_strips(
     parts = []
     for strategy in strategies:
         dataset = WindowDataset(table, stage.model_copy(update={"packing": strategy}), seed=seed)
-        rows = [dataset[index] for index in range(min(windows, len(dataset.plan(0))))]
+        rows = [dataset[index] for index in range(min(windows, len(dataset), len(dataset.plan(0))))]
         parts.append(
             window_chart(
                 rows,

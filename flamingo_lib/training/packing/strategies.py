@@ -168,7 +168,7 @@ def _best_fit(
     for start in range(0, len(order), CHUNK):
         chunk = order[start : start + CHUNK]
         chunk = chunk[np.argsort(-sizes.tokens[chunk] * (1 - BLUR * random.random(len(chunk))), kind="stable")]
-        assigned, used = _best_fit_chunk(
+        assigned, used = best_fit_chunk(
             sizes.tokens[chunk].tolist(), sizes.images[chunk].tolist(), capacity, max_images
         )
         window_of[start : start + len(chunk)] = assigned
@@ -181,7 +181,7 @@ def _best_fit(
     return samples, sizes.tokens[samples], starts
 
 
-def _best_fit_chunk(tokens: list[int], images: list[int], capacity: int, max_images: int) -> tuple[list[int], int]:
+def best_fit_chunk(tokens: list[int], images: list[int], capacity: int, max_images: int) -> tuple[list[int], int]:
     """The window of each sample, and how many windows there are.
 
     Open windows are kept by images left and room left; bit r of ``rooms[m]`` says that some window with m images

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,40 +23,15 @@ from ...rewriting.backends.vlm import context_length, load_vlm, quiet_peft
 from ...rewriting.lock import only_job
 from ...seeding import derive_seed
 from ...storage import atomic_folder, storage_errors, write_json
+from ..results import VlmResult, training_figures
 from ..run import refuse_other_folder, remove_checkpoints, resumable, world_size
 from ..trainer import StageTrainer, training_arguments
 from ..visual_inputs import require_images
 from .examples import VlmDataset, image_names, make_example
 from .labels import VlmCollator, check_lengths
+from .windows import PackedVlmDataset, encoded_lengths, packed_collator
 
 RESULT = "training.json"
-
-
-@dataclass(frozen=True)
-class VlmResult:
-    """How a training went.
-
-    Attributes:
-        steps: optimizer steps in all.
-        resumed_from: the step this process started at.
-        seconds: wall-clock time of this process's steps.
-        loss: mean loss over the last tenth of the steps.
-        curve: (step, mean loss since the previous entry) in order.
-        examples: how many there were.
-        trained_parameters: the number of trained weights.
-    """
-
-    steps: int
-    resumed_from: int
-    seconds: float
-    loss: float
-    curve: tuple[tuple[int, float], ...]
-    examples: int
-    trained_parameters: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
 
 
 def add_lora_adapter(model: Any, config: ModelConfig, *, seed: int) -> Any:
@@ -99,6 +73,7 @@ def train_vlm(
     label: str = "training",
     cpu: bool | None = None,
     save_every: int | None = 50,
+    pack: int | None = None,
 ) -> VlmResult:
     """Train a rewriter on distorted pairs, and write the adapter (or with `merge` the whole model) to the folder `out`.
 
@@ -113,11 +88,15 @@ def train_vlm(
             that finds them goes on from there.
         cpu: stay on the CPU; by default an accelerator is taken where there is one.
         save_every: steps between checkpoints; None for none.
+        pack: put whole examples that don't see each other into windows of so many tokens and up to `stage.max_images`
+            images; the stage's batch sizes then count windows. None trains on rows of one example.
 
     Raises:
-        ConfigError: `out` is a folder with other things in it, a format prompt, or checkpoints of another training.
-        MissingAsset, CheckpointError: as `vlm.load_vlm`.
-        DataError: a record that is no pair, an image that is missing, or an example longer than the model's context.
+        ConfigError: `out` is a folder with other things in it, a format prompt, checkpoints of another training, or
+            windows longer than the model's context.
+        MissingAsset, CheckpointError: as `vlm.load_vlm`; with `pack`, a model that can't keep packed examples apart.
+        DataError: a record that is no pair, an image that is missing, or an example longer than the model's context or
+            than a window, or with more images than a window may hold.
     """
     _refuse_other_folder(Path(out))
     bf16 = model_config.dtype == "bfloat16"
@@ -131,10 +110,21 @@ def train_vlm(
     template = settings.template
     examples = [make_example(chat, template, conversation) for conversation in conversations]
     require_images(*image_names(examples))
-    check_lengths(chat, examples, context_length(model))
-    dataset = VlmDataset(examples, stage, seed=seed)
-    collator = VlmCollator(chat, context_length(model))
-    model = add_lora_adapter(model, model_config, seed=seed).train()
+    longest = context_length(model)
+    collator: Any = VlmCollator(chat, longest)
+    dataset: VlmDataset | PackedVlmDataset
+    if pack is None:
+        check_lengths(chat, examples, longest)
+        dataset = VlmDataset(examples, stage, seed=seed)
+    else:
+        if pack > longest:
+            raise ConfigError(
+                f"windows of {pack} tokens are longer than the model's context of {longest}",
+                remedy="Pack into shorter windows.",
+            )
+        dataset = PackedVlmDataset(
+            examples, encoded_lengths(chat, examples), stage, context_length=pack, seed=derive_seed(seed, "windows")
+        )
     folder = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,6 +139,15 @@ def train_vlm(
         bf16=bf16,
         cpu=cpu,
     )
+    figures: dict[str, Any] = {"examples": len(examples)}
+    if isinstance(dataset, PackedVlmDataset):
+        collator = packed_collator(model.to(arguments.device), collator, examples)
+        figures |= {
+            "attention": collator.pack.attention,
+            "windows": len(dataset.windows(0)),
+            "fill": dataset.fill,
+        }
+    model = add_lora_adapter(model, model_config, seed=seed).train()
     lines = "\n".join(map(repr, examples)).encode("utf-8", "surrogatepass")
     identity = {
         "stage": stage.model_dump(mode="json"),
@@ -156,7 +155,7 @@ def train_vlm(
         "lora": [model_config.lora_rank, model_config.lora_alpha],
         "data": hashlib.blake2b(lines, digest_size=16).hexdigest(),
         "backend": backend_identity(name, settings.model_copy(update={"adapter": None})),
-    }
+    } | ({} if pack is None else {"pack": pack})
     trainer = StageTrainer(
         label=label,
         about=lambda: {"identity": identity},
@@ -172,17 +171,10 @@ def train_vlm(
             newest, _ = resumable(folder, json.loads(json.dumps(identity)))
         begin = time.monotonic()
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        seconds = time.monotonic() - begin
         log = trainer.state.log_history
-        curve = tuple((int(entry["step"]), float(entry["loss"])) for entry in log if "loss" in entry)
-        last = [loss for step, loss in curve if step > 0.9 * dataset.steps] or [loss for _, loss in curve[-1:]]
         result = VlmResult(
-            steps=dataset.steps,
-            resumed_from=int(newest.name.removeprefix("checkpoint-")) if newest else 0,
-            seconds=time.monotonic() - begin,
-            loss=sum(last) / max(len(last), 1),
-            curve=curve,
-            examples=len(examples),
-            trained_parameters=sum(weight.numel() for weight in model.parameters() if weight.requires_grad),
+            **training_figures(log, model, steps=dataset.steps, newest=newest, seconds=seconds), **figures
         )
         notes = result.to_json() | {"stage": identity["stage"], "seed": seed, "backend": identity["backend"]}
         if arguments.process_index == 0:

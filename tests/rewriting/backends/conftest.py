@@ -1,56 +1,5 @@
-"""Records with pictures of several sizes, and saved tiny models."""
+"""The fixtures that rewriting and training share."""
 
-from __future__ import annotations
+from tests.vlm_fixtures import pictures, root, samples, smolvlm, vlm_folder
 
-import pytest
-from PIL import Image, ImageDraw
-
-from flamingo_lib.records import Sample
-from flamingo_lib.rewriting.pictures import Pictures
-from tests.tiny_vlms import ARCHITECTURES, save_vlm
-
-COLORS = ("red", "green", "blue", "yellow")
-
-
-@pytest.fixture(scope="session")
-def root(tmp_path_factory):
-    """A data root with one dataset of four pictures of different shapes."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "vqa").mkdir()
-    for index, color in enumerate(COLORS):
-        picture = Image.new("RGB", (40 + 16 * index, 56 - 8 * index), "white")
-        ImageDraw.Draw(picture).ellipse((4, 4, 30, 28), fill=color)
-        picture.save(folder / "vqa" / f"{index}.png")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def pictures(root):
-    return Pictures(root)
-
-
-def make_samples(count: int = 24) -> list[Sample]:
-    """Records with no image, one, or two; several share a picture."""
-    made = []
-    for index in range(count):
-        images = tuple(f"{(index + step) % 4}.png" for step in range((1, 1, 0, 2, 1, 1)[index % 6]))
-        question = f"What color is the circle{' on the left of the picture' * (index % 3)}?"
-        made.append(Sample(f"vqa/{index}", "vqa", "vqa", images, question, COLORS[index % 4]))
-    return made
-
-
-@pytest.fixture(scope="session")
-def samples():
-    return make_samples()
-
-
-@pytest.fixture(scope="session", params=ARCHITECTURES)
-def vlm_folder(request, tmp_path_factory):
-    """The folder of a random model of each architecture."""
-    return save_vlm(request.param, tmp_path_factory.mktemp("vlm") / request.param)
-
-
-@pytest.fixture(scope="session")
-def smolvlm(tmp_path_factory):
-    """The folder of a random model of SmolVLM's architecture."""
-    return save_vlm("idefics3", tmp_path_factory.mktemp("vlm") / "smolvlm")
+__all__ = ["pictures", "root", "samples", "smolvlm", "vlm_folder"]

@@ -11,8 +11,9 @@ import torch
 from flamingo_lib.config import RewritingConfig
 from flamingo_lib.errors import CheckpointError, ConfigError, MissingAsset
 from flamingo_lib.records import Sample
+from flamingo_lib.rewriting.backends.decoding import SampleByRecord
 from flamingo_lib.rewriting.backends.settings import BackendConfig, backend_identity
-from flamingo_lib.rewriting.backends.transformers import SampleByRecord, TransformersRewriter
+from flamingo_lib.rewriting.backends.transformers import TransformersRewriter
 from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.shards import read_shards
 

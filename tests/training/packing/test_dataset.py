@@ -181,3 +181,5 @@ def test_strategies_are_compared_on_the_same_mixture():
     assert strategy_html({64: reports}, rates).count("<tr>") == 4
     page = strategy_strips(table, settings, seed=0, windows=3)
     assert page.count("<figure") == 3 and "best fit" in page
+    short = settings.model_copy(update={"max_steps": 1})  # a stage of fewer windows than are shown
+    assert strategy_strips(table, short, seed=0, windows=50).count("<figure") == 3

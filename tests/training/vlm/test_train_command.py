@@ -6,22 +6,17 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
 from flamingo_lib.errors import ConfigError, FlamingoError
 from flamingo_lib.records import Pair, to_json
-from tests.tiny_vlms import save_vlm
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A model, pairs, and the picture they show."""
+    """Pairs that show one picture."""
     base = tmp_path_factory.mktemp("train")
-    save_vlm("idefics3", base / "smolvlm")
-    (base / "data" / "vqa").mkdir(parents=True)
-    Image.new("RGB", (40, 40), "red").save(base / "data" / "vqa" / "1.png")
     pairs = [
         Pair(f"vqa/{i}", "vqa", ("1.png",), f"What is number {i}?", "red", "It is red.", "noise") for i in range(6)
     ]
@@ -29,8 +24,8 @@ def folder(tmp_path_factory):
     return base
 
 
-def train(folder, *more):
-    words = ["train", "rewriter", "--model", str(folder / "smolvlm"), "--set", "rewriter.max_steps=2", "--json"]
+def train(model, *more):
+    words = ["train", "rewriter", "--model", str(model), "--set", "rewriter.max_steps=2", "--json"]
     result = CliRunner().invoke(app, [*words, "--set", "rewriter.batch_size=2", *map(str, more)])
     if result.exception is not None and isinstance(result.exception, FlamingoError):
         raise result.exception
@@ -38,22 +33,30 @@ def train(folder, *more):
     return json.loads(result.stdout)["rewriter"]
 
 
-def test_a_model_is_trained_on_a_file_of_pairs(folder, tmp_path):
-    data = ["--data", folder / "pairs.jsonl", "--images", folder / "data"]
-    figures = train(folder, *data, "--out", tmp_path / "out", "--system", "Be kind.")
+def test_a_model_is_trained_on_a_file_of_pairs(smolvlm, root, folder, tmp_path):
+    data = ["--data", folder / "pairs.jsonl", "--images", root]
+    figures = train(smolvlm, *data, "--out", tmp_path / "out", "--system", "Be kind.")
     assert figures["steps"] == 2 and figures["examples"] == 6
     notes = json.loads((tmp_path / "out" / "training.json").read_text())
     assert notes["backend"]["system"] == "Be kind." and (tmp_path / "out" / "adapter_model.safetensors").is_file()
     with pytest.raises(ConfigError, match=r"unknown field \{answer\}"):
-        train(folder, *data, "--out", tmp_path / "other", "--prompt", "{instruction} {answer}")
+        train(smolvlm, *data, "--out", tmp_path / "other", "--prompt", "{instruction} {answer}")
     with pytest.raises(ConfigError, match="--out"):
-        train(folder, *data)
+        train(smolvlm, *data)
 
 
-def test_a_model_is_trained_on_the_pairs_of_a_run(folder, tmp_path, monkeypatch):
+def test_a_model_is_trained_on_packed_pairs(smolvlm, root, folder, tmp_path):
+    data = ["--data", folder / "pairs.jsonl", "--images", root]
+    figures = train(smolvlm, *data, "--out", tmp_path / "out", "--pack", "600")
+    assert figures["attention"] == "positions" and figures["windows"] < figures["examples"] == 6
+    with pytest.raises(ConfigError, match=r"--pack.*Give --model"):
+        CliRunner().invoke(app, ["train", "rewriter", "--pack", "600"], catch_exceptions=False)
+
+
+def test_a_model_is_trained_on_the_pairs_of_a_run(smolvlm, root, folder, tmp_path, monkeypatch):
     steps = {"scenes": tmp_path, "distort": folder}
     monkeypatch.setattr(
         "flamingo_lib.pipeline.run_folder.Workspace.step", lambda _, name: SimpleNamespace(folder=steps[name])
     )
-    run = ["--run-dir", tmp_path / "run", "--set", f"sources.root={folder / 'data'}"]
-    assert train(folder, *run, "--out", tmp_path / "out")["examples"] == 6
+    run = ["--run-dir", tmp_path / "run", "--set", f"sources.root={root}"]
+    assert train(smolvlm, *run, "--out", tmp_path / "out")["examples"] == 6

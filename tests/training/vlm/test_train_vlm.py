@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from flamingo_lib.config import DistortionConfig, ModelConfig, RewritingConfig, StageConfig
 from flamingo_lib.errors import ConfigError, DataError
@@ -23,35 +23,12 @@ from flamingo_lib.training.vlm.examples import VlmDataset, make_example, read_pa
 from flamingo_lib.training.vlm.labels import VlmCollator, check_lengths
 from flamingo_lib.training.vlm.run import train_vlm
 from tests.tiny_vlms import ARCHITECTURES, make_vlm, save_vlm
+from tests.vlm_fixtures import COLORS
 
-COLORS = ("red", "green", "blue", "yellow")
 STAGE = StageConfig(max_steps=3, batch_size=4, micro_batch_size=2, learning_rate=0.01, warmup_steps=0)
 LORA = ModelConfig(lora_rank=4, lora_alpha=8)
 ENDS = {"idefics3": "<end_of_utterance>", "qwen2.5-vl": "<|im_end|>", "llava-onevision": "<|im_end|>",
         "gemma3": "<end_of_turn>"}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "vqa").mkdir()
-    for index, color in enumerate(COLORS):
-        picture = Image.new("RGB", (40 + 16 * index, 56 - 8 * index), "white")
-        ImageDraw.Draw(picture).ellipse((4, 4, 30, 28), fill=color)
-        picture.save(folder / "vqa" / f"{index}.png")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def conversations(root):
-    """Pairs with no image, one, or two."""
-    made = []
-    for index in range(10):
-        images = tuple(str(root / "vqa" / f"{(index + step) % 4}.png") for step in range((1, 1, 0, 2)[index % 4]))
-        answer = f"Certainly! The circle in the image is {COLORS[index % 4]}."
-        turn = Turn("What color is the circle?", answer, images=len(images), draft=COLORS[index % 4])
-        made.append(Conversation(f"vqa/{index}", (turn,), images))
-    return made
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -122,18 +99,13 @@ def test_three_steps_then_a_job_with_what_was_saved(name, root, conversations, t
     assert len(texts["out"]) == 24 and all(texts["out"]) and texts["out"] != texts["base"]
 
 
-@pytest.fixture(scope="module")
-def smolvlm(tmp_path_factory):
-    return str(save_vlm("idefics3", tmp_path_factory.mktemp("vlm") / "smolvlm"))
-
-
 def test_an_interrupted_training_ends_with_the_same_weights(smolvlm, conversations, tmp_path, monkeypatch):
     from safetensors.torch import load_file
 
     from flamingo_lib.training.trainer import StageProgress
 
     def train(out):
-        train_vlm(smolvlm, STAGE, conversations, out, seed=1, model_config=LORA, cpu=True, save_every=1)
+        train_vlm(str(smolvlm), STAGE, conversations, out, seed=1, model_config=LORA, cpu=True, save_every=1)
 
     train(tmp_path / "whole")
     step_end = StageProgress.on_step_end
@@ -148,7 +120,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(smolvlm, conversatio
         train(tmp_path / "out")
     assert not (tmp_path / "out").exists() and (tmp_path / "out.work").exists()
     with pytest.raises(ConfigError, match="seed"):
-        train_vlm(smolvlm, STAGE, conversations, tmp_path / "out", seed=2, model_config=LORA, cpu=True)
+        train_vlm(str(smolvlm), STAGE, conversations, tmp_path / "out", seed=2, model_config=LORA, cpu=True)
     train(tmp_path / "out")
     assert json.loads((tmp_path / "out" / "training.json").read_text())["resumed_from"] == 2
     one, other = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("whole", "out"))
@@ -159,7 +131,7 @@ def test_a_merged_model_writes_as_the_adapter_does(smolvlm, root, conversations,
     texts = []
     for merge in (False, True):
         out = tmp_path / f"merge-{merge}"
-        train_vlm(smolvlm, STAGE, conversations, out, seed=1, model_config=LORA, cpu=True, merge=merge)
+        train_vlm(str(smolvlm), STAGE, conversations, out, seed=1, model_config=LORA, cpu=True, merge=merge)
         rewriter = TransformersRewriter.load(out, Pictures(root), RewritingConfig(max_new_tokens=6))
         samples = [Sample("vqa/1", "vqa", "vqa", ("1.png",), "What color is it?", "red")]
         texts.append([rewrite.output for rewrite in rewriter.rewrite(samples)])
@@ -193,7 +165,9 @@ def test_pairs_of_a_file_are_read(root, tmp_path):
 def test_what_cannot_be_trained_on_is_refused(smolvlm, root, conversations, tmp_path):
     def train(turn, images=(), **options):
         given = [Conversation("bad", (turn,), images)]
-        train_vlm(smolvlm, STAGE, given, tmp_path / "out", **{"seed": 1, "model_config": LORA, "cpu": True} | options)
+        train_vlm(
+            str(smolvlm), STAGE, given, tmp_path / "out", **{"seed": 1, "model_config": LORA, "cpu": True} | options
+        )
 
     with pytest.raises(DataError, match="no pair for a rewriter.*bad"):
         train(Turn("What?", "It is red."))
@@ -208,7 +182,7 @@ def test_what_cannot_be_trained_on_is_refused(smolvlm, root, conversations, tmp_
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(ConfigError, match="other things"):
-        train_vlm(smolvlm, STAGE, conversations, tmp_path / "other", seed=1, model_config=LORA)
+        train_vlm(str(smolvlm), STAGE, conversations, tmp_path / "other", seed=1, model_config=LORA)
     assert not (tmp_path / "out").exists()
 
 
