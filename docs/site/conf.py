@@ -45,7 +45,6 @@ autodoc_typehints_format = "short"
 autodoc_mock_imports = ["lmms_eval", "pycocoevalcap"]
 autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
 python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 100
 toc_object_entries_show_parents = "hide"
 add_module_names = False
 
