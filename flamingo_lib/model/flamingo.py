@@ -50,26 +50,28 @@ class FlamingoForConditionalGeneration(FlamingoGenerationMixin, PreTrainedModel)
     """A causal language model that sees.
 
     Shapes: b rows, t tokens, m image slots a row, c = 3 channels, h and w pixels, v patch tokens, n latents, D vision
-        width.
+    width.
 
     Args:
         config: see `FlamingoConfig`.
         language_model: a causal language model to wrap instead of a new one from `config.text_config`.
 
     `forward` gives the logits, or with labels the loss. Its arguments:
-        input_ids: (b, t).
-        attention_mask: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
-        attended_image: (b, t) integers, 0: attends to no image, k: to the row's k-th. By default `config.media_rule`
-            over the row.
-        pixel_values: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold
-            anything.
-        visual_memory: the images' keys and values from `remember`, instead of any of these.
-        num_images: (b,) images of each row, if they are to be checked against its `<image>` tokens.
-        labels: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only.
-        label_weights: (b, t) weight of each label's loss; the loss is then the weighted mean.
-        num_items_in_batch: divide the summed loss by this instead of by this batch's own labels (or weights).
-        output_cross_attentions: also return the gated layers' attention weights.
-        return_logits: with labels, also return the logits that predict the labelled tokens.
+
+    - `input_ids`: (b, t).
+    - `attention_mask`: (b, t), 0 at padding; or a 4D mask that goes to the language model as it is.
+    - `attended_image`: (b, t) integers, 0: attends to no image, k: to the row's k-th. By default `config.media_rule`
+      over the row.
+    - `pixel_values`: (b, m, c, h, w); or vision_tokens (b, m, v, D); or latents (b, m, n, D). Unused slots hold
+      anything.
+    - `visual_memory`: the images' keys and values from `remember`, instead of any of these.
+    - `num_images`: (b,) images of each row, if they are to be checked against its `<image>` tokens.
+    - `labels`: (b, t), -100 where there is no loss; shifted inside. The head then runs for labelled tokens only.
+    - `label_weights`: (b, t) weight of each label's loss; the loss is then the weighted mean.
+    - `num_items_in_batch`: divide the summed loss by this instead of by this batch's own labels (or weights).
+    - `output_cross_attentions`: also return the gated layers' attention weights.
+    - `return_logits`: with labels, also return the logits that predict the labelled tokens.
+
     It raises `DataError` for an empty batch or row, a row longer than the language model's window, tokens and images
     that don't fit; the row is named. Nothing ever attends to everything by mistake.
 

@@ -4,10 +4,11 @@ It stands to the default pipeline as OpenFlamingo-9B stands to the paper: it has
 and knows all words, but nobody has taught it to chat about a picture. Four phases, each with its own budget of steps,
 so that results don't depend on the machine's load:
 
-1. *tokenizer* on the world's texts; 2. *tower* and *resampler* on what stands in each cell (`vision`);
+1. *tokenizer* on the world's texts;
+2. *tower* and *resampler* on what stands in each cell (`vision`);
 3. *grounding*: language model, gated layers and resampler together on the rows of `web_rows`, with an extra loss that
-   asks two heads of the second and third gated layer to look at the object that a noun names; 4. *copying*: the same,
-   mixed with more of the text rows of `text_rows`.
+   asks two heads of the second and third gated layer to look at the object that a noun names;
+4. *copying*: the same, mixed with more of the text rows of `text_rows`.
 """
 
 from __future__ import annotations

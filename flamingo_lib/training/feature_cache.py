@@ -89,7 +89,7 @@ class FeatureCache:
         return [key for key in keys if key not in self._index]
 
     def add(self, keys: Sequence[bytes], features: np.ndarray) -> None:
-        """Store `features` (n, *shape) under n `keys`; keys that another process has stored meanwhile are skipped."""
+        """Store `features`, `(n, *shape)`, under n `keys`; keys that another process has stored are skipped."""
         features = np.ascontiguousarray(features, dtype=self.dtype)
         if features.shape != (len(keys), *self.shape):
             raise ValueError(f"features of shape {features.shape}, expected {(len(keys), *self.shape)}")
@@ -119,7 +119,7 @@ class FeatureCache:
         self._refresh()
 
     def get(self, keys: Sequence[bytes]) -> np.ndarray:
-        """The features of `keys`, (n, *shape); a key that is not stored is a `KeyError`."""
+        """The features of `keys`, `(n, *shape)`; a key that is not stored is a `KeyError`."""
         if any(key not in self._index for key in keys):
             self._refresh()
         rows = [self._index[key] for key in keys]
@@ -153,7 +153,7 @@ class FeatureCache:
 
         Args:
             paths: image files.
-            encode: image files to features (n, *shape).
+            encode: image files to features `(n, *shape)`.
         """
         by_key: dict[bytes, Path] = {}
         for path in paths:

