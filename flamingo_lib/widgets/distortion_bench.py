@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as widgets
 
-from ..distortion.commands import STYLE_COMMANDS, style_command
-from ..distortion.llm import DraftRequest, LlmDistorter
-from ..distortion.rule_backend import RulesBackend
-from ..distortion.text_noise import noise_steps
+from ..distortion import STYLE_COMMANDS, DraftRequest, LlmDistorter, RulesBackend, noise_steps
+from ..distortion.commands import style_command
 from ..html import Markup, definitions
 from ..pipeline.record_html import marked_difference
 from ..seeding import generator
@@ -37,7 +35,9 @@ def make_draft(instruction: str, response: str, *, way: str, command: str, seed:
         draft, steps = noise_steps(response, generator(seed, "bench", response))
         return draft, ", ".join(steps) or "nothing: no level was drawn"
     style = None if command == NO_COMMAND else style_command(command)
-    draft = LlmDistorter(RulesBackend()).drafts([DraftRequest("bench", instruction, response, style, seed)])[0].text
+    draft = next(
+        iter(LlmDistorter(RulesBackend()).drafts([DraftRequest("bench", instruction, response, style, seed)]))
+    ).text
     return draft, f"command {command}" if style else "no style command"
 
 
