@@ -7,7 +7,7 @@ time if the two cannot be told apart, and always if every draft gives itself awa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,16 +62,8 @@ def two_sample_test(
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
 
-    count = min(len(distorted), len(raw), limit)
-    if count < LEAST:
-        raise DataError(
-            f"too few texts to compare: {len(distorted)} drafts, {len(raw)} annotations",
-            remedy=f"Give at least {LEAST} of each.",
-        )
-    own = generator(seed, "two-sample")
-    texts = [*own.sample(list(distorted), count), *own.sample(list(raw), count)]
-    labels = np.array([1] * count + [0] * count)
-    lengths = np.array([[len(text), len(text.split())] for text in texts], dtype=float)
+    texts, labels = _balanced(distorted, raw, seed, limit)
+    count, lengths = len(texts) // 2, _lengths(texts)
     right = 0
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(texts, labels):
         features = _features()
@@ -85,6 +77,54 @@ def two_sample_test(
     known = set(raw)
     exact = sum(text in known for text in texts[:count]) / count
     return TwoSampleResult(right / (2 * count), 0.5 / math.sqrt(2 * count), count, exact, telling)
+
+
+def draft_classifier(
+    distorted: Sequence[str], raw: Sequence[str], *, seed: int = 0, limit: int = 1000
+) -> Callable[[Sequence[str]], list[float]]:
+    """The test's classifier, trained on all texts: from drafts to the probabilities that they are distorted ones.
+
+    Args:
+        distorted, raw, seed, limit: see `two_sample_test`.
+
+    Raises:
+        DataError: fewer than ten of one kind.
+    """
+    import numpy as np
+    from scipy.sparse import hstack
+    from sklearn.linear_model import LogisticRegression
+
+    texts, labels = _balanced(distorted, raw, seed, limit)
+    features = _features()
+    model = LogisticRegression(C=10.0, max_iter=1000).fit(hstack(_fitted(features, texts, _lengths(texts))), labels)
+
+    def probabilities(drafts: Sequence[str]) -> list[float]:
+        found = model.predict_proba(hstack(_applied(features, drafts, _lengths(drafts))))
+        return [float(value) for value in np.asarray(found)[:, 1]]
+
+    return probabilities
+
+
+def _balanced(distorted: Sequence[str], raw: Sequence[str], seed: int, limit: int) -> tuple[list[str], np.ndarray]:
+    """As many of both, drafts first, with 1 for a draft and 0 for an annotation."""
+    import numpy as np
+
+    count = min(len(distorted), len(raw), limit)
+    if count < LEAST:
+        raise DataError(
+            f"too few texts to compare: {len(distorted)} drafts, {len(raw)} annotations",
+            remedy=f"Give at least {LEAST} of each.",
+        )
+    own = generator(seed, "two-sample")
+    texts = [*own.sample(list(distorted), count), *own.sample(list(raw), count)]
+    return texts, np.array([1] * count + [0] * count)
+
+
+def _lengths(texts: Sequence[str]) -> np.ndarray:
+    """Characters and words of each text."""
+    import numpy as np
+
+    return np.array([[len(text), len(text.split())] for text in texts], dtype=float)
 
 
 def _features() -> tuple[Any, Any, Any]:

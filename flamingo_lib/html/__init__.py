@@ -11,6 +11,7 @@ from .charts import Segment, Shape, bars, strip_chart
 from .chatting import chat_page, page_policy
 from .controls import toggles
 from .figures import MAX_SIDE, figure, gallery, image_bytes, image_link, picture
+from .heat_maps import heat_map
 from .judging import judging_page
 from .markup import Markup, join, text
 from .pages import page, read_fragment, section, standalone, write_fragment, write_page
@@ -40,6 +41,7 @@ __all__ = [
     "format_value",
     "gallery",
     "grid",
+    "heat_map",
     "image_bytes",
     "image_link",
     "join",

@@ -107,6 +107,12 @@ body.fl-page.fl-page-wide{max-width:none}
 .fl .fl-box.fl-right b{left:auto;right:-2px}
 .fl .fl-box.fl-top b{top:auto;bottom:-17px}
 """,
+    "fl-heat": """
+.fl .fl-heat-map{position:relative;line-height:0;display:inline-block}
+.fl-heat{position:absolute;box-sizing:border-box;border:1px solid rgba(255,255,255,.35)}
+.fl .fl-heat b{position:absolute;right:2px;bottom:2px;font:600 11px/14px system-ui,sans-serif;background:#111;
+ color:#fff;padding:0 4px;border-radius:2px}
+""",
     "fl-bars": """
 .fl .fl-bars td:nth-child(2){width:60%;min-width:12em}
 .fl .fl-bars td,.fl .fl-bars th{border:0}

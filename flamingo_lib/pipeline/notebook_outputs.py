@@ -48,7 +48,8 @@ def take_over(executed: Path, folder: Path | None = None) -> list[Path]:
 def normalise(notebook: Any) -> Any:
     """Remove the outputs and metadata that vary between runs; changes the notebook in place and returns it.
 
-    Counts run from 1; warnings and progress (stderr), widget states, timings and language details go.
+    Counts run from 1; warnings and progress (stderr), widget states, timings and language details go. Of a widget its
+    static first frame stays, where it has one.
     """
     notebook.metadata = type(notebook.metadata)(
         {key: value for key, value in notebook.metadata.items() if key in KEPT_METADATA}
@@ -72,7 +73,7 @@ def _stable(output: Any) -> Any | None:
     if output.output_type == "stream":
         return output if output.name == "stdout" else None
     if "data" in output:
-        if WIDGET in output.data:
+        if output.data.pop(WIDGET, None) is not None and "text/html" not in output.data:
             return None
         output.metadata = type(output.metadata)()
     return output

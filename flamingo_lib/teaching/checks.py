@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .distortion import ex_02_1, ex_02_2, ex_02_3, ex_02_4
 from .filters import ex_05_1, ex_05_2, ex_05_3, ex_05_4
-from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4
+from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4, ex_03_5
 from .overview import ex_00_1, ex_00_2, ex_00_3
 from .rewriter import ex_04_1, ex_04_2, ex_04_3, ex_04_4
 from .scenes_and_sources import ex_01_1, ex_01_2, ex_01_3, ex_01_4
@@ -26,6 +26,7 @@ __all__ = [
     "ex_03_2",
     "ex_03_3",
     "ex_03_4",
+    "ex_03_5",
     "ex_04_1",
     "ex_04_2",
     "ex_04_3",

@@ -112,7 +112,7 @@ def ex_02_3(unchanged: Callable[[float], float]) -> str:
             abs(given - expected) < 1e-9,
             f"at probability {probability} it is {expected:.3g}, not {given:.3g}: three levels, and none may be drawn",
         )
-    return "one text in eight at one half; of the pairs made so the rewriter learns to leave good texts alone."
+    return "one text in eight at one half; where a draft equals its target the pipeline draws again."
 
 
 @exercise("02.4")

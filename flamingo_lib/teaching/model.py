@@ -1,4 +1,4 @@
-"""Checks of notebook 03: attended images, attention by hand, the resampler's size, gates shut."""
+"""Checks of notebook 03: attended images, the resampler's size, attention by hand, gates shut, another picture."""
 
 from __future__ import annotations
 
@@ -125,3 +125,22 @@ def ex_03_4(share: float, answers: Sequence[str], truths: Sequence[str], guess: 
         f"{given:.3f} lies above guessing ({guess:.3f} ± {margin:.3f}): are all gates shut, the feed-forwards' too?",
     )
     return f"{given:.3f}, and guessing gives {guess:.3f} ± {margin:.3f}: with its gates shut the model is blind."
+
+
+@exercise("03.5")
+def ex_03_5(share: float, own: Sequence[str], swapped: Sequence[str]) -> str:
+    """Another picture: how often the model gives the old answer all the same.
+
+    Args:
+        share: your share of unchanged answers, 0 to 1.
+        own: answers with each question's own picture.
+        swapped: answers to the same questions with another picture.
+    """
+    require(isinstance(swapped, (list, tuple)), f"give the answers to the other pictures, not {shown(swapped)}")
+    require(len(own) == len(swapped) > 0, f"{len(own)} answers before and {len(swapped)} after")
+    require(list(own) != list(swapped), "all answers are the same: was every question asked with another picture?")
+    expected = sum(a == b for a, b in zip(own, swapped, strict=True)) / len(own)
+    given = number(share)
+    require(abs(given - 1 + expected) > 1e-6 or given == expected, "that is the share of answers that changed")
+    require(abs(given - expected) < 1e-6, f"{expected:.3f} of {len(own)} answers are the same, not {given:.3f}")
+    return f"{given:.3f} of {len(own)} answers stay; what changes with the picture was read from it."

@@ -1,4 +1,4 @@
-"""Notebook widgets: the record inspector and tables, pictures and plots, as ipywidgets over plain HTML."""
+"""Notebook widgets: record inspector, attention, windows, distortion; tables, pictures, plots; over plain HTML."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .attention import AttentionViewer
+    from .distortion_bench import DistortionBench
     from .inspector import Inspector
-    from .show import pictures, plot, records, table, texts
+    from .show import pictures, plot, records, saw, table, texts
+    from .windows import WindowViewer
 else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "AttentionViewer",
+    "DistortionBench",
     "Inspector",
+    "WindowViewer",
     "pictures",
     "plot",
     "records",
+    "saw",
     "table",
     "texts",
 ]

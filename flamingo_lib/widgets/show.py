@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
 from .. import html
 from ..pipeline.record_html import record_view
@@ -73,3 +73,11 @@ def plot(figure: Figure, alt: str = "") -> HTML:
 def texts(parts: Mapping[str, str]) -> HTML:
     """Named texts under each other, as they stand, line breaks included."""
     return show(html.definitions(parts.items()))
+
+
+def saw(words: str) -> Markdown:
+    """What is to be seen in the output above, as Markdown under "What we saw".
+
+    Written by code where it quotes results, so that its figures are those of the run that the notebook reads.
+    """
+    return Markdown(f"**What we saw.** {' '.join(words.split())}")

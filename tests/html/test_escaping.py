@@ -47,6 +47,7 @@ FUNCTIONS: dict[str, Callable[[str], Markup]] = {
     "figure": lambda x: html.figure(html.picture(PIXEL, alt=x), x),
     "gallery": lambda x: html.gallery([html.figure(html.picture(PIXEL, alt=x), x)]),
     "grid": lambda x: html.grid([x]),
+    "heat_map": lambda x: html.heat_map(PIXEL, [[0.25, 0.75]], alt=x),
     "image_bytes": lambda x: html.image_bytes(b"x", alt=x, encoding="jpeg"),
     "image_link": lambda x: html.image_link("a.png", alt=x),
     "join": lambda x: html.join([x, x], x),

@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2] / "notebooks"
 MAIN = notebook_paths(ROOT)
 SOLUTIONS = sorted((ROOT / "solutions").glob("*.ipynb"))
 CHECKED = "nbval-check-output"
+FIRST_SCREEN = ("You will learn", "You need", "Time", "Paper", "Key picture")
+BOOK = [path for path in MAIN if FIRST_SCREEN[0] in path.read_text("utf-8")]
+"""The notebooks in which the reader builds."""
 
 
 def read(path: Path):
@@ -74,7 +77,7 @@ def test_sections_end_in_something_to_look_at_and_an_exercise(path):
             continue
         assert "OUTPUT" in section, f"{title}: nothing to look at"
     exercises = "\n".join(sections).count("**Exercise.**")
-    assert exercises >= len([section for section in sections if "CODE" in section]) - 1
+    assert exercises >= min(4, len([section for section in sections if "CODE" in section]) - 1)
     assert re.search(r"## (What comes next|What you have built)", read(path).cells[-1].source)
 
 
@@ -99,3 +102,62 @@ def test_outputs_hold_no_paths_or_times(path):
         for output in cell.outputs:
             text = output.get("text") or "".join(output.get("data", {}).get("text/plain", ""))
             assert not re.search(r"(/root/|/home/|/Users/|/tmp/|it/s\]|\d s left)", text), cell.id
+
+
+@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.name)
+def test_first_screen_and_last(path):
+    cells = read(path).cells
+    assert all(f"| **{row}** |" in cells[0].source for row in FIRST_SCREEN)
+    assert re.search(r"!\[[^\]]{40,}\]\(\.\./docs/images/[\w-]+\.svg\)", cells[0].source)
+    assert cells[-1].source.count("<details>") == 3 and "**Further reading.**" in cells[-1].source
+    assert "## What you have built" in cells[-1].source and f"solutions/{path.name}" in cells[-1].source
+
+
+@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.name)
+def test_there_is_an_equation_and_something_to_build(path):
+    notebook = read(path)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    code = [cell.source for cell in code_cells(notebook) if "exercise" not in cell.metadata.get("tags", [])]
+    assert prose.count("$$") >= 2 and "| symbol | meaning |" in prose
+    assert sum(bool(re.search(r"(?m)^(def|class) ", source)) for source in code) >= 3
+    assert sum("assert " in source for source in code) >= 3
+
+
+@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.name)
+def test_every_output_is_read_aloud(path):
+    waiting: list[str] = []
+    for cell in read(path).cells:
+        says = "**What we saw.**" in cell.source or "saw(f" in cell.source
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            assert not waiting, f"nothing is said of {waiting}"
+        if says:
+            waiting = []
+        elif cell.cell_type == "code" and cell.outputs and not _answers(cell):
+            waiting.append(cell.id)
+    assert not waiting, f"nothing is said of {waiting}"
+
+
+def _answers(cell) -> bool:
+    """Whether a cell is an exercise's stub or a widget, which answers for itself."""
+    return "exercise" in cell.metadata.get("tags", []) or bool(re.search(r"(?m)^\w+(Viewer|Bench)\(", cell.source))
+
+
+@pytest.mark.parametrize("path", BOOK, ids=lambda path: path.name)
+def test_exercises_have_a_stub_a_hint_and_a_check_that_the_solutions_call(path):
+    notebook = read(path)
+    texts = [cell.source for cell in notebook.cells if cell.source.startswith("**Exercise.**")]
+    stubs = [cell.source for cell in code_cells(notebook) if "exercise" in cell.metadata.get("tags", [])]
+    checks = [re.search(r"check\.(ex_\d\d_\d)\(", stub)[1] for stub in stubs]
+    assert len(texts) == len(stubs) == len(set(checks)) >= 4
+    for text, name in zip(texts, checks, strict=True):
+        number = name[3:].replace("_", ".")
+        assert re.match(rf"\*\*Exercise\.\*\* {number} · difficulty [●○]{{5}} · \d+ minutes", text)
+        assert "<details><summary>Hint</summary>" in text
+    solved = "\n".join(cell.source for cell in code_cells(read(ROOT / "solutions" / path.name)))
+    assert all(f"outcome = check.{name}(" in solved for name in checks)
+
+
+@pytest.mark.parametrize("path", [*BOOK, *(ROOT / "solutions" / path.name for path in BOOK)], ids=str)
+def test_outputs_are_small(path):
+    for cell in code_cells(read(path)):
+        assert len(str(cell.outputs)) <= 300_000, cell.id

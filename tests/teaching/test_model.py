@@ -69,3 +69,12 @@ def test_gates_shut():
     assert check.ex_03_4(0.5, answers, truths, guess=0.4)
     assert "not 0.250" in check.ex_03_4(0.25, answers, truths, guess=0.4).text
     assert "are all gates shut" in check.ex_03_4(1.0, ["red"] * 50, ["red"] * 50, guess=0.4).text
+
+
+def test_another_picture():
+    own, swapped = ["red", "2", "yes", "left"], ["red", "3", "yes", "right"]
+    assert check.ex_03_5(0.5, own, swapped)
+    assert "have" in check.ex_03_5(0.5, own, own).text or "all answers" in check.ex_03_5(0.5, own, own).text
+    assert "share of answers that changed" in check.ex_03_5(0.75, own, ["red", "3", "no", "right"]).text
+    assert "should be a number" in check.ex_03_5("most", own, swapped).text
+    assert "not Ellipsis" in check.ex_03_5(..., own, ...).text
