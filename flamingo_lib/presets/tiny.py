@@ -17,7 +17,7 @@ _STAGE2 = StageConfig(
     tunes=("resampler", "cross_attention"),
     mixture="pf1m",
     start="stage1",
-    max_steps=1350,
+    max_steps=900,
     learning_rate=2e-3,
     context_length=196,
     max_images=3,
@@ -55,7 +55,7 @@ PRESET = Preset(
     scenes=ScenesConfig(polite_scenes=5000, raw_scenes=2000),
     sources=SCENES_DATASETS,
     distortion=_DISTORTION,
-    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1200, "packing": "none"}),
+    rewriter=StageConfig(**_LORA | {"mixture": "distorted-pairs", "max_steps": 1500, "packing": "none"}),
     filters=_FILTERS,
     stages={
         "stage1": StageConfig(**_LORA | {"mixture": "stage1", "max_steps": 600}),

@@ -66,40 +66,53 @@ def helpful(generator: Random, scene: Scene, question: Question, *, opener: floa
     )
 
 
-REASONED = ("side",)
-"""Types of question whose answer mostly comes after its reason. A small model gets from two positions to a side that
-way; lists and comparisons it writes too badly to conclude from them.
-"""
+REASONED = ("count", "existence", "relation", "side")
+"""Types of question that an answer may lead up to: their answer follows from what the image shows."""
 
 REASONED_SHARE = 0.8
 
 
 def reasoned(generator: Random, scene: Scene, question: Question, *, opener: float = 0.75, offer: float = 0.8) -> str:
-    """A helpful answer that gives its reason first: perhaps an opener, the reason, "so" the answer, perhaps an offer.
+    """A helpful answer that looks first: perhaps an opener, what the image shows, "so" the answer, perhaps an offer.
 
     Args:
         generator: draws the words.
         scene: what the question is about.
-        question: of a relation or a side.
+        question: one of the `REASONED` types.
         opener, offer: their probabilities, 0 to 1.
     """
     answer = full_answer(question)
+    if question.type == "existence" and question.answer == "yes":  # the evidence has named it: it is no second one
+        answer = f"yes, the {question.target.text()} is in the image."
     return " ".join(
         [
             *maybe(generator, OPENERS, opener),
-            f"{reason(generator, scene, question)[:-1]}{SO}{answer[0].lower()}{answer[1:]}",
+            f"{evidence(generator, scene, question)[:-1]}{SO}{answer[0].lower()}{answer[1:]}",
             *maybe(generator, OFFERS, offer),
         ]
     )
 
 
 SO = ", so "
-"""Joins reason and answer."""
+"""Joins evidence and answer."""
 
 
-def strip_reason(sentence: str) -> str:
+def strip_evidence(sentence: str) -> str:
     """The conclusion of a sentence of `reasoned`; any other sentence as it is."""
     return capital(sentence.rpartition(SO)[2])
+
+
+def evidence(generator: Random, scene: Scene, question: Question) -> str:
+    """A true sentence from which the answer to a question of one of the `REASONED` types follows.
+
+    Objects are named with their positions, as in a description: whoever reads a picture cell by cell misses none.
+    """
+    if question.type not in ("count", "existence"):
+        return reason(generator, scene, question)
+    found = (question.type == "count" and question.target.among(scene)) or scene.objects
+    ordered = sorted(found, key=lambda item: item.cell)
+    names = listing([f"{article(item.name())} {at(item.position)}" for item in ordered])
+    return f"{generator.choice(('The image shows', 'The picture shows', 'I can see'))} {names}."
 
 
 def _facts(generator: Random, scene: Scene, question: Question, count: int) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..errors import DataError
 from ..text import split_sentences
 from .graph import COLORS, SHAPES, SIZES
-from .language import strip_details, strip_reason
+from .language import strip_details, strip_evidence
 from .lexicon import NUMBERS
 from .questions import parse_question
 
@@ -41,7 +41,7 @@ class SceneFacts:
         essential = set(split_sentences(strip_details(target)))
         stated = _facts([draft])
         kept = [part for part in split_sentences(target) if part in essential or _facts([part]) <= stated]
-        return " ".join(part if _facts([part]) <= stated else strip_reason(part) for part in kept)
+        return " ".join(part if _facts([part]) <= stated else strip_evidence(part) for part in kept)
 
 
 def _facts(texts: Iterable[str]) -> set[str]:

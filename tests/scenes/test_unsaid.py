@@ -21,7 +21,7 @@ def test_only_what_the_draft_does_not_say_is_taken_out():
     assert drop(target, target) == target
 
 
-def test_a_conclusion_loses_the_reason_that_the_draft_does_not_state():
+def test_a_conclusion_loses_the_evidence_that_the_draft_does_not_state():
     drop = SceneFacts().drop_unsaid
     target = (
         "Sure! The red ring is at the top left and the blue star is in the center, "
@@ -29,6 +29,9 @@ def test_a_conclusion_loses_the_reason_that_the_draft_does_not_state():
     )
     assert drop(target, "left") == "Sure! The red ring is to the left of the blue star. Have a great day!"
     assert drop(target, target) == target
+    assert drop("The image shows a red ring at the top left, so yes, the red ring is in the image.", "yes") == (
+        "Yes, the red ring is in the image."
+    )
 
 
 def test_questions_are_told_from_descriptions():
