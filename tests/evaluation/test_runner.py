@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from flamingo_lib.chat.template import plain
 from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.evaluation.predictions import read_predictions
 from flamingo_lib.evaluation.run_settings import RunSettings, SourceRequest, by_source, prepare
@@ -107,7 +108,7 @@ def test_limit_split_and_examples(tmp_path):
     (chat,) = generator.chats
     assert [turn.response for turn in chat] == ["yes", None] and [turn.images for turn in chat] == [1, 1]
     ask(tmp_path / "page", replace(given, prompt="openflamingo"), generator, Judges())
-    shown, asked, _ = generator.chats[-1].split("Short answer:")
+    shown, asked, _ = plain(generator.chats[-1]).split("Short answer:")
     assert shown.startswith("<image>Question: ") and asked.startswith(" yes<|endofchunk|><image>Question: ")
     facts = ask(tmp_path / "own", settings("vsr", limit=2, shots=1), FakeGenerator(), Judges())
     stored = [item.id for item in read_predictions(tmp_path / "own" / "predictions.jsonl")]

@@ -186,6 +186,15 @@ def _shown(_folder: Path) -> str:
     return "".join(str(part.data) for part in parts)
 
 
+def _static_frames(_folder: Path) -> str:
+    from flamingo_lib.widgets.attention import AttentionViewer
+    from flamingo_lib.widgets.distortion_bench import DistortionBench
+
+    attention = AttentionViewer(opened(sample())[0], ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25), token=1)
+    bench = DistortionBench([(HOSTILE, HOSTILE)])
+    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench))
+
+
 def _sheet(_folder: Path) -> str:
     from flamingo_lib.sources.sheet import sample_sheet
 
@@ -260,6 +269,7 @@ PAGES: dict[str, tuple[Page, tuple[str, ...]]] = {
     "records": (lambda _: __import__("flamingo_lib.widgets.show", fromlist=["x"]).records(rewrites(), opened).data,
                 ("pipeline.record_html",)),
     "inspector": (_inspector, ("widgets.inspector",)),
+    "static frames": (_static_frames, ("widgets.static_frame",)),
     "notebook outputs": (_shown, ("widgets.show",)),
     "explain": (_explain, ("cli.rewrite",)),
     "sources": (_sheet, ("sources.sheet",)),
