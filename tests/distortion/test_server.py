@@ -172,7 +172,7 @@ def test_an_interrupted_run_continues_where_it_was(tmp_path):
         model.attempts.clear()
         drafts, _ = run(url, cache=cache)
         assert [draft.text for draft in drafts] == [f"blue {index}" for index in range(12)]
-        assert sum(model.attempts.values()) == 12 - before
+        assert len(model.attempts) == 12 - before  # a request may be sent again when its answer is late
         model.attempts.clear()
         assert run(url, cache=cache)[0] == drafts and not model.attempts
         run(url, cache=cache, temperature=0.1, count=1)
