@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
 
 _PARAGRAPH_BREAK = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE_BREAK = re.compile(r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)\]]))\s+|\n+")
@@ -67,3 +68,9 @@ def without_markers(text: str) -> str:
 def _joined(run: re.Match[str]) -> str:
     """A space for white space with a line break in it."""
     return " " if len(f"{run[0]}.".splitlines()) > 1 else run[0]
+
+
+def special_tokens(tokenizer: Any) -> frozenset[str]:
+    """Texts that a tokenizer of Transformers takes for special tokens: its own, and those added to it."""
+    added = tokenizer.added_tokens_decoder.values()
+    return frozenset({*tokenizer.all_special_tokens, *(token.content for token in added if token.special)})

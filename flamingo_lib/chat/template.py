@@ -15,7 +15,7 @@ from ..errors import ConfigError, DataError
 from ..media import MEDIA_RULES, attended_images
 from ..records import Turn
 from ..renamed import renamed
-from ..text import without_markers
+from ..text import special_tokens, without_markers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -220,9 +220,8 @@ class ChatTemplate:
     @cached_property
     def _special(self) -> re.Pattern[str]:
         """Finds the tokenizer's special tokens in a text."""
-        added = self.tokenizer.added_tokens_decoder.values()
-        names = {*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)}
-        return re.compile(f"({'|'.join(map(re.escape, sorted(names, key=len, reverse=True)))})")
+        names = sorted(special_tokens(self.tokenizer), key=len, reverse=True)
+        return re.compile(f"({'|'.join(map(re.escape, names))})")
 
     def _encode_fixed(self, text: str, follows_text: bool) -> tuple[list[int], list[int]]:
         if (text, follows_text) not in self._fixed:

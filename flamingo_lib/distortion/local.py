@@ -18,6 +18,7 @@ from ..hub import (
     translate_loading_errors,
 )
 from ..seeding import torch_generator
+from ..text import special_tokens
 from ..weight_bounds import check_built_size
 from .completion_cache import CompletionCache
 from .prompt import Cleaned, build_messages, clean_completion, plain_prompt
@@ -111,8 +112,7 @@ class TransformersBackend:
     @cached_property
     def control_tokens(self) -> frozenset[str]:
         """Texts that the tokenizer takes for control tokens; a record that spells one out is refused."""
-        added = self.tokenizer.added_tokens_decoder.values()
-        return frozenset({*self.tokenizer.all_special_tokens, *(token.content for token in added if token.special)})
+        return special_tokens(self.tokenizer)
 
     def complete(self, requests: Iterable[DraftRequest]) -> Iterator[Cleaned]:
         """One draft a request, in order; ``"refused"`` if a text spells out a control token of the model's."""
