@@ -9,14 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import peers
 import torch
+from eight_pictures import COLORS, data_root
 from harness import ROOT
-from PIL import Image, ImageDraw
 
 from flamingo_lib.config import RewritingConfig
 from flamingo_lib.evaluation.parity import check_folder
@@ -46,7 +45,6 @@ how many standard deviations of the CPU's logits a token that the device chose f
 SAME_TEXTS = 0.9
 """Share of a job's rewrites that are letter by letter those of the CPU, at least."""
 
-COLORS = ("red", "green", "blue", "yellow", "black", "orange", "purple", "gray")
 BASE = "openflamingo-tiny"
 
 
@@ -129,18 +127,6 @@ def shortfall(model: Any, ids: torch.Tensor, pixels: torch.Tensor, tokens: list[
     return float(((allowed.amax(-1) - chosen) / logits.std()).max())
 
 
-@cache
-def pictures() -> Path:
-    """A data folder with eight pictures of the dataset `vqa`."""
-    root = Path(tempfile.mkdtemp(prefix="flamingo-device-"))
-    (root / "vqa").mkdir()
-    for index, color in enumerate(COLORS):
-        picture = Image.new("RGB", (64, 64), "white")
-        ImageDraw.Draw(picture).ellipse((8, 8, 40 + index, 44), fill=color)
-        picture.save(root / "vqa" / f"{index}.png")
-    return root
-
-
 def samples(count: int) -> list[Sample]:
     """Questions about the pictures."""
     return [
@@ -169,7 +155,7 @@ def stages(device: str) -> Iterator[Check]:
                             sample.raw if name == "rewriter" else None,
                         ),
                     ),
-                    (str(pictures() / "vqa" / sample.images[0]),),
+                    (str(data_root() / "vqa" / sample.images[0]),),
                 )
                 for sample in samples(48)
             ]
@@ -215,7 +201,7 @@ CONFIG = RewritingConfig(batch_size=8, max_new_tokens=16)
 
 def flamingo_texts(device: str) -> list[str]:
     """Of our model."""
-    return job_texts(lambda: load_rewriter(BASE, Pictures(pictures()), CONFIG, device=device, optimize=False))
+    return job_texts(lambda: load_rewriter(BASE, Pictures(data_root()), CONFIG, device=device, optimize=False))
 
 
 def transformers_texts(device: str) -> list[str]:
@@ -227,7 +213,7 @@ def transformers_texts(device: str) -> list[str]:
     torch.manual_seed(0)
     model, processor = idefics3()
     return job_texts(
-        lambda: TransformersRewriter(model.to(device), ChatFormat(processor), Pictures(pictures()), CONFIG)
+        lambda: TransformersRewriter(model.to(device), ChatFormat(processor), Pictures(data_root()), CONFIG)
     )
 
 
@@ -235,7 +221,7 @@ def server_texts(device: str) -> list[str]:
     """Of our model behind our own endpoint."""
     with served(device) as address:
         settings = BackendConfig(kind="server", url=address, concurrency=8)
-        return job_texts(lambda: load_rewriter(BASE, Pictures(pictures()), CONFIG, settings))
+        return job_texts(lambda: load_rewriter(BASE, Pictures(data_root()), CONFIG, settings))
 
 
 @contextmanager

@@ -20,8 +20,9 @@ from typing import Any
 
 import httpx
 import torch
+from eight_pictures import COLORS, data_root
 from harness import ROOT, Row, main
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from flamingo_lib.config import RewritingConfig
 from flamingo_lib.records import Sample
@@ -35,21 +36,8 @@ from flamingo_lib.rewriting.pictures import Pictures
 sys.path.insert(0, str(ROOT))
 
 WIDTH = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 6, "num_attention_heads": 4}
-COLORS = ("red", "green", "blue", "yellow", "black", "orange", "purple", "gray")
 LATENCY, IN_FLIGHT = 0.05, 16
 """The server's seconds for an answer, and how many it works on at once."""
-
-
-@cache
-def root() -> Path:
-    """A dataset of eight pictures."""
-    folder = Path(tempfile.mkdtemp())
-    (folder / "vqa").mkdir()
-    for index, color in enumerate(COLORS):
-        picture = Image.new("RGB", (64, 64), "white")
-        ImageDraw.Draw(picture).ellipse((8, 8, 40 + index, 44), fill=color)
-        picture.save(folder / "vqa" / f"{index}.png")
-    return folder
 
 
 def samples(count: int) -> list[Sample]:
@@ -75,7 +63,7 @@ def parts() -> tuple[Any, ChatFormat]:
 def rewriter(quick: bool, batch_size: int = 32) -> TransformersRewriter:
     """A rewriter that writes its full length."""
     config = RewritingConfig(batch_size=batch_size, max_new_tokens=16 if quick else 48)
-    made = TransformersRewriter(*parts(), Pictures(root()), config)
+    made = TransformersRewriter(*parts(), Pictures(data_root()), config)
     made.ends = frozenset([len(made.chat.tokenizer)])  # none: random weights would end where they like
     return made
 
@@ -185,7 +173,7 @@ def server_concurrency(quick: bool) -> float:
             kind="server", url=f"http://127.0.0.1:{server.server_address[1]}/v1", concurrency=IN_FLIGHT
         )
         given = samples(160 if quick else 640)
-        made = ServerRewriter("m", Pictures(root()), RewritingConfig(), settings)
+        made = ServerRewriter("m", Pictures(data_root()), RewritingConfig(), settings)
         job = job_seconds(made, given)
         return asyncio.run(bare_requests(made, [made.requests.body(sample) for sample in given])) / job
     finally:
