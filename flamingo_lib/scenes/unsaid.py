@@ -40,8 +40,13 @@ class SceneFacts:
         """`target` without those supporting sentences whose facts the draft doesn't state."""
         essential = set(split_sentences(strip_details(target)))
         stated = _facts([draft])
-        kept = [part for part in split_sentences(target) if part in essential or _facts([part]) <= stated]
-        return " ".join(part if _facts([part]) <= stated else strip_evidence(part) for part in kept)
+        kept = []
+        for part in split_sentences(target):
+            if _facts([part]) <= stated:
+                kept.append(part)
+            elif part in essential:
+                kept.append(strip_evidence(part))
+        return " ".join(kept)
 
 
 def _facts(texts: Iterable[str]) -> set[str]:
