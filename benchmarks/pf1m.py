@@ -21,8 +21,9 @@ from harness import Row, in_fresh_process, main
 
 from flamingo_lib.config import FiltersConfig, RewritingConfig
 from flamingo_lib.records import Rewrite, Sample
+from flamingo_lib.scenes.annotations import caption
 from flamingo_lib.scenes.graph import draw_scene
-from flamingo_lib.scenes.language import caption, paragraph, polite
+from flamingo_lib.scenes.language import paragraph, polite
 from flamingo_lib.scenes.questions import ask
 from flamingo_lib.scenes.render import render
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+from ..scenes.annotations import rationale
 from ..scenes.answers import at
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Scene, draw_scene
 from ..scenes.ground_truth import stated_answer
-from ..scenes.language import answer_sentence, details, full_answer, rationale, reasoning
+from ..scenes.language import answer_sentence, details, full_answer, reasoning
 from ..scenes.lexicon import NUMBERS, OPPOSITE, RELATIONS, Reference, capital, reference
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types

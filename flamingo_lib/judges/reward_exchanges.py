@@ -6,19 +6,11 @@ from collections.abc import Callable
 from random import Random
 
 from ..records import Box
+from ..scenes.annotations import caption, rationale
 from ..scenes.answers import at
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import Scene, draw_scene, edit_scene
-from ..scenes.language import (
-    answer_sentence,
-    caption,
-    details,
-    full_answer,
-    helpful,
-    paragraph,
-    rationale,
-    reason,
-)
+from ..scenes.language import answer_sentence, details, full_answer, helpful, paragraph, reason
 from ..scenes.lexicon import article, capital, listing
 from ..scenes.phrases import CHANGE_INSTRUCTIONS, DETAIL_INSTRUCTIONS
 from ..scenes.questions import Question, ask, possible_types

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from random import Random
 
+from ..scenes.annotations import caption, expression
 from ..scenes.answers import at
 from ..scenes.dialogues import DAYS, DEFINITIONS, LEGS, MIXES
 from ..scenes.graph import Scene
-from ..scenes.language import caption, expression, reasoning, text_dialogue
+from ..scenes.language import reasoning, text_dialogue
 from ..scenes.lexicon import NUMBERS, article, capital
 from ..sources.prompts import POOLS
 from .reward_falsehoods import swap_subject

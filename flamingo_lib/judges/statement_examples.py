@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
+from ..scenes.annotations import caption, expression
 from ..scenes.answers import answer_sentence, at
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Change, Scene, SceneObject, draw_scene, edit_scene
-from ..scenes.language import caption, expression, object_sentence, paragraph
+from ..scenes.language import object_sentence, paragraph
 from ..scenes.lexicon import OPPOSITE, RELATION_WORDS, RELATIONS, Reference, article, capital, holds
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import Question

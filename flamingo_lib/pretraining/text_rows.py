@@ -7,9 +7,10 @@ from random import Random
 
 from ..distortion.compress import compress
 from ..distortion.text_noise import noise
+from ..scenes.annotations import caption
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import Scene, edit_scene
-from ..scenes.language import caption, helpful, paragraph, polite, strip_details, text_dialogue
+from ..scenes.language import helpful, paragraph, polite, strip_details, text_dialogue
 from ..scenes.lexicon import NUMBERS
 from ..scenes.phrases import CHANGE_INSTRUCTIONS, DETAIL_INSTRUCTIONS
 from ..scenes.questions import ask, possible_types

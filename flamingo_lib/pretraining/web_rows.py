@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from ..chat.template import SYSTEM_MESSAGE
+from ..scenes.annotations import caption
 from ..scenes.answers import answer_sentence, full_answer
 from ..scenes.graph import HELD_IN_PAIRS, POSITIONS, Scene, SceneObject
-from ..scenes.language import caption, object_sentence, paragraph, reason
+from ..scenes.language import object_sentence, paragraph, reason
 from ..scenes.lexicon import RELATIONS, capital, holds
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from .data import Mention, Row

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .annotations import caption
     from .changes import describe_change, find_change
     from .claims import Claim, read_claims
     from .graph import Change, Scene, SceneObject, draw_scene, edit_scene
     from .ground_truth import TruthReport, answer_correct, check, hallucinated
     from .index import TruthIndex
-    from .language import caption, conversation, paragraph, polite
+    from .language import conversation, paragraph, polite
     from .questions import QUESTION_TYPES, Question, ask, parse_question
     from .render import contact_sheet, render_array
     from .writers import write_scenes

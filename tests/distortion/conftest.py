@@ -5,8 +5,9 @@ import random
 import pytest
 
 from flamingo_lib.records import Sample, Turn
+from flamingo_lib.scenes.annotations import caption
 from flamingo_lib.scenes.graph import draw_scene
-from flamingo_lib.scenes.language import caption, conversation, paragraph, text_dialogue
+from flamingo_lib.scenes.language import conversation, paragraph, text_dialogue
 from flamingo_lib.scenes.questions import ask
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from flamingo_lib.errors import DataError
-from flamingo_lib.scenes import language
+from flamingo_lib.scenes import annotations, language
 from flamingo_lib.scenes.graph import COLORS, POSITIONS, SHAPES, SIZES
 from flamingo_lib.scenes.ground_truth import (
     TruthIndex,
@@ -44,7 +44,7 @@ def test_generated_text_is_true(scenes):
         texts = [
             language.polite(generator, scene, question),
             language.full_answer(question),
-            language.rationale(generator, scene, question),
+            annotations.rationale(generator, scene, question),
         ]
         texts += [
             language.answer_sentence(generator, question),
@@ -54,10 +54,10 @@ def test_generated_text_is_true(scenes):
             assert check(scene, text, question).false_claims == (), (question.text, text)
         plain = [
             language.paragraph(generator, scene),
-            language.caption(generator, scene),
+            annotations.caption(generator, scene),
             language.reasoning(generator, scene)[1],
         ]
-        plain.append(language.expression(generator, scene, generator.choice(scene.objects)))
+        plain.append(annotations.expression(generator, scene, generator.choice(scene.objects)))
         for text in plain:
             assert check(scene, text).false_claims == (), text
         assert paragraph_recall(scene, plain[0]) == 1

@@ -2,7 +2,7 @@ import random
 import re
 
 from flamingo_lib.distortion.compress import compress
-from flamingo_lib.scenes import language
+from flamingo_lib.scenes import annotations, language
 from flamingo_lib.scenes.ground_truth import answer_correct, answer_kept, hallucinated, is_polite_sentence
 from flamingo_lib.scenes.phrases import CLOSERS, OPENERS
 from flamingo_lib.scenes.questions import ask
@@ -28,8 +28,8 @@ def test_polite_answers_are_varied_and_short(scenes):
 def test_the_world_has_a_small_vocabulary(scenes):
     words = set()
     for generator, scene, question in draws(scenes, 2500):
-        texts = [question.text, language.polite(generator, scene, question), language.caption(generator, scene)]
-        texts += [language.paragraph(generator, scene), language.rationale(generator, scene, question)]
+        texts = [question.text, language.polite(generator, scene, question), annotations.caption(generator, scene)]
+        texts += [language.paragraph(generator, scene), annotations.rationale(generator, scene, question)]
         texts += [*language.reasoning(generator, scene), *language.text_dialogue(generator)]
         words.update(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
     assert 200 < len(words) < 450
@@ -46,7 +46,7 @@ def test_paragraphs_are_of_moderate_length_and_name_every_object(scenes):
 
 def test_captions_are_curt_fragments(scenes):
     for generator, scene, _ in draws(scenes, 300):
-        text = language.caption(generator, scene)
+        text = annotations.caption(generator, scene)
         assert text[0].islower() and "Sure" not in text
         assert any(item.name() in text for item in scene.objects)
 
@@ -93,7 +93,7 @@ def test_evidence_names_what_is_counted_in_reading_order(scenes):
 def test_expressions_single_out_their_object(scenes):
     for generator, scene, _ in draws(scenes, 400):
         item = generator.choice(scene.objects)
-        text = language.expression(generator, scene, item)
+        text = annotations.expression(generator, scene, item)
         words = text.split()
         fitting = [
             o

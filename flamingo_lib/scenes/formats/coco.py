@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..annotations import caption, expression
 from ..graph import PAIRS, SceneObject
-from ..language import caption, expression
 from .album import Album, Entry
 
 CAPTIONS = 5

@@ -6,8 +6,9 @@ from collections import Counter
 from random import Random
 from typing import Any
 
+from ..annotations import rationale
 from ..graph import COLORS, POSITIONS, SHAPES, SIZES
-from ..language import full_answer, rationale
+from ..language import full_answer
 from ..lexicon import NUMBERS, RELATION_WORDS
 from ..questions import Question, ask, possible_types
 from .album import Album, Entry
