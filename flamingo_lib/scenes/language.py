@@ -62,7 +62,7 @@ def helpful(generator: Random, scene: Scene, question: Question, *, opener: floa
     )
 
 
-REASONED = ("count", "existence", "relation", "side")
+REASONED = ("existence", "relation", "side")
 """Types of question that an answer may lead up to: their answer follows from what the image shows."""
 
 REASONED_SHARE = 0.8
