@@ -1,9 +1,10 @@
 """Training examples for the tiny NLI judge, drawn from Scenes with labels known by construction.
 
 An example is a question, an original annotation and a rewrite; the rewrite gives the same answer (entailment), says
-something else instead (contradiction), or nothing at all (neutral). Either may be curt: evaluation holds the answers of
-curt models against references in the same way. The original need not be true of any scene: the judge must not learn
-what scenes look like, only what texts say.
+something else instead (contradiction), or nothing at all (neutral). Either may be curt, and a rewrite may show what it
+concludes from (`nli_reasons`): evaluation holds the answers of curt and of talkative models against references in the
+same way. The original need not be true of any scene: the judge must not learn what scenes look like, only what texts
+say.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from random import Random
 from ..scenes.annotations import rationale
 from ..scenes.graph import COLORS, SHAPES, Scene, draw_scene
 from ..scenes.ground_truth import stated_answer
-from ..scenes.language import answer_sentence, details, full_answer, reason
+from ..scenes.language import REASONED, answer_sentence, details, full_answer, reason
 from ..scenes.lexicon import NUMBERS, Reference
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import QUESTION_TYPES, Question, ask, possible_types
 from ..seeding import derive_seed, generator
 from .nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from .nli_faults import beside_the_point, other_subject, torn
+from .nli_reasons import reasoned_other, reasoned_same, reasoned_torn, scene_answering
 from .nli_wording import ANSWERS, as_statement, curt_text, perhaps_yes, roughen, vague_text, with_choices
 
 REFUSALS = (
@@ -31,21 +33,27 @@ REFUSALS = (
 )
 
 KINDS = {
-    "same": 0.31,
-    "other answer": 0.15,
-    "other subject": 0.08,
-    "beside the point": 0.11,  # about the right object but not what was asked, or a reason from which no answer follows
-    "torn": 0.09,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
+    "same": 0.2,
+    "other answer": 0.09,
+    "other subject": 0.09,
+    "beside the point": 0.08,  # about the right object but not what was asked, or a reason from which no answer follows
+    "torn": 0.1,  # "No, the star is left of the ring", asked whether it is left; an object beside itself
     "two answers": 0.03,
-    "no answer": 0.04,  # courtesies, refusals
-    "curt same": 0.09,
-    "curt other": 0.07,
-    "curt vague": 0.03,  # a word that answers another question
+    "no answer": 0.03,  # courtesies, refusals
+    "curt same": 0.07,
+    "curt other": 0.05,
+    "curt vague": 0.02,  # a word that answers another question
+    "reasoned same": 0.12,  # behind what the image shows, as dialogues answer, or before it
+    "reasoned other": 0.08,
+    "reasoned torn": 0.04,  # the conclusion does not follow from what the image is said to show
 }
 """Ways of making a rewrite, with their weights; errors are counted by way."""
 
 TYPE_WEIGHTS = {"relation": 1.7, "side": 1.7, "count": 1.2}
 """Weights of question types other than 1: small models err most about pairs of objects."""
+
+TORN_WEIGHTS = {"existence": 1.0, "relation": 4.0, "side": 1.5, "position": 1.0}
+"""Weights of the types whose answers can be torn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +92,40 @@ def _draw(seed: int, split: str, index: int, attempt: int) -> NliExample | None:
     random = generator(seed, *key)
     scene = draw_scene(derive_seed(seed, *key), "judges", held_out=random.random() < 0.35)
     other = draw_scene(derive_seed(seed, *key, "other"), "judges", held_out=random.random() < 0.35)
-    wanted = random.choices(QUESTION_TYPES, weights=[TYPE_WEIGHTS.get(kind, 1.0) for kind in QUESTION_TYPES])[0]
+    kind = random.choices(list(KINDS), weights=list(KINDS.values()))[0]
+    wanted = _type(random, kind)
     if wanted not in possible_types(scene):
         return None
     question = ask(scene, random, wanted)
     true = question.answer
     answer = true if random.random() < 0.6 else random.choice(ANSWERS[question.type])
     original = _original(random, scene, question, answer, answer == true)
-    kind = random.choices(list(KINDS), weights=list(KINDS.values()))[0]
     asked = _asked(random, question, answer)
     if kind.startswith("curt"):
         return _curt_example(random, question, answer, kind, asked, original)
-    body = _body(random, scene, question, answer, kind, other)
+    if kind.startswith("reasoned"):
+        body, facts = _reasoned(random, scene, question, answer, kind, original), []
+    else:
+        body = _body(random, scene, question, answer, kind, other)
+        facts = _facts(random, scene if random.random() < 0.7 else other, question, answer, kind)
     if body is None:
         return None
-    facts = [] if kind == "no answer" else _facts(random, scene if random.random() < 0.7 else other, question)
     rewrite = _dress(random, body, facts)
     label = _label(question, answer, rewrite, kind)
     if label is None:
         return None
     return NliExample(asked, original, roughen(random, rewrite), label, kind, question.type)
+
+
+def _type(random: Random, kind: str) -> str:
+    """The question's type, of those that have rewrites of this kind."""
+    if kind == "torn":
+        return random.choices(list(TORN_WEIGHTS), weights=list(TORN_WEIGHTS.values()))[0]
+    types = REASONED if kind.startswith("reasoned") else QUESTION_TYPES
+    weights = [TYPE_WEIGHTS.get(name, 1.0) for name in types]
+    if kind == "other subject":
+        weights = [3.0 if name == "count" else weight for name, weight in zip(types, weights, strict=True)]
+    return random.choices(types, weights=weights)[0]
 
 
 def _asked(random: Random, question: Question, answer: str) -> str:
@@ -151,7 +173,8 @@ def _body(random: Random, scene: Scene, question: Question, answer: str, kind: s
     """The sentence that answers, or should; None if the question has none of this kind."""
     others = [value for value in ANSWERS[question.type] if value != answer]
     if kind == "same":
-        return perhaps_yes(random, question, _answered(random, question, answer))
+        said = perhaps_yes(random, question, _answered(random, question, answer))
+        return said if random.random() < 0.92 else f"{said} {answer_sentence(random, question, answer)}"
     if kind == "other answer":
         return _answered(random, question, random.choice(_near(answer, others, random)))
     if kind == "two answers":
@@ -166,6 +189,13 @@ def _body(random: Random, scene: Scene, question: Question, answer: str, kind: s
     if kind == "torn":
         return torn(random, question, answer)
     return random.choice(("", "", random.choice(REFUSALS)))
+
+
+def _reasoned(random: Random, scene: Scene, question: Question, answer: str, kind: str, original: str) -> str | None:
+    """An answer and its evidence, of one of the reasoned kinds; None if the question has none of this kind."""
+    if kind == "reasoned torn":
+        return reasoned_torn(random, scene, question, answer, original)
+    return (reasoned_same if kind == "reasoned same" else reasoned_other)(random, scene, question, answer)
 
 
 def _answered(random: Random, question: Question, answer: str) -> str:
@@ -187,15 +217,15 @@ def _near(answer: str, others: list[str], random: Random) -> list[str]:
     return near if near and random.random() < 0.5 else others
 
 
-def _facts(random: Random, scene: Scene, question: Question) -> list[str]:
-    """Perhaps a supporting sentence or two; in a judge's eyes they say nothing about the answer."""
-    if random.random() < 0.5:
+def _facts(random: Random, scene: Scene, question: Question, answer: str, kind: str) -> list[str]:
+    """Perhaps a supporting sentence or two, which say nothing about the answer, or the reason of the original's."""
+    if kind == "no answer" or random.random() < 0.5:
         return []
     item = random.choice(scene.objects)
     about = replace(question, subject=item if question.subject is not None else None, other=None)
     some = [fact for fact in details(random, scene, about) if fact]
-    why = reason(random, scene, question)
-    if why and random.random() < 0.5:
+    found = scene_answering(random, scene, question, answer) if question.type in REASONED else None
+    if found and random.random() < 0.5 and (why := reason(random, *found)):
         return [why, *random.sample(some, min(len(some), random.choice((0, 0, 1))))]
     return random.sample(some, min(len(some), random.choice((1, 1, 2))))
 
@@ -219,10 +249,14 @@ def _label(question: Question, answer: str, rewrite: str, kind: str) -> int | No
     claims nothing leaves it open.
     """
     stated = stated_answer(question, rewrite)
-    if kind == "same":
+    if kind in ("same", "reasoned same"):
         return ENTAILMENT if stated == answer else None
+    if kind == "reasoned torn":
+        return CONTRADICTION
     if kind == "no answer":
         return NEUTRAL if stated is None else None
     if kind in ("beside the point", "torn"):
         return ENTAILMENT if stated == answer else CONTRADICTION
+    if kind == "reasoned other":
+        return CONTRADICTION if stated != answer else None
     return CONTRADICTION if stated != answer and (stated is not None) == (kind == "other answer") else None

@@ -7,7 +7,7 @@ from random import Random
 
 from ..scenes.answers import at
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, Scene
-from ..scenes.language import answer_sentence, reason, reasoning
+from ..scenes.language import REASONED, answer_sentence, evidence, reason, reasoning
 from ..scenes.lexicon import OPPOSITE, RELATIONS, Reference, article, capital, reference
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import Question
@@ -17,8 +17,8 @@ from .nli_wording import ANSWERS, perhaps_yes
 
 def beside_the_point(random: Random, scene: Scene, question: Question) -> str | None:
     """A statement about the asked object that answers another question, or a piece of reasoning."""
-    if question.anchor is not None and random.random() < 0.2:
-        return reason(random, scene, question) or None
+    if question.type in REASONED and random.random() < 0.2:
+        return random.choice((reason, evidence))(random, scene, question) or None
     if random.random() < 0.2:
         said = [
             sentence
@@ -84,9 +84,9 @@ def other_subject(random: Random, question: Question) -> Question | None:
     if reference.color is None and reference.shape is None:
         named = random.choice((Reference(color=random.choice(COLORS)), Reference(shape=random.choice(SHAPES))))
         return replace(question, target=named) if question.type == "count" else None
-    if question.type == "count" and random.random() < 0.4:
+    if question.type == "count" and random.random() < 0.6:
         named = Reference(color=random.choice(COLORS), shape=random.choice((None, reference.shape)))
-        return replace(question, target=random.choice((named, named, Reference())))
+        return replace(question, target=random.choice((named, Reference(), Reference())))
     changed = Reference(
         reference.color and random.choice([color for color in COLORS if color != reference.color]),
         reference.shape and random.choice([shape for shape in SHAPES if shape != reference.shape]),

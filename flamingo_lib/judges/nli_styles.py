@@ -9,15 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from ..scenes.graph import draw_scene
-from ..scenes.language import answer_sentence, full_answer, helpful
+from ..scenes.graph import Scene, draw_scene
+from ..scenes.language import REASONED, answer_sentence, full_answer, helpful, reasoned
 from ..scenes.questions import Question, ask, possible_types
 from ..seeding import derive_seed, generator
 from .nli_examples import ANSWERS
+from .nli_reasons import scene_answering
 from .nli_wording import curt_text
 
-STYLES = ("curt", "sentence", "full answer")
-"""How models answer: raw annotations and tuned on them, rewrites, dialogues."""
+STYLES = ("curt", "sentence", "full answer", "behind its evidence")
+"""How models answer: raw annotations and tuned on them, rewrites, dialogues (the last two).
+
+Only questions of the `scenes.language.REASONED` types are answered behind their evidence.
+"""
 
 REFERENCES = ("curt reference", "reference sentence")
 
@@ -50,14 +54,23 @@ def styled_answers(seed: int, count: int) -> list[StyledAnswer]:
         question = ask(scene, random, random.choice(possible_types(scene)))
         right = index % 2 == 0
         told = question if right else replace(question, answer=_other(random, question))
-        responses = (curt_text(random, told, told.answer), answer_sentence(random, told), helpful(random, scene, told))
+        responses = [curt_text(random, told, told.answer), answer_sentence(random, told), helpful(random, scene, told)]
+        if question.type in REASONED:
+            responses.append(_reasoned(random, scene, question, told))
         references = (question.answer, full_answer(question))
         rows += [
             StyledAnswer(question.text, reference, response, right, style, against)
-            for style, response in zip(STYLES, responses, strict=True)
+            for style, response in zip(STYLES, responses, strict=False)
             for against, reference in zip(REFERENCES, references, strict=True)
         ]
     return rows
+
+
+def _reasoned(random: Random, scene: Scene, question: Question, told: Question) -> str:
+    """The answer behind evidence: for itself, or, if it is wrong, half of the time for the right one."""
+    found = scene_answering(random, scene, question, told.answer) if random.random() < 0.5 else None
+    seen, asked = found or (scene, question)
+    return reasoned(random, seen, replace(asked, answer=told.answer))
 
 
 def _other(random: Random, question: Question) -> str:

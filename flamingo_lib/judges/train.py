@@ -49,8 +49,8 @@ class JudgeTraining:
     bucket: int = 25
 
 
-NLI_TRAINING = JudgeTraining(examples=80_000, batch_size=16, learning_rate=1.5e-3, bucket=50)
-STATEMENT_SHARE = 0.25
+NLI_TRAINING = JudgeTraining(examples=200_000, batch_size=16, learning_rate=1.5e-3, bucket=50)
+STATEMENT_SHARE = 0.2
 """Share of plain statements among the NLI judge's examples; the others are answers to questions."""
 
 VOCABULARY_TEXTS = 5_000
