@@ -75,7 +75,7 @@ def load_model(
             missing, not expected, of another shape, or no number; the weights are named.
     """
     folder = resolve(name, role=role)
-    _check_files(folder)
+    check_model_files(folder)
     with translate_loading_errors(folder, role, REMEDY), quiet_loading():
         config = FlamingoConfig.from_pretrained(folder, local_files_only=True)
         check_built_size(folder, lambda: FlamingoForConditionalGeneration(config))
@@ -125,8 +125,12 @@ def save_model(
     return Path(folder)
 
 
-def _check_files(folder: Path) -> None:
-    """Refuse a folder that lacks a file, brings code, or is another kind of model, before anything is loaded."""
+def check_model_files(folder: Path) -> None:
+    """Refuse a Flamingo's folder that lacks a file, brings code, or is another kind of model; no weights are read.
+
+    Raises:
+        CheckpointError: it says what is wrong with which file.
+    """
     for name in FILES:
         if not (folder / name).is_file():
             raise CheckpointError(f"the model folder lacks {name}", file=folder, remedy=REMEDY)

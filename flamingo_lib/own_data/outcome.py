@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,12 @@ class Forecast:
     seconds: float
     tokens: int
     records: int
-    funnel: dict[str, Any] = field(default_factory=dict)
+    funnel: dict[str, Any]
 
     @property
     def kept(self) -> int:
-        """Records of those tried that all filters keep."""
-        return sum(rewrite.kept for rewrite in self.rewrites)
+        """Records of those tried that have a text which all filters keep."""
+        return self.funnel["total"]["kept"]
 
     @property
     def total_seconds(self) -> float:
