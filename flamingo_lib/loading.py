@@ -16,6 +16,7 @@ from .chat.template import END_OF_CHUNK, IMAGE
 from .cpu import optimize_for_cpu
 from .errors import CheckpointError, DataError
 from .hub import (
+    check_device,
     check_load_report,
     check_weights,
     quiet_loading,
@@ -70,10 +71,12 @@ def load_model(
         optimize: make a small model fast on a CPU (see `flamingo_lib.cpu`).
 
     Raises:
+        ConfigError: there is no such device.
         MissingAsset: there is none of that name.
         CheckpointError: a file is missing or broken or wants to run code, it is another kind of model, or a weight is
             missing, not expected, of another shape, or no number; the weights are named.
     """
+    check_device(device)
     folder = resolve(name, role=role)
     check_model_files(folder)
     with translate_loading_errors(folder, role, REMEDY), quiet_loading():

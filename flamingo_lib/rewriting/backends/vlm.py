@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError, ConfigError
-from ...hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
+from ...hub import (
+    check_device,
+    check_load_report,
+    check_weights,
+    quiet_loading,
+    refuse_remote_code,
+    translate_loading_errors,
+)
 from ...storage import read_json
 from ...weight_bounds import check_built_size, safetensors_shapes
 from .chat_format import ChatFormat
@@ -33,6 +40,7 @@ def load_vlm(
         role: what the model is for, in words, for messages.
 
     Raises:
+        ConfigError: there is no such device.
         MissingAsset: there is no such model.
         CheckpointError: it is no image-text-to-text model, weights are missing, its processor has no chat template, or
             the adapter is another model's.
@@ -40,6 +48,7 @@ def load_vlm(
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    check_device(settings.device or device)
     folder, *adapters = model_folders(name, settings, role)
     chat = load_chat(name, settings, role)
     with translate_loading_errors(folder, role), quiet_loading():
@@ -92,10 +101,11 @@ def check_vlm(name: str, settings: BackendConfig, new_tokens: int) -> None:
 
     Raises:
         MissingAsset, CheckpointError: as `load_vlm`.
-        ConfigError: the context is too short for the prompt around an empty draft and `new_tokens`.
+        ConfigError: there is no such device, or the context is too short for an empty prompt and `new_tokens`.
     """
     from transformers import AutoConfig
 
+    check_device(settings.device or "cpu")
     folder, *adapters = model_folders(name, settings)
     chat = load_chat(name, settings)
     trusted = settings.trust_remote_code is not None
