@@ -146,10 +146,11 @@ def show_forecast(forecast: Forecast, price: tuple[float, float] | None) -> None
     print("; dropped: " + ", ".join(f"{name} {count}" for name, count in drops.items()) if drops else "")
     print(
         f"all {forecast.records:,} responses: about {forecast.total_seconds / 60:,.1f} minutes at this pace, "
-        f"{forecast.total_tokens:,} tokens written, {round(forecast.records * forecast.kept / max(1, tried)):,} kept"
+        + (f"{forecast.total_tokens_read:,} tokens read and " if forecast.tokens_read else "")
+        + f"{forecast.total_tokens:,} tokens written, {round(forecast.records * forecast.kept / max(1, tried)):,} kept"
     )
     if price is not None:
-        print(f"written tokens cost about {forecast.total_tokens / 1e6 * price[1]:,.2f}; what is read costs more")
+        print(f"they cost about {forecast.cost(price):,.2f}")
 
 
 def show_outcome(outcome: Outcome, out: Path) -> None:

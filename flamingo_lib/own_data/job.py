@@ -60,7 +60,8 @@ def dry_run(
     start = monotonic()
     rewrites = work(chosen, lambda _: None)
     funnel = Funnel(preset.filters.chain if filtering else ()).update(rewrites).to_dict()
-    return Forecast(rewrites, monotonic() - start, work.tokens, survey.responses, funnel)
+    seconds, read = monotonic() - start, work.tokens_read
+    return Forecast(rewrites, seconds, work.tokens, read, survey.responses, funnel)
 
 
 def rewrite_data(

@@ -26,7 +26,7 @@ BACKEND = BackendConfig(kind="server", url="http://127.0.0.1:9/v1")
 class FakeWork:
     """Says "The answer is RAW."; drops answers that hold a 2; stops at a given record."""
 
-    tokens = 0
+    tokens = tokens_read = 0
     stop_at: str | None = None
     done: list[str] = []  # noqa: RUF012 - shared by all workers of a test
 
@@ -37,6 +37,7 @@ class FakeWork:
                 raise KeyboardInterrupt
             FakeWork.done.append(sample.id)
             self.tokens += 5
+            self.tokens_read += 50_000
             keep = "2" not in sample.raw
             verdict = Verdict(keep, "nli", 0.1, 0.0, "" if keep else "contradicts")
             made.append(Rewrite(sample, f"The answer is {sample.raw}.", verdicts=(verdict,)))
@@ -161,12 +162,15 @@ def test_missing_images_stop_before_any_work(folder):
         job.dry_run(data, "m", PRESET, BACKEND)
 
 
-def test_a_dry_run_tries_records_from_all_over_and_forecasts(folder):
+def test_a_dry_run_tries_records_from_all_over_and_forecasts(folder, capsys):
     rows = [{**ROWS["columns"](number % 4), "answer": str(number)} for number in range(40)]
     data = opened(folder, rows)
     forecast = job.dry_run(data, "m", PRESET, BACKEND, count=10)
     assert FakeWork.done == [f"own-data/{number}/0" for number in range(0, 40, 4)]
-    assert (forecast.records, forecast.total_tokens) == (40, 200)
+    assert (forecast.records, forecast.total_tokens, forecast.total_tokens_read) == (40, 200, 2_000_000)
+    show_forecast(forecast, (2.5, 10.0))
+    shown = capsys.readouterr().out
+    assert "2,000,000 tokens read and 200 tokens written" in shown and "they cost about 5.00" in shown
     assert forecast.kept == sum("2" not in str(number) for number in range(0, 40, 4))
     assert not (folder / "out").exists()
 
