@@ -1,4 +1,4 @@
-"""Notebook widgets: record inspector, attention, windows, distortion; tables, pictures, plots; over plain HTML."""
+"""Notebook widgets: inspector, attention, windows, distortion, rewriting; tables, pictures, plots; over plain HTML."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .attention import AttentionViewer
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
+    from .rewrite_bench import RewriteBench
     from .show import pictures, plot, records, saw, table, texts
     from .windows import WindowViewer
 else:
@@ -19,6 +20,7 @@ __all__ = [
     "AttentionViewer",
     "DistortionBench",
     "Inspector",
+    "RewriteBench",
     "WindowViewer",
     "pictures",
     "plot",

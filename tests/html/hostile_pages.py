@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -189,10 +190,12 @@ def _shown(_folder: Path) -> str:
 def _static_frames(_folder: Path) -> str:
     from flamingo_lib.widgets.attention import AttentionViewer
     from flamingo_lib.widgets.distortion_bench import DistortionBench
+    from flamingo_lib.widgets.rewrite_bench import RewriteBench
 
     attention = AttentionViewer(opened(sample())[0], ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25), token=1)
     bench = DistortionBench([(HOSTILE, HOSTILE)])
-    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench))
+    rewriting = RewriteBench(lambda *_: HOSTILE, [replace(sample(), raw=HOSTILE[:500])], opened)
+    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, rewriting))
 
 
 def _sheet(_folder: Path) -> str:
