@@ -1,4 +1,4 @@
-"""Notebook widgets: record inspector, attention, windows, distortion; tables, pictures, plots; over plain HTML."""
+"""Notebook widgets: records, attention, windows, distortion, answers; tables, pictures, plots; over plain HTML."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .answer_browser import AnswerBrowser
     from .attention import AttentionViewer
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
     from .show import pictures, plot, records, saw, table, texts
+    from .stage_diff import StageDiff
     from .windows import WindowViewer
 else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "AnswerBrowser",
     "AttentionViewer",
     "DistortionBench",
     "Inspector",
+    "StageDiff",
     "WindowViewer",
     "pictures",
     "plot",
