@@ -63,10 +63,13 @@ def helpful(generator: Random, scene: Scene, question: Question, *, opener: floa
     )
 
 
-REASONED = ("existence", "relation", "side")
+REASONED = ("count", "existence", "relation", "side")
 """Types of question that an answer may lead up to: their answer follows from what the image shows."""
 
-REASONED_SHARE = 0.8
+LED_UP_TO = ("existence", "relation", "side")
+"""Those of them that conversations lead up to; a count is said first, since a rewriter makes up a list of its own."""
+
+LED_UP_TO_SHARE = 0.8
 
 
 def reasoned(generator: Random, scene: Scene, question: Question, *, opener: float = 0.75, offer: float = 0.8) -> str:
@@ -242,7 +245,7 @@ def conversation(generator: Random, scene: Scene, questions: list[Question]) -> 
     last = len(questions) - 1
     turns = []
     for index, question in enumerate(questions):
-        looks_first = question.type in REASONED and generator.random() < REASONED_SHARE
+        looks_first = question.type in LED_UP_TO and generator.random() < LED_UP_TO_SHARE
         write = reasoned if looks_first else helpful
         chances = {"opener": 0.4 if index else 0.75, "offer": 0.8 if index == last else 0.3}
         turns.append((question.text, write(generator, scene, question, **chances)))
