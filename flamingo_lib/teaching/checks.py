@@ -8,6 +8,7 @@ from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4, ex_03_5
 from .overview import ex_00_1, ex_00_2, ex_00_3
 from .rewriter import ex_04_1, ex_04_2, ex_04_3, ex_04_4, ex_04_5, ex_04_6, ex_04_7, ex_04_8
 from .scenes_and_sources import ex_01_1, ex_01_2, ex_01_3, ex_01_4
+from .u_shape import ex_07_1, ex_07_2, ex_07_3, ex_07_4, ex_07_5, ex_07_6
 from .windows import ex_06_1, ex_06_2, ex_06_3, ex_06_4, ex_06_5, ex_06_6
 
 __all__ = [
@@ -45,4 +46,10 @@ __all__ = [
     "ex_06_4",
     "ex_06_5",
     "ex_06_6",
+    "ex_07_1",
+    "ex_07_2",
+    "ex_07_3",
+    "ex_07_4",
+    "ex_07_5",
+    "ex_07_6",
 ]
