@@ -1,4 +1,4 @@
-"""Notebook widgets: record inspector, attention, windows, distortion; tables, pictures, plots; over plain HTML."""
+"""Notebook widgets: inspector, attention, windows, distortion, scenes; tables, pictures, plots; over plain HTML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from .ask_the_scene import AskTheScene, SceneModel
     from .attention import AttentionViewer
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
@@ -16,9 +17,11 @@ else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
+    "AskTheScene",
     "AttentionViewer",
     "DistortionBench",
     "Inspector",
+    "SceneModel",
     "WindowViewer",
     "pictures",
     "plot",
