@@ -7,7 +7,7 @@ from .filters import ex_05_1, ex_05_2, ex_05_3, ex_05_4
 from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4, ex_03_5
 from .overview import ex_00_1, ex_00_2, ex_00_3, ex_00_4, ex_00_5
 from .rewriter import ex_04_1, ex_04_2, ex_04_3, ex_04_4
-from .scenes_and_sources import ex_01_1, ex_01_2, ex_01_3, ex_01_4
+from .scenes_and_sources import ex_01_1, ex_01_2, ex_01_3, ex_01_4, ex_01_5
 from .windows import ex_06_1, ex_06_2, ex_06_3, ex_06_4, ex_06_5, ex_06_6
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ex_01_2",
     "ex_01_3",
     "ex_01_4",
+    "ex_01_5",
     "ex_02_1",
     "ex_02_2",
     "ex_02_3",

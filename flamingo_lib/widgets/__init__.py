@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .attention import AttentionViewer
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
+    from .scene_editor import SceneEditor
     from .show import pictures, plot, records, saw, table, texts
     from .windows import WindowViewer
 else:
@@ -21,6 +22,7 @@ __all__ = [
     "AttentionViewer",
     "DistortionBench",
     "Inspector",
+    "SceneEditor",
     "SceneModel",
     "WindowViewer",
     "pictures",

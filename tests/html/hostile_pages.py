@@ -187,12 +187,17 @@ def _shown(_folder: Path) -> str:
 
 
 def _static_frames(_folder: Path) -> str:
+    from flamingo_lib.scenes.graph import draw_scene
+    from flamingo_lib.widgets.ask_the_scene import AskTheScene
     from flamingo_lib.widgets.attention import AttentionViewer
     from flamingo_lib.widgets.distortion_bench import DistortionBench
+    from flamingo_lib.widgets.scene_editor import SceneEditor
 
     attention = AttentionViewer(opened(sample())[0], ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25), token=1)
     bench = DistortionBench([(HOSTILE, HOSTILE)])
-    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench))
+    asked = AskTheScene({HOSTILE: lambda scene, question: HOSTILE}, question=HOSTILE)
+    editor = SceneEditor(draw_scene(0, "hostile"), HOSTILE)
+    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, asked, editor))
 
 
 def _sheet(_folder: Path) -> str:
