@@ -1,4 +1,4 @@
-"""Notebook widgets for records, attention, windows, distortion, rewriting and answers; tables, pictures, plots."""
+"""Notebook widgets for records, scenes, attention, windows, rewriting, answers and chats; tables, pictures, plots."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .answer_browser import AnswerBrowser
+    from .ask_the_scene import AskTheScene, SceneModel
     from .attention import AttentionViewer
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
     from .rewrite_bench import RewriteBench
+    from .scene_editor import SceneEditor
     from .show import pictures, plot, records, saw, table, texts
     from .stage_diff import StageDiff
     from .windows import WindowViewer
@@ -20,10 +22,13 @@ else:
 
 __all__ = [
     "AnswerBrowser",
+    "AskTheScene",
     "AttentionViewer",
     "DistortionBench",
     "Inspector",
     "RewriteBench",
+    "SceneEditor",
+    "SceneModel",
     "StageDiff",
     "WindowViewer",
     "pictures",
