@@ -8,6 +8,7 @@ from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4, ex_03_5
 from .overview import ex_00_1, ex_00_2, ex_00_3
 from .rewriter import ex_04_1, ex_04_2, ex_04_3, ex_04_4
 from .scenes_and_sources import ex_01_1, ex_01_2, ex_01_3, ex_01_4
+from .talk import ex_11_1, ex_11_2, ex_11_3, ex_11_4, ex_11_5
 from .windows import ex_06_1, ex_06_2, ex_06_3, ex_06_4, ex_06_5, ex_06_6
 
 __all__ = [
@@ -41,4 +42,9 @@ __all__ = [
     "ex_06_4",
     "ex_06_5",
     "ex_06_6",
+    "ex_11_1",
+    "ex_11_2",
+    "ex_11_3",
+    "ex_11_4",
+    "ex_11_5",
 ]

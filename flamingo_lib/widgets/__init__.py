@@ -1,4 +1,4 @@
-"""Notebook widgets: record inspector, attention, windows, distortion; tables, pictures, plots; over plain HTML."""
+"""Notebook widgets over plain HTML: inspector, attention, windows, distortion, chat; tables, pictures, plots."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .attention import AttentionViewer
+    from .chat_bench import ChatBench
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
     from .show import pictures, plot, records, saw, table, texts
@@ -17,6 +18,7 @@ else:
 
 __all__ = [
     "AttentionViewer",
+    "ChatBench",
     "DistortionBench",
     "Inspector",
     "WindowViewer",
