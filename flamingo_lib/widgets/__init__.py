@@ -1,4 +1,4 @@
-"""Notebook widgets over plain HTML: inspector, attention, windows, distortion, chat; tables, pictures, plots."""
+"""Notebook widgets over plain HTML: inspector, attention, windows, distortion, chat, cost; tables, pictures, plots."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..lazy import lazy_exports
 if TYPE_CHECKING:
     from .attention import AttentionViewer
     from .chat_bench import ChatBench
+    from .cost import CostViewer
     from .distortion_bench import DistortionBench
     from .inspector import Inspector
     from .show import pictures, plot, records, saw, table, texts
@@ -19,6 +20,7 @@ else:
 __all__ = [
     "AttentionViewer",
     "ChatBench",
+    "CostViewer",
     "DistortionBench",
     "Inspector",
     "WindowViewer",
