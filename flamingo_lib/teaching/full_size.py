@@ -62,25 +62,32 @@ def ex_10_1(record: Callable[[dict[str, Any]], Mapping[str, Any]]) -> str:
 
 
 @exercise("10.2")
-def ex_10_2(put_back: Callable[[list[dict[str, str]], Mapping[int, str]], list[dict[str, str]]]) -> str:
-    """Rewrites put back into a table: only the responses change, and dropped rows go.
+def ex_10_2(put_back: Callable[[list[dict[str, str]], Mapping[int, str], bool], list[dict[str, str]]]) -> str:
+    """Rewrites put back into a table: only responses change; rows that a filter dropped go, or keep their own.
 
     Args:
-        put_back: from rows and the new responses by row number, where rows that a filter dropped are absent, to rows.
+        put_back: from rows, the new responses by row number (dropped rows are absent), and whether dropped rows are
+            kept, to rows.
     """
     rows = [{"image": f"{n}.png", "response": f"raw {n}", "annotator": f"p{n % 2}"} for n in range(6)]
     new = {5: "Polite 5.", 0: "Polite 0.", 2: "Polite 2.", 3: "Polite 3."}
-    kept = deepcopy(rows)
-    given = call(put_back, kept, dict(new))
-    require(isinstance(given, list) and all(isinstance(row, Mapping) for row in given), "return a list of rows")
-    require(kept == rows, "your function changed the rows that it was given: copy a row before you change it")
-    require(len(given) == len(new), f"{len(rows) - len(new)} of {len(rows)} rows were dropped; you give {len(given)}")
-    for number_, row in zip(sorted(new), given, strict=True):
-        expected = rows[number_] | {"response": new[number_]}
-        lost = [name for name in expected if name not in row]
-        require(not lost, f"row {number_} has lost its column {lost[:1]}")
-        require(row == expected, f"row {number_} should be {expected}, and is {shown(dict(row))}")
-    return "order and other columns stay; only responses change, and what a filter dropped is gone."
+    for keep in (False, True):
+        given_rows = deepcopy(rows)
+        given = call(put_back, given_rows, dict(new), keep)
+        require(isinstance(given, list) and all(isinstance(row, Mapping) for row in given), "return a list of rows")
+        require(given_rows == rows, "your function changed the rows that it was given: copy a row before you change it")
+        wanted = list(range(len(rows))) if keep else sorted(new)
+        told = "are kept" if keep else "go"
+        require(
+            len(given) == len(wanted),
+            f"2 of {len(rows)} rows were dropped and {told}, so {len(wanted)} are left; you give {len(given)}",
+        )
+        for index, row in zip(wanted, given, strict=True):
+            expected = rows[index] | ({"response": new[index]} if index in new else {})
+            lost = [name for name in expected if name not in row]
+            require(not lost, f"row {index} has lost its column {lost[:1]}")
+            require(row == expected, f"row {index} should be {expected}, and is {shown(dict(row))}")
+    return "order and other columns stay; only responses change, and what a filter dropped goes or stays as you say."
 
 
 @exercise("10.3")

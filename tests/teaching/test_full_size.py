@@ -24,11 +24,13 @@ def test_a_new_layout():
     assert "a dictionary" in check.ex_10_1(lambda row: row["qa"]).text
 
 
-def put_back(rows, new):
-    return [row | {"response": new[number]} for number, row in enumerate(rows) if number in new]
+def put_back(rows, new, keep):
+    return [
+        row | {"response": new.get(number, row["response"])} for number, row in enumerate(rows) if keep or number in new
+    ]
 
 
-def in_place(rows, new):
+def in_place(rows, new, keep):
     for number, row in enumerate(rows):
         row["response"] = new.get(number, "")
     return rows
@@ -37,9 +39,11 @@ def in_place(rows, new):
 def test_rewrites_put_back():
     assert check.ex_10_2(put_back)
     assert "copy a row" in check.ex_10_2(in_place).text
-    assert "were dropped" in check.ex_10_2(lambda rows, new: put_back(rows, new)[:2]).text
-    assert "lost its column" in check.ex_10_2(lambda rows, new: [{"response": new[n]} for n in sorted(new)]).text
-    unsorted = check.ex_10_2(lambda rows, new: [rows[n] | {"response": new[n]} for n in new])
+    assert "so 4 are left; you give 6" in check.ex_10_2(lambda rows, new, keep: put_back(rows, new, True)).text
+    assert "so 6 are left; you give 4" in check.ex_10_2(lambda rows, new, keep: put_back(rows, new, False)).text
+    bare = check.ex_10_2(lambda rows, new, keep: [{"response": new[n]} for n in sorted(new)])
+    assert "lost its column" in bare.text
+    unsorted = check.ex_10_2(lambda rows, new, keep: [rows[n] | {"response": new[n]} for n in new])
     assert "should be" in unsorted.text
 
 
