@@ -37,7 +37,9 @@ def test_rows_differ_from_stage_2_in_one_cell():
         return {key for key, value in STUDY.stages[name] if value != getattr(stage2, key)}
 
     assert changed("packing_none") == changed("packing_random") == {"packing"}
-    assert all(changed(name) == set() for name in ("text_only", "no_filter", "filter_all", "second_generation"))
+    assert all(changed(name) == set() for name in ("text_only", "no_filter", "second_generation"))
+    assert changed("filter_all") == changed("filter_none") == {"max_steps"}
+    assert STUDY.stages["filter_all"] == STUDY.stages["filter_none"] == STUDY.stages["filter_nli"]
     assert STUDY.stages["rewriter_second_generation"] == PRESET.rewriter.model_copy(update={"start": "stage3"})
 
 
