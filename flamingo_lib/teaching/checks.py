@@ -5,6 +5,7 @@ from __future__ import annotations
 from .distortion import ex_02_1, ex_02_2, ex_02_3, ex_02_4
 from .filters import ex_05_1, ex_05_2, ex_05_3, ex_05_4
 from .full_size import ex_10_1, ex_10_2, ex_10_3, ex_10_4, ex_10_5
+from .generations import ex_09_1, ex_09_2, ex_09_3, ex_09_4
 from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4, ex_03_5
 from .overview import ex_00_1, ex_00_2, ex_00_3
 from .rewriter import ex_04_1, ex_04_2, ex_04_3, ex_04_4
@@ -43,6 +44,10 @@ __all__ = [
     "ex_06_4",
     "ex_06_5",
     "ex_06_6",
+    "ex_09_1",
+    "ex_09_2",
+    "ex_09_3",
+    "ex_09_4",
     "ex_10_1",
     "ex_10_2",
     "ex_10_3",

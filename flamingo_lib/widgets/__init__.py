@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .chat_bench import ChatBench
     from .cost import CostViewer
     from .distortion_bench import DistortionBench
+    from .generations import GenerationViewer
     from .inspector import Inspector
     from .show import pictures, plot, records, saw, table, texts
     from .windows import WindowViewer
@@ -22,6 +23,7 @@ __all__ = [
     "ChatBench",
     "CostViewer",
     "DistortionBench",
+    "GenerationViewer",
     "Inspector",
     "WindowViewer",
     "pictures",

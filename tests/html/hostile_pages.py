@@ -187,15 +187,21 @@ def _shown(_folder: Path) -> str:
 
 
 def _static_frames(_folder: Path) -> str:
+    from flamingo_lib.scenes.graph import draw_scene
     from flamingo_lib.widgets.attention import AttentionViewer
     from flamingo_lib.widgets.chat_bench import ChatBench
     from flamingo_lib.widgets.distortion_bench import DistortionBench
+    from flamingo_lib.widgets.generations import GenerationViewer
     from tests.serving.fakes import EchoBackend
 
     attention = AttentionViewer(opened(sample())[0], ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25), token=1)
     bench = DistortionBench([(HOSTILE, HOSTILE)])
+    texts = dict.fromkeys(("id", "instruction", "raw", "first", "second"), HOSTILE)
+    both = GenerationViewer(
+        [texts | {"second": HOSTILE + " more", "reward": [0, 1], "scenes": [draw_scene(0, "x").to_json()]}]
+    )
     chat = ChatBench({HOSTILE: EchoBackend()}, {HOSTILE: opened(sample())[0]}, [(HOSTILE, [HOSTILE])])
-    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, chat))
+    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, chat, both))
 
 
 def _sheet(_folder: Path) -> str:
