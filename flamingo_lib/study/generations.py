@@ -28,7 +28,9 @@ GENERATIONS = project_root() / "data_samples" / "study" / "second_generation.jso
 """Where the reported comparison is shipped."""
 
 FIRST = "rewriter"
-COMMAND = "flamingo study --seed {seed} --only rewriter --only rewriter_second_generation --generations {file}"
+COMMAND = (
+    "flamingo study --seed {seed}{settings} --only rewriter --only rewriter_second_generation --generations {file}"
+)
 
 SCORES = ("reward", "reward_raw", "unchanged", "polite", "false_addition", "clipscore", "words")
 """Scores that are kept as pairs, `reward_raw` of the annotation being the same in both; null where there is none."""
@@ -69,7 +71,7 @@ def compare_generations(
     pairs = [(item, other[item.id]) for item in first]
     order = sorted(pairs, key=lambda pair: generator(seed, "generations", pair[0].id).random())
     kept = order[:records]
-    known = scenes or {}
+    known, settings = scenes or {}, [text for text in changes(preset) if not text.startswith("seed=")]
     told = [pair for pair in order if pair[0].images and all(image in known for image in pair[0].images)]
     return {
         "format": FORMAT,
@@ -77,9 +79,9 @@ def compare_generations(
         "commit": commit(),
         "versions": versions(),
         "preset": preset.name,
-        "settings": [text for text in changes(preset) if not text.startswith("seed=")],
+        "settings": settings,
         "seed": seed,
-        "command": COMMAND.format(seed=seed, file=GENERATIONS.relative_to(project_root())),
+        "command": _command(seed, str(GENERATIONS.relative_to(project_root())), settings),
         "rewrites": len(pairs),
         "means": {name: _means(pairs, name) for name in SCORES},
         "scores": {
@@ -89,6 +91,10 @@ def compare_generations(
         },
         "examples": [_example(pair, known) for pair in told[:examples]],
     }
+
+
+def _command(seed: int, file: str, settings: Sequence[str] = ()) -> str:
+    return COMMAND.format(seed=seed, file=file, settings="".join(f" --set {text}" for text in settings))
 
 
 def _score(item: Prediction, name: str) -> float | None:
@@ -165,14 +171,14 @@ def read_generations(path: Path = GENERATIONS) -> dict[str, Any]:
         raise MissingAsset(
             "the comparison of both generations is not stored",
             file=path,
-            remedy=f"Make it: {COMMAND.format(seed=10, file=path)}",
+            remedy=f"Make it: {_command(10, str(path))}",
         )
     return check_generations(read_json(path), path)
 
 
 def check_generations(record: Any, path: Path) -> dict[str, Any]:
     """`record` itself, if it is a comparison of this version (`DataError` otherwise)."""
-    remedy = f"Make it again: {COMMAND.format(seed=10, file=path)}"
+    remedy = f"Make it again: {_command(10, str(path))}"
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         raise DataError("no comparison of generations of this version", file=path, remedy=remedy)
     wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
