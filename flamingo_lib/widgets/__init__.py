@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from .answer_browser import AnswerBrowser
     from .ask_the_scene import AskTheScene, SceneModel
     from .attention import AttentionViewer
+    from .chat_bench import ChatBench
+    from .cost import CostViewer
     from .distortion_bench import DistortionBench
+    from .generations import GenerationViewer
     from .inspector import Inspector
     from .rewrite_bench import RewriteBench
     from .scene_editor import SceneEditor
@@ -24,7 +27,10 @@ __all__ = [
     "AnswerBrowser",
     "AskTheScene",
     "AttentionViewer",
+    "ChatBench",
+    "CostViewer",
     "DistortionBench",
+    "GenerationViewer",
     "Inspector",
     "RewriteBench",
     "SceneEditor",

@@ -191,6 +191,7 @@ def _static_frames(_folder: Path) -> str:
     from flamingo_lib import widgets
     from flamingo_lib.evaluation.predictions import Prediction
     from flamingo_lib.scenes.graph import draw_scene
+    from tests.serving.fakes import EchoBackend
 
     said = {
         model: [
@@ -202,11 +203,15 @@ def _static_frames(_folder: Path) -> str:
     }
     names = {"first": HOSTILE, "second": "raw"}
     tokens = ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25)
+    pair = dict.fromkeys(("id", "instruction", "raw", "first"), HOSTILE)
+    pair |= {"second": HOSTILE + " more", "reward": [0, 1], "scenes": [draw_scene(0, "x").to_json()]}
     frames: list[Any] = [
         widgets.AnswerBrowser(said, lambda _: opened(sample()), **names),
         widgets.AskTheScene({HOSTILE: lambda scene, question: HOSTILE}, question=HOSTILE),
         widgets.AttentionViewer(opened(sample())[0], *tokens, token=1),
+        widgets.ChatBench({HOSTILE: EchoBackend()}, {HOSTILE: opened(sample())[0]}, [(HOSTILE, [HOSTILE])]),
         widgets.DistortionBench([(HOSTILE, HOSTILE)]),
+        widgets.GenerationViewer([pair]),
         widgets.RewriteBench(lambda *_: HOSTILE, [replace(sample(), raw=HOSTILE[:500])], opened),
         widgets.SceneEditor(draw_scene(0, "hostile"), HOSTILE),
         widgets.StageDiff(said, lambda _: opened(sample()), **names),
