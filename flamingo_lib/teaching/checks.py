@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .distortion import ex_02_1, ex_02_2, ex_02_3, ex_02_4
+from .evaluation import ex_08_1, ex_08_2, ex_08_3, ex_08_4, ex_08_5
 from .filters import ex_05_1, ex_05_2, ex_05_3, ex_05_4
 from .model import ex_03_1, ex_03_2, ex_03_3, ex_03_4, ex_03_5
 from .overview import ex_00_1, ex_00_2, ex_00_3
@@ -48,4 +49,9 @@ __all__ = [
     "ex_07_4",
     "ex_07_5",
     "ex_07_6",
+    "ex_08_1",
+    "ex_08_2",
+    "ex_08_3",
+    "ex_08_4",
+    "ex_08_5",
 ]
