@@ -197,12 +197,15 @@ def _static_frames(_folder: Path) -> str:
     bench = DistortionBench([(HOSTILE, HOSTILE)])
     answers = {
         model: [
-            Prediction(HOSTILE, model, 0, "held_in", HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), said, scores={"correct": right})
+            Prediction(
+                HOSTILE, model, 0, "held_in", HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), said, scores={"correct": right}
+            )
         ]
         for model, said, right in ((HOSTILE, HOSTILE, 1.0), ("raw", f"{HOSTILE} more", 0.0))
     }
     diff, browser = (
-        widget(answers, lambda _: opened(sample()), first=HOSTILE, second="raw") for widget in (StageDiff, AnswerBrowser)
+        widget(answers, lambda _: opened(sample()), first=HOSTILE, second="raw")
+        for widget in (StageDiff, AnswerBrowser)
     )
     return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, diff, browser))
 
