@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .distortion import ex_02_1, ex_02_2, ex_02_3, ex_02_4
+from .evaluation import ex_08_1, ex_08_2, ex_08_3, ex_08_4, ex_08_5
 from .filters import ex_05_1, ex_05_2, ex_05_3, ex_05_4
 from .full_size import ex_10_1, ex_10_2, ex_10_3, ex_10_4, ex_10_5
 from .generations import ex_09_1, ex_09_2, ex_09_3, ex_09_4
@@ -58,6 +59,11 @@ __all__ = [
     "ex_07_4",
     "ex_07_5",
     "ex_07_6",
+    "ex_08_1",
+    "ex_08_2",
+    "ex_08_3",
+    "ex_08_4",
+    "ex_08_5",
     "ex_09_1",
     "ex_09_2",
     "ex_09_3",

@@ -1,4 +1,4 @@
-"""Checks of notebook 07: a stage's steps, parameters at the paper's size, a schedule, a polite past, LoRA, forgetting."""
+"""Checks of notebook 07: a stage's steps, parameters at the paper's size, a schedule, forgetting, LoRA, politeness."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ def ex_07_2(connector: int, with_ffn: int) -> str:
         require(given not in slips or given == expected[what], slips.get(given, ""))
         require(given == expected[what], f"{told} it is not {given:,}; the resampler has {first:,} of it")
     share = expected["with"] / expected["without"]
-    return f"{expected['without']:,}, the paper's 0.1B; with feed-forwards {expected['with']:,}, {share:.0f} times that."
+    return (
+        f"{expected['without']:,}, the paper's 0.1B; with feed-forwards {expected['with']:,}, {share:.0f} times that."
+    )
 
 
 @exercise("07.3")
@@ -108,8 +110,8 @@ def ex_07_3(rate: Callable[[int, int, int, float], float]) -> str:
     return "slow at the top and at the end, fastest half-way; the linear schedule falls evenly."
 
 
-@exercise("07.4")
-def ex_07_4(share: float, alone: Sequence[str], after: Sequence[str]) -> str:
+@exercise("07.6")
+def ex_07_6(share: float, alone: Sequence[str], after: Sequence[str]) -> str:
     """A polite past: how many answers are polite sentences once two polite exchanges stand before the question.
 
     Args:
@@ -169,8 +171,8 @@ def ex_07_5(cosine: float, stage1: Mapping[str, Tensor], stage2: Mapping[str, Te
     return f"{expected:.3f}: what stage 3 adds points {way}, seen from stage 1's."
 
 
-@exercise("07.6")
-def ex_07_6(forgetting: Callable[[list[tuple[str, bool]], list[tuple[str, bool]]], Mapping[str, float]]) -> str:
+@exercise("07.4")
+def ex_07_4(forgetting: Callable[[list[tuple[str, bool]], list[tuple[str, bool]]], Mapping[str, float]]) -> str:
     """Forgetting by question type: accuracy before less accuracy after; above 0 where something was forgotten.
 
     Args:

@@ -28,8 +28,8 @@ def test_a_stage_begins_where_the_one_it_starts_from_ended():
 
 
 def test_points_stand_at_the_ends_of_stages_and_the_raw_arm_is_hollow():
-    values = {name: Interval(value, value - 0.02, value + 0.02, 240)
-              for name, value in (("base", 0.7), ("stage1", 0.8), ("stage2", 0.85), ("stage3", 0.82), ("raw", 0.7))}  # fmt: skip
+    shares = {"base": 0.7, "stage1": 0.8, "stage2": 0.85, "stage3": 0.82, "raw": 0.7}
+    values = {name: Interval(value, value - 0.02, value + 0.02, 240) for name, value in shares.items()}
     panels = {"accuracy": {"held-in": values}, "mean reward": {"reward": values}}
     figure = steps_plot(stage_spans(TRAININGS), panels, guess={"accuracy": {"held-in": 0.4}})
     accuracy, reward, loss = figure.axes

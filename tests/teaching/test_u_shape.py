@@ -66,11 +66,11 @@ CURT, POLITE = ["red", "blue", "two", "yes"], ["The ring is red.", "blue", "two"
 
 
 def test_a_polite_past():
-    assert check.ex_07_4(0.25, CURT, POLITE)
-    assert "how many are polite sentences" in check.ex_07_4(0.5, CURT, POLITE).text
-    assert "not 0.750" in check.ex_07_4(0.75, CURT, POLITE).text
-    assert "give the answers" in check.ex_07_4(0.5, CURT, ...).text
-    assert "4 answers alone and 1" in check.ex_07_4(0.5, CURT, ["red"]).text
+    assert check.ex_07_6(0.25, CURT, POLITE)
+    assert "how many are polite sentences" in check.ex_07_6(0.5, CURT, POLITE).text
+    assert "not 0.750" in check.ex_07_6(0.75, CURT, POLITE).text
+    assert "give the answers" in check.ex_07_6(0.5, CURT, ...).text
+    assert "4 answers alone and 1" in check.ex_07_6(0.5, CURT, ["red"]).text
 
 
 @pytest.fixture
@@ -119,12 +119,12 @@ def forgotten(before, after):
 
 
 def test_forgetting():
-    assert check.ex_07_6(forgotten)
-    assert "sign is the other way" in check.ex_07_6(lambda before, after: forgotten(after, before)).text
-    counted = check.ex_07_6(
+    assert check.ex_07_4(forgotten)
+    assert "sign is the other way" in check.ex_07_4(lambda before, after: forgotten(after, before)).text
+    counted = check.ex_07_4(
         lambda before, after: {
             kind: value * sum(own == kind for own, _ in before) for kind, value in forgotten(before, after).items()
         }
     )
     assert "divide by the questions" in counted.text
-    assert "is missing" in check.ex_07_6(lambda before, after: {"color": 0.0}).text
+    assert "is missing" in check.ex_07_4(lambda before, after: {"color": 0.0}).text
