@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .rewrite_bench import RewriteBench
     from .show import pictures, plot, records, saw, table, texts
     from .stage_diff import StageDiff
+    from .threshold_explorer import ThresholdExplorer
     from .windows import WindowViewer
 else:
     __getattr__ = lazy_exports(__name__)
@@ -25,6 +26,7 @@ __all__ = [
     "Inspector",
     "RewriteBench",
     "StageDiff",
+    "ThresholdExplorer",
     "WindowViewer",
     "pictures",
     "plot",

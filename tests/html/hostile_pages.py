@@ -15,6 +15,7 @@ from PIL import Image
 
 import flamingo_lib
 from flamingo_lib import html
+from flamingo_lib.config import FiltersConfig
 from flamingo_lib.records import Box, Pair, Rewrite, Sample, Turn, Verdict
 from tests.html.test_escaping import FUNCTIONS
 
@@ -194,22 +195,26 @@ def _static_frames(_folder: Path) -> str:
     from flamingo_lib.widgets.distortion_bench import DistortionBench
     from flamingo_lib.widgets.rewrite_bench import RewriteBench
     from flamingo_lib.widgets.stage_diff import StageDiff
+    from flamingo_lib.widgets.threshold_explorer import Scored, ThresholdExplorer
 
     attention = AttentionViewer(opened(sample())[0], ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25), token=1)
     bench = DistortionBench([(HOSTILE, HOSTILE)])
     rewriting = RewriteBench(lambda *_: HOSTILE, [replace(sample(), raw=HOSTILE[:500])], opened)
     answers = {
         model: [
-            Prediction(HOSTILE, model, 0, "held_in", HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), said, scores={"correct": right})
+            Prediction(
+                HOSTILE, model, 0, "held_in", HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), said, scores={"correct": right}
+            )
         ]
         for model, said, right in ((HOSTILE, HOSTILE, 1.0), ("raw", f"{HOSTILE} more", 0.0))
     }
     diff, browser = (
-        widget(answers, lambda _: opened(sample()), first=HOSTILE, second="raw") for widget in (StageDiff, AnswerBrowser)
+        widget(answers, lambda _: opened(sample()), first=HOSTILE, second="raw")
+        for widget in (StageDiff, AnswerBrowser)
     )
-    return "".join(
-        widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, rewriting, diff, browser)
-    )
+    explorer = ThresholdExplorer([Scored(HOSTILE, HOSTILE, {"nli": 1.0}, {"nli": True})], FiltersConfig())
+    shown = (attention, bench, rewriting, diff, browser, explorer)
+    return "".join(widget._repr_mimebundle_()["text/html"] for widget in shown)
 
 
 def _sheet(_folder: Path) -> str:
