@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .scene_editor import SceneEditor
     from .show import pictures, plot, records, saw, table, texts
     from .stage_diff import StageDiff
+    from .threshold_explorer import ThresholdExplorer
     from .windows import WindowViewer
 else:
     __getattr__ = lazy_exports(__name__)
@@ -36,6 +37,7 @@ __all__ = [
     "SceneEditor",
     "SceneModel",
     "StageDiff",
+    "ThresholdExplorer",
     "WindowViewer",
     "pictures",
     "plot",

@@ -15,6 +15,7 @@ from PIL import Image
 
 import flamingo_lib
 from flamingo_lib import html
+from flamingo_lib.config import FiltersConfig
 from flamingo_lib.records import Box, Pair, Rewrite, Sample, Turn, Verdict
 from tests.html.test_escaping import FUNCTIONS
 
@@ -191,6 +192,7 @@ def _static_frames(_folder: Path) -> str:
     from flamingo_lib import widgets
     from flamingo_lib.evaluation.predictions import Prediction
     from flamingo_lib.scenes.graph import draw_scene
+    from flamingo_lib.widgets.threshold_explorer import Scored
     from tests.serving.fakes import EchoBackend
 
     said = {
@@ -205,6 +207,7 @@ def _static_frames(_folder: Path) -> str:
     tokens = ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25)
     pair = dict.fromkeys(("id", "instruction", "raw", "first"), HOSTILE)
     pair |= {"second": HOSTILE + " more", "reward": [0, 1], "scenes": [draw_scene(0, "x").to_json()]}
+    scored = Scored(HOSTILE, HOSTILE, {"nli": 1.0}, {"nli": True})
     frames: list[Any] = [
         widgets.AnswerBrowser(said, lambda _: opened(sample()), **names),
         widgets.AskTheScene({HOSTILE: lambda scene, question: HOSTILE}, question=HOSTILE),
@@ -215,6 +218,7 @@ def _static_frames(_folder: Path) -> str:
         widgets.RewriteBench(lambda *_: HOSTILE, [replace(sample(), raw=HOSTILE[:500])], opened),
         widgets.SceneEditor(draw_scene(0, "hostile"), HOSTILE),
         widgets.StageDiff(said, lambda _: opened(sample()), **names),
+        widgets.ThresholdExplorer([scored], FiltersConfig()),
     ]
     return "".join(frame._repr_mimebundle_()["text/html"] for frame in frames)
 
