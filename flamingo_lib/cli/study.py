@@ -36,6 +36,13 @@ def register(app: typer.Typer) -> None:
         out: Annotated[
             Path | None, typer.Option("--out", help="file of the result; by default data_samples/study/study.json")
         ] = None,
+        generations: Annotated[
+            Path | None,
+            typer.Option(
+                "--generations",
+                help="also write both rewriters of the first seed beside each other to this file, for notebook 09",
+            ),
+        ] = None,
         collect: Annotated[
             bool, typer.Option("--collect", help="only compute the claims again from the stored predictions")
         ] = False,
@@ -77,3 +84,10 @@ def register(app: typer.Typer) -> None:
             left = ", ".join(f"{model} of seed {number}" for number, model in found["left"])
             print(f"\nleft: {left}\nThe same command goes on from here.")
         print(f"\nresult  {target}")
+        if generations is not None:
+            from ..study.generations import collect_generations, write_generations
+
+            first = chosen[0]
+            compared = collect_generations(plan.root / f"seed-{first}", plan.preset, first)
+            write_generations(generations.absolute(), compared)
+            print(f"both generations of seed {first}  {generations}")
