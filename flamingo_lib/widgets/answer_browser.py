@@ -75,7 +75,7 @@ def answers_view(
         for a, b in found[(at - 1) * PAGE : at * PAGE]
     ]
     place = message(f"“{verdict}”: {len(found):,} questions pass the filter, page {at} of {pages:,}")
-    return join([head, place, grid(cards, least=440)])
+    return join([head, place, grid(cards, least=620)])
 
 
 class AnswerBrowser(StaticFrame):
