@@ -71,8 +71,8 @@ def ex_01_2(read: Callable[[Path], Iterable[Sample]]) -> str:
         path = Path(folder, "train.csv")
         lines = [",".join(_quoted(value) for value in row) for row in _ROWS]
         path.write_text("\n".join([_HEADER, *lines]) + "\n", "utf-8")
-        found = call(read, path)
-        samples = call(lambda _: list(found), "its rows, read one by one")
+        given = call(read, path)
+        samples = call(lambda _: list(given), "its rows, read one by one")
     require(
         len(samples) == len(_ROWS), f"the file has {len(_ROWS)} records below its header, and you read {len(samples)}"
     )
