@@ -53,9 +53,9 @@ class Load:
     memory: list[tuple[float, float]] = field(default_factory=list)
     seconds: float = 0.0
 
-    def slope(self) -> float:
-        """Megabytes a minute by which memory grew after the warm-up, by least squares."""
-        samples = [(at, size) for at, size in self.memory if at >= WARM_UP * self.seconds]
+    def slope(self, begin: float) -> float:
+        """Megabytes a minute by which memory grew after a fraction of the time, by least squares."""
+        samples = [(at, size) for at, size in self.memory if at >= begin * self.seconds]
         at, size = np.array(samples).T
         return float(np.polyfit(at / 60, size / 1e6, 1)[0])
 
@@ -76,7 +76,8 @@ class Load:
             "memory_mb_after_warm_up": round(late[0], 1),
             "memory_mb_at_the_end": round(late[-1], 1),
             "memory_mb_most": round(max(late), 1),
-            "memory_slope_mb_per_minute": round(self.slope(), 3),
+            "memory_slope_mb_per_minute": round(self.slope(WARM_UP), 3),
+            "memory_slope_of_the_last_half_mb_per_minute": round(self.slope(0.5), 3),
         }
         return shown
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .errors import CheckpointError, FlamingoError, MissingAsset
+from .errors import CheckpointError, ConfigError, FlamingoError, MissingAsset
 from .file_kinds import (
     LFS_POINTER,
     PICKLE_SUFFIXES,
@@ -234,6 +234,26 @@ def translate_loading_errors(folder: str | os.PathLike, role: str, remedy: str |
             text = "its files do not describe such a model"  # Python's words would not help
         raise CheckpointError(
             f"{role} cannot be loaded: {text}", file=folder, remedy=remedy or "Copy the whole folder again."
+        ) from error
+
+
+def check_device(device: Any) -> None:
+    """Refuse a device that is not there, before anything is loaded for it.
+
+    Args:
+        device: such as ``cpu`` or ``cuda:1``, or a `torch.device`.
+
+    Raises:
+        ConfigError: there is no such device, or it can't be used, with the reason.
+    """
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ConfigError(
+            f"the device {str(device)!r} can't be used: {why[:200]}", remedy="Give cpu, or one that is there."
         ) from error
 
 

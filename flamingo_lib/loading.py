@@ -16,6 +16,7 @@ from .chat.template import END_OF_CHUNK, IMAGE
 from .cpu import optimize_for_cpu
 from .errors import CheckpointError, DataError
 from .hub import (
+    check_device,
     check_load_report,
     check_weights,
     quiet_loading,
@@ -70,12 +71,14 @@ def load_model(
         optimize: make a small model fast on a CPU (see `flamingo_lib.cpu`).
 
     Raises:
+        ConfigError: there is no such device.
         MissingAsset: there is none of that name.
         CheckpointError: a file is missing or broken or wants to run code, it is another kind of model, or a weight is
             missing, not expected, of another shape, or no number; the weights are named.
     """
+    check_device(device)
     folder = resolve(name, role=role)
-    _check_files(folder)
+    check_model_files(folder)
     with translate_loading_errors(folder, role, REMEDY), quiet_loading():
         config = FlamingoConfig.from_pretrained(folder, local_files_only=True)
         check_built_size(folder, lambda: FlamingoForConditionalGeneration(config))
@@ -125,8 +128,12 @@ def save_model(
     return Path(folder)
 
 
-def _check_files(folder: Path) -> None:
-    """Refuse a folder that lacks a file, brings code, or is another kind of model, before anything is loaded."""
+def check_model_files(folder: Path) -> None:
+    """Refuse a Flamingo's folder that lacks a file, brings code, or is another kind of model; no weights are read.
+
+    Raises:
+        CheckpointError: it says what is wrong with which file.
+    """
     for name in FILES:
         if not (folder / name).is_file():
             raise CheckpointError(f"the model folder lacks {name}", file=folder, remedy=REMEDY)

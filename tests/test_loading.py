@@ -8,10 +8,15 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from flamingo_lib.errors import CheckpointError, MissingAsset
+from flamingo_lib.config import JudgesConfig
+from flamingo_lib.errors import CheckpointError, ConfigError, MissingAsset
+from flamingo_lib.judges.panel import load_judges
 from flamingo_lib.loading import load_model, save_model
 from flamingo_lib.model import FlamingoImageProcessor, FlamingoProcessor
 from flamingo_lib.model.lora import add_lora
+from flamingo_lib.rewriting.backends.load import check_backend
+from flamingo_lib.rewriting.backends.settings import BackendConfig
+from flamingo_lib.rewriting.backends.vlm import load_vlm
 from tests.model.conftest import tiny_model
 
 
@@ -136,3 +141,15 @@ def test_the_tokenizer_of_another_model_is_refused(folder, change, message):
     resettle(folder, "config.json", **change)
     with pytest.raises(CheckpointError, match=f"the tokenizer is not the model's.*{message}.*tokenizer.json"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("device", ["quantum", "cuda:99"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_loaded(device, tmp_path):
+    for load in (
+        lambda: load_model("openflamingo-tiny", device=device),
+        lambda: load_judges(JudgesConfig(), device=device),
+        lambda: load_vlm(str(tmp_path), BackendConfig(kind="transformers", device=device)),
+        lambda: check_backend(str(tmp_path), BackendConfig(kind="transformers", device=device)),
+    ):
+        with pytest.raises(ConfigError, match=f"the device '{device}' can't be used"):
+            load()

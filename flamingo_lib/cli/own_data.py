@@ -131,9 +131,12 @@ def open_data(
 
 def show_forecast(forecast: Forecast, price: tuple[float, float] | None) -> None:
     """Print the records tried, and what the whole dataset would take and give."""
+    from ..filters.verdict import missing_output
+
     for rewrite in forecast.rewrites:
         drop = next((verdict for verdict in rewrite.verdicts if not verdict.keep), None)
-        print(f"\n{rewrite.sample.id}  {'kept' if drop is None else f'dropped by {drop.filter}: {drop.reason}'}")
+        fate = missing_output(rewrite) or ("kept" if drop is None else f"dropped by {drop.filter}: {drop.reason}")
+        print(f"\n{rewrite.sample.id}  {fate}")
         print(f"  instruction  {rewrite.sample.instruction}")
         print(f"  before       {rewrite.sample.raw}")
         print(f"  after        {rewrite.final}")
@@ -143,19 +146,20 @@ def show_forecast(forecast: Forecast, price: tuple[float, float] | None) -> None
     print("; dropped: " + ", ".join(f"{name} {count}" for name, count in drops.items()) if drops else "")
     print(
         f"all {forecast.records:,} responses: about {forecast.total_seconds / 60:,.1f} minutes at this pace, "
-        f"{forecast.total_tokens:,} tokens written, {round(forecast.records * forecast.kept / max(1, tried)):,} kept"
+        + (f"{forecast.total_tokens_read:,} tokens read and " if forecast.tokens_read else "")
+        + f"{forecast.total_tokens:,} tokens written, {round(forecast.records * forecast.kept / max(1, tried)):,} kept"
     )
     if price is not None:
-        print(f"written tokens cost about {forecast.total_tokens / 1e6 * price[1]:,.2f}; what is read costs more")
+        print(f"they cost about {forecast.cost(price):,.2f}")
 
 
 def show_outcome(outcome: Outcome, out: Path) -> None:
     """Print what was written, the funnel, and the alarms that ring."""
     from ..filters.corpus_alarms import alarm_lines
-    from ..filters.funnel import funnel_table, why_empty
+    from ..filters.funnel import funnel_table, set_aside_words, why_empty
     from ..own_data.job import HISTORY, REPORT
 
-    if hint := why_empty(outcome.funnel):
+    for hint in filter(None, (set_aside_words(outcome.funnel), why_empty(outcome.funnel))):
         print(f"warning: {hint}", file=sys.stderr)
     print(aligned(funnel_table(outcome.funnel), left=1))
     for line in alarm_lines(outcome.alarms):

@@ -108,14 +108,14 @@ def build_pf1m(
     every record, kept or dropped, stays in OUT/shards with its verdicts. The same command continues an interrupted job.
     """
     from ..filters.corpus_alarms import alarm_lines, read_alarms
-    from ..filters.funnel import funnel_table, why_empty
+    from ..filters.funnel import funnel_table, set_aside_words, why_empty
     from ..pf1m.build import ALARMS, export_pf1m
     from ..storage import read_json
 
     asked = backend_settings(backend, url, style_prompt, system, adapter, backend_set)
     result, chosen = _run(source, rewriter, out, preset, seed, settings, workers, ray, asked, filtering=True)
     funnel = export_pf1m(out, chosen, title=title)
-    if hint := why_empty(funnel):
+    for hint in filter(None, (set_aside_words(funnel), why_empty(funnel))):
         print(f"warning: {hint}", file=sys.stderr)
     if as_json:
         print(

@@ -65,6 +65,12 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("why", r"^why\b", r"\bexplain\b", r"\breasons?\b"),
     )
 )
+_VERIFIES = re.compile(
+    r"\b(?:true or false|right or wrong|am i right|(?:do|would) you agree|check (?:whether|if)|is (?:this|that|it) "
+    r"(?:so|true|right|correct))\b"
+)
+"""Asks whether a statement, which may stand before or behind, is right."""
+
 _ALTERNATIVES = re.compile(
     r"([\w'’-]+(?: [\w'’-]+)?),? or ((?:(?:the|an?|is it|to the|on the) )?[\w'’-]+(?: [\w'’-]+)?)"
 )
@@ -93,6 +99,8 @@ def classify_question(instruction: str) -> QuestionType:
     previous = None
     while previous != question:
         previous, question = question, question[match.end() :] if (match := _ASKING.match(question)) else question
+    if _VERIFIES.search(question):
+        return QuestionType("yesno", stems)
     first = question.split(None, 1)[0] if question else ""
     asks_whether = first in _AUXILIARIES or first in ("if", "whether")
     if asks_whether or first in ("which", "what", "who"):

@@ -13,13 +13,24 @@ from ..errors import ConfigError, DataError, FlamingoError
 from ..judges.panel import Judges
 from ..judges.reward import RewardJudge
 from ..records import Rewrite
-from ..text import is_blank
 from .claims import ClaimsFilter
 from .nli import NliFilter
 from .paragraphs import ParagraphFilter, SampleImages
 from .rules import ChangeFilter, LengthFilter, PreambleFilter, RepetitionFilter
 from .sts import StsFilter
-from .verdict import Filter, Outcome, attach, dropped, failed, finite, has_failed, number, passed
+from .verdict import (
+    OUTPUT,
+    Filter,
+    Outcome,
+    attach,
+    dropped,
+    failed,
+    finite,
+    has_failed,
+    missing_output,
+    number,
+    passed,
+)
 
 RULES = ("length", "change", "repetition", "preamble")
 """Filters that need no judge."""
@@ -28,12 +39,6 @@ T = TypeVar("T")
 
 NEEDS = {"sts": "sts", "nli": "nli", "clip": "clip", "claims": "nli"}
 """Filter -> the judge it asks."""
-
-OUTPUT = "output"
-"""The filter's name in the verdict on a record that nothing was generated for; no chain can leave it out."""
-
-NOT_REWRITTEN = frozenset({"unreadable_image", "empty_prompt", "too_long", "refused"})
-"""Flags of records that the rewriter could not rewrite."""
 
 MIN_FAILURES = 3
 """A judge may fail on so many records of a batch before the share counts."""
@@ -164,17 +169,6 @@ class Chain:
                 judged[index], scores=MappingProxyType({**judged[index].scores, "reward": None, **outcome.scores})
             )
         return judged
-
-
-def missing_output(rewrite: Rewrite) -> str:
-    """Why `rewrite` holds no rewritten text: its image could not be read, its prompt was too long, ...; "" if it does.
-
-    Such a record never enters a dataset, whatever filters the chain holds.
-    """
-    flags = [flag for flag in rewrite.flags if flag in NOT_REWRITTEN]
-    if flags:
-        return f"no output: {rewrite.scores.get('error') or flags[0]}"
-    return "no output: the text is empty" if is_blank(rewrite.final) else ""
 
 
 def _record_outcomes(judged: list[Rewrite], found: list[list[Outcome]]) -> None:

@@ -18,7 +18,7 @@ from ..distortion.question_type import classify_question
 from ..html import Markup, badge, bullets, join, message, table
 from ..judges.degenerate_text import leaks
 from ..records import Rewrite
-from ..text import split_sentences
+from ..text import is_blank, split_sentences
 
 EXAMPLES = 3
 MAX_KEYS = 1 << 18
@@ -96,8 +96,10 @@ class CorpusAlarms:
         self.first: dict[Any, str] = {}
 
     def add(self, rewrite: Rewrite) -> None:
-        """Count one record, as it came out of the filters."""
+        """Count one record, as it came out of the filters; one without a text says nothing."""
         sample, text = rewrite.sample, rewrite.final
+        if is_blank(text):
+            return
         shape, key = pattern(text), _key(text)
         self._count("one sentence pattern", False, sample.id)
         self.patterns[shape] += 1

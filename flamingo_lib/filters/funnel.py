@@ -8,7 +8,7 @@ from typing import Any
 
 from ..html import Markup, bars, join, table
 from ..records import Rewrite
-from .verdict import has_failed
+from .verdict import OUTPUT, has_failed, missing_output
 
 
 class Funnel:
@@ -21,24 +21,32 @@ class Funnel:
     def __init__(self, filters: Iterable[str] = ()) -> None:
         self.filters = list(filters)
         self.counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.first_set_aside: dict[str, str] | None = None
 
     def add(self, rewrite: Rewrite) -> None:
-        """Count one record that has been through the chain."""
+        """Count one record that has been through the chain, or that no filter has seen.
+
+        One that the rewriter gave no text for is dropped by `verdict.OUTPUT` if by nothing else.
+        """
         counts = self.counts[rewrite.sample.source]
         counts["in"] += 1
         if any(verdict.edit is not None for verdict in rewrite.verdicts):
             counts["edited"] += 1
         for flag in rewrite.flags:
             counts[f"flag:{flag}"] += 1
+        if why := missing_output(rewrite):
+            counts["set_aside"] += 1
+            self.first_set_aside = self.first_set_aside or {"id": rewrite.sample.id, "reason": why}
         drop = next((verdict for verdict in rewrite.verdicts if not verdict.keep), None)
-        if drop is None:
+        if drop is None and not why:
             counts["kept"] += 1
             return
-        if drop.filter not in self.filters:
-            self.filters.append(drop.filter)
-        counts[f"dropped:{drop.filter}"] += 1
-        if has_failed(drop):
-            counts[f"failed:{drop.filter}"] += 1
+        name = OUTPUT if drop is None else drop.filter
+        if name not in self.filters:
+            self.filters.append(name)
+        counts[f"dropped:{name}"] += 1
+        if drop is not None and has_failed(drop):
+            counts[f"failed:{name}"] += 1
 
     def update(self, rewrites: Iterable[Rewrite]) -> Funnel:
         """Count all of `rewrites`; returns itself."""
@@ -47,23 +55,28 @@ class Funnel:
         return self
 
     def row(self, source: str | None = None) -> dict[str, Any]:
-        """One source's counts, or all: ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``flags``, ``failed``."""
+        """One source's counts, or all.
+
+        ``in``, ``dropped`` by filter, ``kept``, ``edited``, ``set_aside`` (without a text), ``flags``, ``failed``.
+        """
         counts = sum(self.counts.values(), Counter()) if source is None else self.counts[source]
         return {
             "in": counts["in"],
             "dropped": {name: counts[f"dropped:{name}"] for name in self.filters},
             "kept": counts["kept"],
             "edited": counts["edited"],
+            "set_aside": counts["set_aside"],
             "flags": _prefixed(counts, "flag:"),
             "failed": _prefixed(counts, "failed:"),
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """``filters``, ``total`` and ``sources``, each a `row`; plain JSON values."""
+        """``filters``, ``total`` and ``sources``, each a `row`, ``first_set_aside``; plain JSON values."""
         return {
             "filters": list(self.filters),
             "total": self.row(),
             "sources": {source: self.row(source) for source in sorted(self.counts)},
+            "first_set_aside": self.first_set_aside,
         }
 
 
@@ -74,6 +87,15 @@ def _prefixed(counts: Mapping[str, int], prefix: str) -> dict[str, int]:
 def share(part: int, whole: int) -> str:
     """``"12.3 %"``; a dash of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def set_aside_words(funnel: Mapping[str, Any]) -> str:
+    """How many records the rewriter gave no text for, and why the first; empty if there are none."""
+    total, first = funnel["total"], funnel.get("first_set_aside")
+    if first is None:
+        return ""
+    counted = f"{total['set_aside']:,} of {total['in']:,} records were not rewritten"
+    return f"{counted}; the first, {first['id']}: {first['reason']}"
 
 
 def why_empty(funnel: Mapping[str, Any]) -> str:

@@ -9,11 +9,18 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from ..records import Rewrite, Verdict
+from ..text import is_blank
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 FAILED = "the judge failed"
 """Prefix of the reason if a judge gave no usable score."""
+
+OUTPUT = "output"
+"""The filter's name in the verdict on a record that nothing was generated for; no chain can leave it out."""
+
+NOT_REWRITTEN = frozenset({"unreadable_image", "empty_prompt", "too_long", "refused"})
+"""Flags of records that the rewriter could not rewrite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,17 @@ def failed(name: str, why: str) -> Outcome:
 def has_failed(verdict: Verdict) -> bool:
     """Whether the verdict stems from a judge's failure and not from the record's text."""
     return not verdict.keep and verdict.reason.startswith(FAILED)
+
+
+def missing_output(rewrite: Rewrite) -> str:
+    """Why `rewrite` holds no rewritten text: its image could not be read, its prompt was too long, ...; "" if it does.
+
+    Such a record never enters a dataset, whatever filters the chain holds.
+    """
+    flags = [flag for flag in rewrite.flags if flag in NOT_REWRITTEN]
+    if flags:
+        return f"no output: {rewrite.scores.get('error') or flags[0]}"
+    return "no output: the text is empty" if is_blank(rewrite.final) else ""
 
 
 def number(value: Any, digits: int = 6) -> float:

@@ -54,10 +54,17 @@ def judge_card(role: str, figures: dict[str, Any]) -> str:
         _table([f"held-out figure ({figures['examples']:,} unseen examples)", "value"], rows),
         *(_reward_tables(figures) if role == "reward" else []),
         _table(["accuracy by kind of example", "value"], [[*row] for row in figures["by_kind"].items()]),
+        *(_style_tables(figures["by_style"]) if role == "nli" and "by_style" in figures else []),
         *(_statement_tables(figures["statements"]) if "statements" in figures else []),
         f"Failures, labels and more figures: `{METRICS}`. Licence: Apache-2.0.\n",
     ]
     return "\n".join(parts)
+
+
+def _style_tables(figures: dict[str, Any]) -> list[str]:
+    """How often the NLI judge sees right and wrong answers of each style as such."""
+    rows = [[name, row["sensitivity"], row["specificity"], row["answers"]] for name, row in figures.items()]
+    return [_table(["style of answer, reference", "right: entailed", "wrong: not entailed", "answers"], rows)]
 
 
 def _statement_tables(figures: dict[str, Any]) -> list[str]:

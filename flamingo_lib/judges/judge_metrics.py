@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .nli import CONTRADICTION, LABELS
+from .nli import CONTRADICTION, ENTAILMENT, LABELS
 from .nli_examples import NliExample
+from .nli_styles import StyledAnswer
 from .reward_examples import RewardExample
 from .statement_examples import StatementExample
 
@@ -52,6 +53,27 @@ def nli_quality(judge: Callable[..., np.ndarray], examples: Sequence[NliExample]
         ][:SHOWN_FAILURES],
         "examples": len(examples),
     }  # fmt: skip
+
+
+def style_errors(judge: Callable[..., np.ndarray], answers: Sequence[StyledAnswer]) -> dict[str, dict[str, float]]:
+    """Sensitivity and specificity of an NLI judge by style of answer and kind of reference.
+
+    Returns:
+        ``"curt, curt reference"`` and so on to ``sensitivity`` (share of right answers called entailed),
+        ``specificity`` (share of wrong ones not called so) and ``answers``.
+    """
+    logits = judge(*([getattr(item, name) for item in answers] for name in ("question", "reference", "response")))
+    entailed = logits.argmax(axis=1) == ENTAILMENT
+    right = np.array([item.right for item in answers])
+    names = np.array([f"{item.style}, {item.against}" for item in answers])
+    return {
+        name: {
+            "sensitivity": _rounded(entailed[(names == name) & right].mean()),
+            "specificity": _rounded(1 - entailed[(names == name) & ~right].mean()),
+            "answers": int((names == name).sum()),
+        }
+        for name in dict.fromkeys(names.tolist())
+    }
 
 
 def statement_quality(judge: Callable[..., np.ndarray], examples: Sequence[StatementExample]) -> dict[str, Any]:

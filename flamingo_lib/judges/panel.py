@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import JudgesConfig
 from ..errors import ConfigError
+from ..hub import check_device
 
 if TYPE_CHECKING:
     from .clipscore import ClipScoreJudge
@@ -72,9 +73,11 @@ def load_judges(
         sentences: of a paragraph that CLIPScore reads.
 
     Raises:
+        ConfigError: there is no such device.
         MissingAsset: one is not on this machine; the message says how to get it.
     """
     wanted = _known(only)
+    check_device(device)
     options: dict[str, Any] = {"device": device, "batch_size": batch_size, "download": config.download}
     loaded: dict[str, Any] = {}
     if "sts" in wanted:

@@ -15,7 +15,7 @@ from ..scenes.annotations import caption, expression
 from ..scenes.answers import answer_sentence, at
 from ..scenes.changes import curt_change, describe_change
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, SIZES, Change, Scene, SceneObject, draw_scene, edit_scene
-from ..scenes.language import object_sentence, paragraph
+from ..scenes.language import object_sentence, paragraph, shown
 from ..scenes.lexicon import OPPOSITE, RELATION_WORDS, RELATIONS, Reference, article, capital, holds
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import Question
@@ -27,11 +27,12 @@ from .nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from .statement_labels import statement_label
 
 KINDS = {
-    "object": 0.34,  # a box in words against a sentence about an object
-    "caption": 0.2,  # a caption or referring expression against such a sentence
+    "object": 0.31,  # a box in words against a sentence about an object
+    "caption": 0.18,  # a caption or referring expression against such a sentence
     "count": 0.1,
-    "relation": 0.13,
-    "change": 0.2,  # either way round
+    "relation": 0.12,
+    "change": 0.19,  # either way round
+    "list": 0.07,  # against a sentence that lists several objects with their positions
     "courtesy": 0.03,
 }
 """Kinds of examples, with their weights."""
@@ -81,6 +82,8 @@ def _pair(random: Random, scene: Scene, kind: str) -> tuple[str, str]:
         if random.random() < 0.2:
             return caption(random, scene), told
         return count_statement(count, "object" if random.random() < 0.9 else item.shape), told
+    if kind == "list":
+        return _listed(random, scene)
     if kind == "relation":
         one, other = _two(random, scene)
         premise = _related(random, one, other)
@@ -100,6 +103,23 @@ def _pair(random: Random, scene: Scene, kind: str) -> tuple[str, str]:
     if source < 0.1:
         return _label_text(random, item), hypothesis
     return (caption(random, scene) if source < 0.65 else expression(random, scene, item)), hypothesis
+
+
+def _listed(random: Random, scene: Scene) -> tuple[str, str]:
+    """What the image shows, in one sentence: the premise's objects, some of them changed, or one of them twice."""
+    items = list(scene.objects)
+    way = random.random()
+    if way < 0.4:
+        index = random.randrange(len(items))
+        items[index] = _altered(random, items[index], scene)
+    elif way < 0.6:
+        items.append(random.choice(items))
+    elif way < 0.75 and len(items) > 1:
+        items.pop(random.randrange(len(items)))
+    told = shown(random, items)
+    if random.random() < 0.4:
+        return shown(random, scene.objects), told
+    return (_boxed(random.choice(scene.objects)) if random.random() < 0.5 else caption(random, scene)), told
 
 
 def _told(random: Random, item: SceneObject) -> str:

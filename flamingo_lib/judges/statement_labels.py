@@ -12,7 +12,7 @@ from .nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 def statement_label(premise: str, hypothesis: str) -> int:
     """The label by comparing claims: contradiction beats neutral, which beats entailment.
 
-    Two objects don't share a cell, and an object of a color and shape is there once.
+    Two objects don't share a cell, and an object of a color and shape is there once: told of twice, it is contradicted.
     """
     known = _Known(premise)
     verdicts = [known.judge(claim) for claim in read_claims(hypothesis).claims]
@@ -41,6 +41,8 @@ class _Known:
 
     def judge(self, claim: Claim) -> int:
         """The label of one claim."""
+        if claim.kind == "repeated":
+            return CONTRADICTION
         if claim.negated:
             return CONTRADICTION if self.judge(replace(claim, negated=False)) == ENTAILMENT else NEUTRAL
         if claim.kind == "count" and claim.value == 0:

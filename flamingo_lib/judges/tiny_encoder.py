@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -105,11 +104,3 @@ def as_cross_encoder(
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return CrossEncoder(folder, device="cpu", local_files_only=True, activation_fn=nn.Identity(), max_length=MAX_LENGTH)
-
-
-def load_encoder(folder: str | PathLike) -> tuple[PreTrainedTokenizerFast, BertForSequenceClassification]:
-    """The tokenizer and model of a judge that was trained before, to train it further."""
-    from transformers import BertForSequenceClassification, PreTrainedTokenizerFast
-
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder))
-    return tokenizer, BertForSequenceClassification.from_pretrained(str(folder))

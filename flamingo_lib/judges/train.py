@@ -6,8 +6,8 @@ The examples come from seeds of their own, so no scene of any pool that the pipe
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from time import process_time
@@ -19,11 +19,12 @@ from ..storage import atomic_folder, write_json
 from . import judge_metrics as quality
 from .judge_card import METRICS, judge_card
 from .nli import LABELS, NliJudge, nli_text
-from .nli_examples import NliExample, nli_example, nli_examples
+from .nli_examples import NliExample, nli_examples
+from .nli_styles import styled_answers
 from .reward import RewardJudge
 from .reward_examples import reward_examples, style_examples
-from .statement_examples import StatementExample, statement_example, statement_examples
-from .tiny_encoder import as_cross_encoder, build_encoder, load_encoder, train_word_pieces
+from .statement_examples import StatementExample, statement_examples
+from .tiny_encoder import as_cross_encoder, build_encoder, train_word_pieces
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -48,56 +49,22 @@ class JudgeTraining:
     bucket: int = 25
 
 
-NLI_TRAINING = JudgeTraining(examples=128_000)
+NLI_TRAINING = JudgeTraining(examples=200_000, batch_size=16, learning_rate=1.5e-3, bucket=50)
+STATEMENT_SHARE = 0.2
+"""Share of plain statements among the NLI judge's examples; the others are answers to questions."""
+
+VOCABULARY_TEXTS = 5_000
+"""About how many texts of each column the word pieces are counted on."""
+
 REWARD_TRAINING = JudgeTraining(examples=30_000)
 
 
-@dataclass(frozen=True, slots=True)
-class StatementPart:
-    """The NLI judge's training on plain statements, after that on answers.
-
-    Attributes:
-        answers: which answers it sees among them; none of the first part.
-        statements: which statements.
-        learning_rate: the peak.
-        keep: share of the weights before in the result; averaging keeps more of what was known than training alone
-            does (WiSE-FT, Wortsman et al. 2022).
-    """
-
-    answers: range
-    statements: range
-    learning_rate: float
-    keep: float
-
-    def shortened(self, share: float) -> StatementPart:
-        """The part with `share` of its examples."""
-        answers, statements = (
-            range(part[0], part[0] + max(32, round(share * len(part)))) for part in (self.answers, self.statements)
-        )
-        return replace(self, answers=answers, statements=statements)
-
-
-STATEMENT_PART = StatementPart(range(128_000, 139_000), range(22_000), 1.2e-3, keep=0.25)
-
-
-def train_nli(
-    out: str | PathLike,
-    *,
-    seed: int = 0,
-    training: JudgeTraining = NLI_TRAINING,
-    part: StatementPart = STATEMENT_PART,
-    start: str | PathLike | None = None,
-) -> dict[str, Any]:
-    """Train the tiny NLI judge: first on answers to questions, then on plain statements with some answers among them.
-
-    Args:
-        out: the folder it is written to.
-        training: of the answers alone; with fewer examples than the default, `part` is shortened likewise.
-        part: what follows.
-        start: a judge trained on the answers alone; the first training is then left out.
+def train_nli(out: str | PathLike, *, seed: int = 0, training: JudgeTraining = NLI_TRAINING) -> dict[str, Any]:
+    """Train the tiny NLI judge on answers to questions and on plain statements, and write it to the folder `out`.
 
     Returns:
-        Its figures: `quality.nli_quality`, and under ``statements`` those of `quality.statement_quality`.
+        Its figures: `quality.nli_quality`, under ``by_style`` those of `quality.style_errors`, under ``statements``
+        those of `quality.statement_quality`.
     """
 
     def loss(model: CrossEncoder) -> Any:
@@ -105,18 +72,10 @@ def train_nli(
 
         return LabelLoss(model, tail='" is the answer', seed=seed)
 
-    def train(folder: str | PathLike, columns: dict[str, list[Any]], training: JudgeTraining, **options: Any) -> Any:
-        return _train(folder, "nli", columns, list(LABELS), True, loss, seed, training, **options)
-
-    part = part.shortened(min(1.0, training.examples / NLI_TRAINING.examples))
-    with tempfile.TemporaryDirectory() as work:
-        if start is None:
-            start = Path(work) / "answers"
-            train(start, _nli_columns(nli_examples(seed, "train", training.examples), []), training, measure=False)
-        answers = [nli_example(seed, "train", index) for index in part.answers]
-        told = [statement_example(seed, "train", index) for index in part.statements]
-        own = replace(training, learning_rate=part.learning_rate)
-        return train(out, _nli_columns(answers, told), own, start=start, keep=part.keep)
+    told = round(STATEMENT_SHARE * training.examples)
+    answers = nli_examples(seed, "train", training.examples - told)
+    columns = _nli_columns(answers, statement_examples(seed, "train", told))
+    return _train(out, "nli", columns, list(LABELS), True, loss, seed, training)
 
 
 def _nli_columns(answers: Sequence[NliExample], statements: Sequence[StatementExample]) -> dict[str, list[Any]]:
@@ -159,32 +118,20 @@ def _train(
     loss: Callable[[CrossEncoder], Any],
     seed: int,
     training: JudgeTraining,
-    start: str | PathLike | None = None,
-    keep: float = 0.0,
-    measure: bool = True,
 ) -> dict[str, Any]:
-    """Train a new judge, or the one in the folder `start` further; without `measure` only the weights are written.
-
-    `keep` is the share of the weights before that the result is averaged with.
-    """
+    """Train a new judge, measure it, and write weights, figures and card."""
     texts = [column for column in columns.values() if isinstance(column[0], str)]
     began = process_time()
     with tempfile.TemporaryDirectory() as work, atomic_folder(out) as folder, quiet_loading():
-        if start is None:
-            tokenizer = train_word_pieces((text for column in texts for text in column[:5000]), lowercase=lowercase)
-            model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role))
-        else:
-            tokenizer, model = load_encoder(start)
-        before = {name: weight.clone() for name, weight in model.state_dict().items()} if keep else {}
+        some = (text for column in texts for text in column[:: max(1, len(column) // VOCABULARY_TEXTS)])
+        tokenizer = train_word_pieces(some, lowercase=lowercase)
+        model = build_encoder(tokenizer, labels, seed=derive_seed(seed, "judges", role))
         encoder = as_cross_encoder(model, tokenizer, f"{work}/begin")
         _fit(encoder, columns, loss(encoder), work, seed, training, f"the {role} judge")
         trained: Any = encoder.model
-        average_weights(trained, before, keep)
         trained.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         seconds = process_time() - began
-        if not measure:
-            return {"cpu_seconds": round(seconds, 1)}
         figures = _measure(role, folder, seed, training.test_examples)
         figures = {
             **figures,
@@ -197,19 +144,13 @@ def _train(
     return {**figures, "cpu_seconds": round(seconds, 1)}
 
 
-def average_weights(model: Any, before: Mapping[str, Any], keep: float) -> None:
-    """Put `keep` of the weights in `before`, and the rest of the model's own, into the model; names not there stay."""
-    own = model.state_dict()
-    mixed = {name: keep * weight + (1 - keep) * own[name] if weight.is_floating_point() else own[name]
-             for name, weight in before.items()}  # fmt: skip
-    model.load_state_dict(mixed, strict=False)
-
-
 def _measure(role: str, folder: Path, seed: int, count: int) -> dict[str, Any]:
     if role == "nli":
         nli = NliJudge(str(folder), device="cpu")
         statements = quality.statement_quality(nli.statements, statement_examples(seed, "test", count))
-        return {**quality.nli_quality(nli, nli_examples(seed, "test", count)), "statements": statements}
+        by_style = quality.style_errors(nli, styled_answers(seed, max(count // 3, 20)))
+        figures = quality.nli_quality(nli, nli_examples(seed, "test", count))
+        return {**figures, "by_style": by_style, "statements": statements}
     judge = RewardJudge(str(folder), device="cpu")
     figures = quality.reward_quality(judge, reward_examples(seed, "test", count))
     return {**figures, "by_style": quality.style_rewards(judge, style_examples(seed, max(count // 5, 20)))}

@@ -14,17 +14,18 @@ from ..config import Preset
 from ..exports.conversations import CONVERSATIONS, JOB_FOLDER
 from ..filters.corpus_alarms import CorpusAlarms, alarms_json
 from ..filters.funnel import Funnel
+from ..filters.verdict import missing_output
 from ..hub import resolve
 from ..judges.panel import find_judges
-from ..pf1m.build import ANSWERS, PLACES, work_identity
+from ..pf1m.build import ANSWERS, PLACES, require_texts, work_identity
 from ..pf1m.sources import ImageSizes
 from ..pf1m.worker import MakeWork, needed_judges
 from ..records import Rewrite
+from ..rewriting.backends.load import check_backend
 from ..rewriting.backends.settings import BackendConfig, backend_label
 from ..rewriting.job import run_job
 from ..rewriting.shards import read_shards
 from ..storage import Quarantine, atomic_write, write_json, write_jsonl
-from ..text import is_blank
 from .outcome import Forecast, Outcome
 from .report import write_report
 from .samples import SOURCE, OwnData
@@ -39,9 +40,10 @@ EXAMPLES = 12
 def make_work(
     data: OwnData, rewriter: str, preset: Preset, backend: BackendConfig, *, filtering: bool, answers: Path | None
 ) -> MakeWork:
-    """The work on this dataset's shards; `MissingAsset` if a model or judge is not there."""
+    """The work on this dataset's shards; errors as `check_backend`, and `MissingAsset` if a judge is not there."""
     if filtering:
         find_judges(preset.judges, needed_judges(preset.filters))
+    check_backend(rewriter, backend, preset.rewriting)
     given = rewriter if backend.kind == "server" else str(resolve(rewriter, role="the rewriter"))
     return MakeWork(given, data.roots(), preset, filtering, backend, backend_label(rewriter, backend), answers)
 
@@ -58,7 +60,8 @@ def dry_run(
     start = monotonic()
     rewrites = work(chosen, lambda _: None)
     funnel = Funnel(preset.filters.chain if filtering else ()).update(rewrites).to_dict()
-    return Forecast(rewrites, monotonic() - start, work.tokens, survey.responses, funnel)
+    seconds, read = monotonic() - start, work.tokens_read
+    return Forecast(rewrites, seconds, work.tokens, read, survey.responses, funnel)
 
 
 def rewrite_data(
@@ -74,9 +77,9 @@ def rewrite_data(
 ) -> Outcome:
     """Rewrite a dataset and write it back in its own format below `out`; a job that was stopped goes on.
 
-    Writes the dataset, ``history.jsonl`` (one line a response: raw, output, final, verdicts), ``summary.json``,
-    ``report.html`` and ``set_aside.jsonl`` (rows that are not of the schema). `exports.run.export_dataset` reads the
-    folder.
+    Writes the dataset, ``history.jsonl`` (one line a response: raw, output, final, verdicts, why there is no text),
+    ``summary.json``, ``report.html`` and ``set_aside.jsonl`` (rows that are not of the schema).
+    `exports.run.export_dataset` reads the folder.
 
     Args:
         data: the dataset.
@@ -108,6 +111,7 @@ def rewrite_data(
         workers=workers,
         stamp=ImageSizes(data.roots()),
     )
+    require_texts(out / JOB_FOLDER)
     seconds = monotonic() - start
     aside = Quarantine(out / ASIDE, max_share=1.0)
     for name, reason in survey.unreadable.items():
@@ -149,13 +153,15 @@ def _history(out: Path, funnel: Funnel, alarms: CorpusAlarms) -> Iterator[dict[s
         funnel.add(rewrite)
         if rewrite.kept:
             alarms.add(rewrite)
+        why = missing_output(rewrite)
         yield {
             "id": rewrite.sample.id,
             "instruction": rewrite.sample.instruction,
             "raw": rewrite.sample.raw,
             "output": rewrite.output,
             "final": _response(rewrite),
-            "kept": rewrite.kept,
+            "kept": rewrite.kept and not why,
+            "set_aside": why or None,
             "verdicts": [
                 {"filter": verdict.filter, "keep": verdict.keep, "score": verdict.score, "reason": verdict.reason}
                 for verdict in rewrite.verdicts
@@ -178,7 +184,7 @@ def _in_order(out: Path) -> Any:
 
 def _response(rewrite: Rewrite) -> str | None:
     """The text that takes the old response's place; None if a filter dropped it, or the rewriter gave none."""
-    return rewrite.final if rewrite.kept and not is_blank(rewrite.final) else None
+    return rewrite.final if rewrite.kept and not missing_output(rewrite) else None
 
 
 def _examples(out: Path) -> list[Rewrite]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Forecast:
         rewrites: of the records tried, judged.
         seconds: that they took.
         tokens: generated for them.
+        tokens_read: for them, as a server counts them; 0 of a model in this process.
         records: responses in the whole dataset.
         funnel: what each filter took of those tried.
     """
@@ -45,13 +46,14 @@ class Forecast:
     rewrites: list[Rewrite]
     seconds: float
     tokens: int
+    tokens_read: int
     records: int
-    funnel: dict[str, Any] = field(default_factory=dict)
+    funnel: dict[str, Any]
 
     @property
     def kept(self) -> int:
-        """Records of those tried that all filters keep."""
-        return sum(rewrite.kept for rewrite in self.rewrites)
+        """Records of those tried that have a text which all filters keep."""
+        return self.funnel["total"]["kept"]
 
     @property
     def total_seconds(self) -> float:
@@ -61,4 +63,16 @@ class Forecast:
     @property
     def total_tokens(self) -> int:
         """Tokens that all records would need."""
-        return round(self.tokens * self.records / max(1, len(self.rewrites)))
+        return self._of_all(self.tokens)
+
+    @property
+    def total_tokens_read(self) -> int:
+        """Tokens that a server would read for all records."""
+        return self._of_all(self.tokens_read)
+
+    def cost(self, price: tuple[float, float]) -> float:
+        """What all records would cost, at a price of a million tokens read and a million written."""
+        return (self.total_tokens_read * price[0] + self.total_tokens * price[1]) / 1e6
+
+    def _of_all(self, count: int) -> int:
+        return round(count * self.records / max(1, len(self.rewrites)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..filters.corpus_alarms import alarms_html, alarms_words
-from ..filters.funnel import funnel_html, why_empty
+from ..filters.funnel import funnel_html, set_aside_words, why_empty
 from ..html import bullets, grid, join, message, section, write_page
 from ..pipeline.record_html import record_card
 from ..records import Rewrite
@@ -24,7 +24,7 @@ def write_report(path: str | Path, data: OwnData, outcome: Outcome, examples: Se
         f"{outcome.rows:,} rows read, {outcome.kept:,} written to {outcome.dataset.name}",
         f"{total['in']:,} responses rewritten, {total['kept']:,} of them kept by the filters",
     ]
-    hint = [message(why)] if (why := why_empty(outcome.funnel)) else []
+    hint = [message(why) for why in (set_aside_words(outcome.funnel), why_empty(outcome.funnel)) if why]
     return write_page(
         path,
         "Rewritten data",

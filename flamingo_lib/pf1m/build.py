@@ -11,8 +11,10 @@ from typing import Any
 from .. import __version__
 from ..code_hash import code_fingerprint
 from ..config import Preset
+from ..errors import DataError
 from ..filters.corpus_alarms import CorpusAlarms, alarm_lines, alarms_html, alarms_json, alarms_words
 from ..filters.funnel import Funnel, funnel_html, funnel_markdown
+from ..filters.verdict import missing_output
 from ..html import join, message, section, write_page
 from ..hub import local_folder, resolve
 from ..judges.panel import find_judges
@@ -115,7 +117,7 @@ def rewrite_sources(
     if filtering:  # every machine that helps computes as this one does
         judges = preset.judges.model_copy(update={"sts_precision": identity["judges.sts_precision"]})
         preset = preset.model_copy(update={"judges": judges})
-    check_backend(name, backend)
+    check_backend(name, backend, preset.rewriting)
     label = backend_label(name, backend)
     given = name if backend.kind == "server" else str(resolve(name, role="the rewriter"))
     work = MakeWork(given, roots, preset, filtering, backend, label, out / ANSWERS if ray is None else None)
@@ -131,11 +133,29 @@ def rewrite_sources(
         gpus = float(best_device() == "cuda") / (max(1, workers) if ray == LOCAL else 1)
         stages = cluster_stages(work, rewriters=max(1, workers), gpus=gpus / 2)
         result = run_ray_job(stream, stages, out, address=ray, **options)
+    require_texts(out)
     if backend.kind == "server" and (usage := usage_report(backend, out / ANSWERS)) is not None:
         write_json(out / USAGE, usage)
     places = {source: str(Path(root).resolve()) for source, root in roots.items()}
     write_json(out / PLACES, {"roots": places, "rewriter": label, "preset": preset.name})
     return result
+
+
+def require_texts(folder: Path) -> None:
+    """A `DataError` if a finished job's shards hold records, and the rewriter gave no text for any of them."""
+    first: tuple[str, str] | None = None
+    for rewrite in read_shards(folder):
+        why = missing_output(rewrite)
+        if not why:
+            return
+        first = first or (rewrite.sample.id, why)
+    if first is not None:
+        raise DataError(
+            f"no record could be rewritten; the first: {first[1]}",
+            file=folder,
+            record=first[0],
+            remedy="Give another model or other records, in another folder.",
+        )
 
 
 def write_requests(

@@ -115,13 +115,18 @@ def make_chain(preset: Preset, pictures: Pictures, device: str = "cpu", *, rewar
 class ShardWork:
     """Rewrites a shard's samples, then judges and filters them."""
 
-    def __init__(self, rewriter: RewriterBackend, chain: Chain | None) -> None:
+    def __init__(self, rewriter: LabelledRewriter, chain: Chain | None) -> None:
         self.rewriter, self.chain = rewriter, chain
 
     @property
     def tokens(self) -> int:
         """Tokens generated so far."""
         return self.rewriter.tokens
+
+    @property
+    def tokens_read(self) -> int:
+        """Tokens that a server says it has read so far."""
+        return self.rewriter.tokens_read
 
     def __call__(self, samples: Sequence[Sample], tick: Callable[[int], None]) -> list[Rewrite]:
         """One judged rewrite for each sample."""

@@ -45,6 +45,11 @@ class LabelledRewriter:
         """Tokens generated so far."""
         return self.rewriter.tokens
 
+    @property
+    def tokens_read(self) -> int:
+        """Tokens that a server says it has read so far; 0 of a model in this process, which doesn't count them."""
+        return getattr(self.rewriter, "tokens_read", 0)
+
     def rewrite(self, samples: Sequence[Sample], progress: Callable[[int], None] | None = None) -> list[Rewrite]:
         """One labelled rewrite for each sample."""
         return [replace(rewrite, rewriter=self.label) for rewrite in self.rewriter.rewrite(samples, progress)]

@@ -6,6 +6,7 @@ parameters is to learn it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from ..text import split_sentences
@@ -65,7 +66,10 @@ def helpful(generator: Random, scene: Scene, question: Question, *, opener: floa
 REASONED = ("count", "existence", "relation", "side")
 """Types of question that an answer may lead up to: their answer follows from what the image shows."""
 
-REASONED_SHARE = 0.8
+LED_UP_TO = ("existence", "relation", "side")
+"""Those of them that conversations lead up to; a count is said first, since a rewriter makes up a list of its own."""
+
+LED_UP_TO_SHARE = 0.8
 
 
 def reasoned(generator: Random, scene: Scene, question: Question, *, opener: float = 0.75, offer: float = 0.8) -> str:
@@ -77,16 +81,21 @@ def reasoned(generator: Random, scene: Scene, question: Question, *, opener: flo
         question: one of the `REASONED` types.
         opener, offer: their probabilities, 0 to 1.
     """
-    answer = full_answer(question)
-    if question.type == "existence" and question.answer == "yes":  # the evidence has named it: it is no second one
-        answer = f"yes, the {question.target.text()} is in the image."
     return " ".join(
         [
             *maybe(generator, OPENERS, opener),
-            f"{evidence(generator, scene, question)[:-1]}{SO}{answer[0].lower()}{answer[1:]}",
+            concluded(evidence(generator, scene, question), question),
             *maybe(generator, OFFERS, offer),
         ]
     )
+
+
+def concluded(fact: str, question: Question) -> str:
+    """The sentence `fact`, "so" the answer to `question`."""
+    answer = full_answer(question)
+    if question.type == "existence" and question.answer == "yes":  # the evidence has named it: it is no second one
+        answer = f"yes, the {question.target.text()} is in the image."
+    return f"{fact[:-1]}{SO}{answer[0].lower()}{answer[1:]}"
 
 
 SO = ", so "
@@ -106,8 +115,14 @@ def evidence(generator: Random, scene: Scene, question: Question) -> str:
     if question.type not in ("count", "existence"):
         return reason(generator, scene, question)
     found = (question.type == "count" and question.target.among(scene)) or scene.objects
-    ordered = sorted(found, key=lambda item: item.cell)
-    names = listing([f"{article(item.name())} {at(item.position)}" for item in ordered])
+    return shown(generator, found)
+
+
+def shown(generator: Random, items: Sequence[SceneObject]) -> str:
+    """One sentence that lists `items` in reading order, with their positions."""
+    names = listing(
+        [f"{article(item.name())} {at(item.position)}" for item in sorted(items, key=lambda item: item.cell)]
+    )
     return f"{generator.choice(('The image shows', 'The picture shows', 'I can see'))} {names}."
 
 
@@ -230,7 +245,7 @@ def conversation(generator: Random, scene: Scene, questions: list[Question]) -> 
     last = len(questions) - 1
     turns = []
     for index, question in enumerate(questions):
-        looks_first = question.type in REASONED and generator.random() < REASONED_SHARE
+        looks_first = question.type in LED_UP_TO and generator.random() < LED_UP_TO_SHARE
         write = reasoned if looks_first else helpful
         chances = {"opener": 0.4 if index else 0.75, "offer": 0.8 if index == last else 0.3}
         turns.append((question.text, write(generator, scene, question, **chances)))

@@ -9,7 +9,7 @@ from .answers import at, full_answer
 from .graph import COLORS, POSITIONS, SHAPES, SIZES, Scene
 from .lexicon import NUMBERS, Reference, capital
 from .phrases import wrapped
-from .questions import ask
+from .questions import ask, possible_types
 
 Answered = tuple[str, str, str]
 """Instruction, polite reasoning, curt answer."""
@@ -185,14 +185,26 @@ CLAIM_WORDINGS = (
     "Would you agree with this? {}",
     "Do you think this is right? {}",
     "Can one say this about the image? {}",
+    "True or false? {}",
+    "Right or wrong? {}",
+    "{} Do you agree?",
+    "{} Is this correct?",
+    "{} True or false?",
+    "Somebody says this about the picture: {} Is that so?",
+    "Check whether this is right. {}",
+    "I believe this: {} Am I right?",
 )
+CLAIM_WEIGHTS = {"count": 2.0, "existence": 2.0, "relation": 3.0, "side": 1.0}
+"""How often a claim is about each type of question, against 1 of the others."""
 _SWAPPED = {"yes": "no", "no": "yes", "left": "right", "right": "left", "small": "large", "large": "small"}
 _VALUES = {"color": COLORS, "shape": SHAPES, "position": POSITIONS, "count": ("0", "1", "2", "3", "4")}
 
 
 def _claim(generator: Random, scene: Scene) -> Answered | None:
     """Whether a statement is right, and what is."""
-    question = ask(scene, generator)
+    types = possible_types(scene)
+    kind = generator.choices(types, [CLAIM_WEIGHTS.get(kind, 1.0) for kind in types])[0]
+    question = ask(scene, generator, kind)
     true = generator.random() < 0.5
     others = [value for value in _VALUES.get(question.type, ()) if value != question.answer]
     wrong = generator.choice(others) if others else _SWAPPED[question.answer]
@@ -216,7 +228,5 @@ _TOPICS: tuple[Callable[[Random, Scene], Answered | None], ...] = (
     _largest,
     _line,
     _extreme,
-    _claim,
-    _claim,
-    _claim,
+    *(_claim,) * 8,
 )

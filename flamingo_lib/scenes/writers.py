@@ -40,7 +40,7 @@ HELD_OUT_SOURCES = ("vsr", "grid-3d", "nlvr2", "ok-vqa")
 EXAMPLES = 48
 """Records in the `train` file of each held-out source: the pool of few-shot examples."""
 
-EVERY = {"mscoco-captions": 2, "a-okvqa": 2, "clevr": 3, "gqa": 1, "spot-the-diff": 4, "elevater": 6, "refcocog": 4}
+EVERY = {"mscoco-captions": 5, "a-okvqa": 2, "clevr": 3, "gqa": 1, "spot-the-diff": 8, "elevater": 12, "refcocog": 8}
 """One scene in so many is used by the dataset; those not named use all."""
 
 

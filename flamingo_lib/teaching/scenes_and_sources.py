@@ -1,4 +1,4 @@
-"""Checks of notebook 01: a claim checker, a reader for a new format, a misjudged sentence, a quarantine message."""
+"""Checks of notebook 01: claim checker, reader for a new format, misjudged sentence, quarantine, hallucination."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ..records import Sample
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, Scene, draw_scene
 from ..scenes.ground_truth import check
-from .outcome import NotYetError, call, exercise, require, shown
+from .outcome import NotYetError, call, exercise, number, require, shown
 
 SENTENCES = 200
 
@@ -71,7 +71,8 @@ def ex_01_2(read: Callable[[Path], Iterable[Sample]]) -> str:
         path = Path(folder, "train.csv")
         lines = [",".join(_quoted(value) for value in row) for row in _ROWS]
         path.write_text("\n".join([_HEADER, *lines]) + "\n", "utf-8")
-        samples = call(lambda file: list(read(file)), path)
+        found = call(read, path)
+        samples = call(lambda _: list(found), "its rows, read one by one")
     require(
         len(samples) == len(_ROWS), f"the file has {len(_ROWS)} records below its header, and you read {len(samples)}"
     )
@@ -140,3 +141,41 @@ def ex_01_4(bad_records: Iterable[str], quarantine: Path | str) -> str:
             f"{len(given)} of {len(expected)} records; one more was set aside: {expected[name]['reason']}"
         )
     return f"{len(expected)} records, each with its file and the reason; the rest of the data set goes on without them."
+
+
+_VERDICTS = (
+    ((True,), (True, False), (), (False, False, True), (True, True), (True, True, True), (False,)),
+    ((), (), (False, True), (True,), (False, False), (True, False), (False,), (True, True, False)),
+)
+"""Claims of texts, True where one holds; every slip gives another share of them than the right answer."""
+
+
+@exercise("01.5")
+def ex_01_5(hallucination: Callable[[list[list[bool]]], float]) -> str:
+    """Hallucination share: of texts, how many make at least one false claim.
+
+    Args:
+        hallucination: from a list for each text, True for each claim that holds, to a share, 0 to 1.
+    """
+    for verdicts in _VERDICTS:
+        given, expected = (
+            number(call(hallucination, [list(text) for text in verdicts])),
+            sum(not all(text) for text in verdicts) / len(verdicts),
+        )
+        every = [claim for text in verdicts for claim in text]
+        speaking = [text for text in verdicts if text]
+        slips = {
+            1 - expected: "that is the share of texts without a false claim",
+            every.count(False) / len(every): "that is a share of claims; h counts texts, and one false claim is enough",
+            sum(not all(text) for text in speaking) / len(speaking): (
+                "you leave texts without a claim out of the count; they belong to N"
+            ),
+            sum(not any(text) for text in verdicts) / len(verdicts): (
+                "you count texts in which no claim holds; one false claim is enough"
+            ),
+        }
+        for slip, words in slips.items():
+            same = abs(given - slip) < 1e-9 and abs(slip - expected) > 1e-9
+            require(not same, f"of {len(verdicts)} texts you say {given:.3f}: {words}")
+        require(abs(given - expected) < 1e-9, f"of {len(verdicts)} texts it is {expected:.3f}, not {given:.3f}")
+    return "a text with one false claim counts like one with three, and a text without a claim counts as true."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
@@ -49,7 +49,8 @@ def choose(rewrites: Sequence[Rewrite], source: str = ALL, verdict: str = ALL) -
 class Inspector(widgets.VBox):
     """Leafs through rewritten records.
 
-    Every control is reached with the Tab key; on the slider the arrow keys turn the pages.
+    Every control is reached with the Tab key; on the slider the arrow keys turn the pages. A notebook's file keeps the
+    record that is shown first, for where there is no kernel.
 
     Args:
         rewrites: the records, with or without verdicts.
@@ -131,3 +132,7 @@ class Inspector(widgets.VBox):
         self.next.disabled = not self.chosen or self.position.value == len(self.chosen)
         nothing = standalone(message("No record fits this choice."))
         self.view.value = record_view([current], self.images) if current is not None else nothing
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"text/html": str(self.view.value)} if isinstance(bundle, dict) else bundle

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 
 import flamingo_lib
 from flamingo_lib import html
+from flamingo_lib.config import FiltersConfig
 from flamingo_lib.records import Box, Pair, Rewrite, Sample, Turn, Verdict
 from tests.html.test_escaping import FUNCTIONS
 
@@ -187,21 +189,38 @@ def _shown(_folder: Path) -> str:
 
 
 def _static_frames(_folder: Path) -> str:
+    from flamingo_lib import widgets
+    from flamingo_lib.evaluation.predictions import Prediction
     from flamingo_lib.scenes.graph import draw_scene
-    from flamingo_lib.widgets.attention import AttentionViewer
-    from flamingo_lib.widgets.chat_bench import ChatBench
-    from flamingo_lib.widgets.distortion_bench import DistortionBench
-    from flamingo_lib.widgets.generations import GenerationViewer
+    from flamingo_lib.widgets.threshold_explorer import Scored
     from tests.serving.fakes import EchoBackend
 
-    attention = AttentionViewer(opened(sample())[0], ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25), token=1)
-    bench = DistortionBench([(HOSTILE, HOSTILE)])
-    texts = dict.fromkeys(("id", "instruction", "raw", "first", "second"), HOSTILE)
-    both = GenerationViewer(
-        [texts | {"second": HOSTILE + " more", "reward": [0, 1], "scenes": [draw_scene(0, "x").to_json()]}]
-    )
-    chat = ChatBench({HOSTILE: EchoBackend()}, {HOSTILE: opened(sample())[0]}, [(HOSTILE, [HOSTILE])])
-    return "".join(widget._repr_mimebundle_()["text/html"] for widget in (attention, bench, chat, both))
+    said = {
+        model: [
+            Prediction(
+                *(HOSTILE, model, 0, "held_in", HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), said), scores={"correct": right}
+            )
+        ]
+        for model, said, right in ((HOSTILE, HOSTILE, 1.0), ("raw", f"{HOSTILE} more", 0.0))
+    }
+    names = {"first": HOSTILE, "second": "raw"}
+    tokens = ["<image>", HOSTILE], [1, 1], np.full((1, 1, 2, 4), 0.25)
+    pair = dict.fromkeys(("id", "instruction", "raw", "first"), HOSTILE)
+    pair |= {"second": HOSTILE + " more", "reward": [0, 1], "scenes": [draw_scene(0, "x").to_json()]}
+    scored = Scored(HOSTILE, HOSTILE, {"nli": 1.0}, {"nli": True})
+    frames: list[Any] = [
+        widgets.AnswerBrowser(said, lambda _: opened(sample()), **names),
+        widgets.AskTheScene({HOSTILE: lambda scene, question: HOSTILE}, question=HOSTILE),
+        widgets.AttentionViewer(opened(sample())[0], *tokens, token=1),
+        widgets.ChatBench({HOSTILE: EchoBackend()}, {HOSTILE: opened(sample())[0]}, [(HOSTILE, [HOSTILE])]),
+        widgets.DistortionBench([(HOSTILE, HOSTILE)]),
+        widgets.GenerationViewer([pair]),
+        widgets.RewriteBench(lambda *_: HOSTILE, [replace(sample(), raw=HOSTILE[:500])], opened),
+        widgets.SceneEditor(draw_scene(0, "hostile"), HOSTILE),
+        widgets.StageDiff(said, lambda _: opened(sample()), **names),
+        widgets.ThresholdExplorer([scored], FiltersConfig()),
+    ]
+    return "".join(frame._repr_mimebundle_()["text/html"] for frame in frames)
 
 
 def _sheet(_folder: Path) -> str:

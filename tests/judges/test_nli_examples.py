@@ -4,18 +4,30 @@ from collections import Counter
 
 import numpy as np
 
+from flamingo_lib.errors import DataError
 from flamingo_lib.judges.nli import CONTRADICTION, ENTAILMENT, NEUTRAL
 from flamingo_lib.judges.nli_examples import ANSWERS, KINDS, nli_example, nli_examples
 from flamingo_lib.scenes.ground_truth import answer_kept, stated_answer
 from flamingo_lib.scenes.questions import QUESTION_TYPES, parse_question
 
-NLI = nli_examples(3, "train", 600)
+
+def question_of(example):
+    """The Scenes question asked; None of a statement to be checked."""
+    try:
+        return parse_question(example.question)
+    except DataError:
+        return None
+
+
+NLI = nli_examples(3, "train", 900)
+ASKED = [(question, example) for example in NLI if (question := question_of(example)) is not None]
 
 
 def test_labels_agree_with_the_truth_reader():
     right = Counter()
-    for example in NLI:
-        question = parse_question(example.question)
+    for question, example in ASKED:
+        if example.kind == "reasoned torn":  # the conclusion is the annotation's, its evidence is not
+            continue
         kept = answer_kept(question, example.original.removeprefix("Answer: ").partition(".")[0], example.rewrite)
         right[example.label, kept] += 1
     assert right[ENTAILMENT, True] / (right[ENTAILMENT, True] + right[ENTAILMENT, False]) > 0.97
@@ -40,9 +52,31 @@ def test_the_original_alone_does_not_tell_the_label():
 
 
 def test_no_answer_really_gives_none():
-    for example in NLI:
-        if example.kind == "no answer":
-            assert stated_answer(parse_question(example.question), example.rewrite) is None
+    for question, example in ASKED:
+        if example.kind in ("no answer", "curt vague"):
+            assert stated_answer(question, example.rewrite) is None and example.label == NEUTRAL
+
+
+def test_curt_answers_are_held_against_curt_ones_and_sentences():
+    curt = [example for example in NLI if example.kind in ("curt same", "curt other")]
+    assert len(curt) > 80 and all(len(example.rewrite.split()) <= 5 for example in curt)
+    assert all((example.label == ENTAILMENT) == (example.kind == "curt same") for example in curt)
+    words = [len(example.original.split()) for example in curt]
+    assert sum(count <= 2 for count in words) > 20 and sum(count >= 5 for count in words) > 20
+
+
+def test_right_answers_may_give_their_reason():
+    """Dialogues do, and the judge must not take the reason for another answer."""
+    right = [example.rewrite for example in NLI if example.kind == "same"]
+    for start in ("I counted", " only s", " and the "):
+        assert any(start in text for text in right), start
+
+
+def test_answers_stand_behind_their_evidence():
+    kinds = Counter(example.kind for example in NLI if ", so " in example.rewrite)
+    assert kinds["reasoned same"] > 40 and kinds["reasoned other"] > 25 and kinds["reasoned torn"] > 10
+    labels = {example.kind: example.label for example in NLI if example.kind.startswith("reasoned")}
+    assert labels == {"reasoned same": ENTAILMENT, "reasoned other": CONTRADICTION, "reasoned torn": CONTRADICTION}
 
 
 def test_examples_depend_on_their_key_alone():

@@ -30,6 +30,9 @@ from flamingo_lib.text import split_sentences
         ("The red ring is above the blue star.", "The red ring is below the blue star.", CONTRADICTION),
         ("The red ring is above the blue star.", "The red ring is to the left of the blue star.", NEUTRAL),
         ("a red ring", "I hope this helps!", NEUTRAL),
+        ("There is a large red ring at the top left.", "I can see a red ring at the top left.", ENTAILMENT),
+        ("a red ring and a blue star", "I can see a red ring in the center and a blue star below it.", NEUTRAL),
+        ("a blue star", "I can see a red ring at the top left and a red ring at the top left.", CONTRADICTION),
     ],
 )
 def test_labels_of_plain_pairs(premise, hypothesis, label):

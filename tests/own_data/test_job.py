@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from flamingo_lib.cli.own_data import show_forecast, show_outcome
 from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.own_data import job
 from flamingo_lib.own_data.containers import open_container
@@ -25,7 +26,7 @@ BACKEND = BackendConfig(kind="server", url="http://127.0.0.1:9/v1")
 class FakeWork:
     """Says "The answer is RAW."; drops answers that hold a 2; stops at a given record."""
 
-    tokens = 0
+    tokens = tokens_read = 0
     stop_at: str | None = None
     done: list[str] = []  # noqa: RUF012 - shared by all workers of a test
 
@@ -36,6 +37,7 @@ class FakeWork:
                 raise KeyboardInterrupt
             FakeWork.done.append(sample.id)
             self.tokens += 5
+            self.tokens_read += 50_000
             keep = "2" not in sample.raw
             verdict = Verdict(keep, "nli", 0.1, 0.0, "" if keep else "contradicts")
             made.append(Rewrite(sample, f"The answer is {sample.raw}.", verdicts=(verdict,)))
@@ -91,16 +93,48 @@ def test_dropped_rows_may_stay_as_they_were(folder):
     ]
 
 
-def test_a_response_that_the_rewriter_did_not_give_takes_no_place(folder, monkeypatch):
-    class Refuses(FakeWork):
-        def __call__(self, samples, tick):
-            return [Rewrite(sample, "", flags=("refused",)) for sample in samples]
+class Refuses(FakeWork):
+    """Has no text for the records named."""
 
+    refused: tuple[str, ...] = ()
+
+    def __call__(self, samples, tick):
+        done = super().__call__(samples, tick)
+        why = {"error": "the prompt has 70 tokens"}
+        return [
+            Rewrite(rewrite.sample, "", flags=("too_long",), scores=why) if rewrite.sample.id in self.refused else
+            Rewrite(rewrite.sample, rewrite.output)
+            for rewrite in done
+        ]  # fmt: skip
+
+
+def test_a_response_that_the_rewriter_did_not_give_takes_no_place(folder, monkeypatch, capsys):
     monkeypatch.setattr(job, "make_work", lambda *args, **options: Refuses)
+    monkeypatch.setattr(Refuses, "refused", ("own-data/0/0",))
     rows = [ROWS["columns"](number) for number in range(2)]
     outcome = job.rewrite_data(opened(folder, rows), "m", folder / "out", PRESET, BACKEND, filtering=False, drop=False)
-    assert [row["answer"] for _, row in open_container(outcome.dataset).rows()] == ["red 0", "red 1"]
-    assert json.loads((folder / "out" / job.HISTORY).read_text().splitlines()[0])["final"] is None
+    assert [row["answer"] for _, row in open_container(outcome.dataset).rows()] == ["red 0", "The answer is red 1."]
+    total = outcome.funnel["total"]
+    assert (total["in"], total["kept"], total["set_aside"], total["dropped"]) == (2, 1, 1, {"output": 1})
+    assert {alarm.records for alarm in outcome.alarms if alarm.name == "one sentence pattern"} == {1}
+    line = json.loads((folder / "out" / job.HISTORY).read_text().splitlines()[0])
+    assert (line["final"], line["kept"], line["set_aside"]) == (None, False, "no output: the prompt has 70 tokens")
+    show_outcome(outcome, folder / "out")
+    words = "1 of 2 records were not rewritten; the first, own-data/0/0: no output: the prompt has 70 tokens"
+    assert f"warning: {words}" in capsys.readouterr().err and words in (folder / "out" / job.REPORT).read_text()
+    show_forecast(job.dry_run(opened(folder, rows), "m", PRESET, BACKEND, filtering=False), None)
+    shown = capsys.readouterr().out
+    assert "own-data/0/0  no output: the prompt has 70 tokens" in shown and "of 2 records tried, 1 are kept" in shown
+
+
+def test_a_rewriter_without_a_text_for_any_record_is_an_error(folder, monkeypatch):
+    monkeypatch.setattr(job, "make_work", lambda *args, **options: Refuses)
+    monkeypatch.setattr(Refuses, "refused", ("own-data/0/0", "own-data/1/0"))
+    data = opened(folder, [ROWS["columns"](number) for number in range(2)])
+    with pytest.raises(DataError, match=r"no record could be rewritten; the first: no output: .* 70 tokens") as raised:
+        job.rewrite_data(data, "m", folder / "out", PRESET, BACKEND, filtering=False)
+    assert raised.value.record == "own-data/0/0"
+    assert sorted(path.name for path in (folder / "out").iterdir()) == ["job"]
 
 
 def test_a_stopped_job_goes_on_with_the_same_bytes(folder, tmp_path_factory):
@@ -128,12 +162,15 @@ def test_missing_images_stop_before_any_work(folder):
         job.dry_run(data, "m", PRESET, BACKEND)
 
 
-def test_a_dry_run_tries_records_from_all_over_and_forecasts(folder):
+def test_a_dry_run_tries_records_from_all_over_and_forecasts(folder, capsys):
     rows = [{**ROWS["columns"](number % 4), "answer": str(number)} for number in range(40)]
     data = opened(folder, rows)
     forecast = job.dry_run(data, "m", PRESET, BACKEND, count=10)
     assert FakeWork.done == [f"own-data/{number}/0" for number in range(0, 40, 4)]
-    assert (forecast.records, forecast.total_tokens) == (40, 200)
+    assert (forecast.records, forecast.total_tokens, forecast.total_tokens_read) == (40, 200, 2_000_000)
+    show_forecast(forecast, (2.5, 10.0))
+    shown = capsys.readouterr().out
+    assert "2,000,000 tokens read and 200 tokens written" in shown and "they cost about 5.00" in shown
     assert forecast.kept == sum("2" not in str(number) for number in range(0, 40, 4))
     assert not (folder / "out").exists()
 

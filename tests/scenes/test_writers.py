@@ -265,7 +265,7 @@ def test_text_dialogues_have_no_images(world):
 
 def test_pictures_shared_by_datasets_take_no_extra_space(world):
     root, _ = world
-    name = next((root / "vqa-v2" / "train2014").iterdir()).name
+    name = next((root / "mscoco-captions" / "train2014").iterdir()).name
     assert (root / "vqa-v2" / "train2014" / name).stat().st_ino == (
         root / "mscoco-captions" / "train2014" / name
     ).stat().st_ino

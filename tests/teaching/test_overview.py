@@ -1,5 +1,6 @@
 """Checks of notebook 00: right answers pass, typical slips are named."""
 
+import math
 from collections import Counter, defaultdict
 
 import pytest
@@ -34,6 +35,8 @@ def mean_of_types(questions):
 
 def test_best_guess():
     assert check.ex_00_1(best_guess)
+    own = [("color", "red"), ("color", "red"), ("color", "blue"), ("count", "1")]
+    assert "0.750 on the 4 questions" in check.ex_00_1(best_guess, own).text
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,49 @@ def test_steps_that_depend_on_a_setting():
     assert "rewrite: reads neither" in check.ex_00_3(right | {"rewrite"}, preset).text
     assert "is missing" in check.ex_00_3({"filter"}, preset).text
     assert "no step 'sieve'" in check.ex_00_3({"sieve"}, preset).text
+
+
+def test_reward_gap():
+    assert check.ex_00_4(lambda rate: math.log(rate / (1 - rate)))
+
+
+@pytest.mark.parametrize(
+    ("gap", "message"),
+    [
+        (lambda rate: 1 / (1 + math.exp(-rate)), "turn the equation around"),
+        (lambda rate: math.log(1 - rate) - math.log(rate), "the sign is wrong"),
+        (lambda rate: math.log10(rate / (1 - rate)), "natural logarithm"),
+        (lambda rate: math.log(rate), "divide by the chance of losing"),
+        (lambda rate: rate, "it is 0.000, not 0.500"),
+        (None, "give the function itself"),
+    ],
+)
+def test_slips_of_the_reward_gap(gap, message):
+    outcome = check.ex_00_4(gap)
+    assert not outcome and message in outcome.text
+
+
+def scenes(pairs=42, sizes=2, choose=math.perm, cells=math.comb, counts=range(1, 5)):
+    return sum(cells(9, n) * choose(pairs, n) * sizes**n for n in counts)
+
+
+def test_number_of_scenes():
+    outcome = check.ex_00_5(scenes())
+    assert outcome and f"{scenes():,}" in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (scenes(sizes=1), "small or large"),
+        (scenes(choose=math.comb), "which pair is in which cell"),
+        (scenes(pairs=48), "training shows 42"),
+        (scenes(counts=[4]), "of four objects"),
+        (scenes(cells=math.perm), "without an order"),
+        (12, "billion, not 12"),
+        ("many", "should be a number"),
+    ],
+)
+def test_slips_of_the_number_of_scenes(answer, message):
+    outcome = check.ex_00_5(answer)
+    assert not outcome and message in outcome.text

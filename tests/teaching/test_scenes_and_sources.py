@@ -88,3 +88,27 @@ def test_the_quarantine_message(tmp_path):
     assert "1 of 2 records; one more was set aside: a field is missing" in check.ex_01_4(["7"], path).text
     assert "record 8 was read" in check.ex_01_4(["7", "8", "9"], path).text
     assert "no quarantine file" in check.ex_01_4(["7"], tmp_path / "none.jsonl").text
+
+
+def share(verdicts, wrong=lambda text: not all(text)):
+    return sum(map(wrong, verdicts)) / len(verdicts)
+
+
+def test_hallucination_share():
+    assert check.ex_01_5(share)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda verdicts: 1 - share(verdicts), "without a false claim"),
+        (lambda verdicts: share([claim for text in verdicts for claim in text], lambda holds: not holds), "of claims"),
+        (lambda verdicts: share([text for text in verdicts if text]), "they belong to N"),
+        (lambda verdicts: share(verdicts, lambda text: not any(text)), "no claim holds"),
+        (lambda verdicts: 0.45, "not 0.450"),
+        (lambda verdicts: ..., "returned nothing"),
+    ],
+)
+def test_slips_of_the_hallucination_share(answer, message):
+    outcome = check.ex_01_5(answer)
+    assert not outcome and message in outcome.text

@@ -228,7 +228,7 @@ class ChatFormat:
             )
         if self.system is not None and self.system.strip() not in prompt:
             raise self._unfit("the chat template drops the system message", "Leave it out, or say it in the prompt.")
-        if pictured == prompt:
+        if pictured == prompt or not self._holds(1):
             raise self._unfit("the chat template drops images", "Give an image-text-to-text model's template.")
 
     def _holds(self, images: int) -> bool:

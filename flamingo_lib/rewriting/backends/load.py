@@ -56,17 +56,25 @@ def load_rewriter(
     return FlamingoRewriter.load(name, pictures, config, seed=seed, device=device, optimize=optimize)
 
 
-def check_backend(name: str, settings: BackendConfig) -> None:
-    """Refuse what cannot rewrite before any work starts: a model without a usable chat template, a server's address.
+def check_backend(name: str, settings: BackendConfig, config: RewritingConfig | None = None) -> None:
+    """Refuse what cannot rewrite before any work starts, its weights unread.
+
+    A Flamingo's folder, a model's chat template, context and adapter, a server's address and the models that it lists.
 
     Raises:
         ConfigError, MissingAsset, CheckpointError: as the backends' own loading.
     """
+    config = config or RewritingConfig()
     if settings.kind == "transformers":
-        from .vlm import load_chat
+        from .vlm import check_vlm
 
-        load_chat(name, settings)
+        check_vlm(name, settings, config.max_new_tokens)
     elif settings.kind == "server":
         from .server import ServerRewriter
 
-        ServerRewriter(name, lambda sample: [], None, settings)
+        ServerRewriter(name, lambda sample: [], None, settings).check_models()
+    else:
+        from ...hub import resolve
+        from ...loading import check_model_files
+
+        check_model_files(resolve(name, role="the rewriter"))

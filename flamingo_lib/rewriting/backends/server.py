@@ -81,8 +81,7 @@ class ServerRewriter:
         """
         results: dict[str, Rewrite] = {}
         asked = self._requests(samples, results, progress)
-        if self.batch is None:
-            self._check_models()
+        self.check_models()
         answers = self._answers(asked) if self.batch is None else self.batch.answers(asked)
         by_id = {sample.id: sample for sample in samples}
         for name, answer in answers:
@@ -154,9 +153,9 @@ class ServerRewriter:
                 remedy=f"Ask for that one, or say that it is the same: --backend-set 'answers_as=[\"{named}\"]'.",
             )
 
-    def _check_models(self) -> None:
-        """A `ConfigError` if the server lists its models, and this one is not among them."""
-        if self._asked_for_models:
+    def check_models(self) -> None:
+        """A `ConfigError` if the server lists its models, and this one is not among them; it is asked once."""
+        if self._asked_for_models or self.batch is not None:
             return
         self._asked_for_models = True
         names = served_models(str(self.settings.url), self.settings.timeout)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ...errors import CheckpointError, ConfigError
-from ...hub import check_load_report, check_weights, quiet_loading, refuse_remote_code, translate_loading_errors
+from ...hub import (
+    check_device,
+    check_load_report,
+    check_weights,
+    quiet_loading,
+    refuse_remote_code,
+    translate_loading_errors,
+)
 from ...storage import read_json
-from ...weight_bounds import check_built_size
+from ...weight_bounds import check_built_size, safetensors_shapes
 from .chat_format import ChatFormat
+from .prompt import user_text
 from .settings import ADAPTER_CONFIG, BackendConfig, model_folders
 
 ROLE = "the rewriter"
+ADAPTER_REMEDY = "Give the adapter that was trained on this model."
 
 
 def load_vlm(
@@ -31,6 +40,7 @@ def load_vlm(
         role: what the model is for, in words, for messages.
 
     Raises:
+        ConfigError: there is no such device.
         MissingAsset: there is no such model.
         CheckpointError: it is no image-text-to-text model, weights are missing, its processor has no chat template, or
             the adapter is another model's.
@@ -38,6 +48,7 @@ def load_vlm(
     import torch
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    check_device(settings.device or device)
     folder, *adapters = model_folders(name, settings, role)
     chat = load_chat(name, settings, role)
     with translate_loading_errors(folder, role), quiet_loading():
@@ -81,41 +92,123 @@ def load_chat(name: str, settings: BackendConfig, role: str = ROLE) -> ChatForma
     return ChatFormat(processor, settings.system, folder.name)
 
 
-def add_adapter(model: Any, folder: Path, *, merge: bool) -> Any:
-    """`model` with a PEFT adapter; a `CheckpointError` names what does not fit."""
-    from peft import PeftModel, get_peft_model_state_dict, load_peft_weights
+def check_vlm(name: str, settings: BackendConfig, new_tokens: int) -> None:
+    """Refuse a model that cannot rewrite before its weights are read.
 
+    Args:
+        name, settings: as of `load_vlm`.
+        new_tokens: that a response may have.
+
+    Raises:
+        MissingAsset, CheckpointError: as `load_vlm`.
+        ConfigError: there is no such device, or the context is too short for an empty prompt and `new_tokens`.
+    """
+    from transformers import AutoConfig
+
+    check_device(settings.device or "cpu")
+    folder, *adapters = model_folders(name, settings)
+    chat = load_chat(name, settings)
+    trusted = settings.trust_remote_code is not None
+    with translate_loading_errors(folder, ROLE), quiet_loading():
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
+    prompt = chat.render(user_text(settings.template, "", ""), 0)
+    used, context = len(chat.tokenizer(prompt, add_special_tokens=False)["input_ids"]), context_of(config)
+    if used + new_tokens > context:
+        raise ConfigError(
+            f"the model's context of {context:,} tokens is too short: its empty prompt has {used:,}, "
+            f"and {new_tokens:,} new ones are to follow",
+            file=folder,
+            remedy="Set rewriting.max_new_tokens lower, shorten the prompt, or give a model with a longer context.",
+        )
+    for adapter in adapters if not trusted else ():  # code that is named for running may build what it likes
+        _check_adapter(config, adapter)
+
+
+def _check_adapter(config: Any, folder: Path) -> None:
+    """Refuse an adapter that is not for a model of this configuration, which is built without memory."""
+    import torch
+    from peft import PeftConfig, get_peft_model
+    from transformers import AutoModelForImageTextToText
+
+    _check_adapter_files(folder)
+    with translate_loading_errors(folder, "the adapter", ADAPTER_REMEDY), quiet_loading(), quiet_peft():
+        try:
+            with torch.device("meta"):
+                model = AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
+                wrapped = get_peft_model(model, PeftConfig.from_pretrained(str(folder)))
+        except NotImplementedError:
+            return  # a model that reads values while it is built has none there; they are compared once it is loaded
+        wanted = adapter_sizes(wrapped)
+    _compare(dict(safetensors_shapes(folder)), wanted, folder)
+
+
+def _check_adapter_files(folder: Path) -> None:
     if not (folder / ADAPTER_CONFIG).is_file():
         raise CheckpointError(
             "the folder holds no PEFT adapter", file=folder, remedy=f"Give one with {ADAPTER_CONFIG}."
         )
     check_weights(folder)
-    remedy = "Give the adapter that was trained on this model."
-    with translate_loading_errors(folder, "the adapter", remedy), quiet_loading(), quiet_peft():
-        wrapped = PeftModel.from_pretrained(model, str(folder))
-        stored, wanted = set(load_peft_weights(str(folder), device="cpu")), set(get_peft_model_state_dict(wrapped))
-    if stored != wanted:
-        first = min(stored ^ wanted)
+
+
+def adapter_sizes(model: Any) -> dict[str, int]:
+    """Number of elements of each weight that the adapter of a `PeftModel` consists of; nobody is asked for its base.
+
+    PEFT would look on the hub whether the vocabulary was changed. Embeddings and head, which it would then save, are
+    not among these.
+    """
+    from peft import get_peft_model_state_dict
+
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: weight.numel() for name, weight in weights.items()}
+
+
+def _compare(stored: Mapping[str, int], wanted: Mapping[str, int], folder: Path) -> None:
+    """A `CheckpointError` that names the first weight in which an adapter's file and the model don't meet."""
+    from peft.utils.constants import EMBEDDING_LAYER_NAMES
+
+    def other(names: Collection[str]) -> set[str]:
+        return {name for name in names if not {*name.split(".")} & {*EMBEDDING_LAYER_NAMES}}
+
+    differing = other(stored.keys() ^ wanted.keys())
+    differing |= {name for name in stored.keys() & wanted.keys() if stored[name] != wanted[name]}
+    if differing:
         raise CheckpointError(
-            f"the adapter is another model's: {len(stored ^ wanted)} of its weights and the model's don't meet, "
-            f"the first {first}",
+            f"the adapter is another model's: {len(differing)} of its weights and the model's don't meet, the first "
+            f"{min(differing)}",
             file=folder,
-            remedy=remedy,
+            remedy=ADAPTER_REMEDY,
         )
+
+
+def add_adapter(model: Any, folder: Path, *, merge: bool) -> Any:
+    """`model` with a PEFT adapter; a `CheckpointError` names what does not fit."""
+    from peft import PeftModel
+
+    _check_adapter_files(folder)
+    with translate_loading_errors(folder, "the adapter", ADAPTER_REMEDY), quiet_loading(), quiet_peft():
+        wrapped = PeftModel.from_pretrained(model, str(folder))
+        wanted = adapter_sizes(wrapped)
+    _compare(dict(safetensors_shapes(folder)), wanted, folder)
     return wrapped.merge_and_unload() if merge else wrapped
 
 
 @contextmanager
 def quiet_peft() -> Iterator[None]:
-    """Keep back PEFT's use of a name that Transformers has replaced, of which both warn at each adapter."""
+    """Keep back what PEFT and Transformers warn of at each adapter: a replaced name, and a base in another folder."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing")
+        warnings.filterwarnings("ignore", message=".*`base_model_name_or_path` was renamed")
         yield
 
 
 def context_length(model: Any) -> int:
     """Tokens that prompt and response may have together."""
-    return int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
+    return context_of(model.config)
+
+
+def context_of(config: Any) -> int:
+    """As `context_length`, from a model's configuration."""
+    return int(getattr(config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
 
 
 def model_type(folder: Path) -> str | None:

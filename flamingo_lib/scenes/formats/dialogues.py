@@ -15,7 +15,7 @@ from .vqa import CHOICE_TYPES, four_choices
 ULTRACHAT_FILE = "ultrachat_release_230407_Questions about the World [Part I + Part II].json"
 SHAREGPT_FILE = "sg_90k_part1_html_cleaned.json"
 
-DETAIL_EVERY, REASONING_EVERY = (4, 5), (2, 5)
+DETAIL_EVERY, REASONING_EVERY = (4, 5), (3, 5)
 """Shares of pictures that get a detailed description, or a reasoning question; each picture gets a conversation."""
 
 TYPE_WEIGHTS = {"count": 0.4, "existence": 0.4, "relation": 0.4, "side": 0.4, "position": 1.3}

@@ -13,7 +13,7 @@ from .clevr import program
 from .coco import box_xywh
 from .vqa import distinct_questions
 
-QUESTIONS = 1
+QUESTIONS = 2
 
 STRUCTURAL = {"existence": "verify", "relation": "verify", "count": "query", "side": "choose"}
 SEMANTIC = {"existence": "obj", "relation": "rel", "side": "rel", "position": "global", "count": "cat"}

@@ -14,7 +14,7 @@ from ..questions import Question, ask, possible_types
 from .album import Album, Entry
 from .coco import INFO, LICENSES
 
-QUESTIONS = 2
+QUESTIONS = 3
 DISAGREEMENT = 0.06
 """Probability that one of the ten annotators gives another answer."""
 
@@ -56,7 +56,7 @@ def ten_answers(generator: Random, question: Question) -> list[str]:
 
 
 def write_vqa(album: Album, entries: list[Entry], split: str) -> int:
-    """VQA-v2: two questions an image; returns the number of questions."""
+    """VQA-v2: three questions an image; returns the number of questions."""
     questions, annotations = [], []
     for entry in entries:
         generator = album.random("vqa-v2", entry.image_id)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import pytest
+from peft import LoraConfig, get_peft_model
+from PIL import Image
 from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
 from flamingo_lib.cli.backend_options import backend_settings
-from flamingo_lib.config import ScenesConfig
+from flamingo_lib.config import RewritingConfig, ScenesConfig
 from flamingo_lib.errors import CheckpointError, ConfigError, FlamingoError
 from flamingo_lib.pf1m.parquet import dataset_card
+from flamingo_lib.rewriting.backends.load import check_backend
+from flamingo_lib.rewriting.backends.settings import BackendConfig
+from flamingo_lib.rewriting.backends.vlm import load_vlm
 from flamingo_lib.rewriting.shards import read_shards
 from flamingo_lib.scenes.writers import write_scenes
+from tests.tiny_vlms import idefics3, make_vlm
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +62,86 @@ def test_models_are_refused_before_work(source, tmp_path):
     with pytest.raises(ConfigError, match="no server is named"):
         run(*source, "--rewriter", "gpt", "--backend", "server", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def spoilt(smolvlm, tmp_path):
+    """Folders of models and adapters that can't rewrite, by what is wrong with them."""
+
+    def copied(name, old="", new=""):
+        folder = tmp_path / name
+        shutil.copytree(smolvlm, folder)
+        template = folder / "chat_template.jinja"
+        template.write_text(template.read_text().replace(old, new))
+        return folder
+
+    def adapter(name, model, target):
+        model = get_peft_model(model, LoraConfig(r=2, target_modules=[target], init_lora_weights=False))
+        model.save_pretrained(tmp_path / name)
+        return tmp_path / name
+
+    turns = "{% for message in messages %}"
+    short = tmp_path / "short"
+    for part in idefics3(max_position_embeddings=40):
+        part.save_pretrained(short)
+    return {
+        "deaf": copied("deaf", turns, "{% for message in messages if message['role'] != 'system' %}"),
+        "blind": copied("blind", "{{ '<image>' }}"),
+        "broken": copied("broken", turns, "{% for message in %}"),
+        "short": short,
+        "other": adapter("other", make_vlm("qwen2.5-vl")[0], "qkv"),
+        "wide": adapter("wide", idefics3(hidden_size=64)[0], "q_proj"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "words", "message"),
+    [
+        ("deaf", ["--system", "Be kind."], "drops the system message"),
+        ("blind", [], "drops images"),
+        ("broken", [], "chat template fails"),
+        ("short", [], "context of 40 tokens is too short: its empty prompt has"),
+        (None, ["--adapter", "other"], "the adapter"),
+        (None, ["--adapter", "wide"], r"another model's: .* don't meet, the first .*q_proj"),
+        (None, ["--adapter", "images"], "holds no PEFT adapter"),
+    ],
+)
+def test_a_model_that_cannot_rewrite_leaves_nothing_behind(spoilt, smolvlm, tmp_path, model, words, message):
+    Image.new("RGB", (40, 40)).save(tmp_path / "0.png")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "data.jsonl").write_text('{"image": "0.png", "question": "What?", "answer": "red"}\n')
+    words = [str(spoilt.get(word, tmp_path / word)) if word in (*spoilt, "images") else word for word in words]
+    given = ["rewrite-data", tmp_path / "data.jsonl", "--rewriter", spoilt.get(model, smolvlm), "--no-filters"]
+    given += ["--backend", "transformers", "--out", tmp_path / "out", *words, "--set", "rewriting.max_new_tokens=6"]
+    for more in ((), ("--dry-run",)):
+        result = CliRunner().invoke(app, list(map(str, (*given, *more))))
+        assert isinstance(result.exception, FlamingoError) and re.search(message, str(result.exception))
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_server_without_the_model_leaves_nothing_behind(tmp_path):
+    from .test_server import serving
+
+    (tmp_path / "data.jsonl").write_text('{"question": "What?", "answer": "red"}\n')
+    given = ["rewrite-data", tmp_path / "data.jsonl", "--rewriter", "tiny", "--backend", "server", "--no-filters"]
+    with serving(lambda body, attempt: (400, {}, "no"), models=("other",)) as (url, asked):
+        result = CliRunner().invoke(app, list(map(str, (*given, "--url", url, "--out", tmp_path / "out"))))
+    assert isinstance(result.exception, ConfigError) and "no model 'tiny'; it has other" in str(result.exception)
+    assert not asked and not (tmp_path / "out").exists()
+
+
+def test_no_adapter_asks_the_hub_for_its_base(smolvlm, tmp_path, monkeypatch):
+    model = get_peft_model(make_vlm("idefics3")[0], LoraConfig(r=2, target_modules=["q_proj"]))
+    model.peft_config["default"].base_model_name_or_path = "somebody/on-the-hub"
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+
+    def asked(*words):
+        raise AssertionError(f"the hub was asked for {words}")
+
+    monkeypatch.setattr("peft.utils.save_and_load.check_file_exists_on_hf_hub", asked)
+    settings = BackendConfig(kind="transformers", adapter=str(tmp_path))
+    check_backend(str(smolvlm), settings, RewritingConfig(max_new_tokens=6))
+    load_vlm(str(smolvlm), settings)
 
 
 def test_requests_are_written_and_answers_read(source, tmp_path):
