@@ -209,13 +209,19 @@ def test_a_record_explained(built, tmp_path):
         run("explain", "x", "--in", tmp_path)
 
 
-def test_calibration_runs_from_the_command_line(scenes_root, rewriter_folder, settings, tmp_path, monkeypatch):
+def test_calibration_runs_from_the_command_line(rewriter_folder, settings, tmp_path, monkeypatch):
     from dataclasses import replace
 
+    from flamingo_lib.config import ScenesConfig
     from flamingo_lib.records import Rewrite
     from flamingo_lib.rewriting.backends.flamingo import FlamingoRewriter
     from flamingo_lib.scenes.answers import full_answer
     from flamingo_lib.scenes.questions import parse_question
+    from flamingo_lib.scenes.writers import write_scenes
+    from tests.rewriting.small_models import SIZES
+
+    data = tmp_path / "data"
+    write_scenes(data, ScenesConfig(**SIZES | {"calibration_scenes": 240}, image_size=72), seed=1)
 
     def faithful(self, samples, progress=None):
         """Writes the full answer, wrong at every third sample; captions are left to what they say."""
@@ -233,7 +239,7 @@ def test_calibration_runs_from_the_command_line(scenes_root, rewriter_folder, se
     monkeypatch.setattr(FlamingoRewriter, "rewrite", faithful)
     options = [
         "--data",
-        scenes_root,
+        data,
         "--rewriter",
         rewriter_folder,
         "--target=0.9",

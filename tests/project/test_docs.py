@@ -124,7 +124,8 @@ def test_images_scale_and_can_be_read_aloud(path: Path):
     assert root.get("viewBox") and root.get("role") == "img"
     assert all((root.find(space + tag).text or "").strip() for tag in ("title", "desc"))
     assert root.findall(f".//{space}text") and "prefers-color-scheme: dark" in path.read_text("utf-8")
-    assert not root.findall(f".//{space}script") and not root.findall(f".//{space}image")
+    assert not root.findall(f".//{space}script")
+    assert all(image.get("href", "").startswith("data:image/png;") for image in root.findall(f".//{space}image"))
 
 
 def test_citation_file_holds_what_its_format_asks_for():
