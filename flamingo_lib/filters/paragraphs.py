@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ParagraphScores = Callable[[Sequence, Sequence[Sequence[str]]], list[np.ndarray]]
 SampleImages = Callable[[Sample], "list[Image.Image]"]
 
+PLACES = 4
+"""CLIPScores go to 100, so that single precision has no more decimals that are the same in every batch."""
+
 
 class ParagraphFilter:
     """Edits away paragraphs scored under the threshold; drops the record only if none is left.
@@ -78,7 +81,7 @@ class ParagraphFilter:
         scores = self.judge([opened[_picture(rewrites[index].sample)] for index in usable], texts) if usable else []
         for index, paragraphs, values in zip(usable, texts, scores, strict=True):
             outcomes[index] = self._outcome(
-                rewrites[index].sample.task, paragraphs, [number(value) for value in values]
+                rewrites[index].sample.task, paragraphs, [number(value, PLACES) for value in values]
             )
         return [outcomes[index] for index in range(len(rewrites))]
 
