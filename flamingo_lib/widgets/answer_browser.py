@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 
-from ..errors import ConfigError
 from ..evaluation.predictions import Prediction
 from ..evaluation.selection import title_of
 from ..html import Markup, grid, join, message
@@ -97,8 +96,6 @@ class AnswerBrowser(StaticFrame):
         first: str = "stage3",
         second: str = "raw",
     ) -> None:
-        if len(answers) < 2:
-            raise ConfigError("answers of two models are needed", remedy="Evaluate a second model on these questions.")
         self.answers, self.pictures = answers, pictures
         asked = next(iter(answers.values()))
         pools = [EVERY, *dict.fromkeys(item.pool for item in asked)]

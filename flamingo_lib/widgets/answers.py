@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
 from ..evaluation.predictions import Prediction
 from ..evaluation.selection import VISUAL_POOLS, aligned, select, title_of
 from ..html import Markup, badge, card, join, message, picture, table
@@ -91,6 +92,12 @@ def tally(first: Sequence[Prediction], second: Sequence[Prediction], names: tupl
     return join([message(words)])
 
 
-def titles(models: Iterable[str]) -> list[tuple[str, str]]:
-    """Options of a list to choose a model from: what people read, and its name."""
+def titles(models: Collection[str]) -> list[tuple[str, str]]:
+    """Options of a list to choose one of two models from: what people read, and its name.
+
+    Raises:
+        ConfigError: there are fewer than two models.
+    """
+    if len(models) < 2:
+        raise ConfigError("answers of two models are needed", remedy="Evaluate a second model on these questions.")
     return [(title_of(name), name) for name in models]

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 import ipywidgets as widgets
 
-from ..errors import ConfigError
 from ..evaluation.predictions import Prediction
 from ..evaluation.selection import title_of
 from ..html import Markup, join, message
@@ -81,8 +80,6 @@ class StageDiff(StaticFrame):
         second: str = "stage2",
         shown: str = "every question",
     ) -> None:
-        if len(answers) < 2:
-            raise ConfigError("answers of two models are needed", remedy="Evaluate a second model on these questions.")
         self.answers, self.pictures = answers, pictures
         self.first = widgets.Dropdown(description="first", options=titles(answers), value=first)
         self.second = widgets.Dropdown(description="then", options=titles(answers), value=second)
