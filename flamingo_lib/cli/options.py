@@ -32,6 +32,15 @@ Ray = Annotated[
         "--ray", metavar="ADDRESS", help="work on this Ray cluster (extra `scale`); `local` starts one on this machine"
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        help="steps at the same time, each in a process of its own; by default as many as the cores hold if the preset "
+        "says how many threads a step computes with, else 1",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="print the figures as JSON")]
 
 Root = Annotated[

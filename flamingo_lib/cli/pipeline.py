@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from .options import Jobs
+
 Run = Annotated[str | None, typer.Option("--run", help="name of the run, kept in runs/NAME; by default PRESET-SEED")]
 RunDir = Annotated[Path | None, typer.Option("--run-dir", help="folder of the run, in place of a name")]
 PresetName = Annotated[str, typer.Option("--preset", help="size of the program: tiny, small or paper")]
@@ -41,6 +43,7 @@ def register(app: typer.Typer) -> None:
                 "--weights", help="folder of released weights, one subfolder each, for base, judges, distorter"
             ),
         ] = None,
+        jobs: Jobs = None,
         dry_run: Annotated[
             bool, typer.Option("--dry-run", help="say what is there, what is missing and what the run costs, and end")
         ] = False,
@@ -60,6 +63,7 @@ def register(app: typer.Typer) -> None:
         from ..pipeline.metrics import as_table
         from ..pipeline.run import run_pipeline, steps_until
         from ..pipeline.run_folder import Workspace
+        from ..pipeline.schedule import default_jobs
         from ..pipeline.steps import build_steps
         from ..presets import load_preset
 
@@ -91,7 +95,9 @@ def register(app: typer.Typer) -> None:
                 notebooks = False
         workspace = Workspace(folder, chosen)
         try:
-            values = run_pipeline(workspace, notebooks=notebooks, until=until, say=say)
+            values = run_pipeline(
+                workspace, notebooks=notebooks, until=until, jobs=jobs or default_jobs(chosen), say=say
+            )
         except KeyboardInterrupt:
             print("interrupted: the same command goes on from here", file=sys.stderr)
             raise typer.Exit(130) from None

@@ -17,6 +17,7 @@ from ..storage import fingerprint, read_json, storage_errors, write_json
 from .environment import project_root
 from .progress_relay import relayed_progress
 from .run_folder import Workspace
+from .workers import Workers, cores
 
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
@@ -44,12 +45,14 @@ def parameters(workspace: Workspace) -> dict[str, Any]:
 
 
 def run_notebooks(
-    workspace: Workspace, *, folder: Path | None = None, say: Callable[[str], None] = print
+    workspace: Workspace, *, folder: Path | None = None, jobs: int = 1, say: Callable[[str], None] = print
 ) -> dict[str, float]:
     """Execute the notebooks in order into ``notebooks/`` of the run folder; seconds by name, of those executed now.
 
     A notebook is left alone if its copy was made by the same cells, settings and library. The first that fails ends the
-    run with a `FlamingoError` that names it and its cell; what it had printed is kept in ``NAME.failed.ipynb``.
+    run with a `FlamingoError` that names it and its cell; what it had printed is kept in ``NAME.failed.ipynb``. With
+    more than one of `jobs`, so many run at the same time, each in a process of its own: the steps should be done then,
+    or they wait for each other.
     """
     out = workspace.folder / "notebooks"
     paths, values = notebook_paths(folder), parameters(workspace)
@@ -58,17 +61,32 @@ def run_notebooks(
     done = _read_done(out)
     library = library_fingerprint()
     steps = {name: workspace.key(name) for name in workspace.steps}
+    keys = {path: fingerprint(_cells(path), values, steps, library) for path in paths}
+    left = [path for path in paths if done.get(path.name) != keys[path] or not (out / path.name).is_file()]
     seconds: dict[str, float] = {}
-    for number, path in enumerate(paths, start=1):
-        key = fingerprint(_cells(path), values, steps, library)
-        if done.get(path.name) == key and (out / path.name).is_file():
-            continue
-        say(f"notebook {number} of {len(paths)}: {path.name}")
-        started = time.monotonic()
-        _execute(path, out / path.name, values)
-        seconds[path.name] = round(time.monotonic() - started, 1)
-        done[path.name] = key
+
+    def finished(path: Path, took: float) -> None:
+        seconds[path.name], done[path.name] = took, keys[path]
         write_json(out / "manifest.json", done)
+
+    def begin(path: Path) -> tuple[Path, Path, dict[str, Any]]:
+        say(f"notebook {paths.index(path) + 1} of {len(paths)}: {path.name}")
+        return path, out / path.name, values
+
+    if jobs == 1 or len(left) < 2:
+        for path in left:
+            finished(path, _execute(*begin(path)))
+        return seconds
+    with Workers(jobs, max(1, cores() // jobs)) as workers:
+        waiting = {path.name: path for path in left}
+        for path in left:
+            while not workers.free:
+                name, took = workers.next_done()
+                finished(waiting.pop(name), took)
+            workers.call(path.name, _execute, *begin(path))
+        while waiting:
+            name, took = workers.next_done()
+            finished(waiting.pop(name), took)
     return seconds
 
 
@@ -128,14 +146,15 @@ def _check_parameters(path: Path, values: Mapping[str, Any]) -> None:
         )
 
 
-def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
-    """Execute one notebook with this environment's Python, whatever kernel it names.
+def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> float:
+    """Execute one notebook with this environment's Python, whatever kernel it names; the seconds it took.
 
     `target` appears only when all of it went well.
     """
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError, execute_notebook
 
+    started = time.monotonic()
     _register_engine()
     with storage_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -157,6 +176,7 @@ def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> None:
                 environment=environment,
             )
         os.replace(partial, target)
+        return round(time.monotonic() - started, 1)
     except PapermillExecutionError as error:
         os.replace(partial, failed)
         if error.ename == "KeyboardInterrupt":

@@ -1,4 +1,4 @@
-"""The whole pipeline in one call: notebooks, the remaining steps, figures, report."""
+"""The whole pipeline in one call: steps, notebooks, figures, report."""
 
 from __future__ import annotations
 
@@ -12,19 +12,29 @@ from ..errors import FlamingoError
 from .metrics import write_metrics
 from .notebooks import run_notebooks
 from .run_folder import Workspace
+from .schedule import MOST, Task, run_steps
+from .steps import build_steps
+from .workers import cores
 
 FREE_BYTES = 500 << 20
 """Space a run wants before it begins."""
 
 
 def run_pipeline(
-    workspace: Workspace, *, notebooks: bool = True, until: str | None = None, say: Callable[[str], None] = print
+    workspace: Workspace,
+    *,
+    notebooks: bool = True,
+    until: str | None = None,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Do all that is not yet done in `workspace` and return the figures, which are also in its ``metrics.json``.
 
     Args:
-        notebooks: execute the notebooks, which do the steps on their way; else only the steps.
+        notebooks: execute the notebooks as well, behind the steps, on every core.
         until: the last step to do; notebooks and the report are left out then.
+        jobs: steps at the same time, each in a process of its own. More than one needs a workspace of the pipeline's
+            own steps.
         say: gets a line of text at every stretch of work.
 
     Raises:
@@ -39,19 +49,25 @@ def run_pipeline(
             file=workspace.folder,
             remedy="Free some space or choose another --run-dir.",
         )
+    names = steps_until(list(workspace.steps), until)
+    _run_steps(workspace, names, jobs, say)
     if notebooks and until is None:
-        run_notebooks(workspace, say=say)
-    for name in steps_until(list(workspace.steps), until):
-        if workspace.result(name) is None:
-            step = workspace.steps[name]
-            say(f"step {step.name}: {step.title}")
-        workspace.step(name)
+        run_notebooks(workspace, jobs=min(MOST, cores()), say=say)
     values = write_metrics(workspace, time.monotonic() - started)
     if until is None:
         from .report import write_report
 
         write_report(workspace, values)
     return values
+
+
+def _run_steps(workspace: Workspace, names: Sequence[str], jobs: int, say: Callable[[str], None]) -> None:
+    tasks = [(workspace, name) for name in names if workspace.result(name) is None]
+
+    def tell(task: Task) -> None:
+        say(f"step {task[1]}: {workspace.steps[task[1]].title}")
+
+    run_steps(tasks, build_steps, jobs=min(jobs, max(1, len(tasks))), say=tell)
 
 
 def steps_until(names: Sequence[str], until: str | None) -> list[str]:

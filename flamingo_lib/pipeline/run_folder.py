@@ -2,7 +2,8 @@
 
 A step's key is a hash of its inputs' keys, the settings it reads, the seed, the files it loads and the code it uses. A
 result with the right key is never made again. Results appear in one piece: a run that is killed leaves whole steps, and
-`Job.scratch` for work that can be resumed. One process at a time works in a folder.
+`Job.scratch` for work that can be resumed. One process at a time works in a folder; it may have steps made by others
+that it started (`schedule`).
 
     runs/NAME/run.json            format and settings
     runs/NAME/STEP/               the step's files
@@ -15,7 +16,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ LOCK_SECONDS = 20.0
 """Seconds to wait for another process that works in the same folder."""
 
 MANIFEST = "manifest.json"
-SCRATCH, CACHE = ".scratch", ".cache"
+SCRATCH, CACHE, LOCKS = ".scratch", ".cache", ".locks"
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,24 @@ class Workspace:
         found = self.result(name)
         if found is not None:
             return found
-        inputs = {other: self.step(other).folder for other in step.inputs}
-        with self._locked():
+        for other in step.inputs:
+            self.step(other)
+        with self.locked():
+            return self.make(name)
+
+    def make(self, name: str) -> Result:
+        """The result of a step whose inputs are done, in a folder that is `locked` by this process or its parent.
+
+        Raises:
+            FlamingoError: a step that it reads is not done.
+        """
+        step, inputs = self._step(name), {}
+        for other in step.inputs:
+            found = self.result(other)
+            if found is None:
+                raise FlamingoError(f"step {name!r} reads {other!r}, which is not done", file=self.folder)
+            inputs[other] = found.folder
+        with self._lock(f"{LOCKS}/{name}.lock"):  # a process whose parent was killed may still be in it, for a moment
             return self.result(name) or self._make(step, inputs)
 
     def result(self, name: str) -> Result | None:
@@ -227,11 +244,20 @@ class Workspace:
             if path != keep:
                 shutil.rmtree(path, ignore_errors=True)
 
+    def locked(self) -> AbstractContextManager[None]:
+        """The folder as this process's own: no other process makes steps in it meanwhile.
+
+        Raises:
+            FlamingoError: another one works in it.
+        """
+        return self._lock(".lock")
+
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock(self, name: str) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.folder / ".lock")
+        lock = FileLock(self.folder / name)
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:

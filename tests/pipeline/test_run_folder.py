@@ -146,7 +146,10 @@ def test_a_failing_step_leaves_nothing_but_its_scratch(tmp_path):
     with pytest.raises(ValueError, match="burnt"):
         workspace.step("pie")
     assert workspace.result("pie") is None
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name != ".lock") == [".scratch", "run.json"]
+    assert sorted(path.name for path in tmp_path.iterdir() if ".lock" not in path.name) == [
+        ".scratch",
+        "run.json",
+    ]
 
     def resume(job):
         return {"pie.resumed_at": int((job.scratch / "checkpoint.txt").read_text())}
@@ -256,7 +259,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, kill):
     assert again.returncode == 0, error
     assert int(out.splitlines()[-1]) >= 8
     left = sorted(path.name for path in (tmp_path / "run").iterdir())
-    assert left == [".lock", ".scratch", "count", "first", "run.json"]
+    assert left == [".lock", ".locks", ".scratch", "count", "first", "run.json"]
 
 
 def test_two_processes_do_not_work_in_one_folder(tmp_path, monkeypatch):
