@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .options import Jobs
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +36,7 @@ def register(app: typer.Typer) -> None:
         minutes: Annotated[
             float | None, typer.Option("--minutes", min=0, help="begin no step after so many minutes")
         ] = None,
+        jobs: Jobs = None,
         out: Annotated[
             Path | None, typer.Option("--out", help="file of the result; by default data_samples/study/study.json")
         ] = None,
@@ -52,20 +56,26 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Measure every claim of the method on several seeds: paper, ours, interval, verdict.
 
-        What is done is not done again: a study can be run in parts, by seed, by model, by minutes. Seeds 0 to 4 are
-        reported; development is on seeds from 10, whose result goes to another file.
+        What is done is not done again: a study can be run in parts, by seed, by model, by minutes, and on several
+        machines, since the predictions of each seed are kept beside the result. Seeds 0 to 4 are reported; development
+        is on seeds from 10, whose result goes to another file.
         """
         from ..pipeline.environment import runs_folder
+        from ..pipeline.schedule import default_jobs
         from ..presets import load_preset
-        from ..study import record, run
+        from ..study import record, run, stored
 
         chosen = run.chosen_seeds(seeds, first_seed, seed or ())
         development = run.is_development(chosen)
         root = (run_root or runs_folder("study-development" if development else "study")).absolute()
         target = record.target_file(out, root, chosen)
         plan = run.StudyPlan(root, load_preset(preset, settings or ()), chosen, tuple(only or ()))
+        kept = stored.read_archives(target, chosen, run.settings_of(plan.preset))
+        archived = frozenset((number, model) for number, archive in kept.items() for model in archive.predictions)
+        plan = replace(plan, archived=archived)
+        jobs = jobs or default_jobs(plan.preset)
         if dry_run:
-            run.dry_run(plan)
+            run.dry_run(plan, jobs=jobs)
             return
         if development:
             print(f"seeds {', '.join(map(str, chosen))} are for development: the result goes to {target}", flush=True)
@@ -73,12 +83,14 @@ def register(app: typer.Typer) -> None:
             run.check_settings(plan)
         else:
             try:
-                run.run_study(plan, minutes=minutes, say=lambda line: print(line, flush=True))
+                run.run_study(plan, jobs=jobs, minutes=minutes, say=lambda line: print(line, flush=True))
             except KeyboardInterrupt:
                 print("interrupted: the same command goes on from here", file=sys.stderr)
                 raise typer.Exit(130) from None
         found = record.collect_record(plan, target)
         record.write_study(target, found)
+        if not development:
+            record.keep_predictions(plan, target)
         print(record.as_table(found))
         if found["left"]:
             left = ", ".join(f"{model} of seed {number}" for number, model in found["left"])

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .claims import Claim, Rule, StudyData, judged_claims
     from .models import StudyModel, study_models, study_preset, study_steps
     from .record import InsideRow, inside_study, read_study, write_study
-    from .run import StudyPlan, collect, run_study
+    from .run import StudyPlan, run_study
+    from .stored import collect
 else:
     __getattr__ = lazy_exports(__name__)
 

@@ -1,8 +1,8 @@
 """The table of claims: what the paper found, and what the study must show of it (docs/method.md, section 6).
 
-The paper's values: figure 6 (medians), figure 8, figure 9 (means), table 3, figure 11. Where it only says something,
-`paper` is None. Two models count as about equal if the interval of their difference lies within `ACCURACY_MARGIN` or
-`REWARD_MARGIN`; that is the rule wherever the paper's own difference is smaller than `SMALL` of each.
+The paper's values: figures 6 (medians), 8, 9 (means), 11, table 3; `paper` is None where it only says something. Two
+models count as about equal if the interval of their difference lies within `ACCURACY_MARGIN` or `REWARD_MARGIN`; that
+is the rule wherever the paper's own difference is smaller than `SMALL` of each.
 """
 
 from __future__ import annotations
@@ -10,16 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..scenes.questions import QUESTION_TYPES
-from .claims import (
-    Claim,
-    Rule,
-    above_commonest,
-    best_of,
-    difference,
-    fact_ratio,
-    rank_agreement,
-    scores_of,
-)
+from .claims import Claim, Rule, above_commonest, best_of, difference, fact_ratio, rank_agreement, scores_of
 
 ACCURACY_MARGIN, REWARD_MARGIN = 0.03, 0.25
 """Differences of accuracy, and of mean reward, that count as about equal."""
@@ -31,6 +22,9 @@ IN, PAIRS, SOURCES = "held_in", "held_out", "held_out_source"
 POOL_WORDS = {IN: "held-in accuracy", PAIRS: "accuracy on unseen pairs", SOURCES: "accuracy on held-out sources"}
 REWRITES = "rewrites"
 """The pool of a rewriter's stored outputs."""
+
+SHORT = "stage2_short"
+"""Stage 2 as far as its variants are trained: what they are compared with."""
 
 RANKED = ("base", "stage1", "stage2", "stage3", "raw")
 """Models of different styles that the judges of answers have to rank."""
@@ -93,6 +87,7 @@ NAMES = {
     "low_resolution": "stage 2 at low resolution",
     "packing_none": "stage 2 of single turns",
     "packing_random": "stage 2 of random fill",
+    SHORT: "stage 2 of as many updates",
     "filter_none": "no filter",
     "filter_all": "all filters",
 }
@@ -177,7 +172,7 @@ def ablations() -> list[Claim]:
     rows = []
     for name, (inside, outside, reward) in ABLATIONS.items():
         group = "no stage 1 costs held-out accuracy" if name == "no_stage1" else "the other ablations of stage 2"
-        models = (name, "stage2")
+        models = (name, SHORT)
         rows += [
             accuracy(name, group, models, IN, as_the_paper(inside, "accuracy"), inside),
             accuracy(name, group, models, PAIRS, as_the_paper(outside, "accuracy")),
@@ -190,7 +185,7 @@ def ablations() -> list[Claim]:
 def packing() -> list[Claim]:
     """Multi-turn augmentation helps."""
     group, rows = "multi-turn augmentation helps", []
-    for name, model in (("random_fill", "packing_random"), ("best_fit", "stage2")):
+    for name, model in (("random_fill", "packing_random"), ("best_fit", SHORT)):
         models = (model, "packing_none")
         rows += [
             accuracy(f"packing.{name}", group, models, IN, UP),
@@ -219,7 +214,7 @@ def multimodal() -> list[Claim]:
     """A multi-modal rewriter beats a text-only one (figure 5, by examples)."""
     group = "a multi-modal rewriter beats a text-only one"
     text, other = ("rewriter_text_only", "rewriter"), ("rewriter_other_image", "rewriter")
-    tuned = ("text_only", "stage2")
+    tuned = ("text_only", SHORT)
     words = "rewrites with a false addition"
     return [
         shown("false_addition", "text_only", group, text, UP, words, pool=REWRITES),

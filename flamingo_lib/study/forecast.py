@@ -7,7 +7,7 @@ stands for it in the others, and the table's other rows are scaled by how much s
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..config import Preset, StageConfig
 
@@ -45,6 +45,10 @@ class Forecast:
 
     seconds: float
     unknown: tuple[str, ...] = ()
+
+    def shared_by(self, jobs: int) -> Forecast:
+        """The same work done by `jobs` processes at the same time, all busy to the end."""
+        return replace(self, seconds=self.seconds / jobs)
 
     def __str__(self) -> str:
         text = f"{self.seconds / 60:,.0f} min"

@@ -1,8 +1,8 @@
 """Models of the study: what is trained beside the stages, and the steps of a seed's run that make it.
 
-Every tuned model is a row of the preset's stages, trained by the pipeline's own training step. What a preset has
-already (the stages, and its ablations as `presets.ablations` makes them) is taken over; the rest differs from stage 2
-in one cell, or in the data it reads.
+Every tuned model is a row of the preset's stages, trained by the pipeline's own training step. The preset's stages are
+taken over as they are; the rest, its ablations among them, differs from a shorter stage 2 in one cell, or in the data
+it reads.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..pipeline.steps import build_steps
 from ..pipeline.steps import filter as filter_step
 from ..pipeline.steps import rewrite as rewrite_step
 from ..pipeline.steps.training import training_step
+from .claim_table import SHORT
 from .predict import BASES, REWRITERS, model_predictions_step, rewriter_predictions_step
 from .steps import (
     equal_filters_step,
@@ -32,11 +33,11 @@ from .steps import (
 NEEDED = ("stage1", "stage2", "stage3", "raw")
 SECOND = "rewriter_second_generation"
 FEWER, ONE = 3, 1
-"""Seeds of the models that cost much or matter less, so that the whole study stays within three hours; of those that
-no claim is about.
-"""
+"""Seeds of the models that stand in a comparison of their own; of those that cost most, or that no claim is about."""
 SHORTER = 3
-"""The filters are compared with each other alone, on fewer records than stage 2 has: with its updates over this."""
+"""Variants of stage 2 are trained with its updates over this and compared with `SHORT`, which is stage 2 itself with as
+few, so that the whole study stays within three hours.
+"""
 PREFIX = "predict_"
 """Of the steps whose result holds the stored predictions of a model."""
 
@@ -73,9 +74,13 @@ def filter_variants(preset: Preset) -> dict[str, tuple[str, ...]]:
     return {"none": (), "rules": rules, **{name: (name,) for name in chain if name not in RULES}, "all": chain}
 
 
+ENDS = ("none", "all")
+"""The chains that the question is about; the others say which filter does it."""
+
+
 def compared_filters(preset: Preset) -> tuple[str, ...]:
     """The variants that are compared with no filter, all filters first."""
-    return ("all", *(name for name in filter_variants(preset) if name not in ("none", "all")))
+    return ("all", *(name for name in filter_variants(preset) if name not in ENDS))
 
 
 def study_models(preset: Preset) -> dict[str, StudyModel]:
@@ -90,25 +95,30 @@ def study_models(preset: Preset) -> dict[str, StudyModel]:
         *(StudyModel(name, "the base", core=True) for name in BASES),
         *(StudyModel(name, f"{name} of the preset", core=True) for name in preset.stages),
         StudyModel("rewriter", "the rewriter", core=True),
-        StudyModel("rewriter_text_only", "the rewriter without the image"),
-        StudyModel("rewriter_other_image", "the rewriter with another image"),
-        *(StudyModel(f"filter_{name}", f"stage 2, equal size, filters: {name}") for name in ("none", "all")),
-        StudyModel("no_stage1", "stage 2 without stage 1", seeds=FEWER),
-        StudyModel("packing_none", "stage 2, a turn a window", seeds=FEWER),
-        StudyModel("text_only", "stage 2 on the output of the rewriter without the image", seeds=FEWER),
-        StudyModel("packing_random", "stage 2, windows filled at random", seeds=FEWER),
+        StudyModel("rewriter_text_only", "the rewriter without the image", seeds=FEWER),
+        StudyModel("rewriter_other_image", "the rewriter with another image", seeds=FEWER),
+        StudyModel(SHORT, "stage 2, a third of its updates", seeds=FEWER),
+        StudyModel("no_stage1", "the same without stage 1", seeds=FEWER),
+        *(StudyModel(f"filter_{name}", f"the same, equal size, filters: {name}", seeds=FEWER) for name in ENDS),
+        StudyModel("text_only", "the same on the output of the rewriter without the image", seeds=FEWER),
+        StudyModel(SECOND, "a rewriter trained from stage 3", seeds=FEWER),
+        StudyModel("packing_none", "stage 2, as few updates, a turn a window", seeds=FEWER),
+        StudyModel("packing_random", "the same, windows filled at random", seeds=FEWER),
         *(
-            StudyModel(name, f"ablation of stage 2: {name.replace('_', ' ')}", seeds=FEWER)
-            for name in preset.ablations
+            StudyModel(f"filter_{name}", f"stage 2, as few updates, equal size, filters: {name}", seeds=FEWER)
+            for name in filter_variants(preset)
+            if name not in ENDS
+        ),
+        *(
+            StudyModel(
+                name,
+                f"stage 2, as few updates: {name.replace('_', ' ')}",
+                seeds=ONE if "vision" in row.tunes else FEWER,
+            )
+            for name, row in preset.ablations.items()
             if name != "no_stage1"
         ),
-        *(
-            StudyModel(f"filter_{name}", f"stage 2, equal size, filters: {name}", seeds=FEWER)
-            for name in filter_variants(preset)
-            if name not in ("none", "all")
-        ),
-        StudyModel(SECOND, "a rewriter trained from stage 3", seeds=FEWER),
-        StudyModel("second_generation", "stage 2 on that rewriter's output", seeds=ONE),
+        StudyModel("second_generation", "stage 2 on the second rewriter's output", seeds=ONE),
         StudyModel("no_filter", "stage 2 on all rewrites, unfiltered", seeds=ONE),
     ]
     return {row.name: row for row in rows}
@@ -127,19 +137,20 @@ def study_preset(preset: Preset) -> Preset:
         )
     stage2 = preset.stages["stage2"]
 
-    def but(**cell: object) -> StageConfig:
-        return stage2.model_copy(update=cell)
+    short = shorter(stage2)
 
     rows = {
-        "packing_none": but(packing="none"),
-        "packing_random": but(packing="random_fill"),
-        "text_only": stage2,
+        SHORT: short,
+        "packing_none": short.model_copy(update={"packing": "none"}),
+        "packing_random": short.model_copy(update={"packing": "random_fill"}),
+        "text_only": short,
         "no_filter": stage2,
-        **{f"filter_{name}": shorter(stage2) for name in filter_variants(preset)},
+        **{f"filter_{name}": short for name in filter_variants(preset)},
+        **{name: shorter(row) for name, row in preset.ablations.items()},
         SECOND: preset.rewriter.model_copy(update={"start": "stage3"}),
         "second_generation": stage2,
     }
-    return preset.model_copy(update={"stages": {**preset.stages, **preset.ablations, **rows}})
+    return preset.model_copy(update={"stages": {**preset.stages, **rows}})
 
 
 def shorter(stage: StageConfig) -> StageConfig:
@@ -164,7 +175,7 @@ def study_steps(preset: Preset) -> list[Step]:
 
     variants = filter_variants(preset)
     steps += [
-        *map(trained, ("packing_none", "packing_random")),
+        *map(trained, (SHORT, *preset.ablations, "packing_none", "packing_random")),
         text_only_step(),
         renamed(reading(rewrite_step.STEP, sources="sources_text_only"), "rewrite_text_only", "rewrite without images"),
         filter_text_only_step(),
@@ -193,9 +204,10 @@ def study_steps(preset: Preset) -> list[Step]:
 
 
 def _study_rows(preset: Preset) -> Iterable[str]:
-    """Names of the rows that `study_preset` adds besides the preset's ablations."""
+    """Names of the rows that `study_preset` adds."""
     variants = (f"filter_{name}" for name in filter_variants(preset))
-    return ("packing_none", "packing_random", "text_only", "no_filter", *variants, SECOND, "second_generation")
+    own = (SHORT, "packing_none", "packing_random", "text_only", "no_filter", SECOND, "second_generation")
+    return (*own, *preset.ablations, *variants)
 
 
 def renamed(step: Step, name: str, title: str) -> Step:

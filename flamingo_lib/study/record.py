@@ -20,7 +20,8 @@ from .bootstrap import LEVEL, REPLICATES
 from .claim_table import all_claims
 from .claims import StudyData, judged_claims
 from .models import compared_filters, study_models
-from .run import FORMAT, StudyPlan, collect, is_development, stored_seconds
+from .run import FORMAT, StudyPlan, is_development, settings_of
+from .stored import SeedArchive, archive_file, collect, read_archives, stored_seconds, write_archive
 
 STUDY = project_root() / "data_samples" / "study" / "study.json"
 """Where the reported study is shipped."""
@@ -104,14 +105,33 @@ def collect_record(plan: StudyPlan, path: Path) -> dict[str, Any]:
 
     Args:
         plan: of the study.
-        path: where it will be written; reasons are read beside it.
+        path: where it will be written; reasons and stored predictions are read beside it.
     """
     known = study_models(plan.preset)
-    data = collect(plan.root, plan.seeds, known)
-    everything = replace(plan, only=())
-    left = [(seed, model.name) for seed, model in everything.order() if (seed, model.name) not in data.predictions]
-    seconds = {seed: stored_seconds(plan.root, seed) for seed in plan.seeds}
+    archives = read_archives(path, plan.seeds, settings_of(plan.preset))
+    data = collect(plan.root, plan.seeds, known, archives)
+    everything = replace(plan, only=(), archived=frozenset(data.predictions))
+    left = [(seed, model.name) for seed, model in everything.order()]
+    seconds = {seed: stored_seconds(plan.root, seed, archives.get(seed)) for seed in plan.seeds}
     return study_record(data, plan.preset, plan.seeds, left=left, seconds=seconds, reasons=read_reasons(path))
+
+
+def keep_predictions(plan: StudyPlan, path: Path) -> list[Path]:
+    """Write each seed's predictions beside the ``study.json`` at `path`, with those already there; the files."""
+    settings = settings_of(plan.preset)
+    archives = read_archives(path, plan.seeds, settings)
+    data = collect(plan.root, plan.seeds, study_models(plan.preset), archives)
+    written = []
+    for seed in dict.fromkeys(seed for seed, _ in data.predictions):
+        models = [model for number, model in data.predictions if number == seed]
+        if seed in archives and set(models) == set(archives[seed].predictions):
+            continue
+        predictions = {model: data.predictions[seed, model] for model in models}
+        facts = {model: data.facts[seed, model] for model in models}
+        seconds = stored_seconds(plan.root, seed, archives.get(seed))
+        written.append(archive_file(path, seed))
+        write_archive(written[-1], SeedArchive(seed, settings, commit(), seconds, predictions, facts))
+    return written
 
 
 def target_file(out: Path | None, root: Path, seeds: Sequence[int]) -> Path:

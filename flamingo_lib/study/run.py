@@ -4,7 +4,7 @@
     ROOT/seed-N/                            a run folder of the pipeline, with the study's steps
     ROOT/seed-N/predict_MODEL/predictions.jsonl
 
-The claims are computed from the stored predictions alone (`collect`).
+The claims are computed from the stored predictions alone (`stored`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Preset
-from ..errors import ConfigError, DataError
-from ..evaluation.predictions import read_predictions
-from ..pipeline.run_folder import MANIFEST, Workspace
+from ..errors import ConfigError
+from ..pipeline.run_folder import Result, Workspace
+from ..pipeline.schedule import Task, run_steps
 from ..pipeline.step import Step
 from ..presets.overrides import rows
 from ..storage import read_json, write_json
-from .claims import StudyData
 from .forecast import Forecast, expected
-from .models import PREFIX, StudyModel, needed_steps, study_models, study_preset, study_steps
-from .predict import FACTS, PREDICTIONS
+from .models import StudyModel, needed_steps, study_models, study_preset, study_steps
 
 FORMAT = 1
 """Version of the folder's layout and of ``study.json``."""
@@ -50,6 +48,7 @@ class StudyPlan:
         seeds: in order.
         only: names of models to make; all if empty.
         steps: gives the steps of a seed from its preset.
+        archived: (seed, model) whose predictions are kept elsewhere (`stored.read_archives`): they are not made again.
     """
 
     root: Path
@@ -57,6 +56,7 @@ class StudyPlan:
     seeds: tuple[int, ...]
     only: tuple[str, ...] = ()
     steps: Callable[[Preset], Iterable[Step]] = study_steps
+    archived: frozenset[tuple[int, str]] = frozenset()
 
     def models(self) -> dict[str, StudyModel]:
         """The models to make, by name.
@@ -81,7 +81,7 @@ class StudyPlan:
             (seed, model)
             for index, seed in enumerate(self.seeds)
             for model in self.models().values()
-            if model.seeds is None or index < model.seeds
+            if (model.seeds is None or index < model.seeds) and (seed, model.name) not in self.archived
         ]
         return sorted(made, key=lambda item: not item[1].core)
 
@@ -135,8 +135,8 @@ def check_settings(plan: StudyPlan) -> None:
 
 
 def settings_of(preset: Preset) -> dict[str, Any]:
-    """Every setting of a preset by its key, without the seed, as JSON values."""
-    return {key: value for key, value, _ in rows(preset) if key != "seed"}
+    """Every setting of a preset by its key as JSON values, without the seed and what changes only the rounding."""
+    return {key: value for key, value, _ in rows(preset) if key not in ("seed", "threads")}
 
 
 @dataclass
@@ -175,6 +175,7 @@ def progress_of(plan: StudyPlan, workspaces: Mapping[int, Workspace]) -> Progres
 def run_study(
     plan: StudyPlan,
     *,
+    jobs: int = 1,
     minutes: float | None = None,
     say: Callable[[str], None] = print,
     clock: Callable[[], float] = time.monotonic,
@@ -183,33 +184,50 @@ def run_study(
 
     Args:
         plan: what is made.
-        minutes: no step is begun after so many; the one in flight is finished.
+        jobs: steps at the same time, each in a process of its own.
+        minutes: no step is begun after so many; those in flight are finished.
         say: gets a line of text before each step.
         clock: seconds.
     """
     started = clock()
     check_settings(plan)
     workspaces = {seed: plan.workspace(seed) for seed in plan.seeds}
+    seeds = {id(workspace): seed for seed, workspace in workspaces.items()}
     state = progress_of(plan, workspaces)
-    left, total = list(state.left), len(state.left) + len(state.measured)
-    say(f"{len(state.measured)} of {total} steps are done; forecast of the rest: {forecast(plan, state)}")
-    for number, (seed, name) in enumerate(state.left):
-        if minutes is not None and clock() - started >= 60 * minutes:
-            break
-        state.left = left[number:]
-        done = total - len(state.left)
-        say(f"[{done + 1}/{total}] seed {seed}: {name} - {forecast(plan, state)} left")
-        state.measured[seed, name] = workspaces[seed].step(name).seconds
+    total, begun = len(state.left) + len(state.measured), len(state.measured)
+    say(f"{begun} of {total} steps are done; forecast of the rest: {forecast(plan, state, jobs)}")
+
+    def tell(task: Task) -> None:
+        nonlocal begun
+        begun += 1
+        say(f"[{begun}/{total}] seed {seeds[id(task[0])]}: {task[1]} - {forecast(plan, state, jobs)} left")
+
+    def done(task: Task, result: Result) -> None:
+        item = (seeds[id(task[0])], task[1])
+        state.measured[item] = result.seconds
+        state.left.remove(item)
+
+    run_steps(
+        [(workspaces[seed], name) for seed, name in state.left],
+        plan.steps,
+        jobs=jobs,
+        say=tell,
+        go_on=lambda: minutes is None or clock() - started < 60 * minutes,
+        done=done,
+    )
     return progress_of(plan, workspaces).models_left
 
 
-def forecast(plan: StudyPlan, state: Progress) -> Forecast:
-    """What the steps left will take."""
-    return expected(state.left, study_preset(plan.preset), state.measured)
+def forecast(plan: StudyPlan, state: Progress, jobs: int = 1) -> Forecast:
+    """What the steps left will take, `jobs` of them at the same time."""
+    return expected(state.left, study_preset(plan.preset), state.measured).shared_by(jobs)
 
 
-def dry_run(plan: StudyPlan, say: Callable[[str], None] = print) -> Forecast:
-    """Say what would be made, with the forecast of each model's own steps; nothing is made, no folder neither."""
+def dry_run(plan: StudyPlan, say: Callable[[str], None] = print, *, jobs: int = 1) -> Forecast:
+    """Say what would be made, with the forecast of each model's own steps and of all, `jobs` steps at the same time.
+
+    Nothing is made, no folder neither.
+    """
     preset = study_preset(plan.preset)
     steps = {seed: list(plan.steps(preset.model_copy(update={"seed": seed}))) for seed in plan.seeds}
     done = _done_steps(plan)
@@ -224,7 +242,7 @@ def dry_run(plan: StudyPlan, say: Callable[[str], None] = print) -> Forecast:
         seeds = f"{model.seeds} seeds" if model.seeds and model.seeds < len(plan.seeds) else "all seeds"
         names = dict.fromkeys(name for _, name in new)
         say(f"{model.name:<28}{expected(new, preset, done)!s:>9}  {seeds}: {model.title} [{', '.join(names)}]")
-    whole = expected([item for item in said if item not in done], preset, done)
+    whole = expected([item for item in said if item not in done], preset, done).shared_by(jobs)
     verdict = "over" if whole.seconds > BUDGET else "within"
     say(
         f"{len(plan.models())} models, seeds {', '.join(map(str, plan.seeds))}: {whole}, "
@@ -241,41 +259,3 @@ def _done_steps(plan: StudyPlan) -> dict[tuple[int, str], float]:
         for seed, workspace in there.items()
         for name, result in workspace.results().items()
     }
-
-
-def stored_seconds(root: Path, seed: int) -> float:
-    """Seconds that the finished steps of a seed took when they were made."""
-    manifests = sorted((root / f"seed-{seed}").glob(f"*/{MANIFEST}"))
-    return sum(float(read_json(path).get("seconds", 0.0)) for path in manifests)
-
-
-def collect(root: Path, seeds: Iterable[int], models: Iterable[str]) -> StudyData:
-    """The stored predictions and facts of a study's folder; what is not there is left out.
-
-    Raises:
-        DataError: nothing is stored, or a file holds predictions of another model or seed.
-    """
-    predictions: dict[tuple[int, str], list[Any]] = {}
-    facts: dict[tuple[int, str], dict[str, float]] = {}
-    models = list(models)
-    for seed in seeds:
-        for model in models:
-            folder = root / f"seed-{seed}" / f"{PREFIX}{model}"
-            if not (folder / PREDICTIONS).exists():
-                continue
-            found = list(read_predictions(folder / PREDICTIONS))
-            odd = next((item for item in found if (item.seed, item.model) != (seed, model)), None)
-            if odd is not None:
-                raise DataError(
-                    f"a prediction of {odd.model}, seed {odd.seed}, among those of {model}, seed {seed}",
-                    file=folder / PREDICTIONS,
-                    record=odd.id,
-                    remedy="Delete the folder; the study makes it again.",
-                )
-            predictions[seed, model] = found
-            facts[seed, model] = read_json(folder / FACTS) if (folder / FACTS).exists() else {}
-    if not predictions:
-        raise DataError(
-            "no stored predictions", file=root, remedy="Run the study first: `flamingo study` without --collect."
-        )
-    return StudyData(predictions, facts)

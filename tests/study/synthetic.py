@@ -67,6 +67,7 @@ AS_THE_PAPER = {
     "base_4shot": {"right": 0.4, "polite": 0.0, "reward": -3.0, "rouge": 0.9},
     "stage1": {"right": 0.70, "reward": 1.0, "rouge": 0.3},
     "stage2": {"right": 0.80, "reward": 0.2, "rouge": 0.2},
+    "stage2_short": {"right": 0.80, "reward": 0.2},
     "stage3": {"right": 0.88, "reward": 0.8, "rouge": 0.1},
     "raw": {"right": 0.81, "reward": -2.0, "polite": 0.0, "rouge": 0.95},
     "unfrozen_lora": {"right": 0.95, "reward": 0.15},
@@ -92,6 +93,6 @@ def paper_world():
         stored[seed, "rewriter_text_only"] = rewrites("rewriter_text_only", seed, false=0.5)
         stored[seed, "rewriter_other_image"] = rewrites("rewriter_other_image", seed, false=0.8, ids=60)
         stored[seed, "rewriter_second_generation"] = rewrites("rewriter_second_generation", seed, reward=1.5, clip=24.4)
-    tokens = {"packing_none": 1000.0, "packing_random": 2500.0, "stage2": 3000.0}
+    tokens = {"packing_none": 1000.0, "packing_random": 2500.0, "stage2_short": 3000.0}
     facts = {(seed, name): {"supervised_tokens": value} for seed in range(3) for name, value in tokens.items()}
     return StudyData(stored, facts)

@@ -26,7 +26,8 @@ def test_training_time_follows_updates_batches_and_parts():
     assert training_seconds(stage.model_copy(update={"max_steps": 2 * stage.max_steps})) == pytest.approx(2 * one)
     assert training_seconds(stage.model_copy(update={"batch_size": 32})) == pytest.approx(2 * one)
     assert training_seconds(stage.model_copy(update={"packing": "none"})) < one
-    assert training_seconds(PRESET.stages["unfrozen_vit"]) > training_seconds(PRESET.stages["unfrozen_lora"]) > one
+    lora, vit = (training_seconds(PRESET.stages[name]) for name in ("unfrozen_lora", "unfrozen_vit"))
+    assert vit > lora > training_seconds(PRESET.stages["stage2_short"]) == pytest.approx(one / 3)
     assert training_seconds(stage.model_copy(update={"max_steps": None})) is None
 
 
@@ -40,6 +41,11 @@ def test_a_slow_machine_scales_the_table_as_far_as_it_was_measured():
     found = expected([(0, "stage2")], PRESET, {(0, "stage1"): 3 * stage1})
     assert found.seconds == pytest.approx(stage2 * (3 * stage1 + TRUST) / (stage1 + TRUST))
     assert expected([(0, "stage2")], PRESET, {}).seconds == pytest.approx(stage2)
+
+
+def test_two_processes_halve_it():
+    found = expected([(0, "stage1"), (0, "data")], PRESET, {})
+    assert found.shared_by(2).seconds == found.seconds / 2 and found.shared_by(2).unknown == found.unknown == ("data",)
 
 
 def test_what_cannot_be_told_is_said():

@@ -60,7 +60,7 @@ def test_means_of_every_model_and_seed_are_stored(record, study_data):
     values = record["models"]["raw"]["1"]
     assert values["held_in.correct"] == pytest.approx(sum(own) / len(own), abs=1e-4)
     assert values["held_in.reward"] == pytest.approx(-2, abs=0.1)
-    assert record["models"]["stage2"]["0"]["facts.supervised_tokens"] == 3000
+    assert record["models"]["stage2_short"]["0"]["facts.supervised_tokens"] == 3000
 
 
 def test_reasons_are_added_to_claims_that_do_not_hold(record):
