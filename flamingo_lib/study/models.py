@@ -105,7 +105,7 @@ def study_models(preset: Preset) -> dict[str, StudyModel]:
         StudyModel("packing_none", "stage 2, as few updates, a turn a window", seeds=FEWER),
         StudyModel("packing_random", "the same, windows filled at random", seeds=FEWER),
         *(
-            StudyModel(f"filter_{name}", f"stage 2, as few updates, equal size, filters: {name}", seeds=FEWER)
+            StudyModel(f"filter_{name}", f"stage 2, as few updates, equal size, filters: {name}", seeds=ONE)
             for name in filter_variants(preset)
             if name not in ENDS
         ),

@@ -46,11 +46,11 @@ def test_variants_differ_in_one_cell_from_a_stage_2_of_a_third_of_the_updates():
     assert STUDY.stages["rewriter_second_generation"] == PRESET.rewriter.model_copy(update={"start": "stage3"})
 
 
-def test_a_comparison_has_all_its_models_on_the_same_seeds():
+def test_a_comparison_has_all_its_models_on_the_same_seeds_or_one_on_a_single_seed():
     models = study_models(PRESET)
     for claim in all_claims(compared_filters(PRESET)):
         seeds = {models[name].seeds for name in claim.models} - {None}
-        assert len(seeds) < 2 or "unfrozen_vit" in claim.models, claim.name
+        assert seeds in (set(), {3}, {1, 3}), claim.name
 
 
 def test_steps_of_the_pipeline_are_found_in_a_pipelines_run(tmp_path):
