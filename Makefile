@@ -7,6 +7,8 @@ RUN ?= $(PRESET)-$(SEED)
 # overrides of the preset, e.g. SET="scenes.raw_scenes=200 rewriter.max_steps=50"
 SET ?=
 PYTEST_ARGS ?=
+# processes that share the tests; 0 runs them all in one
+WORKERS ?= 2
 # HASHED=1 installs the very files whose hashes constraints-hashed.txt names, all from the public index
 HASHED ?=
 
@@ -67,7 +69,7 @@ site: $(INSTALLED) ## notebooks, documents and API reference as pages: build/sit
 	$(BIN)/python docs/site/build.py $(if $(filter command% environment%,$(origin RUN)),--run 'runs/$(RUN)')
 
 test: $(INSTALLED) $(SMOLLM2) $(AXE) ## unit tests, a miniature pipeline, every notebook
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --numprocesses $(WORKERS) $(PYTEST_ARGS)
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tests.miniature import PRESET, RUN, SEED, SETTINGS
+from tests.miniature import PRESET, RUN, SEED, SETTINGS, made
 
 
 def pytest_collection_modifyitems(items):
@@ -15,6 +15,12 @@ def pytest_collection_modifyitems(items):
         cell = getattr(item, "cell", None)
         if cell is not None and "parameters" in cell.get("metadata", {}).get("tags", []):
             cell["source"] = f"{cell['source']}\n{override}"
+
+
+def pytest_runtest_setup(item):
+    """Of several workers one makes the run before any notebook begins; else a notebook makes the steps it needs."""
+    if hasattr(item, "cell") and "PYTEST_XDIST_WORKER" in os.environ:
+        made()
 
 
 def pytest_configure():

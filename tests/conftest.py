@@ -1,4 +1,4 @@
-"""What all tests start from."""
+"""What all tests start from, and the order in which several workers take them."""
 
 import os
 import signal
@@ -8,6 +8,17 @@ from pathlib import Path
 import pytest
 
 NOBODY = 65534
+ROOT = Path(__file__).parents[1]
+FIRST = (
+    "tests/pipeline/test_miniature.py",  # makes the run that the notebooks work in
+    "tests/project/test_site.py",
+    "tests/pretraining/test_pretraining.py",
+    "notebooks",
+)
+"""What several workers begin with: the longest files, so that none is left over at the end; then the notebooks."""
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # before torch counts the cores: each worker has one
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_configure():
@@ -15,6 +26,19 @@ def pytest_configure():
     with it ignored.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """Bring `FIRST` to the front where there are several workers; they take files in the order they are collected."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=place)
+
+
+def place(item) -> int:
+    """Where an item's file stands in `FIRST`; all others come behind."""
+    path = item.path.relative_to(ROOT)
+    ways = {str(path), *map(str, path.parents)}
+    return next((number for number, name in enumerate(FIRST) if name in ways), len(FIRST))
 
 
 @pytest.fixture

@@ -5,7 +5,15 @@ The test of the whole pipeline and the notebooks under nbval share its folder, s
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 RUN = ROOT / ".cache" / "miniature"
@@ -33,3 +41,27 @@ SETTINGS = (
     "evaluation.texts=6",
     "evaluation.max_new_tokens=24",
 )
+
+
+def pipeline() -> tuple[dict[str, Any], str]:
+    """Run `flamingo pipeline` in the folder, without the notebooks; its figures, and what it said."""
+    command = [sys.executable, "-c", "from flamingo_lib.cli import main; main()", "pipeline", "--json"]
+    command += ["--no-notebooks", "--preset", PRESET, "--seed", str(SEED), "--run-dir", str(RUN)]
+    command += [word for setting in SETTINGS for word in ("--set", setting)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"CI": "true"})
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+@cache
+def made() -> dict[str, Any]:
+    """The figures of the run, which is made first; of several workers one makes it, and the others wait."""
+    tests = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    RUN.parent.mkdir(parents=True, exist_ok=True)
+    note = RUN.with_name("miniature.json")
+    with FileLock(note.with_suffix(".lock")):
+        found = json.loads(note.read_text("utf-8")) if note.exists() else {}
+        if found.get("tests") != tests:
+            found = {"tests": tests, "figures": pipeline()[0]}
+            note.write_text(json.dumps(found), "utf-8")
+    return found["figures"]

@@ -45,6 +45,7 @@ TOOLS = {
     "mypy": ("Makefile", "$(BIN)/mypy"),
     "nbstripout": (".pre-commit-config.yaml", ".venv/bin/nbstripout"),
     "nbval": ("Makefile", "--nbval-lax"),
+    "pytest-xdist": ("Makefile", "--numprocesses"),
     "pycocotools": ("benchmarks/sources.py", "from pycocotools.coco import COCO"),
     "pre-commit": ("README.md", ".venv/bin/pre-commit"),
     "ruff": ("Makefile", "$(BIN)/ruff"),
