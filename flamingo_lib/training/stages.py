@@ -209,7 +209,11 @@ def train_stage(
     def save(result: StageResult) -> None:
         restore(model)
         if rank == 0:
-            notes = result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed}
+            notes = result.to_json() | {
+                "stage": stage.model_dump(mode="json"),
+                "seed": seed,
+                "threads": torch.get_num_threads(),
+            }
             save_model(model, processor, out, adapter="lora" in stage.tunes, notes={RESULT: notes})
 
     options |= {"label": label, "fsdp": fsdp, "bf16": bf16, "cpu": cpu}
