@@ -234,6 +234,11 @@ class Preset(Frozen):
 
     name: str
     seed: int = 0
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="threads that a CPU computes with, which decide the last bits of sums; null: as PyTorch chooses",
+    )
     scenes: ScenesConfig = ScenesConfig()
     sources: SourcesConfig = SourcesConfig()
     pretrain: PretrainConfig = PretrainConfig()

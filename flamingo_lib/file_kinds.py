@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from .errors import CheckpointError
+from .storage import first_of
 from .weight_bounds import check_layers, check_links, safetensors_shapes
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf")
@@ -134,9 +135,10 @@ def check_weights(folder: str | os.PathLike, *, pickles: bool = False) -> None:
     if safe and all(path.suffix == ".safetensors" for path in safe):
         check_layers(folder, sum(1 for _ in safetensors_shapes(folder)))
     for index in (path for path in files if path.name.endswith(".safetensors.index.json")):
-        for shard in _shards(index):
-            if not (folder / shard).is_file():
-                raise CheckpointError("a shard of the weights is missing", file=folder / shard, remedy="Copy it, too.")
+        missing = [shard for shard in _shards(index) if not (folder / shard).is_file()]
+        if missing:
+            what = "a shard of the weights is" if len(missing) == 1 else f"{len(missing)} shards of the weights are"
+            raise CheckpointError(f"{what} missing: {first_of(missing)}", file=folder, remedy="Copy them, too.")
 
 
 def _shards(index: Path) -> list[str]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -19,9 +19,11 @@ __all__ = [
     "atomic_write",
     "fingerprint",
     "fingerprint_files",
+    "first_of",
     "is_disk_full",
     "read_json",
     "read_jsonl",
+    "require_images",
     "storage_error",
     "storage_errors",
     "write_json",
@@ -54,6 +56,42 @@ def _open_bytes(path: str | os.PathLike) -> IO[bytes]:
         raise DataError("this is a folder, not a file", file=path, remedy="Give the file in it.") from None
     except OSError as error:
         raise DataError(f"the file cannot be read: {error.strerror or error}", file=path) from error
+
+
+def first_of(names: Sequence[str | os.PathLike], shown: int = 5) -> str:
+    """The first names in words, and how many follow: ``"a, b and 7 more"``."""
+    more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
+    return ", ".join(map(str, names[:shown])) + more
+
+
+def require_images(
+    images: Iterable[tuple[str | os.PathLike, str]],
+    *,
+    remedy: str = "Put the images into their folder, or leave the records out.",
+) -> None:
+    """Look for every image file before work begins, so that one run names all that is missing.
+
+    Args:
+        images: each file with the id of the record that shows it.
+        remedy: what to do where some are missing.
+
+    Raises:
+        DataError: images are missing; all are counted, the first named with their records.
+    """
+    there: set[str] = set()
+    missing: dict[str, str] = {}
+    for file, record in images:
+        path = os.fspath(file)
+        if path in there or path in missing:
+            continue
+        if os.path.isfile(path):
+            there.add(path)
+        else:
+            missing[path] = record
+    if missing:
+        what = "an image is missing" if len(missing) == 1 else f"{len(missing):,} images are missing"
+        named = first_of([f"{file} (record {record})" for file, record in missing.items()])
+        raise DataError(f"{what}: {named}", remedy=remedy)
 
 
 def write_json(path: str | os.PathLike, value: Any, *, indent: int | None = 2) -> None:

@@ -106,7 +106,13 @@ def test_a_missing_shard_is_named(tmp_path: Path):
     folder = model_folder(tmp_path / "model")
     index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(CheckpointError, match="shard.*model-00002-of-00002.safetensors"):
+    with pytest.raises(CheckpointError, match="a shard of the weights is missing: model-00002-of-00002.safetensors"):
+        hub.check_weights(folder)
+    index["weight_map"] |= {f"c{number}": f"model-{number}.safetensors" for number in range(6)}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(
+        CheckpointError, match=r"7 shards of the weights are missing: model-0.*, model-3\.\w+ and 2 more"
+    ):
         hub.check_weights(folder)
 
 

@@ -13,9 +13,27 @@ from flamingo_lib.storage import (
     fingerprint_files,
     read_json,
     read_jsonl,
+    require_images,
     write_json,
     write_jsonl,
 )
+
+
+def test_missing_images_are_counted_once_each_and_the_first_named(tmp_path):
+    (tmp_path / "a.png").touch()
+    there = [(tmp_path / "a.png", "1"), (tmp_path / "a.png", "2")]
+    require_images(there)
+    gone = [(f"{number}.png", f"r{number}") for number in range(7)]
+    with pytest.raises(
+        DataError, match=r"^an image is missing: 0\.png \(record r0\)\. Put the images into their folder"
+    ):
+        require_images([*there, gone[0], gone[0]])
+    with pytest.raises(
+        DataError, match=r"^7 images are missing: 0\.png \(record r0\), .*4\.png \(record r4\) and 2 more"
+    ):
+        require_images([*gone, *there, *gone])
+    with pytest.raises(DataError, match="an image is missing: a\x00b"):
+        require_images([("a\x00b", "1")])
 
 
 @pytest.mark.parametrize("text", ["é 😀 日本", "line\u2028separator\nand\ttab", "\x00\x7f"])

@@ -85,6 +85,7 @@ def register(app: typer.Typer) -> None:
         """
         from ..errors import ConfigError
         from ..presets import load_preset
+        from ..threads import computing_threads
 
         chosen = load_preset(preset, settings or (), seed)
         if source or model:
@@ -98,21 +99,9 @@ def register(app: typer.Typer) -> None:
                 raise ConfigError(f"{missing} is missing", remedy="Give --model MODEL --source NAME=ROOT --out FOLDER.")
             requests = [_request(text) for text in source]
             roles = [role.strip() for role in judges.split(",") if role.strip() not in ("", "none")]
-            summary = _on_sources(
-                chosen,
-                model,
-                name,
-                requests,
-                out,
-                roles,
-                split,
-                limit,
-                shots,
-                prompt,
-                seed,
-                curt=curt,
-                device=device,
-            )
+            asked = (name, requests, out, roles, split, limit, shots, prompt, seed)
+            with computing_threads(chosen.threads):
+                summary = _on_sources(chosen, model, *asked, curt=curt, device=device)
             if as_json:
                 print(json.dumps(summary, indent=2, ensure_ascii=False))
                 return
@@ -134,7 +123,9 @@ def register(app: typer.Typer) -> None:
 
             figures = dict(Workspace(runs_folder(run_name), chosen).step("evaluate").metrics)
         else:
-            figures = _named(models, chosen, data or _data_of(run_name, chosen), seed, curt, out)
+            root = data or _data_of(run_name, chosen)
+            with computing_threads(chosen.threads):
+                figures = _named(models, chosen, root, seed, curt, out)
         if as_json:
             print(json.dumps(figures, indent=2))
             return

@@ -28,6 +28,9 @@ def train_judges(
     examples: Annotated[
         int | None, typer.Option("--examples", min=64, help="training examples of each; minutes by default")
     ] = None,
+    threads: Annotated[
+        int, typer.Option("--threads", min=0, help="threads to compute with; 0 leaves the choice to torch")
+    ] = 2,
     as_json: Json = False,
 ) -> None:
     """Train the tiny NLI and reward judges on Scenes' known truth, and print how they do on unseen examples.
@@ -40,6 +43,7 @@ def train_judges(
     from ..errors import ConfigError
     from ..judges.judge_card import NAMES
     from ..judges.train import NLI_TRAINING, REWARD_TRAINING, train_nli, train_reward
+    from ..threads import computing_threads
 
     chosen = only or list(NAMES)
     if unknown := [name for name in chosen if name not in NAMES]:
@@ -49,7 +53,8 @@ def train_judges(
         if name in chosen:
             if examples is not None:
                 training = replace(training, examples=examples)
-            figures[name] = train(out / NAMES[name], seed=seed, training=training)
+            with computing_threads(threads or None):
+                figures[name] = train(out / NAMES[name], seed=seed, training=training)
     if as_json:
         print(json.dumps(figures))
         return
@@ -89,17 +94,19 @@ def calibrate_filters(
     from ..rewriting.backends.flamingo import FlamingoRewriter
     from ..rewriting.pictures import Pictures
     from ..storage import write_json
+    from ..threads import computing_threads
 
     chosen = load_preset(preset, settings or (), seed)
-    loaded = FlamingoRewriter.load(
-        rewriter,
-        Pictures(data),
-        chosen.rewriting,
-        seed=chosen.seed,
-        device=best_device(),
-        optimize=chosen.model.optimize_for_cpu,
-    )
-    report = run(data, loaded, chosen, target=target, limit=limit, check=check)
+    with computing_threads(chosen.threads):
+        loaded = FlamingoRewriter.load(
+            rewriter,
+            Pictures(data),
+            chosen.rewriting,
+            seed=chosen.seed,
+            device=best_device(),
+            optimize=chosen.model.optimize_for_cpu,
+        )
+        report = run(data, loaded, chosen, target=target, limit=limit, check=check)
     if out is not None:
         write_json(out, report)
     if as_json:

@@ -18,20 +18,21 @@ def register(app: typer.Typer) -> None:
         preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "tiny",
         seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
         set_: Annotated[list[str] | None, typer.Option("--set", help="key.path=value overrides of the preset.")] = None,
-        threads: Annotated[int, typer.Option(help="Threads; 0 leaves the choice to torch.")] = 0,
+        threads: Annotated[
+            int | None, typer.Option(min=0, help="Threads, in place of the preset's; 0 leaves the choice to torch.")
+        ] = None,
         json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     ) -> None:
         """Pretrain the tiny base from nothing; run again after a stop, it goes on behind the last finished phase."""
         import json
 
-        import torch
-
         from ..presets import load_preset
         from ..pretraining.run import pretrain_base
+        from ..threads import computing_threads
 
-        if threads:
-            torch.set_num_threads(threads)
-        figures = pretrain_base(load_preset(preset, set_ or ()), out, clip_out=clip_out, seed=seed)
+        chosen = load_preset(preset, set_ or ())
+        with computing_threads(chosen.threads if threads is None else threads or None):
+            figures = pretrain_base(chosen, out, clip_out=clip_out, seed=seed)
         last = figures["phases"]["copying"]["result"][-1]
         if json_:
             print(json.dumps(figures))

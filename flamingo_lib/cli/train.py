@@ -92,6 +92,7 @@ def register(app: typer.Typer) -> None:
         """
         from ..errors import ConfigError
         from ..presets import load_preset
+        from ..threads import computing_threads
 
         chosen = load_preset(preset, settings or (), seed)
         row = None if stage == "all" else stage_row(chosen, stage, "all")
@@ -102,9 +103,9 @@ def register(app: typer.Typer) -> None:
             if stage != "rewriter" or out is None:
                 raise ConfigError("--model trains a rewriter into a folder", remedy="Give `train rewriter`, and --out.")
             asked: dict[str, Any] = {"system": system, "prompt": prompt, "pack": pack}
-            figures = train_other(
-                model, chosen, out, seed=seed, data=data, images=images, run=where, merge=merge, **asked
-            )
+            asked |= {"data": data, "images": images, "run": where, "merge": merge}
+            with computing_threads(chosen.threads):
+                figures = train_other(model, chosen, out, seed=seed, **asked)
         elif system or prompt or merge or pack:
             raise ConfigError("--system, --prompt, --merge and --pack are for other models", remedy="Give --model.")
         elif data is None:
@@ -117,17 +118,10 @@ def register(app: typer.Typer) -> None:
             from ..training.chat_files import read_examples
             from ..training.stages import train_stage
 
-            result = train_stage(
-                base or chosen.model.base,
-                row,
-                read_examples(data, images),
-                out,
-                seed=seed,
-                model_config=chosen.model,
-                cache_folder=cache,
-                label=stage,
-                fsdp=fsdp,
-            )
+            start, examples = base or chosen.model.base, read_examples(data, images)
+            options: dict[str, Any] = {"cache_folder": cache, "label": stage, "fsdp": fsdp}
+            with computing_threads(chosen.threads):
+                result = train_stage(start, row, examples, out, seed=seed, model_config=chosen.model, **options)
             figures = {stage: result.to_json() | {"model": str(out)}}
         if int(os.environ.get("RANK", "0")):
             return  # of several processes, the first speaks

@@ -1,9 +1,9 @@
 """A run folder: steps whose results are stored under a key of everything they depend on.
 
-A step's key is a hash of its inputs' keys, the settings it reads, the seed, the files it loads and the code it uses. A
-result with the right key is never made again. Results appear in one piece: a run that is killed leaves whole steps, and
-`Job.scratch` for work that can be resumed. One process at a time works in a folder; it may have steps made by others
-that it started (`schedule`).
+A step's key is a hash of its inputs' keys, the settings it reads, the seed, the number of threads if that is set, the
+files it loads and the code it uses. A result with the right key is never made again. Results appear in one piece: a run
+that is killed leaves whole steps, and `Job.scratch` for work that can be resumed. One process at a time works in a
+folder; it may have steps made by others that it started (`schedule`).
 
     runs/NAME/run.json            format and settings
     runs/NAME/STEP/               the step's files
@@ -28,6 +28,7 @@ from ..config import Preset
 from ..errors import ConfigError, DataError, FlamingoError
 from ..presets import load_preset
 from ..storage import atomic_folder, fingerprint, fingerprint_files, is_disk_full, read_json, write_json
+from ..threads import computing_threads
 from .environment import runs_folder, versions
 from .step import Job, Step, table
 
@@ -168,8 +169,13 @@ class Workspace:
                 {other: self.key(other) for other in step.inputs},
                 fingerprint_files(step.assets(self.preset)) if step.assets else "",
                 code_fingerprint([step.run.__module__]),
+                *self._threads(),
             )
         return self._keys[name]
+
+    def _threads(self) -> tuple[int, ...]:
+        """The number of threads if it is a setting of the run; without it, a key is as in runs before there was one."""
+        return () if self.preset.threads is None else (self.preset.threads,)
 
     def _step(self, name: str) -> Step:
         if name not in self.steps:
@@ -180,7 +186,8 @@ class Workspace:
         key, scratch = self.key(step.name), self.folder / SCRATCH / f"{step.name}-{self.key(step.name)}"
         self._remove_leftovers(step.name, keep=scratch)
         started, clock = datetime.now(UTC), time.monotonic()
-        with atomic_folder(self.folder / step.name) as folder, self._io_errors(step):
+        threads = computing_threads(self.preset.threads)
+        with atomic_folder(self.folder / step.name) as folder, self._io_errors(step), threads:
             scratch.mkdir(parents=True, exist_ok=True)
             metrics = dict(
                 step.run(Job(folder, scratch, self.folder / CACHE, inputs, step.resolved(self.preset))) or {}
@@ -194,6 +201,7 @@ class Workspace:
                     "key": key,
                     "inputs": {other: self.key(other) for other in step.inputs},
                     "seed": self.preset.seed,
+                    "threads": self.preset.threads,
                     "settings": step.settings(self.preset),
                     "started": started.isoformat(timespec="seconds"),
                     "seconds": seconds,

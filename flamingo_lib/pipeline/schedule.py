@@ -23,7 +23,7 @@ MOST = 4
 
 def default_jobs(preset: Preset) -> int:
     """Steps at the same time on this machine: 1 where a step takes every core or a GPU."""
-    return max(1, min(MOST, cores() // preset.threads)) if getattr(preset, "threads", None) else 1
+    return max(1, min(MOST, cores() // preset.threads)) if preset.threads else 1
 
 
 def run_steps(

@@ -26,11 +26,12 @@ from ..model.lora import add_lora
 from ..model.trainable import set_trainable
 from ..records import Conversation
 from ..seeding import derive_seed
+from ..storage import require_images
 from .collate import Collator
 from .packing.dataset import WindowDataset
 from .packing.tokenized import TokenTable, build_table
 from .run import StageResult, refuse_other_folder, run_stage, world_size
-from .visual_inputs import Pixels, make_visuals, require_images
+from .visual_inputs import Pixels, make_visuals
 
 if TYPE_CHECKING:
     from ..chat.template import ChatTemplate
@@ -199,7 +200,8 @@ def train_stage(
     cpu = not torch.cuda.is_available() if cpu is None else cpu
     prepare(model, stage, model_config, seed=seed, optimize=cpu and not fsdp)
     dataset = stage_dataset(examples, processor, stage, seed=seed)
-    require_images(dataset.table.names, dataset.table.images)
+    rows = zip(dataset.table.names, dataset.table.images, strict=True)
+    require_images((file, name) for name, files in rows for file in files)
     rank, state = int(os.environ.get("RANK", "0")), PartialState(cpu=cpu)
     model.to(state.device)
     work = Path(work_dir) if work_dir is not None else Path(f"{out}.work")
@@ -209,7 +211,11 @@ def train_stage(
     def save(result: StageResult) -> None:
         restore(model)
         if rank == 0:
-            notes = result.to_json() | {"stage": stage.model_dump(mode="json"), "seed": seed}
+            notes = result.to_json() | {
+                "stage": stage.model_dump(mode="json"),
+                "seed": seed,
+                "threads": torch.get_num_threads(),
+            }
             save_model(model, processor, out, adapter="lora" in stage.tunes, notes={RESULT: notes})
 
     options |= {"label": label, "fsdp": fsdp, "bf16": bf16, "cpu": cpu}

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import DataError
 from ..model.trainable import GROUPS
 from .feature_cache import FeatureCache, weights_fingerprint
 
@@ -24,36 +23,6 @@ if TYPE_CHECKING:
 
 Pixels = Callable[[Sequence[str | os.PathLike]], Tensor]
 """Image files to normalised pixels (n, 3, H, W), always the same for the same file."""
-
-
-def require_images(names: Sequence[str], images: Sequence[Sequence[str]]) -> None:
-    """Look for every image file before training begins, as a missing one would stop it hours later.
-
-    Args:
-        names: the conversations' ids.
-        images: the image files of each.
-
-    Raises:
-        DataError: images are missing; the first is named with its conversation.
-    """
-    there: set[str] = set()
-    missing: dict[str, str] = {}
-    for name, files in zip(names, images, strict=True):
-        for file in files:
-            if file in there or file in missing:
-                continue
-            if os.path.isfile(file):
-                there.add(file)
-            else:
-                missing[file] = name
-    if missing:
-        file, name = next(iter(missing.items()))
-        raise DataError(
-            "an image is missing" if len(missing) == 1 else f"{len(missing)} images are missing, this one first",
-            file=file,
-            record=name,
-            remedy="Put the images into their folder, or leave the records out.",
-        )
 
 
 def visual_form(tunes: Iterable[str], augmented: bool = False) -> str:

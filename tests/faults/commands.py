@@ -27,14 +27,12 @@ class Command:
         words: its arguments, from the output folder.
         records: the ids of the records in the folder, in order; empty where there are none to lose.
         lock_words: what a second job on the same folder is told.
-        trains: its sums come out a little otherwise on another number of threads.
     """
 
     name: str
     words: Callable[[Path], list[str]]
     records: Callable[[Path], list[str]]
     lock_words: str
-    trains: bool = False
 
 
 def commands(inputs: Inputs) -> dict[str, Command]:
@@ -71,8 +69,8 @@ def commands(inputs: Inputs) -> dict[str, Command]:
     return {
         "build-pf1m": Command("build-pf1m", build, shard_ids, "another job is writing"),
         "rewrite (server)": Command("rewrite (server)", rewrite, shard_ids, "another job is writing"),
-        "train": Command("train", train, lambda _: [], "another job", trains=True),
-        "pipeline": Command("pipeline", pipeline, lambda _: [], "another process is working", trains=True),
+        "train": Command("train", train, lambda _: [], "another job"),
+        "pipeline": Command("pipeline", pipeline, lambda _: [], "another process is working"),
     }
 
 

@@ -113,15 +113,12 @@ def spawn(words: Sequence[str], log: Path, environment: Mapping[str, str | None]
 def run_here(words: Sequence[str]) -> int:
     """`flamingo WORDS` in this very process, which leaves its imports done and its caches warm for the forks; its code.
 
-    What it says goes nowhere.
+    What it says goes nowhere. It computes with one thread: forks of a process that had several would wait for them.
     """
-    import torch
-
     from flamingo_lib.cli import main
 
-    torch.set_num_threads(1)
     before = sys.argv
-    sys.argv = ["flamingo", *words]
+    sys.argv = ["flamingo", *words, "--set=threads=1"]
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
         try:
             main()

@@ -10,11 +10,8 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import save_file
 
 from tests.faults.report import Case, Report
-from tests.faults.rounding import ROUNDING, distance
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,25 +30,6 @@ def test_a_short_campaign_is_stood(tmp_path):
         for name in ("rewrite (server)", "serve")
     }
     assert all(row["well"] == row["cases"] and not row["records_lost"] for row in found["rows"])
-
-
-def test_rounding_is_told_from_other_results(tmp_path):
-    def write(name, weights, loss, **more):
-        folder = tmp_path / name
-        folder.mkdir()
-        save_file({key: torch.tensor(value) for key, value in weights.items()}, folder / "model.safetensors")
-        (folder / "training.json").write_text(json.dumps({"curve": [[1, loss]], "seconds": loss, **more}))
-        return [folder / "model.safetensors", folder / "training.json"]
-
-    first = write("first", {"a": [1.0, 2.0]}, 2.0)
-    rounded = write("rounded", {"a": [1.0, 2.000001]}, 2.000001)
-    trained = write("trained", {"a": [1.0, 2.1]}, 2.1)
-    other = write("other", {"b": [1.0, 2.0]}, 2.0, steps=3)
-    assert [distance(*pair) for pair in zip(first, first, strict=True)] == [0, 0]
-    assert all(0 < distance(*pair) < ROUNDING for pair in zip(first, rounded, strict=True))
-    assert all(ROUNDING < distance(*pair) < 1 for pair in zip(first, trained, strict=True))
-    assert all(distance(*pair) == float("inf") for pair in zip(first, other, strict=True))
-    assert distance(first[0], tmp_path / "none") == float("inf")
 
 
 @pytest.mark.parametrize("problem", ["", "other bytes in a"])

@@ -84,6 +84,29 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(kitchen, tmp_path):
     assert kitchen.made == []
 
 
+def test_steps_compute_with_the_runs_threads_which_count_if_they_are_set(kitchen, tmp_path):
+    import torch
+
+    seen, before = [], torch.get_num_threads()
+
+    def cook(job):
+        seen.append(torch.get_num_threads())
+        return {}
+
+    def run(*overrides):
+        preset = load_preset("tiny", overrides)
+        return Workspace(tmp_path, preset, steps=[Step("dough", "knead", cook)]).step("dough")
+
+    for count in (3, 3, 2):
+        result = run(f"threads={count}")
+        assert json.loads((result.folder / MANIFEST).read_text())["threads"] == count
+        assert torch.get_num_threads() == before, "left as it was"
+    assert seen == [3, 2], "made anew for another number only"
+    assert json.loads((tmp_path / "run.json").read_text())["settings"]["threads"] == 2
+    run("threads=null")
+    assert seen == [3, 2, before]
+
+
 def test_a_changed_seed_or_asset_redoes_it(kitchen, tmp_path):
     kitchen.asset = tmp_path / "weights.bin"
     kitchen.asset.write_bytes(b"1")

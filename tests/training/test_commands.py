@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
@@ -36,21 +37,35 @@ def chats(tiny, folder):
     return file
 
 
+def stage1(tiny, folder):
+    data = ["--data", chats(tiny, folder), "--images", tiny.folder.parent]
+    return ["train", "stage1", *data, "--base", tiny.folder]
+
+
 def test_a_stage_is_trained_on_ones_own_chats(tiny, tmp_path):
-    arguments = [
-        "train",
-        "stage1",
-        "--data",
-        chats(tiny, tmp_path),
-        "--images",
-        tiny.folder.parent,
-        "--base",
-        tiny.folder,
-    ]
+    arguments = stage1(tiny, tmp_path)
     settings = [f"--set=stages.stage1.{setting}" for setting in ("max_steps=2", "batch_size=4", "micro_batch_size=4")]
     figures = json.loads(invoke(*arguments, "--out", tmp_path / "model", *settings, "--json"))
     assert figures["stage1"]["steps"] == 2 and (tmp_path / "model/model.safetensors").is_file()
     assert (tmp_path / "model/adapter/adapter_config.json").is_file()
+
+
+def test_the_bits_depend_on_the_setting_and_not_on_the_environments_threads(tiny, tmp_path):
+    before, found = torch.get_num_threads(), {}
+    steps = [f"--set=stages.stage1.{setting}" for setting in ("max_steps=5", "batch_size=1", "micro_batch_size=1")]
+    try:
+        for outside, setting in ((1, "preset"), (3, "preset"), (1, "3")):
+            torch.set_num_threads(outside)
+            own = [] if setting == "preset" else [f"--set=threads={setting}"]
+            out = tmp_path / f"{outside}-{setting}"
+            invoke(*stage1(tiny, tmp_path), "--out", out, *steps, *own)
+            assert torch.get_num_threads() == outside, "left as it was"
+            found[outside, setting] = (out / "model.safetensors").read_bytes()
+            assert json.loads((out / "training.json").read_text())["threads"] == (2 if setting == "preset" else 3)
+    finally:
+        torch.set_num_threads(before)
+    assert found[1, "preset"] == found[3, "preset"]
+    assert found[1, "3"] != found[1, "preset"], "three threads add up in another order"
 
 
 def test_wrong_arguments_are_told(tmp_path):

@@ -196,7 +196,7 @@ def test_a_model_is_saved_with_the_template_that_it_was_trained_with(tiny, tmp_p
 def test_missing_images_are_named_before_the_first_step(tiny, tmp_path):
     turns = (Turn("What color is it?", "Red.", images=1),)
     gone = [Conversation(f"g{number}", turns, (str(tmp_path / f"{number}.png"),)) for number in range(2)]
-    message = r"2 images are missing, this one first \(file .*0\.png, record g0\)"
+    message = r"2 images are missing: .*0\.png \(record g0\), .*1\.png \(record g1\)"
     with pytest.raises(DataError, match=message):
         train_stage(
             tiny.folder, STAGE, [*tiny.examples, *gone], tmp_path / "out", seed=0, model_config=CONFIG, save_every=None

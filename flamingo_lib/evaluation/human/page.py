@@ -7,7 +7,7 @@ from typing import Any
 
 from ...html import judging_page
 from ...images import data_uri, load_image
-from ...storage import atomic_write
+from ...storage import atomic_write, require_images
 from .pairs import Pair, PairSet
 
 MAX_SIDE = 640
@@ -24,8 +24,11 @@ def write_judging_page(path: str | Path, pairs: PairSet, images: str | Path = ""
         reference: show the answer known to be right.
 
     Raises:
-        ImageError: an image that is not there or is none.
+        DataError: images are missing; all are counted, the first named.
+        ImageError: an image that is none.
     """
+    files = ((Path(images) / image, pair.id) for pair in pairs.pairs for image in pair.images)
+    require_images(files, remedy="Say with --images which folder the paths are relative to, or put the files there.")
     shown = [_shown(pair, Path(images), reference) for pair in pairs.pairs]
     with atomic_write(path) as file:
         file.write(judging_page(shown, mark=pairs.fingerprint))

@@ -11,7 +11,7 @@ from pydantic import Field
 from ...config_types import Frozen, JsonObject
 from ...errors import ConfigError
 from ...hub import resolve
-from ...storage import fingerprint, fingerprint_files, read_json
+from ...storage import fingerprint, fingerprint_files, first_of, read_json
 from .prompt import REWRITE_PROMPT, check_prompt, style_prompt
 
 Kind = Literal["flamingo", "transformers", "server"]
@@ -101,8 +101,9 @@ def backend_identity(name: str, settings: BackendConfig) -> dict[str, Any]:
     identity = {"kind": settings.kind, "model": model} | {key: values[key] for key in DECISIVE[settings.kind]}
     if settings.batch_in:
         if missing := [path for path in settings.batch_in if not Path(path).is_file()]:
+            what = "file of answers is" if len(missing) == 1 else "files of answers are"
             raise ConfigError(
-                "there is no such file of answers", file=missing[0], remedy="Give the batch's output file."
+                f"{len(missing)} {what} missing: {first_of(missing)}", remedy="Give the batch's output files."
             )
         identity["answers"] = fingerprint_files(settings.batch_in)
     return identity

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast
 
 from torch.utils.data import Dataset
 
@@ -134,9 +133,3 @@ class VlmDataset(Dataset):
                 batches.append([*batch, *(shuffled[k % len(shuffled)] for k in range(self.micro - len(batch)))])
         random.shuffle(batches)
         return [index for batch in batches for index in batch]
-
-
-def image_names(examples: Iterable[VlmExample]) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Ids and image files, as `visual_inputs.require_images` takes them."""
-    rows = list(examples)
-    return [example.id for example in rows], [cast(Any, example.images) for example in rows]

@@ -22,12 +22,11 @@ from ...rewriting.backends.settings import ADAPTER_CONFIG, BackendConfig, backen
 from ...rewriting.backends.vlm import context_length, load_vlm, quiet_peft
 from ...rewriting.lock import only_job
 from ...seeding import derive_seed
-from ...storage import atomic_folder, storage_errors, write_json
+from ...storage import atomic_folder, require_images, storage_errors, write_json
 from ..results import VlmResult, training_figures
 from ..run import refuse_other_folder, remove_checkpoints, resumable, world_size
 from ..trainer import StageTrainer, training_arguments
-from ..visual_inputs import require_images
-from .examples import VlmDataset, image_names, make_example
+from .examples import VlmDataset, make_example
 from .labels import VlmCollator, check_lengths
 from .windows import PackedVlmDataset, encoded_lengths, packed_collator
 
@@ -109,7 +108,7 @@ def train_vlm(
     model, chat = load_vlm(name, settings.model_copy(update={"adapter": None}))
     template = settings.template
     examples = [make_example(chat, template, conversation) for conversation in conversations]
-    require_images(*image_names(examples))
+    require_images((file, example.id) for example in examples for file in example.images)
     longest = context_length(model)
     collator: Any = VlmCollator(chat, longest)
     dataset: VlmDataset | PackedVlmDataset

@@ -23,6 +23,16 @@ def test_sides_and_order_follow_the_seed(answers):
         assert pair.answer(pair.system("right")) == pair.right
 
 
+def test_missing_images_are_counted_and_the_first_named(answers, tmp_path):
+    for number in (3, 4, *range(10, 17)):
+        (tmp_path / f"{number}.png").unlink()
+    with pytest.raises(
+        DataError, match=r"9 images are missing: (\S+\.png \(record q\d+\),? ?){5}and 4 more\. Say with"
+    ) as told:
+        write_judging_page(tmp_path / "page.html", make_pairs(*answers), tmp_path)
+    assert str(told.value).count(str(tmp_path)) == 5 and not (tmp_path / "page.html").exists()
+
+
 def test_the_set_is_read_back_and_changes_are_noticed(answers, tmp_path):
     pairs = make_pairs(*answers, limit=5)
     write_pairs(tmp_path / "key.json", pairs)

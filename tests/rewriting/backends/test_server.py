@@ -220,6 +220,8 @@ def test_a_batch_goes_out_and_comes_back_by_its_ids(local, pictures, samples, tm
     assert "too long" in done[3].scores["error"] and "no answer" in done[5].scores["error"]
     priced = BackendConfig(kind="server", batch_in=(str(path),), price=(2.0, 10.0))
     assert usage_report(priced, tmp_path / "none")["tokens_read"] == 20 * 22
+    with pytest.raises(ConfigError, match=r"2 files of answers are missing: none-0\.jsonl, none-1\.jsonl"):
+        backend_identity("m", priced.model_copy(update={"batch_in": tuple(f"none-{n}.jsonl" for n in range(2))}))
     with pytest.raises(DataError, match="answers none of these 24 records"):
         rewriter(None, pictures, batch_in=(str(path),), system="Be brief.").rewrite(samples)
     with pytest.raises(ConfigError, match="two answers"):
