@@ -67,9 +67,10 @@ def write_archive(path: Path, archive: SeedArchive) -> None:
         "facts": {model: dict(values) for model, values in archive.facts.items()},
     }
     rows = (item.to_json() for found in archive.predictions.values() for item in found)
-    with atomic_write(path, "wb") as raw, lzma.open(raw, "wt", encoding="utf-8", preset=9) as file:
+    with atomic_write(path, "wb") as raw, lzma.open(raw, "wb", preset=9) as file:
         for values in (head, *rows):
-            file.write(json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n")
+            line = json.dumps(values, ensure_ascii=False, separators=(",", ":")) + "\n"
+            file.write(line.encode())
 
 
 def read_archive(path: Path) -> SeedArchive:
