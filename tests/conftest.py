@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 FIRST = (
     "tests/pipeline/test_miniature.py",  # makes the run that the notebooks work in
     "tests/project/test_site.py",
+    "tests/rewriting/test_executors_ray.py",
+    "tests/training/test_assemble.py",
     "tests/pretraining/test_pretraining.py",
     "notebooks",
 )

@@ -6,6 +6,7 @@ numbers, docs/method.md, or the notebook's own code. Written in, they have to gi
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable
@@ -24,7 +25,9 @@ from flamingo_lib.distortion.mixture import PAPER_PARTS
 from flamingo_lib.evaluation.paper import paper_generations, paper_median_rewards, paper_u
 from flamingo_lib.judges.clipscore import ClipScoreJudge
 from flamingo_lib.presets import load_preset
-from flamingo_lib.scenes.graph import COLORS, POSITIONS, SHAPES
+from flamingo_lib.scenes.graph import COLORS, HELD_OUT_PAIRS, OBJECT_COUNTS, POSITIONS, SHAPES
+from flamingo_lib.scenes.graph import SIZES as SIZES_DRAWN
+from flamingo_lib.scenes.questions import QUESTION_TYPES
 from flamingo_lib.scenes.render import MODEL_SIZE, render
 from flamingo_lib.sources.mixture import ADOPTED, REWRITTEN_IN_ALL, STAGE_1
 from flamingo_lib.study.claim_table import ACCURACY_MARGIN
@@ -75,6 +78,28 @@ def _only(pattern: str, text: str, where: str) -> float:
     scale = {"k": 1e3, "M": 1e6, "B": 1e9}.get(number[-1], 1)
     value = float(number.rstrip("kMB").replace(",", "").replace("_", "")) * scale
     return int(value) if value.is_integer() else value
+
+
+def lines(name: str, *defined: str) -> str:
+    """How many lines the notebook's own functions and classes take, in words; empty ones don't count."""
+    count = 0
+    for cell in notebook(name).cells:
+        for node in ast.parse(cell.source).body if cell.cell_type == "code" else ():
+            if getattr(node, "name", None) in defined:
+                count += sum(bool(line.strip()) for line in ast.get_source_segment(cell.source, node).splitlines())
+    return word(count)
+
+
+def word(number: int) -> str:
+    """A number up to 99 in words."""
+    small = (
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen"
+    ).split()
+    tens = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    if number < 20:
+        return small[number]
+    return tens[number // 10 - 2] + (f"-{small[number % 10]}" if number % 10 else "")
 
 
 def default(function: Callable, name: str) -> float:
@@ -152,12 +177,20 @@ def mcnemar(first: int, second: int) -> float:
 
 CLAIMS: dict[str, list[tuple]] = {
     "00": [
+        ("Each scene has {} to {} objects", word(min(OBJECT_COUNTS)), word(max(OBJECT_COUNTS))),
+        ("{} pairs of shape and colour never occur", word(len(HELD_OUT_PAIRS)).capitalize()),
+        ("less the {} that are held out, and {} sizes", word(len(HELD_OUT_PAIRS)), word(len(SIZES_DRAWN))),
+        ("That is the **bootstrap**, {} lines", lines("00", "interval")),
         ("in different cells of a {} × {} board", SIDE, SIDE),
         ("there are {} × {} pairs less", len(SHAPES), len(COLORS)),
         ("here {:.0f} million parameters", OUR_WHOLE / MILLION),
         ("{:.0f} times the cosine of their CLIP features", method(r"\*\*CLIPScore\*\* is (\d+) times")),
     ],
     "01": [
+        ("a question of each of {} types", word(len(QUESTION_TYPES))),
+        ("questions of {} types", word(len(QUESTION_TYPES))),
+        ("a checker takes {} lines", lines("01", "holds")),
+        ("{} lines, and they should give", lines("01", "read_vqa").capitalize()),
         ("the same at {} pixels", MODEL_SIZE),
         (
             "clean edges at {} × {} pixels for us; the model sees it at {} × {}.",
@@ -173,6 +206,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("from {:.0f} datasets", DATASETS),
     ],
     "02": [
+        ("{} lines for four operations", lines("02", "edit_word")),
         ("The paper made {:.0f} thousand pairs", PAIRS),
         ("promises one of {} styles", len(STYLE_COMMANDS)),
         ("the same {} commands as operations", len(STYLE_COMMANDS)),
@@ -190,6 +224,13 @@ CLAIMS: dict[str, list[tuple]] = {
         ("({:.0f} against {:.0f})", sum(PARTS), sum(PARTS) - PARTS[0] + TEXTS_PART),
     ],
     "03": [
+        ("Our {} lines agree", lines("03", "attended_image")),
+        (
+            "{} lines are the whole resampler",
+            lines(
+                "03", "attention", "Attention", "ReadPatches", "feed_forward", "ResamplerLayer", "Resampler"
+            ).capitalize(),
+        ),
         ("patch tokens of an image | {} | {}", OUR_PATCHES, PATCHES),
         ("the vectors an image becomes | {} | {}", OURS.num_latents, THEIRS.num_latents),
         ("width of patch tokens and latents | {} | {}", OUR_WIDTH, WIDTH),
@@ -239,6 +280,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("{}, the number of learned latents", THEIRS.num_latents),
     ],
     "04": [
+        ("{} lines:", lines("04", "LoRALinear").capitalize()),
         ("against the library's on {} pairs of the run", code("04", r"sample\(pairs, min\((\d+), len\(pairs\)\)\):")),
         (
             "frozen | up to {} × {} | up to {} × {}",
@@ -282,6 +324,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ),
     ],
     "05": [
+        ("The paper names {} kinds of bad rewrites", word(len(filter_checks.ZOO))),
         ("In the paper {} million rewrites", REWRITTEN),
         ("the {} million that survive", KEPT),
         ("in a batch of {} are equal", code("05", r"for item in judged\[:(\d+)\]\]")),
@@ -314,6 +357,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ),
     ],
     "06": [
+        ("{} lines:", lines("06", "random_fill").capitalize()),
         ("in windows of {} tokens, three ways", drawn("windows.svg", r"windows of (\d+) tokens")),
         (
             "| from {} | from {}, {} |",
@@ -367,6 +411,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("each of the {} questions", code("07", r'of\("raw", "held_in"\)\[:(\d+)\]')),
     ],
     "08": [
+        ("in {} lines:", lines("08", "nli_accuracy")),
         (
             "Of {} samples of {} throws",
             code("08", r"random\(\((\d+), \d+\)\)"),
@@ -384,6 +429,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("with {} against {} it is {}", 16, 2, short(mcnemar(16, 2))),
     ],
     "09": [
+        ("Least squares for one variable is {} lines", lines("09", "at_equal_length")),
         ("mean reward rises from {:.2f} to {:.2f}", GENERATIONS[0][0], GENERATIONS[1][0]),
         (
             "falls from {:.1f} percent to {:.0f}",
@@ -394,6 +440,8 @@ CLAIMS: dict[str, list[tuple]] = {
         ("is at least {}.", short(checked(generation_checks, r"rouge_l\(two, one\) >= ([\d.]+)"), 2)),
     ],
     "10": [
+        ("In {} lines:", lines("10", "read_table", "put_back")),
+        ("format takes {} lines to build", lines("10", "conversation")),
         ("on {}, {}, {} and {} GPUs", *PLANS),
         ("From {} to {} GPUs", 2, 8),
         ("memory falls from {:.0f} to {:.0f} gigabytes", PLANS[2].total, PLANS[8].total),

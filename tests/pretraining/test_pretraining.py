@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from flamingo_lib.pretraining import run as pretrain_run
 from flamingo_lib.pretraining.batch import RowEncoder
 from flamingo_lib.pretraining.clip import batch_statements, contradict, contrastive_loss, state
 from flamingo_lib.pretraining.data import IMAGE_TAG, Row
-from flamingo_lib.pretraining.language import attention_loss, pretraining_scenes
+from flamingo_lib.pretraining.language import attention_loss, examination, pretraining_scenes
 from flamingo_lib.pretraining.phases import Phases
 from flamingo_lib.pretraining.text_rows import text_row
 from flamingo_lib.pretraining.vision import cell_labels
@@ -121,7 +122,8 @@ def test_mentions_point_at_the_noun_and_its_cell_of_the_right_image(scenes, toke
 
 
 def test_texts_name_pairs_that_no_picture_shows():
-    texts = [text_of(text_row(pretraining_scenes(1, 0), generator(9, number), ["a"])) for number in range(3000)]
+    scene = pretraining_scenes(1, 0)
+    texts = [text_of(text_row(scene, generator(9, number), ["a"])) for number in range(3000)]
     named = {pair for pair in HELD_OUT_PAIRS if any(f"{pair[1]} {pair[0]}" in text for text in texts)}
     assert named == HELD_OUT_PAIRS
 
@@ -232,6 +234,11 @@ def test_a_stopped_run_goes_on_and_the_folder_loads(tmp_path, monkeypatch):
             "pretrain.clip_steps=2",
             "pretrain.clip_batch_size=4",
         ],
+    )
+    # few texts for the tokenizer, and few questions: both come twice, the questions at every step
+    monkeypatch.setattr(pretrain_run, "tokenizer_texts", partial(pretrain_run.tokenizer_texts, rows=150))
+    monkeypatch.setattr(
+        pretrain_run, "examination", lambda scenes, per_type, seed: examination(scenes, min(per_type, 5), seed)
     )
     with monkeypatch.context() as patch:
 
