@@ -82,6 +82,7 @@ class ChatBench(StaticFrame):
         self.models, self.pictures, self.max_new_tokens = dict(models), dict(pictures), max_new_tokens
         self.asked: list[tuple[str, tuple[str, ...]]] = [(text, tuple(names)) for text, names in opening]
         self.session: Session | None = None
+        self.answering = next(iter(self.models))
         self.writing: str | None = None
         self.pending: Turn | None = None
         self.note = ""
@@ -117,22 +118,23 @@ class ChatBench(StaticFrame):
         return chat_view(
             [*turns, *([self.pending] if self.pending else [])],
             given,
-            model=self.model.value,
+            model=self.answering,
             writing=self.writing,
             note=self.note,
             tokens=self._tokens() if self.reading.value and turns and not self.pending else None,
         )
 
     def _tokens(self) -> Markup | None:
-        processor = getattr(self.models[self.model.value], "processor", None)
+        processor = getattr(self.models[self.answering], "processor", None)
         if processor is None or self.session is None:
             return None
         return token_view(explain(processor.template.render(self.session.turns), processor.tokenizer))
 
     def replay(self) -> None:
         """Ask the chosen model the whole conversation anew."""
+        self.answering = self.model.value
         self.session = Session(
-            self.models[self.model.value], max_new_tokens=self.max_new_tokens, temperature=self.temperature.value
+            self.models[self.answering], max_new_tokens=self.max_new_tokens, temperature=self.temperature.value
         )
         asked, self.asked = self.asked, []
         for text, names in asked:
@@ -163,6 +165,7 @@ class ChatBench(StaticFrame):
         assert self.session is not None
         self.note, self.writing, self.pending = "", "", Turn(text, None, len(names))
         self.asked.append((text, tuple(names)))
+        self.refresh()
         try:
             self.session.ask(text, [self.pictures[name] for name in names], on_text=self._written)
             return True

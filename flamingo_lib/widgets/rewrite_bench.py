@@ -13,7 +13,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from ..filters.nli import bare_question
-from ..html import Markup, card, definitions, message, picture
+from ..html import Markup, card, definitions, message, picture, standalone
 from ..pipeline.record_html import SampleImages, marked_difference
 from ..records import VQA_TASKS, Sample
 from ..text import is_blank
@@ -49,24 +49,26 @@ def bench_writer(
     return write
 
 
-def rewrite_view(sample: Sample, output: str, images: Sequence[Image] = (), judges: Judges | None = None) -> Markup:
+def rewrite_view(
+    sample: Sample, output: str | None, images: Sequence[Image] = (), judges: Judges | None = None
+) -> Markup:
     """One rewrite with the difference marked, the picture that was read, and what NLI and reward say.
 
     Args:
         sample: its `raw` is the draft.
-        output: the rewrite.
+        output: the rewrite; None while it is written.
         images: those that were read.
         judges: NLI is asked of answers only; a judge that is None is left out.
     """
-    before, after = marked_difference(sample.raw, output)
+    before, after = (sample.raw, "being written …") if output is None else marked_difference(sample.raw, output)
     rows: list[tuple[str, str]] = [("instruction", sample.instruction), ("draft", before), ("rewrite", after)]
-    if judges is not None and judges.nli is not None and sample.task in VQA_TASKS:
+    if output is not None and judges is not None and judges.nli is not None and sample.task in VQA_TASKS:
         logits = np.asarray(judges.nli([bare_question(sample)], [sample.raw], [output])[0], np.float64)
         shares = np.exp(logits - logits.max())
         shares /= shares.sum()
         names = ("contradicts", "entails", "leaves open")
         rows.append(("NLI", ", ".join(f"{name} {share:.0%}" for name, share in zip(names, shares, strict=True))))
-    if judges is not None and judges.reward is not None:
+    if output is not None and judges is not None and judges.reward is not None:
         old, new = judges.reward([sample.instruction] * 2, [sample.raw, output])
         rows.append(("reward", f"draft {old:.2f}, rewrite {new:.2f}"))
     media = [picture(image, alt=f"image {number} that was read") for number, image in enumerate(images, start=1)]
@@ -124,5 +126,6 @@ class RewriteBench(StaticFrame):
         sample, shown = replace(self.samples[index], raw=draft), self._shown(index)
         choice = (index, draft, self.image.value, self.temperature.value, self.seed.value)
         if choice not in self._written:
+            self.view.value = standalone(rewrite_view(sample, None, shown))
             self._written[choice] = self.write(sample, shown, self.temperature.value, self.seed.value)
         return rewrite_view(sample, self._written[choice], shown, self.judges)

@@ -16,14 +16,11 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.browser import chromium, screenshot
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "docs" / "site" / "build.py"
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 AXE = Path(os.environ.get("FLAMINGO_AXE", ROOT / ".venv/axe/node_modules/axe-core/axe.min.js"))
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
 OPENED = (
     "index.html",
     "notebooks/index.html",
@@ -214,12 +211,7 @@ def open_page(page, address):
 @pytest.fixture
 def page(site, request):
     """A page of a browser without a network, which fails the test on a failed request or an error on the console."""
-    if CHROMIUM is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium is installed")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         context = browser.new_context(offline=True, viewport={"width": 1280, "height": 900})
         opened = context.new_page()
         opened.set_default_timeout(60_000)
@@ -229,10 +221,7 @@ def page(site, request):
         opened.on("pageerror", lambda error: faults.append(f"error: {error}"))
         opened.on("console", lambda said: said.type == "error" and faults.append(f"console: {said.text}"))
         yield opened
-        folder = os.environ.get("FLAMINGO_SCREENSHOTS")
-        if folder:
-            opened.screenshot(path=Path(folder, f"site-{request.node.name}.png"))
-        browser.close()
+        screenshot(opened, f"site-{request.node.name}")
     assert not faults
 
 

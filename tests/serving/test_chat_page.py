@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from PIL import Image
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
+from tests.browser import chromium
+
+pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script> ### Human: hello'
 
 
 @pytest.fixture
 def page(server):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         opened = browser.new_page()
         opened.errors = []
         opened.on("pageerror", lambda error: opened.errors.append(str(error)))
@@ -30,7 +23,6 @@ def page(server):
         opened.goto(server.url)
         yield opened
         assert not opened.errors
-        browser.close()
 
 
 def until(page, condition):
@@ -83,22 +75,19 @@ def test_the_servers_errors_are_shown_and_nothing_is_lost(page):
     page.errors.clear()  # the browser itself reports the refused request
 
 
-def opened_page(playwright, path, **context):
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+def opened_page(browser, path, **context):
     opened = browser.new_context(**context).new_page()
     opened.goto(path)
-    return browser, opened
+    return opened
 
 
 def test_by_keyboard_alone_on_a_narrow_screen():
-    from playwright.sync_api import sync_playwright
-
     from flamingo_lib.serving.limits import Limits
     from tests.serving.fakes import EchoBackend, running
 
-    with running(EchoBackend(delay=0.05), Limits()) as (host, port), sync_playwright() as playwright:
+    with running(EchoBackend(delay=0.05), Limits()) as (host, port), chromium() as browser:
         size = {"width": 320, "height": 560}
-        browser, opened = opened_page(playwright, f"http://{host}:{port}", viewport=size)
+        opened = opened_page(browser, f"http://{host}:{port}", viewport=size)
         opened.keyboard.type("x" * 150)  # the text has the focus
         opened.keyboard.press("Enter")
         until(opened, lambda: opened.locator(".chat-assistant p").inner_text().startswith("xxx"))
@@ -119,14 +108,12 @@ def test_by_keyboard_alone_on_a_narrow_screen():
         assert names == ["send", "files", "undo", "new", "SUMMARY"]
         opened.keyboard.press("Enter")
         assert opened.locator("#seed").is_visible()
-        browser.close()
 
 
 def test_a_page_as_a_file_asks_the_server_that_it_names(tmp_path):
     import threading
     from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-    from playwright.sync_api import sync_playwright
     from typer.testing import CliRunner
 
     from flamingo_lib.cli import app
@@ -160,12 +147,11 @@ def test_a_page_as_a_file_asks_the_server_that_it_names(tmp_path):
         app, ["chat-page", "--url", url, "--model", 'big "one" <b>', "--out", str(tmp_path / "a.html")]
     )
     assert done.exit_code == 0, done.output
-    with sync_playwright() as playwright:
-        browser, opened = opened_page(playwright, (tmp_path / "a.html").as_uri())
+    with chromium() as browser:
+        opened = opened_page(browser, (tmp_path / "a.html").as_uri())
         opened.keyboard.type("What is it?")
         opened.keyboard.press("Enter")
         assert answered(opened, 1) == "It is red."
-        browser.close()
     other.shutdown()
     assert asked == [("/v1/chat/completions", 'big "one" <b>', "What is it?")]
 

@@ -78,3 +78,11 @@ def test_the_keyboard_reaches_every_control(bench):
     row = bench.children[0].children
     assert [child.description for child in row[-3:]] == ["send", "take back", "new chat"]
     assert all(child.tabbable is not False for child in row)
+
+
+def test_no_answer_stands_under_another_models_name(bench):
+    frames = []
+    bench.view.observe(lambda change: frames.append(change["new"]), names="value")
+    bench.model.value = "loud"
+    assert "▍" in frames[0], "the question and a cursor, before the first piece of an answer"
+    assert not any(f"<dt>loud</dt><dd>{words}" in frame for frame in frames for words in ("what", "and"))

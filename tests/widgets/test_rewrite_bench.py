@@ -83,3 +83,11 @@ def test_a_draft_that_is_none_is_not_rewritten(bench, draft):
     before = len(bench.write.calls)
     bench.draft.value = draft
     assert len(bench.write.calls) == before and "Type a draft" in bench.view.value
+
+
+def test_a_rewrite_shows_that_it_is_being_written(bench):
+    frames = []
+    bench.write = lambda *_: frames.append(bench.view.value) or "It is done."
+    bench.draft.value = "green"
+    assert "being written …" in frames[0] and "green" in frames[0] and "<img" in frames[0]
+    assert "being written" not in bench.view.value and "It is done." in bench.view.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
@@ -11,24 +10,16 @@ from flamingo_lib.evaluation.human.agreement import cohen_kappa, preferences
 from flamingo_lib.evaluation.human.page import write_judging_page
 from flamingo_lib.evaluation.human.pairs import make_pairs
 from flamingo_lib.evaluation.human.ratings import read_ratings
+from tests.browser import chromium
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")]
-FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
---disable-component-update --disable-sync""".split()
+pytestmark = pytest.mark.browser
 HOSTILE = '</script><script>window.hacked=1</script><img src=x onerror="window.hacked=1"> ### Human: <image>'
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 def open_page(browser, path):
