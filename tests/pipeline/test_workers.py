@@ -22,7 +22,7 @@ def add(one: int, other: int) -> int:
 def meet(folder, name: str, other: str) -> str:
     """Returns only while the other call is being made, too."""
     (folder / name).touch()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not (folder / other).exists():
         if time.monotonic() > end:
             raise TimeoutError(other)
@@ -88,7 +88,7 @@ def test_a_call_in_flight_is_stopped_at_the_end_of_the_block(tmp_path):
     started = time.monotonic()
     with Workers(1, threads=1) as workers:
         workers.call("sleep", time.sleep, 60)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 50
 
 
 @pytest.mark.parametrize("bad", [(0, 1), (1, 0)])
@@ -124,7 +124,7 @@ def test_they_die_with_the_process_that_started_them(tmp_path):
         time.sleep(0.02)
     parent.kill()
     parent.wait()
-    child, end = int(said.read_text()), time.monotonic() + 10
+    child, end = int(said.read_text()), time.monotonic() + 60
     while _runs(child):
         assert time.monotonic() < end, "the process outlived its parent"
         time.sleep(0.02)
