@@ -55,13 +55,20 @@ def pipeline() -> tuple[dict[str, Any], str]:
 
 @cache
 def made() -> dict[str, Any]:
-    """The figures of the run, which is made first; of several workers one makes it, and the others wait."""
+    """The figures of the run, which is made first; of several workers one makes it, and the others wait.
+
+    Where it fails it fails all who ask, without being tried again.
+    """
     tests = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     RUN.parent.mkdir(parents=True, exist_ok=True)
     note = RUN.with_name("miniature.json")
     with FileLock(note.with_suffix(".lock")):
         found = json.loads(note.read_text("utf-8")) if note.exists() else {}
         if found.get("tests") != tests:
-            found = {"tests": tests, "figures": pipeline()[0]}
+            try:
+                found = {"tests": tests, "figures": pipeline()[0]}
+            except AssertionError as error:
+                found = {"tests": tests, "failed": str(error)}
             note.write_text(json.dumps(found), "utf-8")
+    assert "failed" not in found, found["failed"]
     return found["figures"]
