@@ -38,7 +38,7 @@ def record_card(rewrite: Rewrite, images: SampleImages | None = None) -> Markup:
         if rewrite.kept
         else badge(f"dropped{_dropped_by(rewrite)}", "bad", pill=True),
         note=f"{sample.source} · {sample.task}",
-        media=_pictures(sample, images),
+        media=sample_pictures(sample, images),
         below=_verdict_table(rewrite),
     )
 
@@ -79,7 +79,8 @@ def _dropped_by(rewrite: Rewrite) -> str:
     return next((f" by {verdict.filter}" for verdict in rewrite.verdicts if not verdict.keep), "")
 
 
-def _pictures(sample: Sample, images: SampleImages | None) -> list[Markup]:
+def sample_pictures(sample: Sample, images: SampleImages | None) -> list[Markup]:
+    """A sample's images, the boxes of a single one drawn in; their paths where `images` is None."""
     if images is None or not sample.images:
         return [code(path) for path in sample.images]
     try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .show import pictures, plot, records, saw, table, texts
     from .stage_diff import StageDiff
     from .threshold_explorer import ThresholdExplorer
+    from .verdict_recorder import VerdictRecorder
     from .windows import WindowViewer
 else:
     __getattr__ = lazy_exports(__name__)
@@ -38,6 +39,7 @@ __all__ = [
     "SceneModel",
     "StageDiff",
     "ThresholdExplorer",
+    "VerdictRecorder",
     "WindowViewer",
     "pictures",
     "plot",

@@ -219,7 +219,9 @@ def _static_frames(_folder: Path) -> str:
         widgets.SceneEditor(draw_scene(0, "hostile"), HOSTILE),
         widgets.StageDiff(said, lambda _: opened(sample()), **names),
         widgets.ThresholdExplorer([scored], FiltersConfig()),
+        *(widgets.VerdictRecorder([(Rewrite(replace(sample(), raw=HOSTILE), HOSTILE), False)], opened) for _ in "12"),
     ]
+    frames[-1].keep.click()  # the summary
     return "".join(frame._repr_mimebundle_()["text/html"] for frame in frames)
 
 
