@@ -299,7 +299,7 @@ PAGES: dict[str, tuple[Page, tuple[str, ...]]] = {
     "records": (lambda _: __import__("flamingo_lib.widgets.show", fromlist=["x"]).records(rewrites(), opened).data,
                 ("pipeline.record_html",)),
     "inspector": (_inspector, ("widgets.inspector",)),
-    "static frames": (_static_frames, ("widgets.static_frame", "widgets.ask_the_scene",)),
+    "static frames": (_static_frames, ("widgets.static_frame", "widgets.ask_the_scene", "widgets.rewrite_bench")),
     "notebook outputs": (_shown, ("widgets.show",)),
     "explain": (_explain, ("cli.rewrite",)),
     "sources": (_sheet, ("sources.sheet",)),
