@@ -71,8 +71,10 @@ site: $(INSTALLED) ## notebooks, documents and API reference as pages: build/sit
 test: $(INSTALLED) $(SMOLLM2) $(AXE) ## unit tests, a miniature pipeline, every notebook
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --numprocesses $(WORKERS) $(PYTEST_ARGS)
 
+# Outputs that are not trusted are shown without their styles and drawings, and pictures of docs/ are found from here alone.
 lab: $(INSTALLED) ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	@$(BIN)/jupyter trust notebooks/*.ipynb notebooks/solutions/*.ipynb >/dev/null
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 bench: $(INSTALLED) ## run every benchmark
 	@for script in $$(grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -10,9 +10,10 @@ BASE = """
 .fl{color-scheme:light dark;font:14px/1.5 system-ui,sans-serif;color:var(--fl-ink);background:var(--fl-paper)}
 [data-jp-theme-light="true"] .fl{color-scheme:light}
 [data-jp-theme-light="false"] .fl{color-scheme:dark}
+[data-jp-theme-light] .fl{background:none}
 .fl a{color:var(--fl-accent)}
 """
-"""Base styles of every fragment: font, colours, and JupyterLab's theme over the system's."""
+"""Base styles of every fragment: font, colours, and in JupyterLab its theme, on whose own page fragments stand."""
 
 COMPONENTS = {
     "fl-page": """
@@ -34,7 +35,7 @@ body.fl-page.fl-page-wide{max-width:none}
 .fl .fl-table th,.fl .fl-table td{text-align:left;padding:3px 14px 3px 0;border:0;
  border-top:1px solid var(--fl-line);vertical-align:top;white-space:pre-wrap;overflow-wrap:break-word;
  color:inherit;background:none;max-width:46em}
-.fl .fl-table tr{background:none}
+.fl table.fl-table :is(thead,tbody) tr:nth-child(n){background:none}
 .fl .fl-table thead th{border-top:0;color:var(--fl-soft);font-weight:600}
 .fl .fl-table .fl-n{text-align:right;white-space:nowrap}
 .fl .fl-table .fl-total td{font-weight:600}

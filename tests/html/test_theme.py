@@ -58,6 +58,12 @@ def test_text_can_be_read(mode, text, ground):
 
 
 @MODES
+@pytest.mark.parametrize("text", ["ink", "soft", "good", "bad", "accent"])
+def test_text_can_be_read_on_jupyterlabs_own_page(mode, text):
+    assert contrast(COLOURS[text][mode], ("#ffffff", "#111111")[mode]) >= 4.5
+
+
+@MODES
 def test_text_can_be_read_on_every_tint(mode):
     for ground in [COLOURS["added"], COLOURS["removed"], *TINTS]:
         for text in ("ink", "soft"):
@@ -93,6 +99,7 @@ def test_the_stylesheet_holds_together():
     assert used - defined == {"least", "side"}, "what an element sets itself"
     assert defined <= VARIABLES.keys()
     assert 'data-jp-theme-light="false"' in css and "color-scheme:light dark" in css
+    assert "[data-jp-theme-light] .fl{background:none}" in css
 
 
 def test_a_fragment_brings_only_what_it_needs():

@@ -140,7 +140,7 @@ def test_every_output_is_read_aloud(path):
 def _answers(cell) -> bool:
     """Whether a cell is an exercise's stub or a widget, which answers for itself."""
     return "exercise" in cell.metadata.get("tags", []) or bool(
-        re.search(r"(?m)^\w+(Viewer|Bench|Diff|Browser)\(", cell.source)
+        re.search(r"(?m)^\w+(Viewer|Bench|Diff|Browser|Recorder)\(", cell.source)
     )
 
 
