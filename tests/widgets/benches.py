@@ -137,6 +137,16 @@ def chat_bench() -> widgets.ChatBench:
     return widgets.ChatBench(models, shelf, [("What color is the ring?", ["first"])], max_new_tokens=12)
 
 
+def verdict_recorder() -> widgets.VerdictRecorder:
+    samples = [
+        Sample(f"vqa-v2/{n}", "vqa-v2", "vqa", ("a.png",), f"What color is ring {n}?", "red") for n in range(1, 4)
+    ]
+    said = ("It is red.", "It is blue.", "It is red, I think.")
+    return widgets.VerdictRecorder(
+        [(Rewrite(sample, text), "red" in text) for sample, text in zip(samples, said, strict=True)], colours
+    )
+
+
 BENCHES: dict[str, Callable] = {
     "AskTheScene": ask_the_scene,
     "SceneEditor": scene_editor,
@@ -151,5 +161,6 @@ BENCHES: dict[str, Callable] = {
     "GenerationViewer": generation_viewer,
     "CostViewer": cost_viewer,
     "ChatBench": chat_bench,
+    "VerdictRecorder": verdict_recorder,
 }
 """What makes each widget, by its class."""

@@ -289,6 +289,13 @@ STEPS: dict[str, list[Step]] = {
         press("model", "ArrowDown", same=put(model="echo"), busy="▍"),
         click("take back", lambda widget: widget.undo()),
     ],
+    "VerdictRecorder": [
+        click("keep", lambda widget: widget.keep.click()),
+        press("drop", "Enter", same=lambda widget: widget.drop.click()),
+        press("take back", "Space", same=lambda widget: widget.back.click()),
+        press("keep", "Space", same=lambda widget: widget.keep.click()),
+        click("keep", lambda widget: widget.keep.click()),
+    ],
 }
 """What is done to each widget, in order."""
 
