@@ -16,6 +16,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SMOLLM2 := .venv/.smollm2
 AXE := .venv/axe/node_modules/axe-core/axe.min.js
+ORT := .venv/onnxruntime-web/node_modules/onnxruntime-web/package.json
 AUDIT := .venv/audit/.installed
 export JUPYTER_PLATFORM_DIRS := 1
 
@@ -49,6 +50,11 @@ $(AXE): $(INSTALLED)
 	@npm install --silent --no-audit --no-fund --prefix .venv/axe axe-core@4.14.1 \
 		|| echo "axe-core could not be installed; the accessibility checks are skipped"
 
+# What runs the rewriter on the site's page and in its test, which needs npm; without it the page says so and the test is skipped.
+$(ORT): $(INSTALLED)
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/onnxruntime-web onnxruntime-web@1.30.0 \
+		|| echo "onnxruntime-web could not be installed; the rewriter can't be run in a browser"
+
 # The tools look at the environment from outside, so that it holds nothing but what the project needs.
 $(AUDIT):
 	@$(PYTHON) -m venv .venv/audit
@@ -65,10 +71,10 @@ notebooks: pipeline ## run the pipeline and take its outputs over into notebooks
 	$(BIN)/flamingo notebooks --run "$(RUN)"
 
 # With RUN=NAME, the notebooks as that run executed them; else as they are committed.
-site: $(INSTALLED) ## notebooks, documents and API reference as pages: build/site/index.html
+site: $(INSTALLED) $(ORT) ## notebooks, documents and API reference as pages: build/site/index.html
 	$(BIN)/python docs/site/build.py $(if $(filter command% environment%,$(origin RUN)),--run 'runs/$(RUN)')
 
-test: $(INSTALLED) $(SMOLLM2) $(AXE) ## unit tests, a miniature pipeline, every notebook
+test: $(INSTALLED) $(SMOLLM2) $(AXE) $(ORT) ## unit tests, a miniature pipeline, every notebook
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --numprocesses $(WORKERS) $(PYTEST_ARGS)
 
 # Outputs that are not trusted are shown without their styles and drawings, and pictures of docs/ are found from here alone.

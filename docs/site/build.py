@@ -14,7 +14,16 @@ import re
 import shutil
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from rewriter_assets import form, write_assets
+
+if TYPE_CHECKING:
+    from flamingo_lib.integrations.onnx_rewriter import Example
 
 SITE = Path(__file__).resolve().parent
 ROOT = SITE.parents[1]
@@ -29,6 +38,10 @@ PAGES = {
     "notebooks/solutions": "notebooks/solutions/index.md",
 }
 """What documents link to, and the page that stands for it."""
+RUNTIME = ROOT / ".venv" / "onnxruntime-web" / "node_modules" / "onnxruntime-web" / "dist"
+"""Where `make site` puts onnxruntime-web."""
+ASSETS = "rewriter"
+"""Folder of the rewriter's scripts in the site."""
 FENCE = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[ \t]*$)", flags=re.S | re.M)
 LINK = re.compile(r"``[^`]+``|`[^`]+`|(!?)\[((?:[^\[\]]|\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")
 """A link or an image with its label and address, or inline code, in which nothing is a link."""
@@ -95,6 +108,7 @@ def stage(out: Path, run: Path | None) -> None:
     shutil.copytree(ROOT / "docs" / "images" / "badges", out / "docs" / "images" / "badges")
     stage_examples(out)
     stage_notebooks(out, run)
+    stage_rewriter(out, run)
     stage_api(out / "api")
 
 
@@ -142,6 +156,60 @@ def staged_notebook(path: Path, folder: str) -> str:
         if cell.cell_type == "markdown":
             cell.source = staged_text(cell.source, folder)
     return nbformat.writes(notebook)
+
+
+def stage_rewriter(out: Path, run: Path | None) -> None:
+    """The page of the rewriter: with that of the run if it is there, else with what is missing."""
+    page, missing = out / "docs" / "browser.md", _missing(run)
+    if run is None or missing:
+        part = f"*This site was built without a rewriter: {missing}.*\n"
+    else:
+        megabytes = write_assets(exported(run), RUNTIME, out / ASSETS)
+        part = "```{raw} html\n" + form(f"../{ASSETS}/", "../_static/rewriter.js", megabytes) + "```\n"
+    _write(page, page.read_text("utf-8").replace("<!-- rewriter -->\n", part))
+
+
+def _missing(run: Path | None) -> str:
+    if run is None or not (run / "rewriter" / "model").is_dir():
+        return "no run with one was named"
+    if find_spec("onnx") is None or find_spec("onnxscript") is None:
+        return "the extra `onnx` was not installed"
+    return "" if RUNTIME.is_dir() else "onnxruntime-web was not installed, which needs npm"
+
+
+def exported(run: Path) -> Path:
+    """The run's rewriter as ONNX, kept beside the run until it is trained anew."""
+    from flamingo_lib.code_hash import code_fingerprint
+    from flamingo_lib.integrations import onnx_rewriter
+    from flamingo_lib.storage import fingerprint_files
+
+    model = run / "rewriter" / "model"
+    code = code_fingerprint([onnx_rewriter.__name__, "flamingo_lib.scenes.questions"])
+    key = f"{fingerprint_files(sorted(path for path in model.iterdir() if path.is_file()))}-{code}"
+    out = run / ".cache" / "onnx" / key
+    if not out.is_dir():
+        shutil.rmtree(out.parent, ignore_errors=True)
+        out.parent.mkdir(parents=True)
+        onnx_rewriter.export_rewriter(model, out, examples())
+    return out
+
+
+def examples() -> list[Example]:
+    """Scenes that nothing was trained on, each with a question and its answer as a draft."""
+    from flamingo_lib.integrations.onnx_rewriter import Example
+    from flamingo_lib.scenes.graph import draw_scene
+    from flamingo_lib.scenes.questions import ask
+    from flamingo_lib.scenes.render import render
+    from flamingo_lib.seeding import generator
+
+    found: dict[str, Example] = {}
+    for index in range(200):
+        scene = draw_scene(0, f"browser-{index}")
+        question = ask(scene, generator(0, "browser", index))
+        if question.type not in found:
+            title = f"{len(found) + 1}: {question.text}"
+            found[question.type] = Example(question.text, question.answer, render(scene, 224), title)
+    return list(found.values())
 
 
 def stage_api(out: Path) -> None:
@@ -201,6 +269,8 @@ def build(out: Path, run: Path | None = None, *, strict: bool = False) -> int:
     command = ["-b", "html", "-q", "-E", "-c", str(SITE), "-d", str(source / ".doctrees"), *options]
     code = sphinx([*command, str(source), str(out)])
     if code == 0:
+        if (source / ASSETS).is_dir():  # no pages, so Sphinx leaves them out
+            shutil.copytree(source / ASSETS, out / ASSETS)
         stamp.write_text(key, "utf-8")
     return code
 

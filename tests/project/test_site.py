@@ -105,6 +105,41 @@ def test_executed_notebooks_of_a_run_are_shown(tmp_path):
     assert "# Of the run" in (tmp_path / "out" / "notebooks" / "00_overview.ipynb").read_text("utf-8")
 
 
+def test_the_page_of_the_rewriter_holds_it_or_says_what_is_missing(tmp_path, monkeypatch):
+    page = tmp_path / "docs" / "browser.md"
+
+    def staged(run):
+        shutil.copy(ROOT / "docs" / "browser.md", page)
+        BUILD.stage_rewriter(tmp_path, run)
+        text = page.read_text("utf-8")
+        assert "<!-- rewriter" not in text
+        return text
+
+    page.parent.mkdir()
+    run, runtime = tmp_path / "run", tmp_path / "dist"
+    assert "without a rewriter: no run with one was named" in staged(None)
+    assert "without a rewriter: no run with one was named" in staged(run)
+    (run / "rewriter" / "model").mkdir(parents=True)
+    monkeypatch.setattr(BUILD, "RUNTIME", runtime)
+    monkeypatch.setattr(BUILD, "find_spec", lambda name: None)
+    assert "the extra `onnx` was not installed" in staged(run)
+    monkeypatch.setattr(BUILD, "find_spec", lambda name: name)
+    assert "onnxruntime-web was not installed" in staged(run)
+    names = ("vision.onnx", "language.onnx", "rewriter.json", "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+    runtime.mkdir()
+    [(runtime / name).write_bytes(b"x" * 99) for name in names]
+    monkeypatch.setattr(BUILD, "exported", lambda run: runtime)
+    text = staged(run)
+    assert 'data-assets="../rewriter/"' in text and "without a rewriter" not in text
+    assert len(list((tmp_path / "rewriter").iterdir())) == 5
+
+
+def test_examples_of_the_rewriter_ask_each_type_once():
+    found = BUILD.examples()
+    assert len({example.title for example in found}) == len(found) > 5
+    assert all(example.draft and example.image.size == (224, 224) for example in found)
+
+
 def test_the_fingerprint_changes_with_what_is_staged(tmp_path):
     (tmp_path / "index.md").write_text("one")
     first = BUILD.fingerprint(tmp_path)
