@@ -244,20 +244,20 @@ STEPS: dict[str, list[Step]] = {
     ],
     "AttentionViewer": [
         drag("layer", 0, put(layer=0)),
-        press("head", "ArrowDown", same=put(head=0)),
+        press("head", "ArrowRight", same=put(head=0)),
         pick("token", "3 '?'", put(token=3)),
     ],
     "RewriteBench": [
         drag("temperature", 1, put(temperature=2.0), busy="being written …"),
         type_in("draft", "a green one", "Tab", same=put(draft="a green one"), busy="being written …"),
-        press("picture", "ArrowDown", same=put(image="none"), busy="being written …"),
+        press("picture", "ArrowRight", same=put(image="none"), busy="being written …"),
         pick("sample", "What color is the star? → blue", put(sample=1)),
     ],
     "Inspector": [
         click("next", lambda widget: widget.next.click()),
         press("next", "Enter", same=lambda widget: widget.next.click()),
         press("record", "ArrowLeft", same=put(position=2)),
-        press("verdict", "ArrowDown", same=put(verdict="kept")),
+        press("verdict", "ArrowRight", same=put(verdict="kept")),
     ],
     "ThresholdExplorer": [
         drag("NLI", 0, _threshold("nli", -12.0)),
@@ -266,7 +266,7 @@ STEPS: dict[str, list[Step]] = {
     ],
     "WindowViewer": [
         press("window", "ArrowRight", same=put(opened=2)),
-        press("strategy", "ArrowUp", same=_up("strategy", -1)),
+        press("strategy", "ArrowLeft", same=_up("strategy", -1)),
         drag("context", 1, put(context_length=20)),
     ],
     "StageDiff": [
@@ -276,13 +276,13 @@ STEPS: dict[str, list[Step]] = {
     ],
     "AnswerBrowser": [
         drag("page", 1, put(page=3)),
-        press("verdict", "ArrowDown", same=put(verdict="A wrong, B right")),
+        press("verdict", "ArrowRight", same=put(verdict="A wrong, B right")),
         press("page", "ArrowLeft", same=put(page=2)),
     ],
     "GenerationViewer": [
         drag("record", 1, put(position=3)),
         press("record", "ArrowLeft", same=put(position=2)),
-        press("order", "ArrowDown", same=put(order="gained most")),
+        press("order", "ArrowRight", same=put(order="gained most")),
     ],
     "CostViewer": [
         drag("GPUs", 0, put(gpus=1)),
@@ -293,7 +293,7 @@ STEPS: dict[str, list[Step]] = {
     "ChatBench": [
         type_in("question", "And the star?", "Tab", "Enter", same=_say("And the star?"), busy="▍"),
         press("show what the model reads", "Space", same=put(reading=False)),
-        press("model", "ArrowDown", same=put(model="echo"), busy="▍"),
+        press("model", "ArrowRight", same=put(model="echo"), busy="▍"),
         click("take back", lambda widget: widget.undo()),
     ],
     "VerdictRecorder": [
@@ -304,7 +304,10 @@ STEPS: dict[str, list[Step]] = {
         click("keep", lambda widget: widget.keep.click()),
     ],
 }
-"""What is done to each widget, in order."""
+"""What is done to each widget, in order.
+
+On a dropdown the keys are left and right: up and down are JupyterLab's own there, and choose another cell.
+"""
 
 
 @pytest.fixture(scope="module")
