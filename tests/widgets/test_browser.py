@@ -78,6 +78,13 @@ PALE = """() => {
 }"""
 
 
+DONE = """count => {
+  const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(node => node.textContent);
+  return prompts.filter(text => /\\[\\d+\\]/.test(text)).length === count;
+}"""
+"""Whether every cell has been executed, so that the kernel is free."""
+
+
 def plain(html: str) -> str:
     """HTML without styles and tags."""
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL).split())
@@ -92,9 +99,8 @@ class Cell:
 
     def control(self, name: str) -> Any:
         """The part that takes the keyboard of a control with a label."""
-        labelled = self.page.locator(f".widget-label:text-is('{name}'), .widget-label-basic:has-text('{name}')")
-        row = self.area.locator(".jupyter-widget, .jupyter-widgets").filter(has=labelled).last
-        return row.locator(".noUi-handle, select, input, textarea").first
+        label = self.area.locator(f".widget-label:text-is('{name}'), .widget-label-basic span:text-is('{name}')").first
+        return label.locator("xpath=ancestor::div[1]").locator(".noUi-handle, select, input, textarea").first
 
     def wait_for(self, html: str, seconds: float = 30) -> None:
         """Wait until the widget shows this frame."""
@@ -171,6 +177,11 @@ def press(on: str, *keys: str, same: Callable[[Any], None], busy: str = "") -> S
     return Step("keyboard", lambda cell: cell.keys(*keys), same, on, busy)
 
 
+def choose(on: str, arrow: str, same: Callable[[Any], None], busy: str = "") -> Step:
+    """Open a dropdown, go on by one, choose; while it is shut the arrows are JupyterLab's, and choose another cell."""
+    return press(on, "Space", arrow, "Enter", same=same, busy=busy)
+
+
 def type_in(on: str, words: str, *keys: str, same: Callable[[Any], None], busy: str = "") -> Step:
     def act(cell: Cell) -> None:
         cell.keys("Control+A")
@@ -244,20 +255,20 @@ STEPS: dict[str, list[Step]] = {
     ],
     "AttentionViewer": [
         drag("layer", 0, put(layer=0)),
-        press("head", "ArrowRight", same=put(head=0)),
+        choose("head", "ArrowDown", same=put(head=0)),
         pick("token", "3 '?'", put(token=3)),
     ],
     "RewriteBench": [
         drag("temperature", 1, put(temperature=2.0), busy="being written …"),
         type_in("draft", "a green one", "Tab", same=put(draft="a green one"), busy="being written …"),
-        press("picture", "ArrowRight", same=put(image="none"), busy="being written …"),
+        choose("picture", "ArrowDown", same=put(image="none"), busy="being written …"),
         pick("sample", "What color is the star? → blue", put(sample=1)),
     ],
     "Inspector": [
         click("next", lambda widget: widget.next.click()),
         press("next", "Enter", same=lambda widget: widget.next.click()),
         press("record", "ArrowLeft", same=put(position=2)),
-        press("verdict", "ArrowRight", same=put(verdict="kept")),
+        choose("verdict", "ArrowDown", same=put(verdict="kept")),
     ],
     "ThresholdExplorer": [
         drag("NLI", 0, _threshold("nli", -12.0)),
@@ -266,7 +277,7 @@ STEPS: dict[str, list[Step]] = {
     ],
     "WindowViewer": [
         press("window", "ArrowRight", same=put(opened=2)),
-        press("strategy", "ArrowLeft", same=_up("strategy", -1)),
+        choose("strategy", "ArrowUp", same=_up("strategy", -1)),
         drag("context", 1, put(context_length=20)),
     ],
     "StageDiff": [
@@ -276,13 +287,13 @@ STEPS: dict[str, list[Step]] = {
     ],
     "AnswerBrowser": [
         drag("page", 1, put(page=3)),
-        press("verdict", "ArrowRight", same=put(verdict="A wrong, B right")),
+        choose("verdict", "ArrowDown", same=put(verdict="A wrong, B right")),
         press("page", "ArrowLeft", same=put(page=2)),
     ],
     "GenerationViewer": [
         drag("record", 1, put(position=3)),
         press("record", "ArrowLeft", same=put(position=2)),
-        press("order", "ArrowRight", same=put(order="gained most")),
+        choose("order", "ArrowDown", same=put(order="gained most")),
     ],
     "CostViewer": [
         drag("GPUs", 0, put(gpus=1)),
@@ -293,7 +304,7 @@ STEPS: dict[str, list[Step]] = {
     "ChatBench": [
         type_in("question", "And the star?", "Tab", "Enter", same=_say("And the star?"), busy="▍"),
         press("show what the model reads", "Space", same=put(reading=False)),
-        press("model", "ArrowRight", same=put(model="echo"), busy="▍"),
+        choose("model", "ArrowDown", same=put(model="echo"), busy="▍"),
         click("take back", lambda widget: widget.undo()),
     ],
     "VerdictRecorder": [
@@ -304,10 +315,7 @@ STEPS: dict[str, list[Step]] = {
         click("keep", lambda widget: widget.keep.click()),
     ],
 }
-"""What is done to each widget, in order.
-
-On a dropdown the keys are left and right: up and down are JupyterLab's own there, and choose another cell.
-"""
+"""What is done to each widget, in order."""
 
 
 @pytest.fixture(scope="module")
@@ -330,6 +338,7 @@ def lab(tmp_path_factory):
         page.goto(address.format("widgets.ipynb"))
         page.wait_for_function(READY)
         page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+        page.wait_for_function(DONE, arg=len(BENCHES), timeout=180_000)
         yield page
 
 
