@@ -21,7 +21,7 @@ FIRST = (
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # before torch counts the cores: each worker has one
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a run that sets its threads to two must not spin for the other
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # where a run takes two threads, they don't spin
 
 
 def pytest_configure():
