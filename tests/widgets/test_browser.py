@@ -19,8 +19,8 @@ from tests.widgets.benches import BENCHES
 
 pytestmark = pytest.mark.browser
 
-ANSWERED = 0.5
-"""Seconds in which a widget answers, or shows that it is at work."""
+ANSWERED = 2.0 if "PYTEST_XDIST_WORKER" in os.environ else 0.5
+"""Seconds in which a widget answers, or shows that it is at work; more beside another worker of the tests."""
 
 SHOWS = """([cell, html]) => {
   const shown = document.querySelectorAll('.jp-CodeCell')[cell]?.querySelector('.widget-html-content');
