@@ -52,7 +52,7 @@ def run(*command):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
     for _ in range(2):
         result = subprocess.run(
-            [sys.executable, *map(str, command)], capture_output=True, text=True, env=environment, timeout=280
+            [sys.executable, *map(str, command)], capture_output=True, text=True, env=environment, timeout=900
         )
         if "timed out during startup" not in result.stderr:
             assert result.returncode == 0, result.stdout + result.stderr
