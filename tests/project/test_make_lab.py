@@ -13,7 +13,7 @@ NOTEBOOKS = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks" / "solu
 
 
 def commands() -> str:
-    command = ["make", "-n", "-o", ".venv/.installed", "lab"]
+    command = ["make", "--no-print-directory", "-n", "-o", ".venv/.installed", "lab"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

@@ -50,12 +50,14 @@ def test_a_stage_is_trained_on_ones_own_chats(tiny, tmp_path):
     assert (tmp_path / "model/adapter/adapter_config.json").is_file()
 
 
-def test_the_bits_depend_on_the_setting_and_not_on_the_environments_threads(tiny, tmp_path):
-    before, found = torch.get_num_threads(), {}
+def test_the_bits_depend_on_the_setting_and_not_on_the_environments_threads(tiny, tmp_path, monkeypatch):
+    before, found, asked = torch.get_num_threads(), {}, []
+    setter = torch.set_num_threads
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: (asked.append(count), setter(count)))
     steps = [f"--set=stages.stage1.{setting}" for setting in ("max_steps=5", "batch_size=1", "micro_batch_size=1")]
     try:
         for outside, setting in ((1, "preset"), (3, "preset"), (1, "3")):
-            torch.set_num_threads(outside)
+            setter(outside)
             own = [] if setting == "preset" else [f"--set=threads={setting}"]
             out = tmp_path / f"{outside}-{setting}"
             invoke(*stage1(tiny, tmp_path), "--out", out, *steps, *own)
@@ -63,9 +65,9 @@ def test_the_bits_depend_on_the_setting_and_not_on_the_environments_threads(tiny
             found[outside, setting] = (out / "model.safetensors").read_bytes()
             assert json.loads((out / "training.json").read_text())["threads"] == (2 if setting == "preset" else 3)
     finally:
-        torch.set_num_threads(before)
+        setter(before)
     assert found[1, "preset"] == found[3, "preset"]
-    assert found[1, "3"] != found[1, "preset"], "three threads add up in another order"
+    assert {2, 3} <= set(asked), "and it is what PyTorch computes with; whether bits differ depends on the processor"
 
 
 def test_wrong_arguments_are_told(tmp_path):
