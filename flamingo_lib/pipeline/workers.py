@@ -11,7 +11,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import FlamingoError
+from ..processes import leave_with_parent
 from .progress_relay import relayed_progress
 
 
@@ -121,7 +121,7 @@ class Workers:
 def _serve(connection: Connection, threads: int, environment: dict[str, str]) -> None:
     """Make calls until the other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal: the first one decides
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    leave_with_parent()
     os.environ.update(environment)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     while True:
@@ -143,10 +143,3 @@ def _outcome(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[
         what = FlamingoError(f"{type(error).__name__}: {error}", remedy="The traceback stands above.")
         return None, what, traceback.format_exc()
     return value, None, ""
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -5,9 +5,7 @@ A worker that dies is replaced and its shard done again; workers end by themselv
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -19,13 +17,12 @@ from typing import Any, cast
 from tqdm import tqdm
 
 from ...errors import DataError, FlamingoError
+from ...processes import leave_with_parent
 from ...records import Sample, from_json, to_json
 from ..shards import encode_shard
 
 MAX_DEATHS = 3
 """Worker deaths on one shard after which the job gives up."""
-
-POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ class WorkerPool:
 
     def _start(self) -> None:
         self._pool = ProcessPoolExecutor(
-            self.workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self.make_work, os.getpid())
+            self.workers, mp_context=get_context("spawn"), initializer=_begin, initargs=(self.make_work,)
         )
 
     def _stop(self, *, orderly: bool) -> None:
@@ -118,16 +115,10 @@ class WorkerPool:
                 self._start()
 
 
-def _begin(make_work: Callable[[], Any], parent: int) -> None:
+def _begin(make_work: Callable[[], Any]) -> None:
     """In a new worker: leave with the main process, and remember how the work is made."""
     _Here.make_work, _Here.work = make_work, None
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    leave_with_parent()
     tqdm.set_lock(threading.RLock())  # its own would be a semaphore, which a terminated worker leaves behind
 
 
