@@ -16,6 +16,7 @@ MODEL_TITLES = {
     "base_4shot": "base, four-shot",
     "stage1": "stage 1",
     "stage2": "stage 2",
+    "stage2_short": "stage 2, a third of its updates",
     "stage3": "stage 3",
     "raw": "stage 2 on raw annotations",
     "no_filter": "no filter",

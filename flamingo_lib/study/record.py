@@ -21,7 +21,7 @@ from .claim_table import all_claims
 from .claims import StudyData, judged_claims
 from .models import compared_filters, study_models
 from .run import FORMAT, StudyPlan, is_development, settings_of
-from .stored import SeedArchive, archive_file, collect, read_archives, stored_seconds, write_archive
+from .stored import SeedArchive, archive_file, collect, stored_seconds, write_archive
 
 STUDY = project_root() / "data_samples" / "study" / "study.json"
 """Where the reported study is shipped."""
@@ -100,27 +100,32 @@ def study_record(
     }
 
 
-def collect_record(plan: StudyPlan, path: Path) -> dict[str, Any]:
-    """The content of ``study.json`` from what a study's folder holds, whichever models are asked for now.
+def collect_study(plan: StudyPlan, archives: Mapping[int, SeedArchive]) -> StudyData:
+    """What a study's folder and `archives` hold, whichever models are asked for now."""
+    return collect(plan.root, plan.seeds, study_models(plan.preset), archives)
+
+
+def collect_record(plan: StudyPlan, path: Path, data: StudyData, archives: Mapping[int, SeedArchive]) -> dict[str, Any]:
+    """The content of ``study.json``.
 
     Args:
         plan: of the study.
-        path: where it will be written; reasons and stored predictions are read beside it.
+        path: where it will be written; reasons are read beside it.
+        data: what `collect_study` gave.
+        archives: those beside `path`, by seed.
     """
-    known = study_models(plan.preset)
-    archives = read_archives(path, plan.seeds, settings_of(plan.preset))
-    data = collect(plan.root, plan.seeds, known, archives)
     everything = replace(plan, only=(), archived=frozenset(data.predictions))
     left = [(seed, model.name) for seed, model in everything.order()]
     seconds = {seed: stored_seconds(plan.root, seed, archives.get(seed)) for seed in plan.seeds}
     return study_record(data, plan.preset, plan.seeds, left=left, seconds=seconds, reasons=read_reasons(path))
 
 
-def keep_predictions(plan: StudyPlan, path: Path) -> list[Path]:
-    """Write each seed's predictions beside the ``study.json`` at `path`, with those already there; the files."""
+def keep_predictions(plan: StudyPlan, path: Path, data: StudyData, archives: Mapping[int, SeedArchive]) -> list[Path]:
+    """Write the archive of each seed beside the ``study.json`` at `path`, unless it holds all; the files written.
+
+    The arguments are those of `collect_record`.
+    """
     settings = settings_of(plan.preset)
-    archives = read_archives(path, plan.seeds, settings)
-    data = collect(plan.root, plan.seeds, study_models(plan.preset), archives)
     written = []
     for seed in dict.fromkeys(seed for seed, _ in data.predictions):
         models = [model for number, model in data.predictions if number == seed]

@@ -18,6 +18,7 @@ from flamingo_lib.study.record import (
     STUDY,
     as_table,
     collect_record,
+    collect_study,
     inside_study,
     read_reasons,
     read_study,
@@ -109,7 +110,7 @@ def test_a_record_is_collected_from_the_folder(tmp_path):
             folder = tmp_path / f"seed-{seed}" / f"predict_{model}"
             write_predictions(folder / "predictions.jsonl", predictions(model, seed, right=right))
     plan = StudyPlan(tmp_path, PRESET, (10, 11), only=("stage1",))
-    found = collect_record(plan, tmp_path / "study.json")
+    found = collect_record(plan, tmp_path / "study.json", collect_study(plan, {}), {})
     row = by_name(found)["stage2_pays.held_in"]
     assert found["development"] is True
     assert row["ours"] == pytest.approx(0.4, abs=0.06) and row["seeds"] == [10, 11]

@@ -13,7 +13,7 @@ from flamingo_lib.evaluation.predictions import write_predictions
 from flamingo_lib.presets import load_preset
 from flamingo_lib.storage import read_json, write_json
 from flamingo_lib.study.models import study_models
-from flamingo_lib.study.record import STUDY, collect_record, keep_predictions
+from flamingo_lib.study.record import STUDY, collect_record, collect_study, keep_predictions
 from flamingo_lib.study.run import REPORTED, StudyPlan, run_study, settings_of
 from flamingo_lib.study.stored import archive_file, read_archive, read_archives, stored_seconds
 from tests.study.synthetic import predictions
@@ -32,10 +32,21 @@ def filled(root, seeds=(0, 1), models=("stage1", "stage2"), **means):
     return StudyPlan(root, PRESET, (0, 1))
 
 
+def kept(plan, study):
+    """Keep a study's predictions; the files written."""
+    archives = read_archives(study, plan.seeds, settings_of(plan.preset))
+    return keep_predictions(plan, study, collect_study(plan, archives), archives)
+
+
+def recorded(plan, study):
+    archives = read_archives(study, plan.seeds, settings_of(plan.preset))
+    return collect_record(plan, study, collect_study(plan, archives), archives)
+
+
 def test_what_was_kept_is_read_as_it_was(tmp_path):
     study = tmp_path / "out" / "study.json"
     plan = filled(tmp_path / "runs")
-    files = keep_predictions(plan, study)
+    files = kept(plan, study)
     assert files == [archive_file(study, 0), archive_file(study, 1)]
     archive = read_archive(files[1])
     assert archive.predictions["stage2"] == predictions("stage2", 1) and set(archive.predictions) == {
@@ -46,23 +57,21 @@ def test_what_was_kept_is_read_as_it_was(tmp_path):
     assert archive.seconds == stored_seconds(plan.root, 1) == 60.0
     before = files[0].read_bytes()
     files[0].unlink()
-    assert keep_predictions(plan, study) == files[:1] and files[0].read_bytes() == before, (
-        "same bytes, when missing only"
-    )
+    assert kept(plan, study) == files[:1] and files[0].read_bytes() == before, "same bytes, when missing only"
 
 
 def test_a_study_goes_on_without_the_folder_of_its_runs(tmp_path):
     study = tmp_path / "study.json"
-    whole = collect_record(filled(tmp_path / "runs"), study)
-    keep_predictions(filled(tmp_path / "runs"), study)
+    whole = recorded(filled(tmp_path / "runs"), study)
+    kept(filled(tmp_path / "runs"), study)
     elsewhere = filled(tmp_path / "elsewhere", seeds=(1,), models=("raw",))
-    found = collect_record(elsewhere, study)
+    found = recorded(elsewhere, study)
     rows = {row["name"]: row for row in found["claims"]}
     old = {row["name"]: row for row in whole["claims"]}
     assert rows["stage2_pays.held_in"] == old["stage2_pays.held_in"] and rows["stage2_pays.held_in"]["seeds"] == [0, 1]
     assert rows["tax.held_in"]["seeds"] == [1]
     assert [1, "raw"] not in found["left"] and [0, "raw"] in found["left"]
-    keep_predictions(elsewhere, study)
+    kept(elsewhere, study)
     assert {name: set(a.predictions) for name, a in read_archives(study, (0, 1), settings_of(PRESET)).items()} == {
         0: {"stage1", "stage2"},
         1: {"stage1", "stage2", "raw"},
@@ -85,7 +94,7 @@ def test_kept_models_are_not_made_again(tmp_path):
 
 def test_those_of_other_settings_are_refused_by_name(tmp_path):
     study = tmp_path / "study.json"
-    keep_predictions(filled(tmp_path / "runs"), study)
+    kept(filled(tmp_path / "runs"), study)
     other = settings_of(load_preset("tiny", ["stages.stage2.max_steps=7"]))
     with pytest.raises(ConfigError, match=r"other settings: stages\.stage2\.max_steps.*seed-0.*another --out"):
         read_archives(study, (0, 1), other)
@@ -95,7 +104,7 @@ def test_those_of_other_settings_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize("harm", ["cut", "text", "version", "seed"])
 def test_a_broken_file_is_named(tmp_path, harm):
     study = tmp_path / "study.json"
-    keep_predictions(filled(tmp_path / "runs"), study)
+    kept(filled(tmp_path / "runs"), study)
     path = archive_file(study, 0)
     lines = lzma.decompress(path.read_bytes()).decode().splitlines()
     if harm == "cut":
