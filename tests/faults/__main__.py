@@ -13,7 +13,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-ONLY = ("rewrite (server)", "serve", "build-pf1m", "train", "pipeline")
+ONLY = ("rewrite (server)", "serve", "build-pf1m", "train", "pipeline", "pipeline (2 jobs)")
 
 
 def main() -> int:

@@ -63,14 +63,17 @@ def commands(inputs: Inputs) -> dict[str, Command]:
         return ["train", "stage1", f"--data={inputs.chats}", f"--images={inputs.images}", f"--base={inputs.model}",
                 f"--out={out}", *sets([f"stages.stage1.{step}" for step in steps])]  # fmt: skip
 
-    def pipeline(out: Path) -> list[str]:
-        return ["pipeline", f"--run-dir={out}", "--until=rewriter", *sets(tiny)]
+    def pipeline(jobs: int) -> Callable[[Path], list[str]]:
+        return lambda out: ["pipeline", f"--run-dir={out}", "--until=rewriter", f"--jobs={jobs}", *sets(tiny)]
 
     return {
         "build-pf1m": Command("build-pf1m", build, shard_ids, "another job is writing"),
         "rewrite (server)": Command("rewrite (server)", rewrite, shard_ids, "another job is writing"),
         "train": Command("train", train, lambda _: [], "another job"),
-        "pipeline": Command("pipeline", pipeline, lambda _: [], "another process is working"),
+        **{
+            name: Command(name, pipeline(jobs), lambda _: [], "another process is working")
+            for name, jobs in (("pipeline", 1), ("pipeline (2 jobs)", 2))
+        },
     }
 
 
