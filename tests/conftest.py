@@ -15,6 +15,7 @@ FIRST = (
     "tests/rewriting/test_executors_ray.py",
     "tests/training/test_assemble.py",
     "tests/pretraining/test_pretraining.py",
+    "tests/project/test_readme_runs.py",
     "notebooks",
 )
 """What several workers begin with: the longest files, so that none is left over at the end; then the notebooks."""

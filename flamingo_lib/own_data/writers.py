@@ -6,6 +6,7 @@ import csv
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,15 @@ def write_rows(container: Container, rows: Iterable[Row], out: str | Path) -> Pa
 
 
 def _write_table(container: Container, rows: Iterable[Row], target: Path) -> None:
+    """With the header, also where no row is left."""
+    rest = iter(rows)
+    first = next(rest, None)
+    columns = next((row for _, row in container.rows()), {}) if first is None else first
     with atomic_write(target) as stream:
-        writer = None
-        for row in rows:
-            if writer is None:
-                delimiter = "\t" if container.kind == "tsv" else ","
-                writer = csv.DictWriter(stream, list(row), delimiter=delimiter, lineterminator="\n")
-                writer.writeheader()
-            writer.writerow(row)
+        delimiter = "\t" if container.kind == "tsv" else ","
+        writer = csv.DictWriter(stream, list(columns), delimiter=delimiter, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(() if first is None else chain((first,), rest))
 
 
 def _write_jsonl(_container: Container, rows: Iterable[Row], target: Path) -> None:

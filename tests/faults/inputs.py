@@ -59,7 +59,9 @@ def make_inputs(folder: Path, url: str) -> Inputs:
     return Inputs(root, model, judges, chats, images, url)
 
 
-class _Answers(BaseHTTPRequestHandler):
+class Answers(BaseHTTPRequestHandler):
+    """Says what the draft says, in a sentence."""
+
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -87,7 +89,7 @@ class _Answers(BaseHTTPRequestHandler):
 
 def start_answering() -> tuple[str, int]:
     """Start the server in a process of its own; gives its address and process id."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     process = os.fork()
     if not process:
         try:

@@ -28,6 +28,13 @@ def test_rows_come_back_and_are_written_back(folder, kind):
     assert [row for _, row in open_container(target).rows()] == read
 
 
+@pytest.mark.parametrize(("kind", "separator"), [("csv", ","), ("tsv", "\t")])
+def test_a_table_without_rows_keeps_its_header(folder, kind, separator):
+    container = open_container(write(folder, kind, [ROWS["columns"](0)]))
+    target = write_rows(container, [], folder / "out")
+    assert target.read_text().split(separator) == ["image", "question", "answer", "x\n"]
+
+
 @pytest.mark.parametrize("schema", ["llava", "messages", "prompt-completion"])
 def test_nested_rows_survive_parquet(folder, schema):
     rows = [ROWS[schema](number) for number in range(3)]
