@@ -55,7 +55,7 @@ body.fl-page.fl-page-wide{max-width:none}
 .fl .fl-head h3{margin:0;font-size:14px;overflow-wrap:anywhere}
 .fl-head small{color:var(--fl-soft);overflow-wrap:anywhere;font-size:13px}
 .fl-media{display:flex;gap:8px;flex-wrap:wrap;align-content:start;flex:0 1 auto}
-.fl-body{flex:1 1 16em}
+.fl-body{flex:1 1 min(24em,100%)}
 .fl .fl-card .fl-body>*,.fl .fl-card .fl-full>*{margin:0}
 .fl .fl-card .fl-body>*+*{margin-top:8px}
 """,

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from flamingo_lib.html import badge, bullets, card, changed, columns, details, grid, standalone, toggles
+from flamingo_lib.html import (
+    badge,
+    bullets,
+    card,
+    changed,
+    columns,
+    definitions,
+    details,
+    grid,
+    standalone,
+    toggles,
+)
+from flamingo_lib.html.markup import element
+from tests.browser import chromium
 from tests.html.reader import Reader
 
 
@@ -22,6 +35,23 @@ def test_a_card_leaves_out_what_it_has_not():
         "aria-label",
         "A",
     ) in full.attributes
+
+
+def test_text_beside_pictures_is_wide_enough_to_read_or_stands_below_them():
+    """As in a column of a notebook, 800 pixels wide, with one, two and four pictures of 224."""
+    drawing = element("div", style="width:224px;height:224px")
+    text = definitions([("instruction", "Tell me how the second image differs from the first. " * 3)])
+    cards = [card("A", text, media=[drawing] * count) for count in (1, 2, 4)]
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 800, "height": 900})
+        page.set_content(standalone(*cards))
+        widths = page.eval_on_selector_all(".fl dd", "found => found.map(one => one.clientWidth)")
+        assert len(widths) == 3 and min(widths) > 200
+        beside = page.eval_on_selector_all(
+            ".fl-card", "found => found.map(one => one.querySelector('.fl-body').offsetTop"
+            " < one.querySelector('.fl-media').offsetTop + 200)"
+        )  # fmt: skip
+        assert beside == [True, False, False]
 
 
 def test_changes_run_together_and_nothing_is_lost():
