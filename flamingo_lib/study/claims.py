@@ -6,7 +6,7 @@ question (see `bootstrap`); its rule says what the interval must exclude. The cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -259,7 +259,6 @@ def _row(claim: Claim, data: StudyData, seeds: Sequence[int], replicates: int) -
     values = list(found.by_seed.values())
     seed_low, seed_high = prediction_range(values) if len(values) > 1 else (None, None)
     holds = claim.rule.holds(found.low, found.high)
-    short = sorted(set(seeds) - set(used))
     return row | {
         "ours": round(found.value, 4),
         "low": round(found.low, 4),
@@ -269,6 +268,15 @@ def _row(claim: Claim, data: StudyData, seeds: Sequence[int], replicates: int) -
         "seed_low": None if seed_low is None else round(seed_low, 4),
         "seed_high": None if seed_high is None else round(seed_high, 4),
         "questions": found.questions,
-        "reason": ("" if holds else claim.rule.failure(found.low, found.high))
-        + (f"{'; ' if not holds else ''}not run on seeds {', '.join(map(str, short))}" if short else ""),
+        "reason": "; ".join(_reasons(claim.rule, found, holds, sorted(set(seeds) - set(used)))),
     }
+
+
+def _reasons(rule: Rule, found: Interval, holds: bool, left_out: Sequence[int]) -> Iterator[str]:
+    """Why a claim does not hold, and what its interval lacks."""
+    if not holds:
+        yield rule.failure(found.low, found.high)
+        if len(found.by_seed) == 2:
+            yield "two seeds, whose interval reaches 12.7 standard errors to each side"
+    if left_out:
+        yield f"not run on seeds {', '.join(map(str, left_out))}"

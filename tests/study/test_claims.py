@@ -127,6 +127,15 @@ def test_a_claim_is_judged_on_the_seeds_that_have_all_its_models():
     assert row["questions"] == 3 * 160
 
 
+def test_a_claim_that_two_seeds_leave_open_says_so():
+    stored = {(seed, "a"): predictions("a", seed, right=0.5 + 0.2 * seed) for seed in (0, 1)}
+    stored |= {(seed, "b"): predictions("b", seed, right=0.4) for seed in (0, 1)}
+    (row,) = judged_claims([claim()], StudyData(stored), (0, 1, 2), replicates=200)
+    assert row["holds"] is False and row["low"] < 0 < row["ours"]
+    assert "two seeds, whose interval reaches 12.7 standard errors" in row["reason"]
+    assert row["reason"].endswith("; not run on seeds 2")
+
+
 def test_a_claim_without_its_models_has_no_verdict():
     (row,) = judged_claims([claim()], StudyData({(0, "a"): predictions("a", 0)}), [0])
     assert (row["ours"], row["low"], row["high"], row["holds"], row["seeds"]) == (None, None, None, None, [])
