@@ -1,0 +1,76 @@
+"""The study that is shipped: README shows what it found, and its reasons belong to claims that don't hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flamingo_lib.presets import load_preset
+from flamingo_lib.study.record import REASONS, STUDY, read_study
+from flamingo_lib.study.run import settings_of
+from flamingo_lib.study.stored import read_archive
+
+README = Path(__file__).parents[2] / "README.md"
+
+SHOWN = {
+    "understands.held_in": "stage 3 less the base at its best prompt: known pairs",
+    "understands.held_out": "the same: unseen pairs",
+    "understands.held_out_source": "the same: held-out sources",
+    "stage2_pays.held_in": "stage 2 less stage 1: known pairs",
+    "stage2_pays.reward": "the same: mean reward",
+    "stage3_restores.reward": "stage 3 less stage 2: mean reward",
+    "tax.held_in": "raw annotations less rewrites: known pairs",
+    "tax.reward": "the same: mean reward",
+    "tax.polite": "the same: share of polite sentences",
+}
+"""README's rows, by the claim's name."""
+
+
+@pytest.fixture(scope="module")
+def study():
+    return read_study()
+
+
+def signed(value: float | None) -> str:
+    return "" if value is None else f"{value:+.3f}".replace("0.", ".", 1)
+
+
+def verdict(row: dict) -> str:
+    return "holds" if row["holds"] else f"does not hold: {row['reason'].split(';')[0]}"
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_readme_shows_what_it_found(study, name):
+    row = next(row for row in study["claims"] if row["name"] == name)
+    line = f"{SHOWN[name]} | {signed(row['paper'])} | {signed(row['ours'])} | "
+    line += f"{signed(row['low'])} to {signed(row['high'])} | {verdict(row)}"
+    assert f"| {line} |" in README.read_text("utf-8"), f"README.md: the row should be\n| {line} |"
+
+
+def test_readme_counts_its_claims(study):
+    measured = [row for row in study["claims"] if row["holds"] is not None]
+    held = sum(row["holds"] for row in measured)
+    seeds = " and ".join([", ".join(map(str, study["seeds"][:-1])), str(study["seeds"][-1])])
+    assert f"on seeds {seeds} {held} of {len(measured)} claims that were measured hold" in " ".join(
+        README.read_text("utf-8").split()
+    ), (seeds, held, len(measured))
+
+
+def test_it_was_made_with_the_preset_as_it_stands_of_the_predictions_beside_it(study):
+    assert study["preset"] == "tiny" and study["settings"] == ["threads=1"]
+    for seed in study["seeds"]:
+        archive = read_archive(STUDY.parent / "predictions" / f"seed-{seed}.jsonl.xz")
+        assert archive.settings == settings_of(load_preset("tiny"))
+        assert {model for model, by_seed in study["models"].items() if str(seed) in by_seed} == set(archive.predictions)
+
+
+def test_reasons_are_given_for_claims_that_do_not_hold(study):
+    from flamingo_lib.study.record import read_reasons
+
+    reasons = read_reasons(STUDY)
+    failed = {row["name"] for row in study["claims"] if row["holds"] is False}
+    assert reasons and reasons.keys() <= failed, f"{REASONS} explains claims that hold, or that there are not"
+    for row in study["claims"]:
+        if row["name"] in reasons:
+            assert row["reason"].endswith(reasons[row["name"]])
