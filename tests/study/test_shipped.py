@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from flamingo_lib.presets import load_preset
-from flamingo_lib.study.record import REASONS, STUDY, read_study
-from flamingo_lib.study.run import settings_of
-from flamingo_lib.study.stored import read_archive
+from flamingo_lib.study.models import study_models
+from flamingo_lib.study.record import REASONS, STUDY, read_reasons, read_study
+from flamingo_lib.study.run import REPORTED, settings_of
+from flamingo_lib.study.stored import read_archives
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -59,15 +60,17 @@ def test_readme_counts_its_claims(study):
 
 def test_it_was_made_with_the_preset_as_it_stands_of_the_predictions_beside_it(study):
     assert study["preset"] == "tiny" and study["settings"] == ["threads=1"]
-    for seed in study["seeds"]:
-        archive = read_archive(STUDY.parent / "predictions" / f"seed-{seed}.jsonl.xz")
-        assert archive.settings == settings_of(load_preset("tiny"))
+    preset = load_preset("tiny")
+    shipped = read_archives(STUDY, REPORTED, settings_of(preset))
+    core = {name for name, model in study_models(preset).items() if model.core}
+    assert shipped and all(core <= set(archive.predictions) for archive in shipped.values())
+    assert [*shipped] == study["seeds"]
+    for seed, archive in shipped.items():
+        assert archive.settings == settings_of(preset)
         assert {model for model, by_seed in study["models"].items() if str(seed) in by_seed} == set(archive.predictions)
 
 
 def test_reasons_are_given_for_claims_that_do_not_hold(study):
-    from flamingo_lib.study.record import read_reasons
-
     reasons = read_reasons(STUDY)
     failed = {row["name"] for row in study["claims"] if row["holds"] is False}
     assert reasons and reasons.keys() <= failed, f"{REASONS} explains claims that hold, or that there are not"
