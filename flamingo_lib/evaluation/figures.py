@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..html import PLOT_COLOURS
-from .model_metrics import ModelMetrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from .model_metrics import ModelMetrics
 
 INK, BLUE, ORANGE, GREEN, RED = (PLOT_COLOURS[name] for name in ("ink", "blue", "orange", "green", "red"))
 MARKERS = "osD^vPX<>"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..config import EvaluationConfig
 from ..scenes.index import TruthIndex
 from .accuracy import Share, chat_accuracy, checked_accuracy, exact_accuracy, guess_accuracy, hallucination
-from .chat_generator import Answerer
 from .held_out_sources import SourceQuestion, read_held_out_sources
 from .politeness import Reward, polite_share
 from .questions import EvalItem, EvalQuestion, ask_pool, ask_texts
+
+if TYPE_CHECKING:
+    from .chat_generator import Answerer
 
 NONE = Share(float("nan"), 0, {})
 
