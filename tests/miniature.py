@@ -20,7 +20,6 @@ RUN = ROOT / ".cache" / "miniature"
 PRESET, SEED = "tiny", 0
 
 SETTINGS = (
-    "threads=1",
     "scenes.polite_scenes=60",
     "scenes.raw_scenes=40",
     "scenes.calibration_scenes=8",

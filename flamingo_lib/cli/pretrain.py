@@ -18,9 +18,7 @@ def register(app: typer.Typer) -> None:
         preset: Annotated[str, typer.Option(help="tiny, small or paper.")] = "tiny",
         seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
         set_: Annotated[list[str] | None, typer.Option("--set", help="key.path=value overrides of the preset.")] = None,
-        threads: Annotated[
-            int | None, typer.Option(min=0, help="Threads, in place of the preset's; 0 leaves the choice to torch.")
-        ] = None,
+        threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves the choice to torch.")] = 2,
         json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     ) -> None:
         """Pretrain the tiny base from nothing; run again after a stop, it goes on behind the last finished phase."""
@@ -31,7 +29,7 @@ def register(app: typer.Typer) -> None:
         from ..threads import computing_threads
 
         chosen = load_preset(preset, set_ or ())
-        with computing_threads(chosen.threads if threads is None else threads or None):
+        with computing_threads(threads or None):
             figures = pretrain_base(chosen, out, clip_out=clip_out, seed=seed)
         last = figures["phases"]["copying"]["result"][-1]
         if json_:

@@ -52,7 +52,7 @@ SCENES_DATASETS = SourcesConfig(
 
 PRESET = Preset(
     name="tiny",
-    threads=2,
+    threads=1,
     scenes=ScenesConfig(polite_scenes=5000, raw_scenes=2000),
     sources=SCENES_DATASETS,
     distortion=_DISTORTION,

@@ -59,7 +59,7 @@ def test_readme_counts_its_claims(study):
 
 
 def test_it_was_made_with_the_preset_as_it_stands_of_the_predictions_beside_it(study):
-    assert study["preset"] == "tiny" and study["settings"] == ["threads=1"]
+    assert study["preset"] == "tiny" and study["settings"] == []
     preset = load_preset("tiny")
     shipped = read_archives(STUDY, REPORTED, settings_of(preset))
     core = {name for name, model in study_models(preset).items() if model.core}
