@@ -106,7 +106,7 @@ def ex_03_3(attention: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
 
 
 @exercise("03.4")
-def ex_03_4(share: float, answers: Sequence[str], truths: Sequence[str], guess: float) -> str:
+def ex_03_4(share: float, answers: Sequence[str], truths: Sequence[str], guess: float, own: Sequence[str]) -> str:
     """Gates shut: how often a model that cannot see is right, beside guessing.
 
     Args:
@@ -114,9 +114,11 @@ def ex_03_4(share: float, answers: Sequence[str], truths: Sequence[str], guess: 
         answers: what the model said with shut gates, curt and in lower case.
         truths: the true answers.
         guess: accuracy of the best guess by question type.
+        own: what the model said with open gates.
     """
     require(len(answers) == len(truths) > 0, f"{len(answers)} answers for {len(truths)} questions")
-    expected = sum(a == b for a, b in zip(answers, truths, strict=True)) / len(truths)
+    require(len(own) == len(truths), f"{len(own)} answers with open gates for {len(truths)} questions")
+    expected, open_share = (sum(map(str.__eq__, said, truths)) / len(truths) for said in (answers, own))
     given = number(share)
     require(abs(given - expected) < 1e-6, f"{expected:.3f} of the {len(truths)} answers are right, not {given:.3f}")
     margin = 2 * (guess * (1 - guess) / len(truths)) ** 0.5
@@ -124,7 +126,14 @@ def ex_03_4(share: float, answers: Sequence[str], truths: Sequence[str], guess: 
         given <= guess + margin,
         f"{given:.3f} lies above guessing ({guess:.3f} ± {margin:.3f}): are all gates shut, the feed-forwards' too?",
     )
-    return f"{given:.3f}, and guessing gives {guess:.3f} ± {margin:.3f}: with its gates shut the model is blind."
+    require(
+        open_share > given + margin,
+        f"with open gates the model is right in {open_share:.3f}, hardly more: were they open, and are they again?",
+    )
+    return (
+        f"{given:.3f} after {open_share:.3f} with open gates, and guessing gives {guess:.3f} ± {margin:.3f}: with its "
+        "gates shut the model is blind."
+    )
 
 
 @exercise("03.5")

@@ -248,7 +248,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("so there are {} patch tokens", OUR_PATCHES),
         ("the paper's tower has ({} / {})² = {}", PIXELS, PATCH, PATCHES),
         ("patch tokens, normalised | {} × {} | {} × {}", OUR_PATCHES, OUR_WIDTH, PATCHES, WIDTH),
-        ("latents, normalised | {} × {} | {} × {}", OURS.num_latents, OUR_WIDTH, THEIRS.num_latents, WIDTH),
+        ("latents $L$, normalised | {} × {} | {} × {}", OURS.num_latents, OUR_WIDTH, THEIRS.num_latents, WIDTH),
         (
             "what is read | {} × {} | {} × {}",
             OURS.num_latents + OUR_PATCHES,
@@ -265,7 +265,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("feed-forward {} × {} × {}, three norms", 2, WIDTH, THEIRS.resampler_ff_mult * WIDTH),
         ("of {} latents read their own cell", OURS.num_latents),
         ("the paper's size {} latents share {} patches", THEIRS.num_latents, PATCHES),
-        ("hidden states of the text | $t$ × {} | $t$ × {}", OUR_TEXT.hidden_size, TEXT.hidden_size),
+        ("hidden states of the text | $T$ × {} | $T$ × {}", OUR_TEXT.hidden_size, TEXT.hidden_size),
         ("latents of the row's images | $9m$ × {} | $64m$ × {}", OUR_WIDTH, WIDTH),
         (
             "a pair before each of {} layers | before every {}th of {}",
@@ -504,7 +504,6 @@ SUPPOSED: dict[str, list[str]] = {
     "04": ["keeps 95 % of true drafts"],
     "05": ["has a precision of .3."],
     "06": ["The small numbers run 1, 2, 3"],
-    "07": ["ends at a loss of 0.3, the other at 1.7"],
     "08": ["Two models score .79 and .76 on the same 480 questions"],
     "11": ["2 from the second picture on", "1 plus 2", "agree in 95 % of the pairs"],
 }

@@ -65,10 +65,13 @@ def test_attention_by_hand():
 
 
 def test_gates_shut():
-    answers, truths = ["red", "2", "yes", "no"], ["red", "1", "no", "no"]
-    assert check.ex_03_4(0.5, answers, truths, guess=0.4)
-    assert "not 0.250" in check.ex_03_4(0.25, answers, truths, guess=0.4).text
-    assert "are all gates shut" in check.ex_03_4(1.0, ["red"] * 50, ["red"] * 50, guess=0.4).text
+    truths = ["red", "1", "no", "no"] * 10
+    shut, wide = ["red", "2", "yes", "no"] * 10, truths
+    assert check.ex_03_4(0.5, shut, truths, 0.4, wide)
+    assert "not 0.250" in check.ex_03_4(0.25, shut, truths, 0.4, wide).text
+    assert "are all gates shut" in check.ex_03_4(1.0, wide, truths, 0.4, wide).text
+    assert "0.500, hardly more" in check.ex_03_4(0.5, shut, truths, 0.4, shut).text
+    assert "39 answers with open gates" in check.ex_03_4(0.5, shut, truths, 0.4, wide[1:]).text
 
 
 def test_another_picture():
