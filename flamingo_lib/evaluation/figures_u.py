@@ -41,7 +41,7 @@ class Measure:
 MEASURES = (
     Measure("held-in accuracy", "held_in", None, 0),
     Measure("held-out: unseen pairs", "held_out", None, None),
-    Measure("held-out: unseen sources", "held_out_source", None, 1),
+    Measure("held-out: held-out sources", "held_out_source", None, 1),
     Measure("mean reward", "held_in", "reward", 2),
 )
 

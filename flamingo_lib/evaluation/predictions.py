@@ -11,7 +11,7 @@ from ..errors import DataError
 from ..storage import read_jsonl, write_jsonl
 
 POOLS = ("held_in", "held_out", "held_out_source", "captions", "texts")
-"""Groups of questions: known pairs, unseen pairs, unseen sources, descriptions, instructions without an image."""
+"""Groups of questions: known pairs, unseen pairs, held-out sources, descriptions, instructions without an image."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from flamingo_lib.scenes.graph import SIZES as SIZES_DRAWN
 from flamingo_lib.scenes.questions import QUESTION_TYPES
 from flamingo_lib.scenes.render import MODEL_SIZE, render
 from flamingo_lib.sources.mixture import ADOPTED, REWRITTEN_IN_ALL, STAGE_1
-from flamingo_lib.study.claim_table import ACCURACY_MARGIN
+from flamingo_lib.study.claim_table import ACCURACY_MARGIN, tax
 from flamingo_lib.teaching import filters as filter_checks
 from flamingo_lib.teaching import generations as generation_checks
 from flamingo_lib.teaching import scenes_and_sources as scene_checks
@@ -405,7 +405,7 @@ CLAIMS: dict[str, list[tuple]] = {
             TEXT.num_hidden_layers,
         ),
         ("against ·: held-in accuracy … (paper {}), mean reward … (paper {})", *moved("stage2", "stage1", 0, 2)),
-        ("accuracy on unseen sources … (paper {})", *moved("stage2", "stage1", 1)),
+        ("accuracy on held-out sources … (paper {})", *moved("stage2", "stage1", 1)),
         ("reward … (paper {}), held-in accuracy … (paper {}). Nothing", *moved("stage3", "stage2", 2, 0)),
         ("Raw against ·: mean reward … (paper {}), held-in accuracy … (paper {})", *moved("raw", "stage2", 2, 0)),
         ("each of the {} questions", code("07", r'of\("raw", "held_in"\)\[:(\d+)\]')),
@@ -425,6 +425,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("a p just below {} is", short(ALPHA, 2)),
         ("lies within ±{} of accuracy", short(ACCURACY_MARGIN, 2)),
         ('or "within ±{:.2f}"', ACCURACY_MARGIN),
+        ('"below {}" or', next(row.rule.bound for row in tax() if row.name == "tax.polite")),
         ("With {} against {} McNemar's p is {}", 40, 26, short(mcnemar(40, 26), 2)),
         ("with {} against {} it is {}", 16, 2, short(mcnemar(16, 2))),
     ],

@@ -125,7 +125,7 @@ def test_what_counts_as_a_number_that_claims(text, left):
 RESULTS = {
     "right, known pairs (held-in)": ("held-in", 3, 0),
     "right, unseen pairs": ("unseen pairs", 3, None),
-    "right, held-out sources": ("unseen sources", 3, 1),
+    "right, held-out sources": ("held-out sources", 3, 1),
     "polite sentences": ("polite", 2, None),
     "mean reward": ("mean reward", 2, 2),
 }
