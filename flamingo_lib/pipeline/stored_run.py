@@ -1,4 +1,4 @@
-"""A run that is there: its folder and its settings, without making or changing anything."""
+"""A run that is there: its folder, its settings and its results; no step is made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..config import Preset, parse_preset
 from ..errors import DataError, MissingAsset
 from ..storage import read_json
 from .environment import runs_folder
-from .run_folder import ABOUT
+from .run_folder import ABOUT, Result, Workspace
 
 
 def stored_run(run: str | PathLike) -> Path:
@@ -38,3 +38,19 @@ def stored_preset(folder: Path) -> Preset:
     if not isinstance(settings, dict):
         raise DataError("the run's settings are missing", file=folder / ABOUT, remedy="Choose another --run.")
     return parse_preset(settings)
+
+
+def stored_result(run: str | PathLike, step: str) -> tuple[Result, Preset]:
+    """The result of a step of an existing run, and the run's settings.
+
+    Raises:
+        MissingAsset: there is no such run, or its step is not done by today's code; it isn't done now either.
+    """
+    folder = stored_run(run)
+    preset = stored_preset(folder)
+    result = Workspace(folder, preset).result(step)
+    if result is None:
+        raise MissingAsset(
+            f"this run has no step {step!r} made by today's code", file=folder, remedy="`flamingo pipeline` makes it."
+        )
+    return result, preset
