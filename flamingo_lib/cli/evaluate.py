@@ -184,12 +184,12 @@ def _on_sources(
     """Evaluate one model on sources; what is stored already is not asked again. Returns ``metrics.json``'s content."""
     from ..errors import ConfigError
     from ..evaluation.few_shot import CHAT, FORMATS
-    from ..evaluation.run_settings import FACTS, METRICS, RunSettings, prepare
+    from ..evaluation.run_settings import METRICS, RunSettings, prepare, stored_facts
     from ..evaluation.run_summary import summarize_run
     from ..hub import resolve
     from ..judges.panel import find_judges
     from ..rewriting.lock import only_job
-    from ..storage import fingerprint_files, read_json, write_json
+    from ..storage import fingerprint_files, write_json
 
     if prompt != CHAT and prompt not in FORMATS:
         known = ", ".join((CHAT, *FORMATS))
@@ -216,8 +216,7 @@ def _on_sources(
         raise ConfigError("--out is a file, and the results are a folder", file=out, remedy="Give a folder.")
     with only_job(out):
         if prepare(out, settings):
-            stored = read_json(out / METRICS)["sources"]
-            facts = {key: {name: value[name] for name in FACTS} for key, value in stored.items()}
+            facts = stored_facts(out, settings)
         else:
             facts = _ask(out, settings, folder, preset, roles, device)
         summary = summarize_run(out, settings, facts)
