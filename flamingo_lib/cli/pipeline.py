@@ -122,7 +122,7 @@ def register(app: typer.Typer) -> None:
         from ..pipeline.run_folder import Workspace
         from ..pipeline.schedule import MOST
         from ..pipeline.stored_run import stored_preset, stored_run
-        from ..pipeline.workers import cores
+        from ..threads import cores
 
         folder = stored_run(run_dir.absolute() if run_dir else run or "tiny-0")
         workspace = Workspace(folder, stored_preset(folder))

@@ -14,10 +14,11 @@ from typing import Any
 from ..code_hash import library_fingerprint
 from ..errors import ConfigError, DataError, FlamingoError, MissingAsset
 from ..storage import fingerprint, read_json, storage_errors, write_json
+from ..threads import cores
 from .environment import project_root
 from .progress_relay import relayed_progress
 from .run_folder import Workspace
-from .workers import Workers, cores
+from .workers import Workers
 
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
