@@ -67,7 +67,7 @@ pipeline: $(INSTALLED) ## raw annotations to a chatting model; results in runs/$
 	$(BIN)/flamingo pipeline --preset $(PRESET) --seed $(SEED) --run "$(RUN)" $(foreach setting,$(SET),--set '$(setting)')
 	$(BIN)/python docs/site/build.py --run 'runs/$(RUN)'
 
-notebooks: pipeline ## run the pipeline and take its outputs over into notebooks/
+notebooks: pipeline ## run the pipeline and the solutions, and take their outputs over into notebooks/
 	$(BIN)/flamingo notebooks --run "$(RUN)"
 
 # With RUN=NAME, the notebooks as that run executed them; else as they are committed.

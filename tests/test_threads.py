@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 
-from flamingo_lib.threads import computing_threads
+from flamingo_lib.threads import computing_threads, cores
 
 
 @pytest.fixture(autouse=True)
@@ -32,3 +34,14 @@ def test_without_a_number_they_are_left_as_they_are():
         assert torch.get_num_threads() == 3
         torch.set_num_threads(1)
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no sets of CPUs")
+def test_cores_are_those_that_this_process_may_use():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert cores() == len(before)

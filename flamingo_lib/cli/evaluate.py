@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,12 +14,18 @@ if TYPE_CHECKING:
     from ..evaluation.model_metrics import ModelMetrics
     from ..evaluation.run_settings import RunSettings, SourceRequest
 
+OF_SOURCES = ("name", "split", "limit", "shots", "prompt", "judges", "device")
+"""Options that say nothing without --source."""
+OF_NAMED = ("data", "curt", "out", "settings")
+"""Options that say nothing about the figures that a run has stored."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
 
     @app.command()
     def evaluate(
+        context: typer.Context,
         models: Annotated[
             list[str] | None, typer.Argument(help="folders of models, or shipped names; none: those of the run")
         ] = None,
@@ -81,7 +88,7 @@ def register(app: typer.Typer) -> None:
         With --model and --source: right answers, captions, yes or no, reward and more, as fits each source's task,
         with guess lines; predictions.jsonl and metrics.json are written to the folder --out, and a run that was
         stopped goes on. Without: right answers, false claims and politeness on Scenes, of the models named, on the
-        data root given or on the run's; else of every model of the run.
+        data root given or on the run's; with no model named, what the run has stored of all of its own.
         """
         from ..errors import ConfigError
         from ..presets import load_preset
@@ -110,20 +117,17 @@ def register(app: typer.Typer) -> None:
             print("\n".join(summary_lines(summary)))
             print(f"written to {out}")
             return
-        if name or split or limit or shots:
-            raise ConfigError("--name, --split, --limit and --shots go with --source", remedy="Add --source NAME=ROOT.")
+        _refuse(context, OF_SOURCES, "with --source", "Add --model MODEL --source NAME=ROOT --out FOLDER.")
         run_name = str(run_dir.absolute()) if run_dir else run or f"{preset}-{seed}"
         if not models:
-            if data or out:
-                raise ConfigError(
-                    "--data and --out go with named models", remedy="Name models, or see the run's report.html."
-                )
-            from ..pipeline.environment import runs_folder
-            from ..pipeline.run_folder import Workspace
+            _refuse(context, OF_NAMED, "with named models", "Name models, or see the run's report.html.")
+            if run or run_dir:
+                _refuse(context, ("preset", "seed"), "without --run and --run-dir", "A run has its own.")
+            from ..pipeline.stored_run import stored_result
 
-            figures = dict(Workspace(runs_folder(run_name), chosen).step("evaluate").metrics)
+            figures = dict(stored_result(run_name, "evaluate")[0].metrics)
         else:
-            root = data or _data_of(run_name, chosen)
+            root = data or _data_of(run_name)
             with computing_threads(chosen.threads):
                 figures = _named(models, chosen, root, seed, curt, out)
         if as_json:
@@ -133,6 +137,17 @@ def register(app: typer.Typer) -> None:
             print(f"{key:<44}{value:>10.3f}")
         if out is not None:
             print(f"page  {out}")
+
+
+def _refuse(context: typer.Context, names: Iterable[str], where: str, remedy: str) -> None:
+    """Refuse the options `names`, which go elsewhere, if the user gave one."""
+    from ..errors import ConfigError
+
+    options = {parameter.name: parameter.opts[-1] for parameter in context.command.params}
+    sources = {name: context.get_parameter_source(name) for name in names}
+    given = [options[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    if given:
+        raise ConfigError(f"{', '.join(given)} {'goes' if len(given) == 1 else 'go'} {where}", remedy=remedy)
 
 
 def _request(text: str) -> SourceRequest:
@@ -169,12 +184,12 @@ def _on_sources(
     """Evaluate one model on sources; what is stored already is not asked again. Returns ``metrics.json``'s content."""
     from ..errors import ConfigError
     from ..evaluation.few_shot import CHAT, FORMATS
-    from ..evaluation.run_settings import FACTS, METRICS, RunSettings, prepare
+    from ..evaluation.run_settings import METRICS, RunSettings, prepare, stored_facts
     from ..evaluation.run_summary import summarize_run
     from ..hub import resolve
     from ..judges.panel import find_judges
     from ..rewriting.lock import only_job
-    from ..storage import fingerprint_files, read_json, write_json
+    from ..storage import fingerprint_files, write_json
 
     if prompt != CHAT and prompt not in FORMATS:
         known = ", ".join((CHAT, *FORMATS))
@@ -201,8 +216,7 @@ def _on_sources(
         raise ConfigError("--out is a file, and the results are a folder", file=out, remedy="Give a folder.")
     with only_job(out):
         if prepare(out, settings):
-            stored = read_json(out / METRICS)["sources"]
-            facts = {key: {name: value[name] for name in FACTS} for key, value in stored.items()}
+            facts = stored_facts(out, settings)
         else:
             facts = _ask(out, settings, folder, preset, roles, device)
         summary = summarize_run(out, settings, facts)
@@ -227,13 +241,13 @@ def _ask(
     return run(out, settings, generator, panel)
 
 
-def _data_of(run: str, preset: Preset) -> Path:
+def _data_of(run: str) -> Path:
     """The data root of a run."""
-    from ..pipeline.environment import runs_folder
-    from ..pipeline.run_folder import Workspace
     from ..pipeline.steps.scenes import data_root
+    from ..pipeline.stored_run import stored_result
 
-    return data_root(Workspace(runs_folder(run), preset).step("scenes").folder, preset)
+    scenes, preset = stored_result(run, "scenes")
+    return data_root(scenes.folder, preset)
 
 
 def _named(models: list[str], preset: Preset, data: Path, seed: int, curt: bool, out: Path | None) -> dict[str, float]:

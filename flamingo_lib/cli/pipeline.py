@@ -114,9 +114,17 @@ def register(app: typer.Typer) -> None:
         run: Run = None,
         run_dir: RunDir = None,
     ) -> None:
-        """Take the outputs of a run over into notebooks/, without times, paths and machine-specific remains."""
-        from ..pipeline.environment import runs_folder
-        from ..pipeline.notebook_outputs import take_over
+        """Take the outputs of a run over into notebooks/, without times, paths and machine-specific remains.
 
-        for path in take_over(runs_folder(run_dir.absolute() if run_dir else run or "tiny-0") / "notebooks"):
+        The solutions are executed in the run first, each once for the same code and settings.
+        """
+        from ..pipeline.notebook_outputs import refresh
+        from ..pipeline.run_folder import Workspace
+        from ..pipeline.schedule import MOST
+        from ..pipeline.stored_run import stored_preset, stored_run
+        from ..threads import cores
+
+        folder = stored_run(run_dir.absolute() if run_dir else run or "tiny-0")
+        workspace = Workspace(folder, stored_preset(folder))
+        for path in refresh(workspace, jobs=min(MOST, cores()), say=lambda line: print(line, file=sys.stderr)):
             print(path)

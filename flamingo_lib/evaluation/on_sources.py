@@ -15,12 +15,12 @@ from ..html import Markup, join, section, table
 from ..sources.catalog import find_row
 from ..sources.loading import splits_found
 from ..sources.locator import Locator
-from ..storage import read_json, write_json
+from ..storage import write_json
 from .held_out_sources import SPLITS
 from .metrics.select import METRICS
 from .predictions import Prediction, read_predictions
-from .run_settings import FACTS, PREDICTIONS, RunSettings, SourceRequest, prepare
 from .run_settings import METRICS as SUMMARY
+from .run_settings import PREDICTIONS, RunSettings, SourceRequest, prepare, stored_facts
 from .run_summary import shown, summarize_run
 from .runner import HELD_OUT, run
 
@@ -121,8 +121,7 @@ def examine_on_sources(
             max_new_tokens=max_new_tokens,
         )
         if prepare(folder, settings):
-            stored = read_json(folder / SUMMARY)["sources"]
-            facts = {key: {fact: value[fact] for fact in FACTS} for key, value in stored.items()}
+            facts = stored_facts(folder, settings)
         else:
             generator = generator or load()
             facts = run(folder, settings, generator, judges)

@@ -36,11 +36,6 @@ def paper_numbers() -> dict[str, Any]:
     return read_json(PATH)
 
 
-def paper_source() -> str:
-    """The document that the numbers were read from."""
-    return str(paper_numbers()["source"])
-
-
 def paper_table(number: int) -> tuple[list[str], dict[str, list[float]]]:
     """Columns and rows, by model, of table 1 or 2.
 

@@ -6,6 +6,8 @@ A folder holds ``settings.json``, ``predictions.jsonl`` and, at the end, ``metri
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ SETTINGS, PREDICTIONS, METRICS = "settings.json", "predictions.jsonl", "metrics.
 
 FACTS = ("questions", "unusable", "examples")
 """What a run finds out of a source while it reads it, kept in ``metrics.json``."""
+
+REMEDY = "Give another --out folder, or remove this one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ def prepare(out: Path, settings: RunSettings) -> bool:
             )
     now = settings.to_json()
     if (out / SETTINGS).is_file():
-        then = read_json(out / SETTINGS)
+        with _damaged(out / SETTINGS):
+            then = read_json(out / SETTINGS)
         differing = [key for key in now if not isinstance(then, dict) or then.get(key) != now[key]]
         if differing:
             was = then if isinstance(then, dict) else {}
@@ -92,14 +97,14 @@ def prepare(out: Path, settings: RunSettings) -> bool:
             raise ConfigError(
                 f"the folder holds predictions of other settings ({said})",
                 file=out,
-                remedy="Give another --out folder, or remove this one.",
+                remedy=REMEDY,
             )
         return (out / METRICS).is_file() and (out / PREDICTIONS).is_file()
     if (out / PREDICTIONS).exists():
         raise ConfigError(
             f"the folder holds {PREDICTIONS} but no {SETTINGS}, so nobody knows whose predictions they are",
             file=out,
-            remedy="Give another --out folder, or remove this one.",
+            remedy=REMEDY,
         )
     write_json(out / SETTINGS, now)
     return False
@@ -151,15 +156,39 @@ def whole_batches(path: Path, settings: RunSettings) -> dict[str, list[str]]:
     return ids
 
 
+def stored_facts(out: Path, settings: RunSettings) -> dict[str, dict[str, Any]]:
+    """`FACTS` of each source, as a finished run of these settings has stored them.
+
+    Raises:
+        DataError: its ``metrics.json`` is damaged.
+    """
+    path = out / METRICS
+    with _damaged(path):
+        sources = read_json(path)["sources"]
+        return {item.name: {fact: sources[item.name][fact] for fact in FACTS} for item in settings.sources}
+
+
 def by_source(path: Path) -> dict[str, list[Prediction]]:
     """The stored predictions of a run, by source, in order.
 
     Raises:
-        DataError: the file holds none.
+        DataError: the file is damaged, or holds none.
     """
     found: dict[str, list[Prediction]] = {}
-    for item in read_predictions(path):
-        found.setdefault(item.source, []).append(item)
+    with _damaged(path):
+        for item in read_predictions(path):
+            found.setdefault(item.source, []).append(item)
     if not found:
-        raise DataError("the file holds no predictions", file=path, remedy="Run `flamingo evaluate` again.")
+        raise DataError("the file holds no predictions", file=path, remedy=REMEDY)
     return found
+
+
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file raises into a `DataError` that says how to go on."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(error.what, file=path, record=error.record, remedy=REMEDY) from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"the file is damaged: {error!r}", file=path, remedy=REMEDY) from error

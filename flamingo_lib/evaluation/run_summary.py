@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingAsset
+from ..errors import DataError, MissingAsset
 from .metrics.captions import find_cider
 from .metrics.select import METRICS, TASK_KEY, Measured, applicable, measure
 from .predictions import Prediction
-from .run_settings import PREDICTIONS, RunSettings, by_source
+from .run_settings import PREDICTIONS, REMEDY, RunSettings, by_source
 
 
 def tasks_of(predictions: Sequence[Prediction]) -> dict[str, int]:
@@ -58,9 +58,17 @@ def summarize_run(out: Path, settings: RunSettings, facts: Mapping[str, Mapping[
         out: the folder of the run.
         settings: of the run.
         facts: of each source, as `runner.run` returns.
+
+    Raises:
+        DataError: the stored predictions are damaged, or not as many as were asked for.
     """
+    stored = by_source(out / PREDICTIONS)
+    for name, known in facts.items():
+        if len(stored.get(name, ())) != known["questions"]:
+            what = f"the file holds {len(stored.get(name, ()))} of {known['questions']} predictions of {name}"
+            raise DataError(what, file=out / PREDICTIONS, remedy=REMEDY)
     sources: dict[str, Any] = {}
-    for name, predictions in by_source(out / PREDICTIONS).items():
+    for name, predictions in stored.items():
         measured, left_out = measure_source(predictions, settings.judges)
         sources[name] = {
             **facts.get(name, {}),

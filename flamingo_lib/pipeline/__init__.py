@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from .metrics import read_metrics, write_metrics
+    from .metrics import write_metrics
     from .notebooks import run_notebooks
     from .run import run_pipeline
     from .run_folder import Result, Workspace
@@ -22,7 +22,6 @@ __all__ = [
     "Step",
     "Workspace",
     "build_steps",
-    "read_metrics",
     "run_notebooks",
     "run_pipeline",
     "write_metrics",

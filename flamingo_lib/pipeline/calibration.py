@@ -76,7 +76,7 @@ def calibrate_filters(
         limit: samples of each source in each pool.
 
     Returns:
-        As `filters.calibrate.calibrate`, and under ``quality`` the figures of `filters.quality.filter_quality`.
+        As `filters.calibrate.calibrate`, and under ``quality`` the figures of `filters.filter_metrics.filter_quality`.
     """
     judges = judges or load_judges(preset.judges, ("sts", "nli", "clip"))
     index, pictures = TruthIndex(root), Pictures(root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
     """The record `record_id` of a job's folder (also of `rewrite-data`), a run folder, or a step's folder.
 
     Raises:
-        DataError: there is no such record, or no records; ids that begin alike are named.
+        DataError: there is no such record, or no records; ids that hold it are named. Or a line with it is damaged.
     """
     folder = job_folder(folder)
     files = [*sorted((folder / FOLDER).glob("*.jsonl")), *sorted(folder.rglob(RESULTS))]
@@ -32,15 +33,16 @@ def find_record(folder: str | PathLike, record_id: str) -> Rewrite:
         )
     exact, part = json.dumps(record_id, ensure_ascii=False).encode(), record_id.encode()
     like: list[str] = []
-    for line in _lines(files):
-        if exact in line:
+    for path, number, line in _lines(files):
+        if exact not in line and (part not in line or len(like) == 5):
+            continue
+        with _named(path, number):
             values = json.loads(line)
-            if values.get("sample", {}).get("id") == record_id:
+            found = values.get("sample", {}).get("id", "")
+            if found == record_id:
                 return from_json(Rewrite, values)
-        elif (
-            part in line and len(like) < 5 and record_id in (found := json.loads(line).get("sample", {}).get("id", ""))
-        ):
-            like.append(found)
+            if record_id in found and len(like) < 5:
+                like.append(found)
     remedy = f"Similar ids: {', '.join(like)}." if like else "Look for its id in the shards or the Parquet files."
     raise DataError(f"there is no record {record_id!r}", file=folder, remedy=remedy)
 
@@ -51,10 +53,25 @@ def job_folder(folder: str | PathLike) -> Path:
     return inner if (inner / FOLDER).is_dir() else Path(folder)
 
 
-def _lines(files: list[Path]) -> Iterator[bytes]:
+def _lines(files: list[Path]) -> Iterator[tuple[Path, int, bytes]]:
     for path in files:
         with open(path, "rb") as file:
-            yield from file
+            for number, line in enumerate(file, start=1):
+                yield path, number, line
+
+
+@contextmanager
+def _named(path: Path, number: int) -> Iterator[None]:
+    """Name file and line of one that holds no record, as it was cut off or changed."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, DataError) as error:
+        raise DataError(
+            f"not a record: {error}",
+            file=path,
+            record=f"line {number}",
+            remedy="It may be cut off: run the command that wrote it again.",
+        ) from error
 
 
 def record_pictures(folder: str | PathLike, root: str | PathLike | None = None) -> Pictures | None:

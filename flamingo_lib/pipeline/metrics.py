@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..errors import DataError
-from ..storage import read_json, write_json
+from ..storage import write_json
 from .environment import commit, versions
 from .run_folder import Workspace
 
@@ -109,11 +108,6 @@ def write_metrics(workspace: Workspace, seconds: float) -> dict[str, Any]:
     values = collect(workspace, seconds)
     write_json(workspace.folder / "metrics.json", values)
     return values
-
-
-def read_metrics(run: Path) -> dict[str, Any]:
-    """The figures of the run in the folder `run`."""
-    return read_json(run / "metrics.json")
 
 
 def rounded(value: Any) -> str:

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingAsset
+from ..errors import FlamingoError, MissingAsset
 from ..storage import atomic_write
 from .environment import project_root
-from .notebooks import notebook_paths
+from .notebooks import notebook_paths, run_notebooks
+from .run_folder import Workspace
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 KEPT_METADATA = ("kernelspec",)
+SOLUTIONS = "solutions"
 
 
-def take_over(executed: Path, folder: Path | None = None) -> list[Path]:
+def refresh(
+    workspace: Workspace, folder: Path | None = None, *, jobs: int = 1, say: Callable[[str], None] = print
+) -> list[Path]:
+    """Give the committed notebooks the outputs of a run, and their solutions, which are executed in it first.
+
+    Args:
+        workspace: a run whose steps and notebooks are done.
+        folder: the committed notebooks, with ``solutions`` among them; those of the checkout by default.
+        jobs: solutions at the same time.
+        say: gets a line of text at every solution.
+
+    Raises:
+        MissingAsset: a notebook was not executed in this run.
+        FlamingoError: a step is not done, or a solution fails; no notebook was changed.
+    """
+    folder, executed = folder or project_root() / "notebooks", workspace.folder / "notebooks"
+    _executed_copies(executed, folder)
+    missing = [name for name in workspace.steps if workspace.result(name) is None]
+    if missing:
+        raise FlamingoError(
+            f"step {missing[0]!r} is not done with today's code and settings, and the solutions may need it",
+            file=workspace.folder,
+            remedy="Run `make pipeline` first.",
+        )
+    run_notebooks(workspace, folder=folder / SOLUTIONS, out=executed / SOLUTIONS, jobs=jobs, say=say)
+    return [*take_over(executed, folder), *take_over(executed / SOLUTIONS, folder / SOLUTIONS)]
+
+
+def take_over(executed: Path, folder: Path) -> list[Path]:
     """Give each notebook of `folder` the outputs of its executed copy, cell by cell, and normalise it.
 
     Args:
-        executed: the ``notebooks`` folder of a run.
-        folder: the committed notebooks; those of the checkout by default.
+        executed: the folder of the copies.
+        folder: the committed notebooks.
 
     Raises:
         MissingAsset: an executed copy is missing.
     """
     import nbformat
 
-    written = []
-    for path in notebook_paths(folder):
-        copy = executed / path.name
-        if not copy.is_file():
-            raise MissingAsset(
-                "the notebook was not executed in this run", file=copy, remedy="Run `make pipeline` first."
-            )
+    copies = _executed_copies(executed, folder)
+    for path, copy in copies.items():
         outputs = {cell.get("id"): cell.get("outputs", []) for cell in nbformat.read(copy, 4).cells}
         notebook = nbformat.read(path, 4)
         for cell in notebook.cells:
@@ -41,8 +67,18 @@ def take_over(executed: Path, folder: Path | None = None) -> list[Path]:
         normalise(notebook)
         with atomic_write(path) as file:
             file.write(nbformat.writes(notebook, indent=1) + "\n")
-        written.append(path)
-    return written
+    return list(copies)
+
+
+def _executed_copies(executed: Path, folder: Path) -> dict[Path, Path]:
+    """The executed copy of each notebook of `folder`."""
+    copies = {path: executed / path.name for path in notebook_paths(folder)}
+    for copy in copies.values():
+        if not copy.is_file():
+            raise MissingAsset(
+                "the notebook was not executed in this run", file=copy, remedy="Run `make pipeline` first."
+            )
+    return copies
 
 
 def normalise(notebook: Any) -> Any:
@@ -80,13 +116,15 @@ def _stable(output: Any) -> Any | None:
 
 
 def unnormalised(folder: Path | None = None) -> list[Path]:
-    """The committed notebooks that `normalise` would change."""
+    """The committed notebooks, and their solutions, that `normalise` would change."""
     import copy
 
     import nbformat
 
+    folder = folder or project_root() / "notebooks"
+    solutions = folder / SOLUTIONS
     found = []
-    for path in notebook_paths(folder or project_root() / "notebooks"):
+    for path in [*notebook_paths(folder), *(notebook_paths(solutions) if solutions.is_dir() else ())]:
         notebook = nbformat.read(path, 4)
         if normalise(copy.deepcopy(notebook)) != notebook:
             found.append(path)

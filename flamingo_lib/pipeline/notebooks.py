@@ -14,10 +14,11 @@ from typing import Any
 from ..code_hash import library_fingerprint
 from ..errors import ConfigError, DataError, FlamingoError, MissingAsset
 from ..storage import fingerprint, read_json, storage_errors, write_json
+from ..threads import cores
 from .environment import project_root
 from .progress_relay import relayed_progress
 from .run_folder import Workspace
-from .workers import Workers, cores
+from .workers import Workers
 
 _ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
@@ -45,16 +46,23 @@ def parameters(workspace: Workspace) -> dict[str, Any]:
 
 
 def run_notebooks(
-    workspace: Workspace, *, folder: Path | None = None, jobs: int = 1, say: Callable[[str], None] = print
+    workspace: Workspace,
+    *,
+    folder: Path | None = None,
+    out: Path | None = None,
+    jobs: int = 1,
+    say: Callable[[str], None] = print,
 ) -> dict[str, float]:
-    """Execute the notebooks in order into ``notebooks/`` of the run folder; seconds by name, of those executed now.
+    """Execute the notebooks of `folder` in order into `out`; seconds by name, of those executed now.
+
+    By default the main ones, into ``notebooks/`` of the run folder.
 
     A notebook is left alone if its copy was made by the same cells, settings and library. The first that fails ends the
     run with a `FlamingoError` that names it and its cell; what it had printed is kept in ``NAME.failed.ipynb``. With
     more than one of `jobs`, so many run at the same time, each in a process of its own: the steps should be done then,
     or they wait for each other.
     """
-    out = workspace.folder / "notebooks"
+    out = out or workspace.folder / "notebooks"
     paths, values = notebook_paths(folder), parameters(workspace)
     for path in paths:
         _check_parameters(path, values)

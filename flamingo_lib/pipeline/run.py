@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..errors import FlamingoError
+from ..threads import cores
 from .metrics import write_metrics
 from .notebooks import run_notebooks
 from .run_folder import Workspace
 from .schedule import MOST, Task, run_steps
 from .steps import build_steps
-from .workers import cores
 
 FREE_BYTES = 500 << 20
 """Space a run wants before it begins."""

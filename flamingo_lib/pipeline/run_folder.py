@@ -38,7 +38,7 @@ FORMAT = 1
 LOCK_SECONDS = 20.0
 """Seconds to wait for another process that works in the same folder."""
 
-MANIFEST = "manifest.json"
+MANIFEST, ABOUT = "manifest.json", "run.json"
 SCRATCH, CACHE, LOCKS = ".scratch", ".cache", ".locks"
 
 
@@ -219,7 +219,7 @@ class Workspace:
 
     def _check_folder(self) -> None:
         """Refuse a folder that isn't a run of this version; note the settings in a new one."""
-        about = self.folder / "run.json"
+        about = self.folder / ABOUT
         if self.folder.exists() and not self.folder.is_dir():
             raise FlamingoError("the run folder is a file", file=self.folder, remedy="Choose another --run.")
         if about.exists():

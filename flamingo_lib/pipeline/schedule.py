@@ -9,9 +9,10 @@ from typing import Any
 
 from ..config import Preset
 from ..errors import FlamingoError
+from ..threads import cores
 from .run_folder import Result, Workspace
 from .step import Step
-from .workers import Workers, cores
+from .workers import Workers
 
 Task = tuple[Workspace, str]
 """A run and one of its steps."""

@@ -23,11 +23,6 @@ from ..processes import leave_with_parent
 from .progress_relay import relayed_progress
 
 
-def cores() -> int:
-    """CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @dataclass
 class _Worker:
     process: Any

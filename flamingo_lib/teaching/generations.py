@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,9 +141,3 @@ def ex_09_4(limit: Callable[[float, float, float], float | None]) -> str:
         endless is None, f"from 0 over 1 to 3 the gains grow, and there is no limit: return None, not {shown(endless)}"
     )
     return "a limit under an assumption that two generations cannot test: that takes a third."
-
-
-def limit_of(rewards: Mapping[str, float]) -> float:
-    """The limit by the formula that `ex_09_4` checks, of mean rewards ``raw``, ``first``, ``second``; NaN if none."""
-    first, second = rewards["first"] - rewards["raw"], rewards["second"] - rewards["first"]
-    return math.nan if not first or abs(second / first) >= 1 else rewards["raw"] + first / (1 - second / first)

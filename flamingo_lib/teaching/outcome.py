@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,20 +38,32 @@ class Outcome:
         return str(standalone(message(("✔ " if self.passed else "✘ ") + repr(self))))
 
 
+ODD = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError)
+"""What reading an answer raises that is nothing like the one asked for."""
+
+
 class NotYetError(Exception):
     """An answer that is wrong; its message says what is, in a sentence for the reader."""
 
 
 def exercise(number: str) -> Callable[[Callable[..., str]], Callable[..., Outcome]]:
-    """Make a check of a function that returns what the right answer shows, or raises `NotYetError`."""
+    """Make a check of a function that returns what the right answer shows, or raises `NotYetError`.
+
+    An answer that it cannot read at all is a wrong one, too; a call that lacks an argument still raises `TypeError`.
+    """
 
     def wrap(check: Callable[..., str]) -> Callable[..., Outcome]:
+        signature = inspect.signature(check)
+
         @functools.wraps(check)
         def checked(*answers: Any, **named: Any) -> Outcome:
+            signature.bind(*answers, **named)
             try:
                 return Outcome(number, True, check(*answers, **named))
             except NotYetError as wrong:
                 return Outcome(number, False, str(wrong))
+            except ODD as odd:
+                return Outcome(number, False, f"your answer has an unexpected form: {shown(str(odd), plain=True)}")
 
         return checked
 

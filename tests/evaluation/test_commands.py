@@ -10,6 +10,9 @@ from typer.testing import CliRunner
 from flamingo_lib.cli import app
 from flamingo_lib.errors import CheckpointError, ConfigError, DataError, MissingAsset
 from flamingo_lib.evaluation.predictions import read_predictions
+from flamingo_lib.pipeline.run_folder import Workspace
+from flamingo_lib.presets import load_preset
+from flamingo_lib.storage import write_json
 
 SAMPLES = Path(__file__).parents[2] / "data_samples" / "sources"
 VSR = f"--source=vsr={SAMPLES / 'vsr'}"
@@ -68,6 +71,43 @@ def test_a_judge_without_a_head(arguments, tmp_path):
     assert isinstance(done.exception, CheckpointError) and "the reward judge cannot be loaded" in str(done.exception)
 
 
-def test_source_options_need_a_source():
-    done = evaluate("--limit", 3)
-    assert isinstance(done.exception, ConfigError) and "--limit" in str(done.exception)
+@pytest.mark.parametrize(
+    "words",
+    [("--limit", 3), ("--device", "cuda"), ("--prompt", "page"), ("--judges", "none"), ("--judges", "nli", "model")],
+)
+def test_source_options_need_a_source(words):
+    done = evaluate(*words)
+    assert isinstance(done.exception, ConfigError) and f"{words[0]} goes with --source" in str(done.exception)
+
+
+@pytest.mark.parametrize("words", [("--curt",), ("--data", "x"), ("--out", "x"), ("--set", "evaluation.questions=3")])
+def test_options_of_named_models_need_one(words):
+    done = evaluate(*words)
+    assert isinstance(done.exception, ConfigError) and f"{words[0]} goes with named models" in str(done.exception)
+
+
+def test_a_named_run_has_its_own_preset():
+    done = evaluate("--run", "night", "--preset", "small", "--seed", 3)
+    assert isinstance(done.exception, ConfigError) and "--preset, --seed go without --run" in str(done.exception)
+
+
+@pytest.mark.parametrize("models", [(), ("model",)])
+def test_a_mistyped_run_is_refused_and_not_made(tmp_path, models):
+    done = evaluate(*models, "--run-dir", tmp_path / "tyni-0")
+    assert isinstance(done.exception, MissingAsset) and "there is no such run" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_an_evaluation_says_what_makes_one(tmp_path):
+    Workspace(tmp_path, load_preset())
+    before = sorted(tmp_path.iterdir())
+    done = evaluate("--run-dir", tmp_path)
+    assert isinstance(done.exception, MissingAsset) and "`flamingo pipeline` makes it" in str(done.exception)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_figures_of_a_run_are_those_it_stored_with_its_own_settings(tmp_path):
+    run = Workspace(tmp_path, load_preset("tiny", ("evaluation.questions=3",), 5))
+    step = {"step": "evaluate", "key": run.key("evaluate"), "metrics": {"base.polite": 0.5}, "seconds": 1, "files": {}}
+    write_json(tmp_path / "evaluate" / "manifest.json", step)
+    assert json.loads(evaluate("--run-dir", tmp_path, "--json").stdout) == {"base.polite": 0.5}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,44 @@ def test_answers_are_stored_and_not_asked_for_again(tmp_path):
     figures = source_figures("stage1", summaries, predictions)
     assert figures["stages.stage1.ok-vqa.vqa_accuracy"] == 0 and "stages.stage1.textcaps.rouge_l" in figures
     assert 0 <= figures["stages.stage1.polite"] <= 1 and "stages.stage1.reward" not in figures
+
+
+def damage_metrics(change):
+    def damage(folder):
+        value = json.loads((folder / "metrics.json").read_text())
+        change(value)
+        (folder / "metrics.json").write_text(json.dumps(value))
+
+    return damage
+
+
+def repeat_predictions(times):
+    def damage(folder):
+        path = folder / "predictions.jsonl"
+        path.write_text(times * path.read_text())
+
+    return damage
+
+
+DAMAGES = {
+    "no facts": (damage_metrics(lambda value: value["sources"]["vsr"].pop("unusable")), "metrics.json"),
+    "no sources": (damage_metrics(dict.clear), "metrics.json"),
+    "no source": (damage_metrics(lambda value: value["sources"].clear()), "metrics.json"),
+    "a list": (lambda folder: (folder / "metrics.json").write_text("[]"), "metrics.json"),
+    "cut off": (lambda folder: (folder / "metrics.json").write_text('{"sour'), "metrics.json"),
+    "no settings": (lambda folder: (folder / "settings.json").write_text("{"), "settings.json"),
+    "no predictions": (repeat_predictions(0), "predictions.jsonl"),
+    "more than were asked": (repeat_predictions(2), "predictions.jsonl"),
+    "a number": (lambda folder: (folder / "predictions.jsonl").write_text("3\n"), "predictions.jsonl"),
+    "half a line": (lambda folder: (folder / "predictions.jsonl").write_text('{"id": "o'), "predictions.jsonl"),
+}
+
+
+@pytest.mark.parametrize(("damage", "file"), DAMAGES.values(), ids=DAMAGES)
+def test_a_finished_folder_with_a_damaged_file_says_how_to_go_on(tmp_path, damage, file):
+    sources = asked_sources({"vsr": 3000}, SAMPLES)
+    examine(tmp_path, Parrot(), sources)
+    damage(tmp_path / "vsr")
+    with pytest.raises(DataError, match=r"Give another --out folder, or remove this one") as error:
+        examine(tmp_path, Parrot(), sources)
+    assert error.value.file == tmp_path / "vsr" / file

@@ -12,7 +12,7 @@ METHOD = Path(__file__).parents[2] / "docs" / "method.md"
 
 
 def test_the_source_is_named():
-    assert "Polite_Flamingo.pdf" in paper.paper_source()
+    assert "Polite_Flamingo.pdf" in paper.paper_numbers()["source"]
 
 
 def test_tables_have_a_value_for_each_column():

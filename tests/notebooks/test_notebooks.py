@@ -44,9 +44,8 @@ def test_notebook_is_valid_and_has_its_parameters(path):
     assert [line.split(" =")[0] for line in tagged[0].source.splitlines()] == list(PARAMETERS)
 
 
-@pytest.mark.parametrize("folder", [ROOT, ROOT / "solutions"], ids=["main", "solutions"])
-def test_notebooks_are_normalised(folder):
-    assert unnormalised(folder) == []
+def test_notebooks_and_solutions_are_normalised():
+    assert unnormalised(ROOT) == []
 
 
 @pytest.mark.parametrize("path", [*MAIN, *SOLUTIONS], ids=lambda path: str(path.relative_to(ROOT)))

@@ -15,7 +15,7 @@ import nbformat
 import pytest
 
 from flamingo_lib.errors import ConfigError, DataError, FlamingoError, MissingAsset
-from flamingo_lib.pipeline.notebook_outputs import normalise, take_over, unnormalised
+from flamingo_lib.pipeline.notebook_outputs import normalise, refresh, take_over, unnormalised
 from flamingo_lib.pipeline.notebooks import notebook_paths, parameters, run_notebooks
 from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import Step
@@ -147,6 +147,57 @@ def test_outputs_are_taken_over_and_normalised(tmp_path):
     assert unnormalised(tmp_path / "committed") == []
     with pytest.raises(MissingAsset, match="was not executed"):
         take_over(tmp_path / "nowhere", tmp_path / "committed")
+
+
+@pytest.fixture
+def book(tmp_path, quiet):
+    """A committed notebook and its solution, and a run that executed the notebook alone."""
+    folder, place = tmp_path / "committed", workspace(tmp_path)
+    write(folder, "00_a.ipynb", "print('main', seed)")
+    write(folder / "solutions", "00_a.ipynb", f"open({str(tmp_path / 'log')!r}, 'a').write('x')", "print('solved')")
+    place.step("nothing")
+    run_notebooks(place, folder=folder, say=lambda line: None)
+    return folder, place
+
+
+def test_solutions_are_executed_once_and_taken_over_with_the_notebooks(book, tmp_path):
+    folder, place = book
+    solution, said = folder / "solutions" / "00_a.ipynb", []
+    assert not (place.folder / "notebooks" / "solutions").exists()
+    assert refresh(place, folder, say=said.append) == [folder / "00_a.ipynb", solution]
+    assert nbformat.read(folder / "00_a.ipynb", 4).cells[-1].outputs[0].text == "main 3\n"
+    cells = nbformat.read(solution, 4).cells
+    assert cells[-1].outputs[0].text == "solved\n" and [cell.execution_count for cell in cells] == [1, 2, 3]
+    assert unnormalised(folder) == []
+    refresh(place, folder, say=said.append)
+    assert (tmp_path / "log").read_text() == "x" and said == ["notebook 1 of 1: 00_a.ipynb"]
+
+
+def test_a_failing_solution_changes_no_notebook(book):
+    folder, place = book
+    write(folder / "solutions", "00_a.ipynb", "1/0")
+    before = (folder / "00_a.ipynb").read_bytes()
+    with pytest.raises(FlamingoError, match="ZeroDivisionError"):
+        refresh(place, folder, say=lambda line: None)
+    assert (folder / "00_a.ipynb").read_bytes() == before
+
+
+def test_solutions_do_not_begin_before_the_steps_are_done(book, tmp_path):
+    folder, place = book
+    steps = [Step("nothing", "rest", lambda job: {}), Step("more", "work", lambda job: {})]
+    with pytest.raises(FlamingoError, match="step 'more' is not done"):
+        refresh(Workspace(place.folder, place.preset, steps=steps), folder)
+    (place.folder / "notebooks" / "00_a.ipynb").unlink()
+    with pytest.raises(MissingAsset, match="was not executed"):
+        refresh(place, folder)
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_solution_that_is_not_normalised_is_found(book):
+    folder, _ = book
+    solution = folder / "solutions" / "00_a.ipynb"
+    assert unnormalised(folder) == [folder / "00_a.ipynb", solution]
+    assert unnormalised(solution.parent) == [solution]
 
 
 def test_normalise_keeps_tags_and_kernel():

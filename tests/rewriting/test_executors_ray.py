@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flamingo_lib.errors import MissingAsset
+from flamingo_lib.errors import FlamingoError, MissingAsset
 from flamingo_lib.records import to_json
-from flamingo_lib.rewriting.executors.ray import run_ray_job
+from flamingo_lib.rewriting.executors.ray import LOCAL, _cluster, run_ray_job
 from flamingo_lib.rewriting.job import run_job
 from flamingo_lib.rewriting.shards import read_shards
 
@@ -63,6 +63,17 @@ def run(*command):
 
 def ray(out, **given):
     return run(SCRIPT, out, 60, 5, *(f"{name}={value}" for name, value in given.items()))
+
+
+def test_a_ray_started_here_has_the_cores_that_this_process_may_use(monkeypatch):
+    given: dict = {}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 5, 6}, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr("ray.init", lambda **options: given.update(options) or 1 / 0)
+    for cpus, started_with in ((1.5, 3), (3.5, 4)):
+        with pytest.raises(FlamingoError, match="Ray cannot be started here"), _cluster(LOCAL, cpus):
+            pass
+        assert given["num_cpus"] == started_with
 
 
 def test_the_rest_of_a_job_with_a_worker_killed_midway(whole, tmp_path):

@@ -13,7 +13,7 @@ from ...lazy import lazy_exports
 if TYPE_CHECKING:
     from .captions import cider, mean_words, repeated_share, rouge_l_mean
     from .guess import chance, commonest, guess_line
-    from .judged import clipscore_mean, nli_accuracy, nli_labels, reward_mean, reward_median, sts_mean, win_rate
+    from .judged import clipscore_mean, nli_accuracy, reward_mean, reward_median, sts_mean, win_rate
     from .pope import YesNo, said_yes, yes_no
     from .select import METRICS, Metric, applicable, measure
     from .truth import answer_accuracy, box_accuracy, chair_instance, chair_sentence, count_error, hallucination_rate
@@ -46,7 +46,6 @@ __all__ = [
     "measure",
     "median_score",
     "nli_accuracy",
-    "nli_labels",
     "normalize_answer",
     "pair_up",
     "repeated_share",

@@ -1,6 +1,6 @@
 """NLI-entailed accuracy, STS, CLIPScore, reward and win rate, of stored scores (docs/method.md, section 6).
 
-Each reads what `evaluation.scoring` stored: ``nli`` with ``nli_label``, ``sts``, ``clipscore``, ``reward`` and
+Each reads what `evaluation.scoring` stored: ``nli``, ``sts``, ``clipscore``, ``reward`` and
 ``reward_reference``. Which judge gave them stands in ``metrics.json``; values of other judges can't be compared.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...judges.nli import LABELS
 from ..predictions import Prediction
 from .values import MetricValue, mean_score, median_score, pair_up, score_of, summarize
 
@@ -16,21 +15,6 @@ from .values import MetricValue, mean_score, median_score, pair_up, score_of, su
 def nli_accuracy(predictions: Iterable[Prediction]) -> MetricValue:
     """Share of responses that entail the reference answer by the NLI judge: the paper's accuracy."""
     return mean_score(predictions, "nli")
-
-
-def nli_labels(predictions: Iterable[Prediction]) -> dict[str, MetricValue]:
-    """The shares of contradiction, entailment and neutral, by the NLI judge's most probable label."""
-    given = list(predictions)
-    found = [(item, score_of(item, "nli_label")) for item in given]
-    labels = [(item.type, score) for item, score in found if score is not None]
-    return {
-        name: summarize(
-            [float(score == index) for _, score in labels],
-            [kind for kind, _ in labels],
-            left_out=len(given) - len(labels),
-        )
-        for index, name in enumerate(LABELS)
-    }
 
 
 def sts_mean(predictions: Iterable[Prediction]) -> MetricValue:

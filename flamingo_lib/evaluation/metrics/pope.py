@@ -99,8 +99,3 @@ def yes_no(predictions: Iterable[Prediction]) -> YesNo:
 def yes_no_accuracy(predictions: Iterable[Prediction]) -> MetricValue:
     """Accuracy of yes-or-no questions."""
     return yes_no(predictions).accuracy
-
-
-def yes_no_f1(predictions: Iterable[Prediction]) -> MetricValue:
-    """F1 of "yes"."""
-    return yes_no(predictions).f1

@@ -77,11 +77,6 @@ def human_answers(prediction: Prediction) -> tuple[str, ...]:
     return tuple(map(str, answers)) if len(answers) >= MIN_ANSWERS else ()
 
 
-def vqa_accuracy_of(response: str, answers: Sequence[str]) -> float:
-    """VQA accuracy of one response, 0 to 1."""
-    return answer_scores(answers).get(normalize_answer(response), 0.0)
-
-
 def stated(response: str, answer: str) -> bool:
     """Whether the normalised `response` holds the normalised `answer` as whole words."""
     inside = normalize_answer(answer)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -19,6 +18,7 @@ from typing import Any
 
 from ...errors import DataError, FlamingoError, MissingAsset
 from ...records import Rewrite, Sample, from_json, to_json
+from ...threads import cores
 from ..job import JobResult, OpenJob, open_job
 from ..shards import encode_shard
 from .local import Done
@@ -102,7 +102,7 @@ def _cluster(address: str, cpus: float) -> Iterator[Any]:
     started = not ray.is_initialized()
     if started:
         init_options: dict[str, Any] = (
-            {"num_cpus": max(os.cpu_count() or 1, ceil(cpus))} if address == LOCAL else {"address": address}
+            {"num_cpus": max(cores(), ceil(cpus))} if address == LOCAL else {"address": address}
         )
         try:
             ray.init(**init_options, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)

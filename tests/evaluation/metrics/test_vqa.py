@@ -11,7 +11,6 @@ from flamingo_lib.evaluation.metrics.vqa import (
     normalize_answer,
     stated,
     vqa_accuracy,
-    vqa_accuracy_of,
     vqa_accuracy_stated,
 )
 
@@ -47,18 +46,19 @@ def slow_accuracy(response, answers):
     return sum(scores) / len(scores)
 
 
-def test_leave_one_out_against_the_slow_formula():
+def test_leave_one_out_against_the_slow_formula(prediction):
     draw = random.Random(0)
     for _ in range(300):
         answers = [draw.choice(("red", "Red.", "the blue", "2", "two", "a ring")) for _ in range(draw.randint(2, 12))]
         response = draw.choice(("red", "blue", "two", "ring", "green"))
-        assert vqa_accuracy_of(response, answers) == pytest.approx(slow_accuracy(response, answers))
+        given = prediction(response=response, meta={"answers": answers})
+        assert vqa_accuracy([given]).value == pytest.approx(slow_accuracy(response, answers))
 
 
 @pytest.mark.parametrize(("agreeing", "accuracy"), [(0, 0.0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1.0), (10, 1.0)])
-def test_accuracy_of_ten_answers_by_hand(agreeing, accuracy):
+def test_accuracy_of_ten_answers_by_hand(prediction, agreeing, accuracy):
     answers = ["red"] * agreeing + [f"other {index}" for index in range(10 - agreeing)]
-    assert vqa_accuracy_of("red", answers) == pytest.approx(accuracy)
+    assert vqa_accuracy([prediction(response="red", meta={"answers": answers})]).value == pytest.approx(accuracy)
 
 
 def test_sentences_are_wrong_but_state_the_answer(prediction):
