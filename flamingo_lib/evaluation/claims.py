@@ -11,30 +11,21 @@ from typing import Any
 from .. import html
 from ..errors import DataError
 from ..html import Markup, format_value
-from ..storage import read_json
+from .study_file import STUDY, read_study
 
 REMEDY = "Make the study's result again with `flamingo study`."
 
 REQUIRED = ("claim", "paper", "ours", "low", "high", "holds")
 """Keys of a stored claim; others, such as ``reason`` and ``group``, may stand beside them."""
 
-STUDY = Path(__file__).resolve().parents[2] / "data_samples" / "study" / "study.json"
-"""The shipped result of ``flamingo study``."""
-
 
 def stored_claims(path: str | Path = STUDY) -> list[dict[str, Any]] | None:
     """The claims of a stored study; None if there is no such file.
 
     Raises:
-        DataError: the file is no study.
+        DataError: the file is no study of this version.
     """
-    if not Path(path).is_file():
-        return None
-    study = read_json(path)
-    claims = study.get("claims") if isinstance(study, dict) else None
-    if not isinstance(claims, list):
-        raise DataError("the file holds no list of claims", file=path, remedy=REMEDY)
-    return claims
+    return read_study(path)["claims"] if Path(path).is_file() else None
 
 
 def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | None = None) -> Markup:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .claim_table import all_claims
     from .claims import Claim, Rule, StudyData, judged_claims
     from .models import StudyModel, study_models, study_preset, study_steps
-    from .record import InsideRow, inside_study, read_study, write_study
+    from .record import write_study
     from .run import StudyPlan, run_study
     from .stored import collect
 else:
@@ -19,7 +19,6 @@ else:
 
 __all__ = [
     "Claim",
-    "InsideRow",
     "Interval",
     "Rule",
     "StudyData",
@@ -28,9 +27,7 @@ __all__ = [
     "all_claims",
     "collect",
     "hierarchical_bootstrap",
-    "inside_study",
     "judged_claims",
-    "read_study",
     "run_study",
     "study_models",
     "study_preset",

@@ -1,9 +1,9 @@
-"""``study.json``: the stored result of a study, and a single run's figures held against it."""
+"""The record of a study: ``study.json`` from stored predictions, and the archives of these beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,48 +13,19 @@ import numpy as np
 from ..config import Preset
 from ..errors import DataError
 from ..evaluation.predictions import Prediction
-from ..pipeline.environment import commit, project_root, versions
+from ..evaluation.study_file import FORMAT, STUDY, check_study
+from ..pipeline.environment import commit, versions
 from ..presets.overrides import changes
 from ..storage import read_json, write_json
 from .bootstrap import LEVEL, REPLICATES
 from .claim_table import all_claims
 from .claims import StudyData, judged_claims
 from .models import compared_filters, study_models
-from .run import FORMAT, StudyPlan, is_development, settings_of
+from .run import StudyPlan, is_development, settings_of
 from .stored import SeedArchive, archive_file, collect, stored_seconds, write_archive
-
-STUDY = project_root() / "data_samples" / "study" / "study.json"
-"""Where the reported study is shipped."""
 
 REASONS = "reasons.json"
 """Beside ``study.json``: for claims that do not hold, the reason as far as it was found, by the claim's name."""
-
-FIELDS = {
-    "format": int,
-    "development": bool,
-    "made": str,
-    "commit": str,
-    "versions": dict,
-    "preset": str,
-    "settings": list,
-    "seeds": list,
-    "seconds": dict,
-    "models": dict,
-    "bootstrap": dict,
-    "left": list,
-    "claims": list,
-}
-"""What ``study.json`` holds, with the type of each field."""
-
-CLAIM_FIELDS = (
-    *("claim", "name", "group", "kind", "rule", "paper", "ours", "low", "high", "holds"),
-    *("seeds", "per_seed", "seed_low", "seed_high", "questions", "metrics", "reason"),
-)
-"""What every claim has.
-
-`ours`, `low`, `high` and `holds` are null where its models were not run, `seed_low` and `seed_high` with fewer than two
-seeds.
-"""
 
 
 def study_record(
@@ -173,15 +144,6 @@ def write_study(path: Path, record: Mapping[str, Any]) -> None:
     write_json(path, check_study(record, path))
 
 
-def read_study(path: Path = STUDY) -> dict[str, Any]:
-    """The stored study.
-
-    Raises:
-        DataError: the file is missing, of another version, or lacks a field; the field is named.
-    """
-    return check_study(read_json(path), path)
-
-
 def read_reasons(path: Path) -> dict[str, str]:
     """The reasons beside a ``study.json``; none if there is no such file.
 
@@ -193,82 +155,6 @@ def read_reasons(path: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
         raise DataError("reasons are texts by the name of a claim", file=file)
     return found
-
-
-def check_study(record: Any, path: Path) -> dict[str, Any]:
-    """`record` itself, if it has every field of a study of this version (`DataError` otherwise)."""
-    remedy = "Write it again with `flamingo study --collect`."
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise DataError("no study of this version", file=path, remedy=remedy)
-    wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
-    if wrong:
-        raise DataError(f"the study lacks the field {wrong[0]!r}", file=path, remedy=remedy)
-    for row in record["claims"]:
-        lacking = [name for name in CLAIM_FIELDS if name not in row]
-        if lacking:
-            raise DataError(
-                f"a claim lacks the field {lacking[0]!r}", file=path, record=str(row.get("name", "?")), remedy=remedy
-            )
-    return record
-
-
-@dataclass(frozen=True, slots=True)
-class InsideRow:
-    """A single run's value of a claim, beside the study's.
-
-    Attributes:
-        claim: in words; `name`, `group`, `paper`, `holds` and `reason` as in the study.
-        run: the run's value; None if it doesn't have one.
-        ours, low, high: the study's mean over seeds and its interval; None if the study did not measure it.
-        seed_low, seed_high: where a single seed is expected: wider than the interval of the mean.
-        inside: whether `run` is between `seed_low` and `seed_high`; None if either is not known.
-    """
-
-    claim: str
-    name: str
-    group: str
-    paper: float | None
-    ours: float | None
-    low: float | None
-    high: float | None
-    holds: bool | None
-    reason: str
-    run: float | None
-    seed_low: float | None
-    seed_high: float | None
-    inside: bool | None
-
-
-def inside_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> list[InsideRow]:
-    """Every claim of a study with the value that a single run has for it.
-
-    The interval of a claim is of the mean over seeds; one seed scatters more. So a run is held against the range where
-    the study's seeds let one more seed be expected; with fewer than two seeds there is none.
-
-    Args:
-        metrics: of one run, the content of its ``metrics.json``.
-        study: the content of ``study.json``.
-    """
-    return [_inside(row, metrics) for row in study["claims"]]
-
-
-def _inside(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> InsideRow:
-    keys = row["metrics"]
-    values = [float(metrics[key]) for key in keys if isinstance(metrics.get(key), (int, float))]
-    run = values[0] - sum(values[1:]) if keys and len(values) == len(keys) else None
-    seed_low, seed_high = row["seed_low"], row["seed_high"]
-    inside = None
-    if run is not None and seed_low is not None and seed_high is not None:
-        inside = seed_low <= run <= seed_high
-    names = ("claim", "name", "group", "paper", "ours", "low", "high", "holds")
-    return InsideRow(
-        **{name: row[name] for name in names},
-        reason=row["reason"],
-        run=run,
-        seed_low=seed_low,
-        seed_high=seed_high,
-        inside=inside,
-    )
 
 
 def as_table(record: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ from .forecast import Forecast, expected
 from .models import StudyModel, needed_steps, study_models, study_preset, study_steps
 
 FORMAT = 1
-"""Version of the folder's layout and of ``study.json``."""
+"""Version of the folder's layout."""
 
 REPORTED = range(5)
 """Seeds of the reported study, fixed beforehand; nothing is tuned on them."""

@@ -7,6 +7,7 @@ import pytest
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.evaluation.claims import claims_table, run_value, stored_claims
+from flamingo_lib.evaluation.study_file import CLAIM_FIELDS, FIELDS, FORMAT
 from tests.evaluation.synthetic_study import CLAIMS, RUN
 
 
@@ -82,9 +83,11 @@ def test_a_claim_without_its_keys_is_refused():
 def test_a_stored_study_is_read(tmp_path):
     path = tmp_path / "study.json"
     assert stored_claims(path) is None
-    path.write_text(json.dumps({"claims": CLAIMS}))
-    assert stored_claims(path) == CLAIMS
-    for broken in ("[]", '{"claims": {}}'):
-        path.write_text(broken)
-        with pytest.raises(DataError, match="no list of claims.*study.json"):
+    claims = [dict.fromkeys(CLAIM_FIELDS) | claim for claim in CLAIMS]
+    study = {name: kind() for name, kind in FIELDS.items()} | {"format": FORMAT, "claims": claims}
+    path.write_text(json.dumps(study))
+    assert stored_claims(path) == claims
+    for broken in ([], study | {"claims": {}}, study | {"format": FORMAT + 1}, study | {"claims": [1]}):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(DataError, match=r"study\.json"):
             stored_claims(path)

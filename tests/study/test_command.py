@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from flamingo_lib.cli import app
 from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.evaluation.predictions import write_predictions
-from flamingo_lib.study.record import read_study
+from flamingo_lib.evaluation.study_file import read_study
 from tests.study.synthetic import predictions
 
 
