@@ -70,7 +70,8 @@ def register(app: typer.Typer) -> None:
         root = (run_root or runs_folder("study-development" if development else "study")).absolute()
         target = record.target_file(out, root, chosen)
         plan = run.StudyPlan(root, load_preset(preset, settings or ()), chosen, tuple(only or ()))
-        archives = stored.read_archives(target, chosen, run.settings_of(plan.preset))
+        recorded = record.recorded_seeds(chosen, target)  # of other settings, refused now rather than after hours
+        archives = stored.read_archives(target, recorded, run.settings_of(plan.preset))
         archived = frozenset((number, model) for number, archive in archives.items() for model in archive.predictions)
         plan = replace(plan, archived=archived)
         jobs = jobs or default_jobs(plan.preset)
@@ -87,11 +88,7 @@ def register(app: typer.Typer) -> None:
             except KeyboardInterrupt:
                 print("interrupted: the same command goes on from here", file=sys.stderr)
                 raise typer.Exit(130) from None
-        data = record.collect_study(plan, archives)
-        found = record.collect_record(plan, target, data, archives)
-        record.write_study(target, found)
-        if not development:
-            record.keep_predictions(plan, target, data, archives)
+        found, _ = record.store_study(plan, target)
         print(record.as_table(found))
         if found["left"]:
             left = ", ".join(f"{model} of seed {number}" for number, model in found["left"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from ..config import Preset
 from ..errors import DataError
@@ -16,13 +18,13 @@ from ..evaluation.predictions import Prediction
 from ..evaluation.study_file import FORMAT, STUDY, check_study
 from ..pipeline.environment import commit, versions
 from ..presets.overrides import changes
-from ..storage import read_json, write_json
+from ..storage import read_json, storage_errors, write_json
 from .bootstrap import LEVEL, REPLICATES
 from .claim_table import all_claims
 from .claims import StudyData, judged_claims
 from .models import compared_filters, study_models
-from .run import StudyPlan, is_development, settings_of
-from .stored import SeedArchive, archive_file, collect, stored_seconds, write_archive
+from .run import REPORTED, StudyPlan, is_development, settings_of
+from .stored import SeedArchive, archive_file, collect, read_archives, stored_seconds, write_archive
 
 REASONS = "reasons.json"
 """Beside ``study.json``: for claims that do not hold, the reason as far as it was found, by the claim's name."""
@@ -69,6 +71,50 @@ def study_record(
         "left": [[seed, model] for seed, model in left],
         "claims": claims,
     }
+
+
+def recorded_seeds(seeds: Sequence[int], path: Path) -> tuple[int, ...]:
+    """Those that the ``study.json`` at `path` is about: `seeds`, and of reported ones all that are kept beside it."""
+    if is_development(seeds):
+        return tuple(seeds)
+    return tuple(seed for seed in REPORTED if seed in seeds or archive_file(path, seed).exists())
+
+
+def store_study(plan: StudyPlan, path: Path) -> tuple[dict[str, Any], StudyData]:
+    """Write ``study.json`` and, of reported seeds, their predictions beside it; the record, and what it was made of.
+
+    What is kept beside `path` is read here, and no other process writes there meanwhile: while a study ran, another
+    one may have added models or seeds.
+
+    Args:
+        plan: of the study; all that its folder holds is taken, whichever models are asked for now.
+        path: of ``study.json``; reasons are read beside it.
+
+    Raises:
+        DataError, ConfigError: see `stored.read_archives` and `stored.collect`.
+        StorageError: nothing can be written there.
+    """
+    with _only_writer(path):
+        plan = replace(plan, seeds=recorded_seeds(plan.seeds, path))
+        archives = read_archives(path, plan.seeds, settings_of(plan.preset))
+        data = collect_study(plan, archives)
+        record = collect_record(plan, path, data, archives)
+        if not record["development"]:
+            keep_predictions(plan, path, data, archives)
+        write_study(path, record)
+    return record, data
+
+
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    lock = FileLock(path.parent / f".{path.name}.lock")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def collect_study(plan: StudyPlan, archives: Mapping[int, SeedArchive]) -> StudyData:
