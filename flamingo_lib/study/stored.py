@@ -26,6 +26,8 @@ from .predict import FACTS, PREDICTIONS
 FORMAT = 1
 """Version of the file."""
 
+REMEDY = "Take the file out of the folder, or restore it; `flamingo study` makes its seed again."
+
 SETTINGS_SHOWN = 3
 """Settings that an error names."""
 
@@ -79,14 +81,13 @@ def read_archive(path: Path) -> SeedArchive:
     Raises:
         DataError: it is broken, of another version, or holds predictions of another seed.
     """
-    remedy = "Take the file out of the folder, or restore it; `flamingo study` makes its seed again."
     try:
         with lzma.open(path, "rt", encoding="utf-8") as file:
             head, *rows = [json.loads(line) for line in file]
     except (lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        raise DataError(f"stored predictions that cannot be read: {error}", file=path, remedy=remedy) from error
+        raise DataError(f"stored predictions that cannot be read: {error}", file=path, remedy=REMEDY) from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise DataError("stored predictions of another version", file=path, remedy=remedy)
+        raise DataError("stored predictions of another version", file=path, remedy=REMEDY)
     predictions: dict[str, list[Prediction]] = {}
     for row in rows:
         item = Prediction.from_json(row)
@@ -95,7 +96,7 @@ def read_archive(path: Path) -> SeedArchive:
                 f"a prediction of seed {item.seed} among those of seed {head['seed']}",
                 file=path,
                 record=item.id,
-                remedy=remedy,
+                remedy=REMEDY,
             )
         predictions.setdefault(item.model, []).append(item)
     return SeedArchive(head["seed"], head["settings"], head["commit"], head["seconds"], predictions, head["facts"])
@@ -105,10 +106,15 @@ def read_archives(study: Path, seeds: Iterable[int], settings: Mapping[str, Any]
     """The archives beside a ``study.json``, by seed, of those of `seeds` that have one.
 
     Raises:
+        DataError: one cannot be read, or is that of another seed under this seed's name.
         ConfigError: one was made with other settings; they are named.
     """
     found = {seed: read_archive(path) for seed in seeds if (path := archive_file(study, seed)).exists()}
     for seed, archive in found.items():
+        if archive.seed != seed:
+            raise DataError(
+                f"stored predictions of another seed, {archive.seed}", file=archive_file(study, seed), remedy=REMEDY
+            )
         both = archive.settings.keys() | settings.keys()
         changed = sorted(key for key in both if archive.settings.get(key) != settings.get(key))
         if changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import shutil
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 
@@ -121,6 +122,14 @@ def test_a_broken_file_is_named(tmp_path, harm):
         path.write_bytes(lzma.compress("\n".join([lines[0].replace('"seed":0', '"seed":3', 1), *lines[1:]]).encode()))
     with pytest.raises(DataError, match=r"seed-0\.jsonl\.xz.*makes its seed again"):
         read_archive(path)
+
+
+def test_a_copy_under_another_seeds_name_is_refused(tmp_path):
+    study = tmp_path / "study.json"
+    kept(filled(tmp_path / "runs"), study)
+    shutil.copy(archive_file(study, 0), archive_file(study, 4))
+    with pytest.raises(DataError, match=r"another seed, 0 \(file .*seed-4"):
+        read_archives(study, (0, 4), settings_of(PRESET))
 
 
 def test_the_command_keeps_them_and_reads_them(tmp_path):
