@@ -90,7 +90,7 @@ def _this_run(claim: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
 
 def _verdict(claim: Mapping[str, Any]) -> str:
     if claim["holds"] is None:
-        mark: str = html.text("not measured")
+        mark: str = html.text("not measured" if claim["ours"] is None else "no verdict")
     else:
         mark = html.badge("holds", "good") if claim["holds"] else html.badge("does not hold", "bad")
     reason = str(claim.get("reason") or "") or (

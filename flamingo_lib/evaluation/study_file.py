@@ -39,8 +39,8 @@ CLAIM_FIELDS = (
 )
 """What every claim has.
 
-`ours`, `low`, `high` and `holds` are null where its models were not run, `seed_low` and `seed_high` with fewer than two
-seeds.
+`ours`, `low`, `high` and `holds` are null where its models were not run, the last three of a single value, too;
+`seed_low` and `seed_high` are with fewer than two seeds.
 """
 
 

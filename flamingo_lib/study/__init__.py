@@ -9,11 +9,12 @@ from ..lazy import lazy_exports
 if TYPE_CHECKING:
     from .bootstrap import Interval, hierarchical_bootstrap
     from .claim_table import all_claims
-    from .claims import Claim, Rule, StudyData, judged_claims
+    from .claims import Claim, Rule, StudyData
     from .models import StudyModel, study_models, study_preset, study_steps
     from .record import write_study
     from .run import StudyPlan, run_study
     from .stored import collect
+    from .verdicts import judged_claims
 else:
     __getattr__ = lazy_exports(__name__)
 

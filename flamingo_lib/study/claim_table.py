@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..scenes.questions import QUESTION_TYPES
-from .claims import Claim, Rule, above_commonest, best_of, difference, fact_ratio, rank_agreement, scores_of
+from .claims import Claim, Rule, above_commonest, best_of, difference, fact_ratio, kendall_tau_a, scores_of
 
 ACCURACY_MARGIN, REWARD_MARGIN = 0.03, 0.25
 """Differences of accuracy, and of mean reward, that count as about equal."""
@@ -248,11 +248,11 @@ def judges() -> list[Claim]:
 
     def nli(columns: np.ndarray) -> np.ndarray:
         true, entailed, _ = split(columns)
-        return rank_agreement(entailed, true)
+        return kendall_tau_a(entailed, true)
 
     def lead(columns: np.ndarray) -> np.ndarray:
         true, entailed, rouge = split(columns)
-        return rank_agreement(entailed, true) - rank_agreement(rouge, true)
+        return kendall_tau_a(entailed, true) - kendall_tau_a(rouge, true)
 
     tables = scores_of(RANKED, IN, "correct", "nli", "rouge_l")
     return [

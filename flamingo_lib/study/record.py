@@ -21,10 +21,11 @@ from ..presets.overrides import changes
 from ..storage import read_json, storage_errors, write_json
 from .bootstrap import LEVEL, REPLICATES
 from .claim_table import all_claims
-from .claims import StudyData, judged_claims
+from .claims import StudyData
 from .models import compared_filters, study_models
 from .run import REPORTED, StudyPlan, is_development, settings_of
 from .stored import SeedArchive, archive_file, collect, read_archives, stored_seconds, write_archive
+from .verdicts import judged_claims
 
 REASONS = "reasons.json"
 """Beside ``study.json``: for claims that do not hold, the reason as far as it was found, by the claim's name."""
@@ -205,7 +206,7 @@ def read_reasons(path: Path) -> dict[str, str]:
 
 def as_table(record: Mapping[str, Any]) -> str:
     """The claims as lines of text: claim, paper, ours, interval, rule, verdict."""
-    marks = {True: "holds", False: "DOES NOT HOLD", None: "not run"}
+    marks = {True: "holds", False: "DOES NOT HOLD", None: "no verdict"}
     lines, group = [], ""
     width = max((len(row["claim"]) for row in record["claims"]), default=0)
     for row in record["claims"]:
@@ -213,7 +214,9 @@ def as_table(record: Mapping[str, Any]) -> str:
             group = row["group"]
             lines.append(f"\n{group}")
         paper = "" if row["paper"] is None else f"{row['paper']:+.3f}"
-        ours = "" if row["ours"] is None else f"{row['ours']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        ours = "" if row["ours"] is None else f"{row['ours']:+.3f}"
+        if row["low"] is not None:
+            ours += f" [{row['low']:+.3f}, {row['high']:+.3f}]"
         reason = f" ({row['reason']})" if row["reason"] else ""
         rule = row["rule"].removeprefix("the interval lies ")
         lines.append(f"  {row['claim']:<{width}}{paper:>8}{ours:>28}  {rule:<14}{marks[row['holds']]}{reason}")
