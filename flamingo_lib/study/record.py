@@ -92,6 +92,7 @@ def store_study(plan: StudyPlan, path: Path) -> tuple[dict[str, Any], StudyData]
         path: of ``study.json``; reasons are read beside it.
 
     Raises:
+        NothingStored: there are no predictions yet.
         DataError, ConfigError: see `stored.read_archives` and `stored.collect`.
         StorageError: nothing can be written there.
     """

@@ -32,6 +32,10 @@ SETTINGS_SHOWN = 3
 """Settings that an error names."""
 
 
+class NothingStored(DataError):
+    """A study without any predictions yet."""
+
+
 @dataclass(frozen=True)
 class SeedArchive:
     """What one seed of a study left.
@@ -39,7 +43,7 @@ class SeedArchive:
     Attributes:
         seed: of the run.
         settings: of the study, by key, as `run.settings_of` gives them.
-        commit: of the code that made it.
+        commit: of the code that wrote the file; predictions in it may be of earlier code.
         seconds: that its steps took.
         predictions: by model.
         facts: what the making of each model gave besides.
@@ -136,10 +140,13 @@ def stored_seconds(root: Path, seed: int, archive: SeedArchive | None = None) ->
 def collect(
     root: Path, seeds: Iterable[int], models: Iterable[str], archives: Mapping[int, SeedArchive] | None = None
 ) -> StudyData:
-    """The stored predictions and facts of a study's folder, and of `archives` those that the folder lacks.
+    """The stored predictions and facts of `archives`, and those of a study's folder that they lack.
+
+    What is kept in an archive holds: it is not made again, so that another one in the folder is of older code.
 
     Raises:
-        DataError: nothing is stored, or a file holds predictions of another model or seed.
+        NothingStored: there are none.
+        DataError: a file holds predictions of another model or seed.
     """
     models = list(models)
     kept = [(seed, archive, model) for seed, archive in (archives or {}).items() for model in archive.predictions]
@@ -150,7 +157,7 @@ def collect(
     for seed in seeds:
         for model in models:
             folder = root / f"seed-{seed}" / f"{PREFIX}{model}"
-            if not (folder / PREDICTIONS).exists():
+            if (seed, model) in predictions or not (folder / PREDICTIONS).exists():
                 continue
             found = list(read_predictions(folder / PREDICTIONS))
             odd = next((item for item in found if (item.seed, item.model) != (seed, model)), None)
@@ -164,7 +171,7 @@ def collect(
             predictions[seed, model] = found
             facts[seed, model] = read_json(folder / FACTS) if (folder / FACTS).exists() else {}
     if not predictions:
-        raise DataError(
+        raise NothingStored(
             "no stored predictions", file=root, remedy="Run the study first: `flamingo study` without --collect."
         )
     return StudyData(predictions, facts)

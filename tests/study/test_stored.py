@@ -157,6 +157,14 @@ def test_a_study_of_one_seed_leaves_the_others_in_the_record(tmp_path):
     assert [0, "raw"] in record["left"] and [3, "raw"] not in record["left"]
 
 
+def test_what_is_kept_holds_against_the_folder(tmp_path):
+    out = tmp_path / "out" / "study.json"
+    first, _ = store_study(filled(tmp_path / "runs"), out)
+    again, data = store_study(filled(tmp_path / "older", right=0.1), out)
+    assert again["models"] == first["models"]
+    assert data.predictions[0, "stage1"] == read_archive(archive_file(out, 0)).predictions["stage1"]
+
+
 def test_what_another_process_added_meanwhile_is_kept(tmp_path, monkeypatch):
     out = tmp_path / "out" / "study.json"
     store_study(filled(tmp_path / "runs", seeds=(0,)), out)
