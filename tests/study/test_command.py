@@ -44,6 +44,20 @@ def test_nothing_to_collect(tmp_path):
         study("--collect", "--seed", 10, "--run-root", tmp_path)
 
 
+def test_a_study_that_has_made_nothing_yet_says_what_is_left(tmp_path):
+    words = ("--seed", 10, "--only", "base", "--run-root", tmp_path / "runs", "--out", tmp_path / "study.json")
+    output = study("--minutes", 0, *words)
+    assert output.endswith("left: base of seed 10\nThe same command goes on from here.\n")
+    assert not (tmp_path / "study.json").exists()
+
+
+@pytest.mark.parametrize("mode", ["--collect", "--dry-run", "--minutes=0"])
+def test_an_unknown_model_is_refused_before_anything_is_written(tmp_path, mode):
+    with pytest.raises(ConfigError, match="no model 'typo'"):
+        study(mode, "--seed", 10, "--only", "typo", "--run-root", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_seeds_between_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="develop on 10 and up"):
         study("--dry-run", "--seeds", 7, "--run-root", tmp_path)
