@@ -100,7 +100,7 @@ def register(app: typer.Typer) -> None:
                 print("interrupted: the same command goes on from here", file=sys.stderr)
                 raise typer.Exit(130) from None
         try:
-            found, _ = record.store_study(plan, target)
+            found, data = record.store_study(plan, target)
         except stored.NothingStored:
             if collect:
                 raise
@@ -114,7 +114,7 @@ def register(app: typer.Typer) -> None:
             from ..study.generations import collect_generations, write_generations
 
             first = chosen[0]
-            compared = collect_generations(plan.root / f"seed-{first}", plan.preset, first)
+            compared = collect_generations(data, plan.root / f"seed-{first}", plan.preset, first)
             write_generations(generations.absolute(), compared)
             print(f"both generations of seed {first}  {generations}")
 
