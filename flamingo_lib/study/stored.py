@@ -26,6 +26,15 @@ from .predict import FACTS, PREDICTIONS
 FORMAT = 1
 """Version of the file."""
 
+HEAD: dict[str, type | tuple[type, ...]] = {
+    "seed": int,
+    "settings": dict,
+    "commit": str,
+    "seconds": (int, float),
+    "facts": dict,
+}
+"""What the first line holds besides, with the type of each field."""
+
 REMEDY = "Take the file out of the folder, or restore it; `flamingo study` makes its seed again."
 
 SETTINGS_SHOWN = 3
@@ -83,7 +92,7 @@ def read_archive(path: Path) -> SeedArchive:
     """The archive in a file.
 
     Raises:
-        DataError: it is broken, of another version, or holds predictions of another seed.
+        DataError: it is broken, malformed, of another version, or holds predictions of another seed.
     """
     try:
         with lzma.open(path, "rt", encoding="utf-8") as file:
@@ -92,9 +101,14 @@ def read_archive(path: Path) -> SeedArchive:
         raise DataError(f"stored predictions that cannot be read: {error}", file=path, remedy=REMEDY) from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise DataError("stored predictions of another version", file=path, remedy=REMEDY)
+    wrong = next((name for name, kind in HEAD.items() if not isinstance(head.get(name), kind)), None)
+    if wrong is not None:
+        raise DataError(
+            f"the first line of stored predictions has {wrong!r} {head.get(wrong)!r:.40}", file=path, remedy=REMEDY
+        )
     predictions: dict[str, list[Prediction]] = {}
     for row in rows:
-        item = Prediction.from_json(row)
+        item = Prediction.from_json(row, path)
         if item.seed != head["seed"]:
             raise DataError(
                 f"a prediction of seed {item.seed} among those of seed {head['seed']}",

@@ -124,6 +124,27 @@ def test_a_broken_file_is_named(tmp_path, harm):
         read_archive(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "old", "new", "message"),
+    [
+        (0, '"settings":{', '"settings":null,"was":{', "'settings' None"),
+        (0, '"facts":{', '"other":{', "'facts' None"),
+        (1, '"references":', '"refs":', "unknown refs"),
+        (1, '"references":["', '"references":null,"images":["', "references is None"),
+    ],
+)
+def test_a_malformed_line_is_named_with_the_file(tmp_path, line, old, new, message):
+    study = tmp_path / "study.json"
+    kept(filled(tmp_path / "runs"), study)
+    path = archive_file(study, 0)
+    lines = lzma.decompress(path.read_bytes()).decode().splitlines()
+    assert old in lines[line]
+    lines[line] = lines[line].replace(old, new, 1)
+    path.write_bytes(lzma.compress("\n".join(lines).encode()))
+    with pytest.raises(DataError, match=rf"{message}.*seed-0\.jsonl\.xz"):
+        read_archive(path)
+
+
 def test_a_copy_under_another_seeds_name_is_refused(tmp_path):
     study = tmp_path / "study.json"
     kept(filled(tmp_path / "runs"), study)
