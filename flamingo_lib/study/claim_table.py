@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..evaluation.selection import SHORT
 from ..scenes.questions import QUESTION_TYPES
 from .claims import Claim, Rule, above_commonest, best_of, difference, fact_ratio, kendall_tau_a, scores_of
 
@@ -22,9 +23,6 @@ IN, PAIRS, SOURCES = "held_in", "held_out", "held_out_source"
 POOL_WORDS = {IN: "held-in accuracy", PAIRS: "accuracy on unseen pairs", SOURCES: "accuracy on held-out sources"}
 REWRITES = "rewrites"
 """The pool of a rewriter's stored outputs."""
-
-SHORT = "stage2_short"
-"""Stage 2 as far as its variants are trained: what they are compared with."""
 
 RANKED = ("base", "stage1", "stage2", "stage3", "raw")
 """Models of different styles that the judges of answers have to rank."""
