@@ -37,7 +37,7 @@ def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | N
             should have a ``reason``. Claims of one ``group`` stand under its name.
         run: figures of one run by their key in ``metrics.json``; a claim's ``metrics`` names the one that it is about,
             or the two whose difference it is about. The value is held against the range in which the study lets one
-            more seed be expected (``seed_low`` to ``seed_high``), or else against the interval of the mean.
+            more seed be expected (``seed_low`` to ``seed_high``), if it has one.
 
     Raises:
         DataError: a claim lacks a key, or its value or interval is no number.
@@ -81,7 +81,7 @@ def _row(claim: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[Any]:
 
 def _this_run(claim: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     value = run_value(claim, run)
-    low, high = (claim.get(f"seed_{end}", claim[end]) for end in ("low", "high"))
+    low, high = (claim.get(f"seed_{end}") for end in ("low", "high"))
     if value is None or low is None or high is None:
         return None if value is None else f"{value:.3f}"
     mark = html.badge("inside", "good") if low <= value <= high else html.badge("outside", "bad")
