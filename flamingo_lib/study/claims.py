@@ -229,7 +229,10 @@ def fact_ratio(model: str, other: str, fact: str) -> Tables:
 
 
 def kendall_tau_a(measured: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Kendall's tau-a of two series of values of the same models (..., models): -1 to 1, ties count nothing."""
+    """Kendall's tau-a of two series of values of the same models (..., models): -1 to 1, ties count nothing.
+
+    `evaluation.meta_evaluation` has tau-b, which is not defined where all models are equal, as in some replicates.
+    """
     count = measured.shape[-1]
     first, second = np.triu_indices(count, 1)
     signs = np.sign(measured[..., first] - measured[..., second]) * np.sign(true[..., first] - true[..., second])
