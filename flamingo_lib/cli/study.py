@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -31,14 +32,23 @@ def register(app: typer.Typer) -> None:
             typer.Option("--set", help="key=value; `flamingo presets show` lists the keys; may be repeated"),
         ] = None,
         run_root: Annotated[
-            Path | None, typer.Option("--run-root", help="folder of the seeds' runs; by default runs/study")
+            Path | None,
+            typer.Option(
+                "--run-root",
+                help="folder of the seeds' runs; by default runs/study, of seeds from 10 runs/study-development",
+            ),
         ] = None,
         minutes: Annotated[
             float | None, typer.Option("--minutes", min=0, help="begin no step after so many minutes")
         ] = None,
         jobs: Jobs = None,
         out: Annotated[
-            Path | None, typer.Option("--out", help="file of the result; by default data_samples/study/study.json")
+            Path | None,
+            typer.Option(
+                "--out",
+                help="file of the result; by default data_samples/study/study.json, of seeds from 10 "
+                "study-development.json in the folder of the runs",
+            ),
         ] = None,
         generations: Annotated[
             Path | None,
@@ -70,9 +80,11 @@ def register(app: typer.Typer) -> None:
         root = (run_root or runs_folder("study-development" if development else "study")).absolute()
         target = record.target_file(out, root, chosen)
         plan = run.StudyPlan(root, load_preset(preset, settings or ()), chosen, tuple(only or ()))
-        archives = stored.read_archives(target, chosen, run.settings_of(plan.preset))
+        recorded = record.recorded_seeds(chosen, target)  # of other settings, refused now rather than after hours
+        archives = stored.read_archives(target, recorded, run.settings_of(plan.preset))
         archived = frozenset((number, model) for number, archive in archives.items() for model in archive.predictions)
         plan = replace(plan, archived=archived)
+        plan.check()
         jobs = jobs or default_jobs(plan.preset)
         if dry_run:
             run.dry_run(plan, jobs=jobs)
@@ -80,27 +92,34 @@ def register(app: typer.Typer) -> None:
         if development:
             print(f"seeds {', '.join(map(str, chosen))} are for development: the result goes to {target}", flush=True)
         if collect:
-            run.check_settings(plan)
+            run.note_settings(plan)
         else:
             try:
-                run.run_study(plan, jobs=jobs, minutes=minutes, say=lambda line: print(line, flush=True))
+                left = run.run_study(plan, jobs=jobs, minutes=minutes, say=lambda line: print(line, flush=True))
             except KeyboardInterrupt:
                 print("interrupted: the same command goes on from here", file=sys.stderr)
                 raise typer.Exit(130) from None
-        data = record.collect_study(plan, archives)
-        found = record.collect_record(plan, target, data, archives)
-        record.write_study(target, found)
-        if not development:
-            record.keep_predictions(plan, target, data, archives)
+        try:
+            found, data = record.store_study(plan, target)
+        except stored.NothingStored:
+            if collect:
+                raise
+            print(_left(left))
+            return
         print(record.as_table(found))
         if found["left"]:
-            left = ", ".join(f"{model} of seed {number}" for number, model in found["left"])
-            print(f"\nleft: {left}\nThe same command goes on from here.")
+            print(f"\n{_left(found['left'])}")
         print(f"\nresult  {target}")
         if generations is not None:
             from ..study.generations import collect_generations, write_generations
 
             first = chosen[0]
-            compared = collect_generations(plan.root / f"seed-{first}", plan.preset, first)
+            compared = collect_generations(data, plan.root / f"seed-{first}", plan.preset, first)
             write_generations(generations.absolute(), compared)
             print(f"both generations of seed {first}  {generations}")
+
+
+def _left(models: Iterable[Sequence]) -> str:
+    """What is left of a study, as (seed, model), in words."""
+    named = ", ".join(f"{model} of seed {number}" for number, model in models)
+    return f"left: {named}\nThe same command goes on from here."

@@ -1,9 +1,10 @@
 """Bootstrap intervals: percentiles over resampled questions, paired where models answer the same ones.
 
 Resampling is by weights: each resample draws as many questions as there are, with replacement, and counts how often it
-drew each. Where predictions come from several seeds, seeds are drawn as well, and a prediction's weight is its
-question's count times its seed's, so that the interval covers both. One generator with a fixed seed makes every
-interval the same again.
+drew each. One generator with a fixed seed makes every interval the same again.
+
+Such an interval is over the questions of one run. Of several seeds it would be too narrow, since few seeds show little
+of their variance; `study.bootstrap` makes those.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import DataError
 from .predictions import Prediction
 
 RESAMPLES = 1000
@@ -54,15 +56,23 @@ NOTHING = Interval(math.nan, math.nan, math.nan, 0)
 def resample_weights(predictions: Sequence[Prediction], *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """How often each resample draws each prediction: counts (resamples, n).
 
-    Predictions of one question (pool and id) by several seeds are drawn together.
+    Args:
+        predictions: of one run.
+        resamples: how many.
+        seed: of the draws.
+
+    Raises:
+        DataError: the predictions are of several seeds.
     """
+    seeds = sorted({item.seed for item in predictions})
+    if len(seeds) > 1:
+        raise DataError(
+            f"predictions of seeds {', '.join(map(str, seeds))}, for an interval over the questions of one",
+            remedy="Give those of one seed; flamingo_lib.study.hierarchical_bootstrap takes several.",
+        )
     generator = np.random.default_rng(seed)
     questions = _numbered([(item.pool, item.id) for item in predictions])
-    seeds = _numbered([item.seed for item in predictions])
-    weights = _draws(generator, int(questions.max(initial=-1)) + 1, resamples)[:, questions]
-    if seeds.max(initial=0) > 0:
-        weights = weights * _draws(generator, int(seeds.max()) + 1, resamples)[:, seeds]
-    return weights
+    return _draws(generator, int(questions.max(initial=-1)) + 1, resamples)[:, questions]
 
 
 def percentiles(value: float, resampled: np.ndarray, n: int) -> Interval:

@@ -11,30 +11,21 @@ from typing import Any
 from .. import html
 from ..errors import DataError
 from ..html import Markup, format_value
-from ..storage import read_json
+from .study_file import STUDY, read_study
 
 REMEDY = "Make the study's result again with `flamingo study`."
 
 REQUIRED = ("claim", "paper", "ours", "low", "high", "holds")
 """Keys of a stored claim; others, such as ``reason`` and ``group``, may stand beside them."""
 
-STUDY = Path(__file__).resolve().parents[2] / "data_samples" / "study" / "study.json"
-"""The shipped result of ``flamingo study``."""
-
 
 def stored_claims(path: str | Path = STUDY) -> list[dict[str, Any]] | None:
     """The claims of a stored study; None if there is no such file.
 
     Raises:
-        DataError: the file is no study.
+        DataError: the file is no study of this version.
     """
-    if not Path(path).is_file():
-        return None
-    study = read_json(path)
-    claims = study.get("claims") if isinstance(study, dict) else None
-    if not isinstance(claims, list):
-        raise DataError("the file holds no list of claims", file=path, remedy=REMEDY)
-    return claims
+    return read_study(path)["claims"] if Path(path).is_file() else None
 
 
 def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | None = None) -> Markup:
@@ -46,7 +37,7 @@ def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | N
             should have a ``reason``. Claims of one ``group`` stand under its name.
         run: figures of one run by their key in ``metrics.json``; a claim's ``metrics`` names the one that it is about,
             or the two whose difference it is about. The value is held against the range in which the study lets one
-            more seed be expected (``seed_low`` to ``seed_high``), or else against the interval of the mean.
+            more seed be expected (``seed_low`` to ``seed_high``), if it has one.
 
     Raises:
         DataError: a claim lacks a key, or its value or interval is no number.
@@ -90,7 +81,7 @@ def _row(claim: Mapping[str, Any], run: Mapping[str, Any] | None) -> list[Any]:
 
 def _this_run(claim: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     value = run_value(claim, run)
-    low, high = (claim.get(f"seed_{end}", claim[end]) for end in ("low", "high"))
+    low, high = (claim.get(f"seed_{end}") for end in ("low", "high"))
     if value is None or low is None or high is None:
         return None if value is None else f"{value:.3f}"
     mark = html.badge("inside", "good") if low <= value <= high else html.badge("outside", "bad")
@@ -99,7 +90,7 @@ def _this_run(claim: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
 
 def _verdict(claim: Mapping[str, Any]) -> str:
     if claim["holds"] is None:
-        mark: str = html.text("not measured")
+        mark: str = html.text("not measured" if claim["ours"] is None else "no verdict")
     else:
         mark = html.badge("holds", "good") if claim["holds"] else html.badge("does not hold", "bad")
     reason = str(claim.get("reason") or "") or (

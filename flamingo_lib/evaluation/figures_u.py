@@ -15,7 +15,7 @@ from .exhibit import Exhibit, Table, error_bars, lacking, missing
 from .figures import INK, new_figure
 from .paper import PAPER_STAGES, paper_u
 from .predictions import Prediction
-from .selection import aligned, select, title_of, values_of
+from .selection import SHORT, aligned, select, title_of, values_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,19 +51,22 @@ DIFFERENCES = (
     ("stage3", "base"),
     ("stage3", "base_4shot"),
     ("raw", "stage2"),
-    ("no_stage1", "stage2"),
-    ("unfrozen_lora", "stage2"),
-    ("unfrozen_vit", "stage2"),
-    ("twice_epochs", "stage2"),
-    ("low_resolution", "stage2"),
-    ("text_only", "stage2"),
+    ("no_stage1", SHORT),
+    ("unfrozen_lora", SHORT),
+    ("unfrozen_vit", SHORT),
+    ("twice_epochs", SHORT),
+    ("low_resolution", SHORT),
+    ("text_only", SHORT),
     ("no_filter", "stage2"),
     ("filter_all", "filter_none"),
     ("packing_random", "packing_none"),
-    ("stage2", "packing_none"),
+    (SHORT, "packing_none"),
     ("second_generation", "stage2"),
 )
-"""Differences that the figure is read for, the paper's and those of further ablations: the first minus the second."""
+"""Differences that the figure is read for, the paper's and those of further ablations: the first minus the second.
+
+Where `SHORT` is not stored, the variants have all updates of stage 2, which stands in its place.
+"""
 
 
 def figure_9(predictions: Iterable[Prediction]) -> Exhibit:
@@ -187,7 +190,8 @@ def _differences(
 ) -> tuple[list[tuple], tuple[str, ...]]:
     """Rows of differences, and notes on those that can't be paired."""
     rows, notes = [], []
-    for first, second in DIFFERENCES:
+    for pair in DIFFERENCES:
+        first, second = ("stage2" if name == SHORT and SHORT not in groups else name for name in pair)
         if first not in groups or second not in groups:
             continue
         cells = []
@@ -198,7 +202,7 @@ def _differences(
             except DataError as error:
                 cells.append(NOTHING)
                 notes.append(f"{title_of(first)} minus {title_of(second)}, {measure.name}: {error}")
-        mine, other = paper_u(first), paper_u(second)
+        mine, other = (paper_u("stage2" if name == SHORT else name) for name in pair)
         apart = np.subtract(mine, other) if mine and other else None
         paper = (f"{apart[0]:+.3f}", f"{apart[1]:+.3f}", f"{apart[2]:+.2f}") if apart is not None else (None,) * 3
         rows.append((f"{title_of(first)} minus {title_of(second)}", *cells, *paper))

@@ -14,13 +14,20 @@ from .exhibit import Exhibit, Table, error_bars, lacking, missing
 from .figures import INK, draw_matrix, new_figure
 from .paper import paper_win_matrix
 from .predictions import Prediction
-from .selection import VISUAL_POOLS, aligned, select, shared_pools, title_of, values_of
+from .selection import SHORT, VISUAL_POOLS, aligned, select, shared_pools, title_of, values_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COMPARED = ("base", "raw", "no_filter", "filter_none", "text_only", "stage1", "stage2", "stage3", "second_generation")
-"""Models in the matrix, where they have stored predictions."""
+COMPARED = (
+    *("base", "raw", "no_filter", "filter_none", "text_only", "stage1", "stage2", SHORT, "stage3"),
+    "second_generation",
+)
+"""Models in the matrix, where they have stored predictions.
+
+The study's filters and text-only rewriter are made with as few updates as `SHORT`, which stands for stage 2
+beside them.
+"""
 
 RESAMPLES = 200
 """Bootstrap resamples; each is a fit of its own."""
@@ -71,7 +78,7 @@ def figure_8(
         "always wins has a finite score. If one model's answers are always the longer, its score and length can hardly "
         "be told apart.",
         *left_out,
-        *lacking(dict.fromkeys(map(title_of, models)), names),
+        *lacking(dict.fromkeys(title_of(name) for name in models if name != SHORT), names),
     )
     figure = wins_plot(names, rates, plain, equal)
     caption = "How often the row's answer has the higher reward; Bradley-Terry scores with and without length."

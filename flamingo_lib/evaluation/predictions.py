@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,25 +57,56 @@ class Prediction:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Prediction:
+    def from_json(cls, values: Any, file: str | Path | None = None) -> Prediction:
         """The inverse of `to_json`.
 
+        Args:
+            values: what JSON gives.
+            file: where they are from, named in errors.
+
         Raises:
-            DataError: a field is missing or unknown.
+            DataError: they are no JSON object, or a field is missing, unknown, or of another type.
         """
-        known = {item.name for item in fields(cls)}
-        unknown = sorted(values.keys() - known)
-        missing = sorted({"id", "model", "seed", "pool", "response"} - values.keys())
-        if unknown or missing:
-            wrong = f"missing {', '.join(missing)}" if missing else f"unknown {', '.join(unknown)}"
+        wrong = _wrong(values)
+        if wrong:
             raise DataError(
                 f"no stored prediction: {wrong}",
-                record=str(values.get("id", "?")),
+                file=file,
+                record=str(values.get("id", "?")) if isinstance(values, dict) else repr(values)[:40],
                 remedy="Read files that `flamingo evaluate` or the pipeline wrote.",
             )
         lists: dict[str, Any] = {name: tuple(values[name]) for name in ("references", "images") if name in values}
         defaults: dict[str, Any] = {"source": "", "type": "", "instruction": "", "references": ()}
         return cls(**(defaults | values | lists))
+
+
+NEEDED = ("id", "model", "seed", "pool", "response")
+"""Fields that every stored prediction has."""
+
+TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("id", "model", "pool", "source", "type", "instruction", "response"), str),
+    **dict.fromkeys(("seed", "shots"), int),
+    **dict.fromkeys(("references", "images"), (list, tuple)),
+    **dict.fromkeys(("scores", "meta"), dict),
+}
+"""JSON's type of each field."""
+
+
+def _wrong(values: Any) -> str:
+    """Why `values` are no stored prediction; empty if they are one."""
+    if not isinstance(values, dict):
+        return "not a JSON object"
+    if missing := [name for name in NEEDED if name not in values]:
+        return f"missing {', '.join(missing)}"
+    if unknown := sorted(values.keys() - TYPES.keys()):
+        return f"unknown {', '.join(unknown)}"
+    odd = [f"{name} is {value!r:.40}" for name, value in values.items() if not isinstance(value, TYPES[name])]
+    scores = values.get("scores", {})
+    if not odd:
+        odd = [
+            f"score {name} is {value!r:.40}" for name, value in scores.items() if not isinstance(value, (int, float))
+        ]
+    return odd[0] if odd else ""
 
 
 def write_predictions(path: str | Path, predictions: Iterable[Prediction]) -> int:
@@ -90,4 +121,4 @@ def read_predictions(path: str | Path) -> Iterator[Prediction]:
         DataError: a line is no stored prediction.
     """
     for values in read_jsonl(path):
-        yield Prediction.from_json(values)
+        yield Prediction.from_json(values, path)

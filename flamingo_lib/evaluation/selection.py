@@ -33,6 +33,9 @@ MODEL_TITLES = {
 }
 """Models by the names of their stored predictions, in the order of every table, with what people read."""
 
+SHORT = "stage2_short"
+"""Stage 2 as far as the study trains its variants: what they are compared with."""
+
 REWRITE_POOL, DATA_POOL = "rewrites", "data"
 """Pools of training data whose texts are scored as responses: outputs of a rewriter, under its name, whose first
 reference is the raw annotation and whose ``reward_raw`` is that one's reward; and other data, under the data's name."""

@@ -9,17 +9,17 @@ from ..lazy import lazy_exports
 if TYPE_CHECKING:
     from .bootstrap import Interval, hierarchical_bootstrap
     from .claim_table import all_claims
-    from .claims import Claim, Rule, StudyData, judged_claims
+    from .claims import Claim, Rule, StudyData
     from .models import StudyModel, study_models, study_preset, study_steps
-    from .record import InsideRow, inside_study, read_study, write_study
+    from .record import write_study
     from .run import StudyPlan, run_study
     from .stored import collect
+    from .verdicts import judged_claims
 else:
     __getattr__ = lazy_exports(__name__)
 
 __all__ = [
     "Claim",
-    "InsideRow",
     "Interval",
     "Rule",
     "StudyData",
@@ -28,9 +28,7 @@ __all__ = [
     "all_claims",
     "collect",
     "hierarchical_bootstrap",
-    "inside_study",
     "judged_claims",
-    "read_study",
     "run_study",
     "study_models",
     "study_preset",

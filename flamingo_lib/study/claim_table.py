@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..evaluation.selection import SHORT
 from ..scenes.questions import QUESTION_TYPES
-from .claims import Claim, Rule, above_commonest, best_of, difference, fact_ratio, rank_agreement, scores_of
+from .claims import Claim, Rule, above_commonest, best_of, difference, fact_ratio, kendall_tau_a, scores_of
 
 ACCURACY_MARGIN, REWARD_MARGIN = 0.03, 0.25
 """Differences of accuracy, and of mean reward, that count as about equal."""
@@ -22,9 +23,6 @@ IN, PAIRS, SOURCES = "held_in", "held_out", "held_out_source"
 POOL_WORDS = {IN: "held-in accuracy", PAIRS: "accuracy on unseen pairs", SOURCES: "accuracy on held-out sources"}
 REWRITES = "rewrites"
 """The pool of a rewriter's stored outputs."""
-
-SHORT = "stage2_short"
-"""Stage 2 as far as its variants are trained: what they are compared with."""
 
 RANKED = ("base", "stage1", "stage2", "stage3", "raw")
 """Models of different styles that the judges of answers have to rank."""
@@ -248,11 +246,11 @@ def judges() -> list[Claim]:
 
     def nli(columns: np.ndarray) -> np.ndarray:
         true, entailed, _ = split(columns)
-        return rank_agreement(entailed, true)
+        return kendall_tau_a(entailed, true)
 
     def lead(columns: np.ndarray) -> np.ndarray:
         true, entailed, rouge = split(columns)
-        return rank_agreement(entailed, true) - rank_agreement(rouge, true)
+        return kendall_tau_a(entailed, true) - kendall_tau_a(rouge, true)
 
     tables = scores_of(RANKED, IN, "correct", "nli", "rouge_l")
     return [

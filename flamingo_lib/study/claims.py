@@ -1,20 +1,21 @@
-"""Claims of the study: from stored predictions to per-question tables, and from an interval to a verdict.
+"""Claims of the study: from stored predictions to per-question tables, and rules that an interval is held against.
 
 A claim reads the predictions of some models on the same questions and makes of every seed a table with one row a
-question (see `bootstrap`); its rule says what the interval must exclude. The claims themselves are in `claim_table`.
+question (see `bootstrap`); its rule says what the interval must exclude. The claims themselves are in `claim_table`,
+their verdicts in `verdicts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ..errors import DataError
 from ..evaluation.predictions import Prediction
-from .bootstrap import REPLICATES, Interval, Statistic, first_column, hierarchical_bootstrap, prediction_range
+from .bootstrap import REPLICATES, Interval, Statistic, first_column, hierarchical_bootstrap
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ class StudyData:
 
 
 Tables = Callable[[StudyData, int], np.ndarray]
-"""Data and a seed to a table (questions, columns)."""
+"""Data and a seed to a table (questions, columns); `Unmeasured` of a seed that lacks what it needs."""
+
+
+class Unmeasured(DataError):
+    """A claim cannot be measured on a seed, which is left out with these words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,8 @@ def paired(data: StudyData, seed: int, columns: Sequence[Mapping[str, float]], w
     """Columns of scores by question id as one table, a row a question.
 
     Raises:
-        DataError: the columns are of different questions; the first that one of them lacks is named.
+        Unmeasured: there are no questions.
+        DataError: the columns are of different questions, or a score is no finite number; the first one is named.
     """
     first = columns[0]
     for other in columns[1:]:
@@ -136,7 +142,18 @@ def paired(data: StudyData, seed: int, columns: Sequence[Mapping[str, float]], w
                 record=f"seed {seed}, {odd[0]}",
                 remedy="Make the predictions of this seed again, all from one eval set.",
             )
-    return np.array([[column[name] for column in columns] for name in sorted(first)], float).reshape(-1, len(columns))
+    if not first:
+        raise Unmeasured("no question to measure it")
+    names = sorted(first)
+    table = np.array([[column[name] for column in columns] for name in names], float)
+    broken = np.flatnonzero(~np.isfinite(table).all(axis=1))
+    if len(broken):
+        raise DataError(
+            f"{what}: a score is no finite number",
+            record=f"seed {seed}, {names[broken[0]]}",
+            remedy="Score the predictions again; a judge that gives NaN is broken.",
+        )
+    return table
 
 
 def scores_of(models: Sequence[str], pool: str, *scores: str, kind: str | None = None, part: bool = False) -> Tables:
@@ -165,30 +182,36 @@ def best_of(models: Sequence[str], against: str, pool: str, score: str) -> Table
     """Tables of `against` and of the one of `models` that is better at `score` over all seeds that have them."""
 
     def table(data: StudyData, seed: int) -> np.ndarray:
-        means = {
-            model: float(
-                np.mean([np.mean(list(data.scores(s, model, pool, score).values())) for s in data.seeds([model])])
-            )
-            for model in models
-        }
+        means = {model: _mean_over_seeds(data, model, pool, score) for model in models}
         return scores_of((against, max(models, key=means.__getitem__)), pool, score)(data, seed)
 
     return table
 
 
+def _mean_over_seeds(data: StudyData, model: str, pool: str, score: str) -> float:
+    """Of the seeds that have such questions; minus infinity without one."""
+    found = [list(data.scores(seed, model, pool, score).values()) for seed in data.seeds([model])]
+    means = [np.mean(values) for values in found if values]
+    return float(np.mean(means)) if means else -np.inf
+
+
 def above_commonest(model: str, pool: str, kind: str) -> Tables:
-    """Tables of a model's correctness, and of always giving the commonest answer of the seed's questions of a type."""
+    """Tables of a model's correctness, and of always giving the commonest answer of the seed's questions of a type.
+
+    Questions without a reference, or whose answer was not compared with it, are left out.
+    """
 
     def table(data: StudyData, seed: int) -> np.ndarray:
-        asked = {
+        right = data.scores(seed, model, pool, "correct", kind)
+        known = {
             item.id: item.references[0]
             for item in data.predictions[seed, model]
-            if item.pool == pool and item.type == kind and item.references
+            if item.pool == pool and item.id in right and item.references
         }
-        answers = list(asked.values())
+        answers = list(known.values())
         commonest = max(sorted(set(answers)), key=answers.count, default="")
-        guessed = {name: float(answer == commonest) for name, answer in asked.items()}
-        return paired(data, seed, [data.scores(seed, model, pool, "correct", kind), guessed], f"{model}, {kind}")
+        guessed = {name: float(answer == commonest) for name, answer in known.items()}
+        return paired(data, seed, [{name: right[name] for name in known}, guessed], f"{model}, {kind}")
 
     return table
 
@@ -199,84 +222,18 @@ def fact_ratio(model: str, other: str, fact: str) -> Tables:
     def table(data: StudyData, seed: int) -> np.ndarray:
         values = [data.facts.get((seed, name), {}).get(fact) for name in (model, other)]
         if values[0] is None or not values[1]:
-            raise DataError(f"no {fact} is stored of {model} and {other}", record=f"seed {seed}")
+            raise Unmeasured(f"no {fact} is stored of {model} and {other}")
         return np.array([[values[0] / values[1]]])
 
     return table
 
 
-def rank_agreement(measured: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Kendall's tau-a of two series of values of the same models (..., models): -1 to 1, ties count nothing."""
+def kendall_tau_a(measured: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Kendall's tau-a of two series of values of the same models (..., models): -1 to 1, ties count nothing.
+
+    `evaluation.meta_evaluation` has tau-b, which is not defined where all models are equal, as in some replicates.
+    """
     count = measured.shape[-1]
     first, second = np.triu_indices(count, 1)
     signs = np.sign(measured[..., first] - measured[..., second]) * np.sign(true[..., first] - true[..., second])
     return signs.mean(axis=-1)
-
-
-def judged_claims(
-    claims: Iterable[Claim], data: StudyData, seeds: Sequence[int], *, replicates: int = REPLICATES
-) -> list[dict[str, Any]]:
-    """Every claim as a row of JSON values: ``claim paper ours low high holds seeds`` and what explains them.
-
-    A claim is judged on those of `seeds` that have all its models; of one that has none, or no question to measure it
-    on, ``ours``, ``low``, ``high`` and ``holds`` are None and the reason says why.
-
-    Raises:
-        DataError: models were asked different questions, or a score is no finite number.
-    """
-    return [_row(claim, data, seeds, replicates) for claim in claims]
-
-
-def _row(claim: Claim, data: StudyData, seeds: Sequence[int], replicates: int) -> dict[str, Any]:
-    used = [seed for seed in data.seeds(claim.models) if seed in seeds]
-    row: dict[str, Any] = {
-        "claim": claim.text,
-        "name": claim.name,
-        "group": claim.group,
-        "kind": claim.kind,
-        "rule": claim.rule.text,
-        "paper": claim.paper,
-        "ours": None,
-        "low": None,
-        "high": None,
-        "holds": None,
-        "seeds": used,
-        "per_seed": {},
-        "seed_low": None,
-        "seed_high": None,
-        "questions": 0,
-        "metrics": list(claim.metrics),
-        "reason": "",
-    }
-    if not used:
-        missing = [model for model in claim.models if not data.seeds([model])]
-        return row | {"reason": f"not run: {', '.join(missing or claim.models)}"}
-    tables = {seed: claim.tables(data, seed) for seed in used}
-    empty = [seed for seed, table in tables.items() if not len(table)]
-    if empty:
-        return row | {"seeds": [], "reason": f"no question to measure it on, seed {empty[0]}"}
-    found = claim.interval(tables, replicates)
-    values = list(found.by_seed.values())
-    seed_low, seed_high = prediction_range(values) if len(values) > 1 else (None, None)
-    holds = claim.rule.holds(found.low, found.high)
-    return row | {
-        "ours": round(found.value, 4),
-        "low": round(found.low, 4),
-        "high": round(found.high, 4),
-        "holds": holds,
-        "per_seed": {str(seed): round(value, 4) for seed, value in found.by_seed.items()},
-        "seed_low": None if seed_low is None else round(seed_low, 4),
-        "seed_high": None if seed_high is None else round(seed_high, 4),
-        "questions": found.questions,
-        "reason": "; ".join(_reasons(claim.rule, found, holds, sorted(set(seeds) - set(used)))),
-    }
-
-
-def _reasons(rule: Rule, found: Interval, holds: bool, left_out: Sequence[int]) -> Iterator[str]:
-    """Why a claim does not hold, and what its interval lacks."""
-    if not holds:
-        yield rule.failure(found.low, found.high)
-        if len(found.by_seed) == 2:
-            yield "two seeds, whose interval reaches 12.7 standard errors to each side"
-    if left_out:
-        yield f"not run on seeds {', '.join(map(str, left_out))}"

@@ -19,6 +19,7 @@ from ..presets.overrides import changes
 from ..scenes.graph import Scene
 from ..seeding import generator
 from ..storage import read_json, write_json
+from .claims import StudyData
 from .models import SECOND
 
 FORMAT = 1
@@ -124,29 +125,29 @@ def _example(pair: tuple[Prediction, Prediction], scenes: Mapping[str, Scene]) -
     }
 
 
-def collect_generations(folder: Path, preset: Preset, seed: int) -> dict[str, Any]:
-    """`compare_generations` of what a seed's run folder holds.
+def collect_generations(data: StudyData, folder: Path, preset: Preset, seed: int) -> dict[str, Any]:
+    """`compare_generations` of what a study has stored.
 
     Args:
-        folder: of the seed's run.
+        data: the study's predictions.
+        folder: of the seed's run, with the scenes of the examples; without it there are no examples.
         preset: the study's settings.
         seed: of the run.
 
     Raises:
         MissingAsset: one of the two rewriters has no stored predictions yet.
     """
-    from ..evaluation.predictions import read_predictions
     from ..pipeline.steps.scenes import data_root
     from ..scenes.index import GRAPHS, TruthIndex
-    from .predict import PREDICTIONS
 
-    files = [folder / f"predict_{name}" / PREDICTIONS for name in (FIRST, SECOND)]
-    for file in files:
-        if not file.is_file():
+    for name in (FIRST, SECOND):
+        if (seed, name) not in data.predictions:
             raise MissingAsset(
-                "no stored rewrites", file=file, remedy="Run the study for both rewriters, rewriter and " + SECOND + "."
+                f"no stored rewrites of {name}, seed {seed}",
+                file=folder,
+                remedy=f"Run the study for both rewriters: --seed {seed} --only {FIRST} --only {SECOND}.",
             )
-    first, second = (list(read_predictions(file)) for file in files)
+    first, second = (data.predictions[seed, name] for name in (FIRST, SECOND))
     root = data_root(folder / "scenes", preset)
     scenes = {}
     if (root / GRAPHS).is_file():

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 from ..config import Preset, StageConfig
 from ..errors import ConfigError
+from ..evaluation.selection import SHORT
 from ..filters.chain import RULES
 from ..pipeline.step import Step, table
 from ..pipeline.steps import build_steps
 from ..pipeline.steps import filter as filter_step
 from ..pipeline.steps import rewrite as rewrite_step
 from ..pipeline.steps.training import training_step
-from .claim_table import SHORT
 from .predict import BASES, REWRITERS, model_predictions_step, rewriter_predictions_step
 from .steps import (
     equal_filters_step,

@@ -1,60 +1,34 @@
-"""``study.json``: the stored result of a study, and a single run's figures held against it."""
+"""The record of a study: ``study.json`` from stored predictions, and the archives of these beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from ..config import Preset
 from ..errors import DataError
 from ..evaluation.predictions import Prediction
-from ..pipeline.environment import commit, project_root, versions
+from ..evaluation.study_file import FORMAT, STUDY, check_study
+from ..pipeline.environment import commit, versions
 from ..presets.overrides import changes
-from ..storage import read_json, write_json
+from ..storage import read_json, storage_errors, write_json
 from .bootstrap import LEVEL, REPLICATES
 from .claim_table import all_claims
-from .claims import StudyData, judged_claims
+from .claims import StudyData
 from .models import compared_filters, study_models
-from .run import FORMAT, StudyPlan, is_development, settings_of
-from .stored import SeedArchive, archive_file, collect, stored_seconds, write_archive
-
-STUDY = project_root() / "data_samples" / "study" / "study.json"
-"""Where the reported study is shipped."""
+from .run import REPORTED, StudyPlan, is_development, settings_of
+from .stored import SeedArchive, archive_file, collect, read_archives, stored_seconds, write_archive
+from .verdicts import judged_claims
 
 REASONS = "reasons.json"
 """Beside ``study.json``: for claims that do not hold, the reason as far as it was found, by the claim's name."""
-
-FIELDS = {
-    "format": int,
-    "development": bool,
-    "made": str,
-    "commit": str,
-    "versions": dict,
-    "preset": str,
-    "settings": list,
-    "seeds": list,
-    "seconds": dict,
-    "models": dict,
-    "bootstrap": dict,
-    "left": list,
-    "claims": list,
-}
-"""What ``study.json`` holds, with the type of each field."""
-
-CLAIM_FIELDS = (
-    *("claim", "name", "group", "kind", "rule", "paper", "ours", "low", "high", "holds"),
-    *("seeds", "per_seed", "seed_low", "seed_high", "questions", "metrics", "reason"),
-)
-"""What every claim has.
-
-`ours`, `low`, `high` and `holds` are null where its models were not run, `seed_low` and `seed_high` with fewer than two
-seeds.
-"""
 
 
 def study_record(
@@ -98,6 +72,51 @@ def study_record(
         "left": [[seed, model] for seed, model in left],
         "claims": claims,
     }
+
+
+def recorded_seeds(seeds: Sequence[int], path: Path) -> tuple[int, ...]:
+    """Those that the ``study.json`` at `path` is about: `seeds`, and of reported ones all that are kept beside it."""
+    if is_development(seeds):
+        return tuple(seeds)
+    return tuple(seed for seed in REPORTED if seed in seeds or archive_file(path, seed).exists())
+
+
+def store_study(plan: StudyPlan, path: Path) -> tuple[dict[str, Any], StudyData]:
+    """Write ``study.json`` and, of reported seeds, their predictions beside it; the record, and what it was made of.
+
+    What is kept beside `path` is read here, and no other process writes there meanwhile: while a study ran, another
+    one may have added models or seeds.
+
+    Args:
+        plan: of the study; all that its folder holds is taken, whichever models are asked for now.
+        path: of ``study.json``; reasons are read beside it.
+
+    Raises:
+        NothingStored: there are no predictions yet.
+        DataError, ConfigError: see `stored.read_archives` and `stored.collect`.
+        StorageError: nothing can be written there.
+    """
+    with _only_writer(path):
+        plan = replace(plan, seeds=recorded_seeds(plan.seeds, path))
+        archives = read_archives(path, plan.seeds, settings_of(plan.preset))
+        data = collect_study(plan, archives)
+        record = collect_record(plan, path, data, archives)
+        if not record["development"]:
+            keep_predictions(plan, path, data, archives)
+        write_study(path, record)
+    return record, data
+
+
+@contextmanager
+def _only_writer(path: Path) -> Iterator[None]:
+    lock = FileLock(path.parent / f".{path.name}.lock")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def collect_study(plan: StudyPlan, archives: Mapping[int, SeedArchive]) -> StudyData:
@@ -173,15 +192,6 @@ def write_study(path: Path, record: Mapping[str, Any]) -> None:
     write_json(path, check_study(record, path))
 
 
-def read_study(path: Path = STUDY) -> dict[str, Any]:
-    """The stored study.
-
-    Raises:
-        DataError: the file is missing, of another version, or lacks a field; the field is named.
-    """
-    return check_study(read_json(path), path)
-
-
 def read_reasons(path: Path) -> dict[str, str]:
     """The reasons beside a ``study.json``; none if there is no such file.
 
@@ -195,85 +205,9 @@ def read_reasons(path: Path) -> dict[str, str]:
     return found
 
 
-def check_study(record: Any, path: Path) -> dict[str, Any]:
-    """`record` itself, if it has every field of a study of this version (`DataError` otherwise)."""
-    remedy = "Write it again with `flamingo study --collect`."
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise DataError("no study of this version", file=path, remedy=remedy)
-    wrong = [name for name, kind in FIELDS.items() if not isinstance(record.get(name), kind)]
-    if wrong:
-        raise DataError(f"the study lacks the field {wrong[0]!r}", file=path, remedy=remedy)
-    for row in record["claims"]:
-        lacking = [name for name in CLAIM_FIELDS if name not in row]
-        if lacking:
-            raise DataError(
-                f"a claim lacks the field {lacking[0]!r}", file=path, record=str(row.get("name", "?")), remedy=remedy
-            )
-    return record
-
-
-@dataclass(frozen=True, slots=True)
-class InsideRow:
-    """A single run's value of a claim, beside the study's.
-
-    Attributes:
-        claim: in words; `name`, `group`, `paper`, `holds` and `reason` as in the study.
-        run: the run's value; None if it doesn't have one.
-        ours, low, high: the study's mean over seeds and its interval; None if the study did not measure it.
-        seed_low, seed_high: where a single seed is expected: wider than the interval of the mean.
-        inside: whether `run` is between `seed_low` and `seed_high`; None if either is not known.
-    """
-
-    claim: str
-    name: str
-    group: str
-    paper: float | None
-    ours: float | None
-    low: float | None
-    high: float | None
-    holds: bool | None
-    reason: str
-    run: float | None
-    seed_low: float | None
-    seed_high: float | None
-    inside: bool | None
-
-
-def inside_study(metrics: Mapping[str, Any], study: Mapping[str, Any]) -> list[InsideRow]:
-    """Every claim of a study with the value that a single run has for it.
-
-    The interval of a claim is of the mean over seeds; one seed scatters more. So a run is held against the range where
-    the study's seeds let one more seed be expected; with fewer than two seeds there is none.
-
-    Args:
-        metrics: of one run, the content of its ``metrics.json``.
-        study: the content of ``study.json``.
-    """
-    return [_inside(row, metrics) for row in study["claims"]]
-
-
-def _inside(row: Mapping[str, Any], metrics: Mapping[str, Any]) -> InsideRow:
-    keys = row["metrics"]
-    values = [float(metrics[key]) for key in keys if isinstance(metrics.get(key), (int, float))]
-    run = values[0] - sum(values[1:]) if keys and len(values) == len(keys) else None
-    seed_low, seed_high = row["seed_low"], row["seed_high"]
-    inside = None
-    if run is not None and seed_low is not None and seed_high is not None:
-        inside = seed_low <= run <= seed_high
-    names = ("claim", "name", "group", "paper", "ours", "low", "high", "holds")
-    return InsideRow(
-        **{name: row[name] for name in names},
-        reason=row["reason"],
-        run=run,
-        seed_low=seed_low,
-        seed_high=seed_high,
-        inside=inside,
-    )
-
-
 def as_table(record: Mapping[str, Any]) -> str:
     """The claims as lines of text: claim, paper, ours, interval, rule, verdict."""
-    marks = {True: "holds", False: "DOES NOT HOLD", None: "not run"}
+    marks = {True: "holds", False: "DOES NOT HOLD", None: "no verdict"}
     lines, group = [], ""
     width = max((len(row["claim"]) for row in record["claims"]), default=0)
     for row in record["claims"]:
@@ -281,7 +215,9 @@ def as_table(record: Mapping[str, Any]) -> str:
             group = row["group"]
             lines.append(f"\n{group}")
         paper = "" if row["paper"] is None else f"{row['paper']:+.3f}"
-        ours = "" if row["ours"] is None else f"{row['ours']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        ours = "" if row["ours"] is None else f"{row['ours']:+.3f}"
+        if row["low"] is not None:
+            ours += f" [{row['low']:+.3f}, {row['high']:+.3f}]"
         reason = f" ({row['reason']})" if row["reason"] else ""
         rule = row["rule"].removeprefix("the interval lies ")
         lines.append(f"  {row['claim']:<{width}}{paper:>8}{ours:>28}  {rule:<14}{marks[row['holds']]}{reason}")

@@ -26,7 +26,10 @@ from .forecast import Forecast, expected
 from .models import StudyModel, needed_steps, study_models, study_preset, study_steps
 
 FORMAT = 1
-"""Version of the folder's layout and of ``study.json``."""
+"""Version of the folder's layout."""
+
+SETTINGS = "settings.json"
+"""The file of a study's folder with its settings."""
 
 REPORTED = range(5)
 """Seeds of the reported study, fixed beforehand; nothing is tuned on them."""
@@ -70,20 +73,35 @@ class StudyPlan:
             raise ConfigError(f"the study has no model {unknown[0]!r}", remedy=f"Its models are {', '.join(known)}.")
         return {name: model for name, model in known.items() if not self.only or name in self.only}
 
-    def workspace(self, seed: int) -> Workspace:
-        """The run folder of a seed."""
+    def check(self) -> None:
+        """Raises `ConfigError` if `only` names a model that the study doesn't have, or makes of none of these seeds."""
+        for model in self.models().values() if self.only else ():
+            if not any(is_made(model, seed) or (seed, model.name) in self.archived for seed in self.seeds):
+                raise ConfigError(
+                    f"{model.name} is not made of seeds {', '.join(map(str, self.seeds))}",
+                    remedy=f"It is made of the first {model.seeds}, from {REPORTED[0]} or {DEVELOPMENT} on.",
+                )
+
+    def workspace(self, seed: int, kind: type[Workspace] = Workspace) -> Workspace:
+        """The run folder of a seed, as a workspace of some `kind`."""
         preset = study_preset(self.preset).model_copy(update={"seed": seed})
-        return Workspace(self.root / f"seed-{seed}", preset, steps=self.steps(preset))
+        return kind(self.root / f"seed-{seed}", preset, steps=self.steps(preset))
 
     def order(self) -> list[tuple[int, StudyModel]]:
         """(seed, model) in the order in which they are made: the core models of all seeds, then the others."""
         made = [
             (seed, model)
-            for index, seed in enumerate(self.seeds)
+            for seed in self.seeds
             for model in self.models().values()
-            if (model.seeds is None or index < model.seeds) and (seed, model.name) not in self.archived
+            if is_made(model, seed) and (seed, model.name) not in self.archived
         ]
         return sorted(made, key=lambda item: not item[1].core)
+
+
+def is_made(model: StudyModel, seed: int) -> bool:
+    """Whether the study makes `model` of `seed`, whichever other seeds are asked for."""
+    position = seed - DEVELOPMENT if seed >= DEVELOPMENT else REPORTED.index(seed)
+    return model.seeds is None or position < model.seeds
 
 
 def chosen_seeds(count: int, first: int, named: Sequence[int]) -> tuple[int, ...]:
@@ -108,16 +126,23 @@ def is_development(seeds: Iterable[int]) -> bool:
     return all(seed >= DEVELOPMENT for seed in seeds)
 
 
+def note_settings(plan: StudyPlan) -> None:
+    """`check_settings`, and note those of a new study."""
+    check_settings(plan)
+    file = plan.root / SETTINGS
+    if not file.exists():
+        write_json(file, {"format": FORMAT, "settings": settings_of(plan.preset)})
+
+
 def check_settings(plan: StudyPlan) -> None:
-    """Note the settings of a new study; refuse one that was begun with others.
+    """Refuse a study that was begun with other settings; nothing is written.
 
     Raises:
         ConfigError: the folder holds a study of other settings; they are named.
     """
-    file = plan.root / "settings.json"
+    file = plan.root / SETTINGS
     now = settings_of(plan.preset)
     if not file.exists():
-        write_json(file, {"format": FORMAT, "settings": now})
         return
     before = read_json(file)
     if not isinstance(before, dict) or before.get("format") != FORMAT or not isinstance(before.get("settings"), dict):
@@ -190,7 +215,8 @@ def run_study(
         clock: seconds.
     """
     started = clock()
-    check_settings(plan)
+    plan.check()
+    note_settings(plan)
     workspaces = {seed: plan.workspace(seed) for seed in plan.seeds}
     seeds = {id(workspace): seed for seed, workspace in workspaces.items()}
     state = progress_of(plan, workspaces)
@@ -227,7 +253,12 @@ def dry_run(plan: StudyPlan, say: Callable[[str], None] = print, *, jobs: int = 
     """Say what would be made, with the forecast of each model's own steps and of all, `jobs` steps at the same time.
 
     Nothing is made, no folder neither.
+
+    Raises:
+        ConfigError: the study itself would be refused.
     """
+    plan.check()
+    check_settings(plan)
     preset = study_preset(plan.preset)
     steps = {seed: list(plan.steps(preset.model_copy(update={"seed": seed}))) for seed in plan.seeds}
     done = _done_steps(plan)
@@ -239,7 +270,7 @@ def dry_run(plan: StudyPlan, say: Callable[[str], None] = print, *, jobs: int = 
                 found = [(seed, name) for name in needed_steps(steps[seed], [model.step])]
                 new += [item for item in found if item not in said and item not in done]
                 said |= dict.fromkeys(found)
-        seeds = f"{model.seeds} seeds" if model.seeds and model.seeds < len(plan.seeds) else "all seeds"
+        seeds = f"the first {model.seeds} seeds" if model.seeds else "all seeds"
         names = dict.fromkeys(name for _, name in new)
         say(f"{model.name:<28}{expected(new, preset, done)!s:>9}  {seeds}: {model.title} [{', '.join(names)}]")
     whole = expected([item for item in said if item not in done], preset, done).shared_by(jobs)
@@ -251,9 +282,16 @@ def dry_run(plan: StudyPlan, say: Callable[[str], None] = print, *, jobs: int = 
     return whole
 
 
+class _Seen(Workspace):
+    """A run folder that is only looked at."""
+
+    def _check_folder(self) -> None:
+        """Nothing is noted in it."""
+
+
 def _done_steps(plan: StudyPlan) -> dict[tuple[int, str], float]:
-    """Seconds of the finished steps of run folders that are there; none is made."""
-    there = {seed: plan.workspace(seed) for seed in plan.seeds if (plan.root / f"seed-{seed}" / "run.json").exists()}
+    """Seconds of the finished steps of run folders that are there; none is made or written to."""
+    there = {seed: plan.workspace(seed, _Seen) for seed in plan.seeds if (plan.root / f"seed-{seed}").is_dir()}
     return {
         (seed, name): result.seconds
         for seed, workspace in there.items()

@@ -9,9 +9,10 @@ from typing import Any
 from ..config import Preset
 from ..evaluation.predictions import Prediction
 from .claim_table import all_claims
-from .claims import StudyData, judged_claims
+from .claims import StudyData
 from .models import compared_filters
 from .predict import with_rouge
+from .verdicts import judged_claims
 
 REPLICATES = 1000
 

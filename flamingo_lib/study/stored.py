@@ -26,8 +26,23 @@ from .predict import FACTS, PREDICTIONS
 FORMAT = 1
 """Version of the file."""
 
+HEAD: dict[str, type | tuple[type, ...]] = {
+    "seed": int,
+    "settings": dict,
+    "commit": str,
+    "seconds": (int, float),
+    "facts": dict,
+}
+"""What the first line holds besides, with the type of each field."""
+
+REMEDY = "Take the file out of the folder, or restore it; `flamingo study` makes its seed again."
+
 SETTINGS_SHOWN = 3
 """Settings that an error names."""
+
+
+class NothingStored(DataError):
+    """A study without any predictions yet."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +52,7 @@ class SeedArchive:
     Attributes:
         seed: of the run.
         settings: of the study, by key, as `run.settings_of` gives them.
-        commit: of the code that made it.
+        commit: of the code that wrote the file; predictions in it may be of earlier code.
         seconds: that its steps took.
         predictions: by model.
         facts: what the making of each model gave besides.
@@ -77,25 +92,29 @@ def read_archive(path: Path) -> SeedArchive:
     """The archive in a file.
 
     Raises:
-        DataError: it is broken, of another version, or holds predictions of another seed.
+        DataError: it is broken, malformed, of another version, or holds predictions of another seed.
     """
-    remedy = "Take the file out of the folder, or restore it; `flamingo study` makes its seed again."
     try:
         with lzma.open(path, "rt", encoding="utf-8") as file:
             head, *rows = [json.loads(line) for line in file]
     except (lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        raise DataError(f"stored predictions that cannot be read: {error}", file=path, remedy=remedy) from error
+        raise DataError(f"stored predictions that cannot be read: {error}", file=path, remedy=REMEDY) from error
     if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise DataError("stored predictions of another version", file=path, remedy=remedy)
+        raise DataError("stored predictions of another version", file=path, remedy=REMEDY)
+    wrong = next((name for name, kind in HEAD.items() if not isinstance(head.get(name), kind)), None)
+    if wrong is not None:
+        raise DataError(
+            f"the first line of stored predictions has {wrong!r} {head.get(wrong)!r:.40}", file=path, remedy=REMEDY
+        )
     predictions: dict[str, list[Prediction]] = {}
     for row in rows:
-        item = Prediction.from_json(row)
+        item = Prediction.from_json(row, path)
         if item.seed != head["seed"]:
             raise DataError(
                 f"a prediction of seed {item.seed} among those of seed {head['seed']}",
                 file=path,
                 record=item.id,
-                remedy=remedy,
+                remedy=REMEDY,
             )
         predictions.setdefault(item.model, []).append(item)
     return SeedArchive(head["seed"], head["settings"], head["commit"], head["seconds"], predictions, head["facts"])
@@ -105,10 +124,15 @@ def read_archives(study: Path, seeds: Iterable[int], settings: Mapping[str, Any]
     """The archives beside a ``study.json``, by seed, of those of `seeds` that have one.
 
     Raises:
+        DataError: one cannot be read, or is that of another seed under this seed's name.
         ConfigError: one was made with other settings; they are named.
     """
     found = {seed: read_archive(path) for seed in seeds if (path := archive_file(study, seed)).exists()}
     for seed, archive in found.items():
+        if archive.seed != seed:
+            raise DataError(
+                f"stored predictions of another seed, {archive.seed}", file=archive_file(study, seed), remedy=REMEDY
+            )
         both = archive.settings.keys() | settings.keys()
         changed = sorted(key for key in both if archive.settings.get(key) != settings.get(key))
         if changed:
@@ -130,10 +154,13 @@ def stored_seconds(root: Path, seed: int, archive: SeedArchive | None = None) ->
 def collect(
     root: Path, seeds: Iterable[int], models: Iterable[str], archives: Mapping[int, SeedArchive] | None = None
 ) -> StudyData:
-    """The stored predictions and facts of a study's folder, and of `archives` those that the folder lacks.
+    """The stored predictions and facts of `archives`, and those of a study's folder that they lack.
+
+    What is kept in an archive holds: it is not made again, so that another one in the folder is of older code.
 
     Raises:
-        DataError: nothing is stored, or a file holds predictions of another model or seed.
+        NothingStored: there are none.
+        DataError: a file holds predictions of another model or seed.
     """
     models = list(models)
     kept = [(seed, archive, model) for seed, archive in (archives or {}).items() for model in archive.predictions]
@@ -144,7 +171,7 @@ def collect(
     for seed in seeds:
         for model in models:
             folder = root / f"seed-{seed}" / f"{PREFIX}{model}"
-            if not (folder / PREDICTIONS).exists():
+            if (seed, model) in predictions or not (folder / PREDICTIONS).exists():
                 continue
             found = list(read_predictions(folder / PREDICTIONS))
             odd = next((item for item in found if (item.seed, item.model) != (seed, model)), None)
@@ -158,7 +185,7 @@ def collect(
             predictions[seed, model] = found
             facts[seed, model] = read_json(folder / FACTS) if (folder / FACTS).exists() else {}
     if not predictions:
-        raise DataError(
+        raise NothingStored(
             "no stored predictions", file=root, remedy="Run the study first: `flamingo study` without --collect."
         )
     return StudyData(predictions, facts)

@@ -7,6 +7,7 @@ import pytest
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.evaluation.claims import claims_table, run_value, stored_claims
+from flamingo_lib.evaluation.study_file import CLAIM_FIELDS, FIELDS, FORMAT
 from tests.evaluation.synthetic_study import CLAIMS, RUN
 
 
@@ -28,8 +29,8 @@ def test_each_claim_has_its_verdict_interval_and_reason():
 def test_the_runs_own_value_is_marked():
     rows = rows_of(claims_table(CLAIMS, RUN))
     assert [rows[index][-1] for index in (1, 2, 4)] == [
-        "0.180 ✓ inside (0.110 to 0.210)",
-        "-0.100 ✗ outside (-0.020 to 0.045)",
+        "0.180 ✓ inside (0.050 to 0.270)",
+        "-0.100 ✗ outside (-0.050 to 0.080)",
         "–",
     ]
     assert all(row[-1] in ("–", "") for row in rows_of(claims_table(CLAIMS, {})))
@@ -39,7 +40,9 @@ def test_one_run_is_held_against_the_range_of_seeds_where_it_is_known():
     scattered = CLAIMS[1] | {"seed_low": -0.15, "seed_high": 0.2}
     assert rows_of(claims_table([scattered], RUN))[1][-1] == "-0.100 ✓ inside (-0.150 to 0.200)"
     unknown = CLAIMS[1] | {"seed_low": None, "seed_high": None}
-    assert rows_of(claims_table([unknown], RUN))[1][-1] == "-0.100"
+    absent = {key: value for key, value in CLAIMS[1].items() if key not in ("seed_low", "seed_high")}
+    for claim in (unknown, absent):
+        assert rows_of(claims_table([claim], RUN))[1][-1] == "-0.100"
 
 
 def test_a_figure_or_a_difference_of_two_is_read_from_the_run():
@@ -82,9 +85,11 @@ def test_a_claim_without_its_keys_is_refused():
 def test_a_stored_study_is_read(tmp_path):
     path = tmp_path / "study.json"
     assert stored_claims(path) is None
-    path.write_text(json.dumps({"claims": CLAIMS}))
-    assert stored_claims(path) == CLAIMS
-    for broken in ("[]", '{"claims": {}}'):
-        path.write_text(broken)
-        with pytest.raises(DataError, match="no list of claims.*study.json"):
+    claims = [dict.fromkeys(CLAIM_FIELDS) | claim for claim in CLAIMS]
+    study = {name: kind() for name, kind in FIELDS.items()} | {"format": FORMAT, "claims": claims}
+    path.write_text(json.dumps(study))
+    assert stored_claims(path) == claims
+    for broken in ([], study | {"claims": {}}, study | {"format": FORMAT + 1}, study | {"claims": [1]}):
+        path.write_text(json.dumps(broken))
+        with pytest.raises(DataError, match=r"study\.json"):
             stored_claims(path)

@@ -52,6 +52,17 @@ def test_a_difference_over_other_questions_is_named_and_the_rest_shown():
     assert len(found.tables[0].rows) == 9
 
 
+def test_variants_are_compared_with_stage_2_of_as_many_updates():
+    items = asked("stage2", [1, 1, 1, 1]) + asked("no_stage1", [1, 0, 0, 0]) + asked("raw", [1, 1, 1, 0])
+    full = {row[0]: row[1:] for row in figure_9(items).tables[1].rows}
+    assert full["no stage 1 minus stage 2"][0].value == -0.75
+    short = {row[0]: row[1:] for row in figure_9([*items, *asked("stage2_short", [1, 1, 0, 0])]).tables[1].rows}
+    row = short["no stage 1 minus stage 2, a third of its updates"]
+    assert row[0].value == -0.25 and row[4:] == full["no stage 1 minus stage 2"][4:] and row[4]
+    assert short["stage 2 on raw annotations minus stage 2"][0].value == -0.25
+    assert "no stage 1 minus stage 2" not in short
+
+
 def test_nothing_to_show():
     assert figure_9([]).notes == ("Nothing to show: no stored predictions with an accuracy or a reward.",)
     assert figure_9([predicted("base", 0)]).figure is None

@@ -24,6 +24,13 @@ def test_the_matrix_and_the_order_of_scores():
     assert "text-only rewriter" in found.notes[-1] and len(found.figure.axes) == 2
 
 
+def test_stage_2_of_as_many_updates_stands_beside_the_studys_variants():
+    items = answers("stage2", [1, 2]) + answers("text_only", [2, 1])
+    assert not any("a third" in note for note in figure_8(items, resamples=5).notes)
+    found = figure_8([*items, *answers("stage2_short", [1, 1])], resamples=5)
+    assert "stage 2, a third of its updates" in found.tables[0].header
+
+
 def test_the_papers_matrix_stands_beside():
     found = figure_8([])
     names = [row[0] for row in found.tables[1].rows]

@@ -22,6 +22,8 @@ CLAIM = {
     "ours": -1.0,
     "low": -1.4,
     "high": -0.6,
+    "seed_low": -1.6,
+    "seed_high": -0.4,
     "holds": True,
     "metrics": ["stages.stage2.reward", "stages.stage1.reward"],
 }

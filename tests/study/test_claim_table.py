@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from flamingo_lib.study.claim_table import ABLATIONS, ACCURACY_MARGIN, all_claims, as_the_paper
-from flamingo_lib.study.claims import Rule, StudyData, judged_claims
+from flamingo_lib.study.claims import Rule, StudyData
+from flamingo_lib.study.verdicts import judged_claims
 from tests.study.synthetic import predictions
 
 CLAIMS = {claim.name: claim for claim in all_claims(("all",))}

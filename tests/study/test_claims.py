@@ -18,10 +18,10 @@ from flamingo_lib.study.claims import (
     best_of,
     difference,
     fact_ratio,
-    judged_claims,
-    rank_agreement,
+    kendall_tau_a,
     scores_of,
 )
+from flamingo_lib.study.verdicts import judged_claims
 from tests.study.synthetic import predictions
 
 
@@ -73,21 +73,44 @@ def test_guess_line_is_the_commonest_answer_of_the_type():
     assert table.tolist() == [[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]]
 
 
-def test_a_missing_fact_is_named():
-    given = StudyData({}, {(0, "a"): {"tokens": 6.0}, (0, "b"): {"tokens": 3.0}})
-    assert fact_ratio("a", "b", "tokens")(given, 0).tolist() == [[2.0]]
-    with pytest.raises(DataError, match="no steps is stored of a and b"):
-        fact_ratio("a", "b", "steps")(given, 0)
+def test_questions_without_a_reference_have_no_guess():
+    known = [answer(f"q{i}", "m", 1.0, reference=text) for i, text in enumerate(["2", "2", "3"])]
+    unknown = replace(answer("q3", "m", 0.0), references=())
+    table = above_commonest("m", "held_in", "count")(data(m=[*known, unknown]), 0)
+    assert table.tolist() == [[1.0, 1.0], [1.0, 1.0], [1.0, 0.0]]
 
 
-def test_rank_agreement_counts_pairs():
+def tokens(values, fact="tokens"):
+    """The claim that `a` has more tokens than `b`, and its row from the tokens of `a` of each seed."""
+    stored = {(seed, model): predictions(model, seed, questions=1) for seed in values for model in "ab"}
+    facts = {(seed, "a"): {fact: value} for seed, value in values.items() if value}
+    facts |= {(seed, "b"): {fact: 1.0} for seed in values}
+    claim = Claim("tokens", "group", "a over b", Rule("above", 1.0), ("a", "b"), fact_ratio("a", "b", "tokens"))
+    return judged_claims([claim], StudyData(stored, facts), list(values), replicates=100)[0]
+
+
+def test_a_seed_whose_fact_is_missing_is_left_out_with_the_reason():
+    row = tokens({0: 3.0, 1: None, 2: 3.1})
+    assert row["seeds"] == [0, 2] and row["ours"] == pytest.approx(3.05) and row["holds"] is True
+    assert row["reason"] == "no tokens is stored of a and b on seeds 1"
+    none = tokens({0: 3.0, 1: 3.0}, fact="steps")
+    assert none["holds"] is None and none["seeds"] == [] and none["reason"].endswith("of a and b on seeds 0, 1")
+
+
+def test_one_value_of_one_seed_has_no_interval_and_no_verdict():
+    row = tokens({0: 3.0})
+    assert (row["ours"], row["low"], row["high"], row["holds"]) == (3.0, None, None, None)
+    assert row["reason"] == "one value of one seed has no interval"
+
+
+def test_kendall_tau_a_counts_pairs():
     chance = np.random.default_rng(0)
     for _ in range(20):
         measured, true = chance.integers(0, 4, 5), chance.integers(0, 4, 5)
         pairs = list(combinations(range(5), 2))
         agree = sum((measured[i] - measured[j]) * (true[i] - true[j]) > 0 for i, j in pairs)
         against = sum((measured[i] - measured[j]) * (true[i] - true[j]) < 0 for i, j in pairs)
-        assert rank_agreement(measured, true) == pytest.approx((agree - against) / len(pairs))
+        assert kendall_tau_a(measured, true) == pytest.approx((agree - against) / len(pairs))
 
 
 @pytest.mark.parametrize(
@@ -146,15 +169,31 @@ def test_one_seed_gives_an_interval_over_questions():
     stored = {(0, "a"): predictions("a", 0, right=0.9), (0, "b"): predictions("b", 0, right=0.88)}
     (row,) = judged_claims([claim()], StudyData(stored), [0], replicates=500)
     assert row["seeds"] == [0] and row["low"] < row["high"]
+    assert row["reason"].endswith("one seed: the interval is over questions only")
+    stored[0, "b"] = predictions("b", 0, right=0.3)
+    (row,) = judged_claims([claim()], StudyData(stored), [0, 1], replicates=100)
+    assert row["holds"] is True
+    assert row["reason"] == "one seed: the interval is over questions only; not run on seeds 1"
 
 
 def test_scores_that_are_no_numbers_are_refused():
     given = data(a=[answer("q", "a", float("nan"))], b=[answer("q", "b", 1.0)])
-    with pytest.raises(DataError, match="no finite number"):
+    with pytest.raises(DataError, match=r"claim x: .*no finite number \(record seed 0, q\)"):
         judged_claims([claim()], given, [0])
 
 
 def test_a_claim_without_questions_has_no_verdict():
     given = data(a=[answer("q", "a", 1.0, pool="texts")], b=[answer("q", "b", 1.0, pool="texts")])
     (row,) = judged_claims([claim()], given, [0])
-    assert row["holds"] is None and row["reason"] == "no question to measure it on, seed 0"
+    assert row["holds"] is None and row["reason"] == "no question to measure it on seeds 0"
+
+
+def test_a_seed_without_questions_is_left_out():
+    stored = {(seed, "a"): predictions("a", seed, right=0.9) for seed in range(3)}
+    stored |= {(seed, "b"): predictions("b", seed, right=0.5) for seed in range(3)}
+    for model in "ab":
+        stored[1, model] = [item for item in stored[1, model] if item.pool != "held_in"]
+    best = replace(claim(), tables=best_of(("b",), "a", "held_in", "correct"))
+    for row in judged_claims([claim(), best], StudyData(stored), range(3), replicates=100):
+        assert row["seeds"] == [0, 2] and row["holds"] is True
+        assert "no question to measure it on seeds 1" in row["reason"]

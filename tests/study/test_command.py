@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from flamingo_lib.cli import app
 from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.evaluation.predictions import write_predictions
-from flamingo_lib.study.record import read_study
+from flamingo_lib.evaluation.study_file import read_study
 from tests.study.synthetic import predictions
 
 
@@ -42,6 +42,20 @@ def test_collecting_writes_development_seeds_elsewhere_and_says_so(tmp_path):
 def test_nothing_to_collect(tmp_path):
     with pytest.raises(DataError, match="no stored predictions"):
         study("--collect", "--seed", 10, "--run-root", tmp_path)
+
+
+def test_a_study_that_has_made_nothing_yet_says_what_is_left(tmp_path):
+    words = ("--seed", 10, "--only", "base", "--run-root", tmp_path / "runs", "--out", tmp_path / "study.json")
+    output = study("--minutes", 0, *words)
+    assert output.endswith("left: base of seed 10\nThe same command goes on from here.\n")
+    assert not (tmp_path / "study.json").exists()
+
+
+@pytest.mark.parametrize("mode", ["--collect", "--dry-run", "--minutes=0"])
+def test_an_unknown_model_is_refused_before_anything_is_written(tmp_path, mode):
+    with pytest.raises(ConfigError, match="no model 'typo'"):
+        study(mode, "--seed", 10, "--only", "typo", "--run-root", tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_seeds_between_are_refused(tmp_path):

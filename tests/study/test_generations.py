@@ -13,6 +13,7 @@ from flamingo_lib.errors import DataError, MissingAsset
 from flamingo_lib.evaluation.predictions import Prediction, write_predictions
 from flamingo_lib.presets import load_preset
 from flamingo_lib.scenes.graph import Scene, draw_scene
+from flamingo_lib.study.claims import StudyData
 from flamingo_lib.study.generations import (
     GENERATIONS,
     SCORES,
@@ -132,14 +133,19 @@ def test_the_command_writes_it_from_stored_predictions(tmp_path):
         write_predictions(path, rewrites(name, better))
     out = tmp_path / "both.json"
     words = ["study", "--seed", "10", "--collect", "--run-root", str(tmp_path), "--generations", str(out)]
-    (tmp_path / "seed-10").rename(tmp_path / "kept")
-    with pytest.raises(MissingAsset, match="no stored rewrites"):
-        collect_generations(tmp_path / "seed-10", PRESET, 10)
-    (tmp_path / "kept").rename(tmp_path / "seed-10")
     result = CliRunner().invoke(app, words)
     assert result.exception is None, result.output
     assert "both generations of seed 10" in result.output
     assert read_generations(out)["means"]["reward"]["second"] == pytest.approx(1.45)
+
+
+def test_it_is_collected_from_predictions_alone(tmp_path):
+    stored = {(10, "rewriter"): rewrites("rewriter"), (10, "rewriter_second_generation"): rewrites("b", 0.5)}
+    found = collect_generations(StudyData(stored), tmp_path / "none", PRESET, 10)
+    assert found["means"]["reward"]["second"] == pytest.approx(1.45) and found["examples"] == []
+    del stored[10, "rewriter"]
+    with pytest.raises(MissingAsset, match=r"no stored rewrites of rewriter, seed 10.*--only rewriter"):
+        collect_generations(StudyData(stored), tmp_path / "none", PRESET, 10)
 
 
 def test_the_shipped_comparison_is_whole():

@@ -1,4 +1,4 @@
-"""study.json: its fields, reasons, development results, and a single run beside it."""
+"""study.json: its fields, reasons, and development results."""
 
 from __future__ import annotations
 
@@ -8,20 +8,15 @@ import pytest
 
 from flamingo_lib.errors import DataError
 from flamingo_lib.evaluation.predictions import write_predictions
+from flamingo_lib.evaluation.study_file import CLAIM_FIELDS, FIELDS, STUDY, read_study
 from flamingo_lib.pipeline.environment import project_root
 from flamingo_lib.presets import load_preset
 from flamingo_lib.storage import write_json
-from flamingo_lib.study.claims import StudyData
 from flamingo_lib.study.record import (
-    CLAIM_FIELDS,
-    FIELDS,
-    STUDY,
     as_table,
     collect_record,
     collect_study,
-    inside_study,
     read_reasons,
-    read_study,
     study_record,
     target_file,
     write_study,
@@ -87,6 +82,9 @@ def test_a_claims_missing_field_is_named(record, tmp_path):
     write_json(tmp_path / "s.json", record | {"claims": [{"name": "x", "claim": "y"}]})
     with pytest.raises(DataError, match=r"lacks the field 'group'.*record x"):
         read_study(tmp_path / "s.json")
+    write_json(tmp_path / "s.json", record | {"claims": [1]})
+    with pytest.raises(DataError, match=r"no JSON object.*s\.json, record claim 1"):
+        read_study(tmp_path / "s.json")
 
 
 def test_reasons_are_texts(tmp_path):
@@ -115,34 +113,6 @@ def test_a_record_is_collected_from_the_folder(tmp_path):
     assert found["development"] is True
     assert row["ours"] == pytest.approx(0.4, abs=0.06) and row["seeds"] == [10, 11]
     assert [10, "stage3"] in found["left"] and [10, "stage1"] not in found["left"]
-
-
-def test_one_run_inside_the_range_of_the_seeds(record):
-    row = by_name(record)["stage2_pays.held_in"]
-    keys = ("stages.stage2.held_in_accuracy", "stages.stage1.held_in_accuracy")
-    (found,) = [
-        item
-        for item in inside_study({keys[0]: 0.5 + row["ours"], keys[1]: 0.5}, record)
-        if item.name == "stage2_pays.held_in"
-    ]
-    assert found.run == pytest.approx(row["ours"]) and found.inside is True
-    assert found.seed_low < found.low < found.ours < found.high < found.seed_high
-    (far,) = [item for item in inside_study({keys[0]: 0.0, keys[1]: 0.9}, record) if item.name == found.name]
-    assert far.inside is False
-
-
-def test_a_run_that_lacks_a_figure_is_neither_in_nor_out(record):
-    rows = inside_study({"stages.stage2.held_in_accuracy": 0.5}, record)
-    assert len(rows) == len(record["claims"])
-    assert all(row.run is None and row.inside is None for row in rows)
-
-
-def test_one_seed_gives_no_range():
-    data = StudyData({(0, name): predictions(name, 0) for name in ("stage1", "stage2")})
-    study = study_record(data, PRESET, [0], replicates=50)
-    metrics = {f"stages.{name}.held_in_accuracy": 0.5 for name in ("stage1", "stage2")}
-    found = {row.name: row for row in inside_study(metrics, study)}["stage2_pays.held_in"]
-    assert found.run == 0 and found.inside is None and found.seed_low is None
 
 
 @pytest.mark.skipif(not STUDY.exists(), reason="no study is shipped yet")

@@ -18,6 +18,7 @@ from flamingo_lib.study.run import (
     chosen_seeds,
     dry_run,
     is_development,
+    note_settings,
     progress_of,
     run_study,
 )
@@ -130,10 +131,12 @@ def test_progress_is_shown_with_a_forecast(tmp_path, fakes):
 
 
 def test_a_study_resumed_with_other_settings_is_refused_by_name(tmp_path, fakes):
-    check_settings(plan(tmp_path, fakes))
+    note_settings(plan(tmp_path, fakes))
     other = load_preset("tiny", ["stages.stage2.max_steps=7", "evaluation.texts=3"])
     with pytest.raises(ConfigError, match=r"evaluation.texts \(was .*, is 3\), stages.stage2.max_steps \(was .*is 7\)"):
         run_study(plan(tmp_path, fakes, preset=other), say=quiet)
+    with pytest.raises(ConfigError, match="begun with other settings"):
+        dry_run(plan(tmp_path, fakes, preset=other), quiet)
     assert fakes.done == []
     check_settings(plan(tmp_path, fakes, seeds=(12,), only=("raw",)))  # seeds and models are no settings
 
@@ -164,6 +167,24 @@ def test_a_dry_run_leaves_out_what_is_done(tmp_path, fakes):
     said = []
     assert dry_run(made, said.append).seconds == 0
     assert said[0].endswith("[]")
+
+
+def test_a_dry_run_writes_nothing_into_a_run_folder(tmp_path, fakes):
+    run_study(plan(tmp_path, fakes, seeds=(10,)), say=quiet)
+    about = tmp_path / "study" / "seed-10" / "run.json"
+    before = about.read_bytes()
+    dry_run(plan(tmp_path, fakes, seeds=(10,), preset=load_preset("tiny", ["threads=7"])), quiet)
+    assert about.read_bytes() == before
+
+
+def test_a_model_is_made_of_the_same_seeds_whichever_are_asked_for(tmp_path, fakes):
+    def made(*seeds):
+        return [seed for seed, _ in plan(tmp_path, fakes, seeds=seeds, only=("no_stage1",)).order()]
+
+    assert made(0, 1, 2, 3, 4) == [0, 1, 2] and made(4, 2) == [2] and made(11, 13) == [11]
+    with pytest.raises(ConfigError, match=r"no_stage1 is not made of seeds 3, 4.*first 3"):
+        run_study(plan(tmp_path, fakes, seeds=(3, 4), only=("no_stage1",)), say=quiet)
+    assert not (tmp_path / "study").exists()
 
 
 def test_predictions_are_collected_as_far_as_they_are_there(tmp_path, fakes):

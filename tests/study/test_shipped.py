@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from flamingo_lib.evaluation.study_file import STUDY, read_study
 from flamingo_lib.presets import load_preset
 from flamingo_lib.study.models import study_models
-from flamingo_lib.study.record import REASONS, STUDY, read_reasons, read_study
+from flamingo_lib.study.record import REASONS, read_reasons
 from flamingo_lib.study.run import REPORTED, settings_of
 from flamingo_lib.study.stored import read_archives
 

@@ -38,7 +38,6 @@ def test_answers_get_rouge():
     assert item.scores["rouge_l"] == 1.0
 
 
-@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value encountered")
 def test_claims_of_one_run_have_a_verdict_where_it_has_the_models():
     claims = {row["name"]: row for row in single_run_claims(stored(), load_preset("tiny"), replicates=200)}
     assert claims["stage2_pays.held_in"]["holds"] is True and claims["stage2_pays.held_in"]["ours"] == pytest.approx(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import lzma
+import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 
 import pytest
+from filelock import FileLock
 from typer.testing import CliRunner
 
 from flamingo_lib.cli import app
@@ -12,7 +17,8 @@ from flamingo_lib.errors import ConfigError, DataError
 from flamingo_lib.evaluation.predictions import write_predictions
 from flamingo_lib.presets import load_preset
 from flamingo_lib.storage import read_json, write_json
-from flamingo_lib.study.record import collect_record, collect_study, keep_predictions
+from flamingo_lib.study import run
+from flamingo_lib.study.record import collect_record, collect_study, keep_predictions, store_study
 from flamingo_lib.study.run import StudyPlan, run_study, settings_of
 from flamingo_lib.study.stored import archive_file, read_archive, read_archives, stored_seconds
 from tests.study.synthetic import predictions
@@ -118,6 +124,35 @@ def test_a_broken_file_is_named(tmp_path, harm):
         read_archive(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "old", "new", "message"),
+    [
+        (0, '"settings":{', '"settings":null,"was":{', "'settings' None"),
+        (0, '"facts":{', '"other":{', "'facts' None"),
+        (1, '"references":', '"refs":', "unknown refs"),
+        (1, '"references":["', '"references":null,"images":["', "references is None"),
+    ],
+)
+def test_a_malformed_line_is_named_with_the_file(tmp_path, line, old, new, message):
+    study = tmp_path / "study.json"
+    kept(filled(tmp_path / "runs"), study)
+    path = archive_file(study, 0)
+    lines = lzma.decompress(path.read_bytes()).decode().splitlines()
+    assert old in lines[line]
+    lines[line] = lines[line].replace(old, new, 1)
+    path.write_bytes(lzma.compress("\n".join(lines).encode()))
+    with pytest.raises(DataError, match=rf"{message}.*seed-0\.jsonl\.xz"):
+        read_archive(path)
+
+
+def test_a_copy_under_another_seeds_name_is_refused(tmp_path):
+    study = tmp_path / "study.json"
+    kept(filled(tmp_path / "runs"), study)
+    shutil.copy(archive_file(study, 0), archive_file(study, 4))
+    with pytest.raises(DataError, match=r"another seed, 0 \(file .*seed-4"):
+        read_archives(study, (0, 4), settings_of(PRESET))
+
+
 def test_the_command_keeps_them_and_reads_them(tmp_path):
     out = tmp_path / "out" / "study.json"
     words = ["study", "--collect", "--seeds", "2", "--out", str(out), "--run-root"]
@@ -129,6 +164,55 @@ def test_the_command_keeps_them_and_reads_them(tmp_path):
     again = read_json(out)
     assert again["claims"] == first["claims"] and again["models"] == first["models"]
     assert again["seconds"] == first["seconds"] == {"0": 60.0, "1": 60.0}
+
+
+def test_a_study_of_one_seed_leaves_the_others_in_the_record(tmp_path):
+    out = tmp_path / "out" / "study.json"
+    plan = filled(tmp_path / "runs", seeds=(0, 1, 2))
+    store_study(replace(plan, seeds=(0, 1, 2)), out)
+    more = filled(tmp_path / "more", seeds=(3,), models=("stage1", "stage2", "raw"))
+    record, _ = store_study(replace(more, seeds=(3,), only=("raw",)), out)
+    assert record["seeds"] == [0, 1, 2, 3] and read_json(out) == json.loads(json.dumps(record))
+    rows = {row["name"]: row for row in record["claims"]}
+    assert rows["stage2_pays.held_in"]["seeds"] == [0, 1, 2, 3] and rows["tax.held_in"]["seeds"] == [3]
+    assert [0, "raw"] in record["left"] and [3, "raw"] not in record["left"]
+
+
+def test_what_is_kept_holds_against_the_folder(tmp_path):
+    out = tmp_path / "out" / "study.json"
+    first, _ = store_study(filled(tmp_path / "runs"), out)
+    again, data = store_study(filled(tmp_path / "older", right=0.1), out)
+    assert again["models"] == first["models"]
+    assert data.predictions[0, "stage1"] == read_archive(archive_file(out, 0)).predictions["stage1"]
+
+
+def test_what_another_process_added_meanwhile_is_kept(tmp_path, monkeypatch):
+    out = tmp_path / "out" / "study.json"
+    store_study(filled(tmp_path / "runs", seeds=(0,)), out)
+
+    def while_running(plan, **options):
+        filled(plan.root, seeds=(0,), models=("stage3",))
+        store_study(filled(tmp_path / "other", seeds=(0,), models=("raw",)), out)
+        return []
+
+    monkeypatch.setattr(run, "run_study", while_running)
+    result = CliRunner().invoke(
+        app, ["study", "--seed", "0", "--out", str(out), "--run-root", str(tmp_path / "elsewhere")]
+    )
+    assert result.exception is None
+    assert {*read_archive(archive_file(out, 0)).predictions} == {"stage1", "stage2", "stage3", "raw"}
+    assert {model for model, seeds in read_json(out)["models"].items() if "0" in seeds} >= {"raw", "stage3"}
+
+
+def test_a_record_waits_for_another_process_that_writes(tmp_path):
+    out = tmp_path / "out" / "study.json"
+    plan = filled(tmp_path / "runs", seeds=(0,))
+    out.parent.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(out.parent / ".study.json.lock"):
+            waiting = pool.submit(store_study, plan, out)
+            assert wait([waiting], timeout=0.5).not_done and not out.exists()
+        assert waiting.result(timeout=60)[0]["seeds"] == [0, 1] and out.exists()
 
 
 def test_threads_are_no_setting_of_a_study():
