@@ -22,6 +22,9 @@ from ..errors import FlamingoError
 from ..processes import leave_with_parent
 from .progress_relay import relayed_progress
 
+PATIENCE = 10
+"""Seconds in which an idle process should have left."""
+
 
 @dataclass
 class _Worker:
@@ -53,10 +56,13 @@ class Workers:
 
     def __exit__(self, *error: object) -> None:
         for worker in self._workers:
-            worker.process.terminate()
+            worker.connection.close()  # an idle one leaves by itself, and takes its semaphores along
+            if worker.label is not None:
+                worker.process.terminate()
         for worker in self._workers:
+            worker.process.join(PATIENCE)
+            worker.process.terminate()
             worker.process.join()
-            worker.connection.close()
         self._workers.clear()
         self._relays.close()
 

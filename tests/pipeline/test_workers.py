@@ -137,3 +137,27 @@ def _runs(pid: int) -> bool:
             return file.read().rsplit(")", 1)[1].split()[0] != "Z"
     except (ProcessLookupError, FileNotFoundError):
         return False
+
+
+def test_idle_processes_leave_with_what_they_made(tmp_path):
+    """A semaphore of a process that was killed is reported as leaked when the program ends."""
+    script = tmp_path / "locks.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import multiprocessing
+            from flamingo_lib.pipeline.workers import Workers
+
+            def lock():
+                global kept
+                kept = multiprocessing.get_context("spawn").RLock()
+
+            if __name__ == "__main__":
+                with Workers(1, threads=1) as workers:
+                    workers.call("lock", lock)
+                    workers.next_done()
+            """
+        )
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
