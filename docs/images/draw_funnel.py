@@ -47,7 +47,7 @@ def distribution(colour: str, rewards: np.ndarray, base: int, words: str) -> Ite
 
 def signed(value: float) -> str:
     """Two digits and a real minus sign."""
-    return f"{value:.2f}".replace("-", "−")
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def draw(run: Path) -> None:

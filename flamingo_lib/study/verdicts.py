@@ -104,4 +104,5 @@ def _reasons(rule: Rule, found: Interval, holds: bool | None) -> Iterator[str]:
 def _left_out(reasons: Mapping[int, str]) -> Iterator[str]:
     """The reasons by seed as words, those of one reason together."""
     for why in dict.fromkeys(reasons.values()):
-        yield f"{why} on seeds {', '.join(str(seed) for seed, other in reasons.items() if other == why)}"
+        seeds = [str(seed) for seed, other in reasons.items() if other == why]
+        yield f"{why} on seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"

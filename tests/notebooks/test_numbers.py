@@ -14,7 +14,7 @@ from string import Formatter
 import pytest
 
 from flamingo_lib.evaluation.paper import paper_u
-from tests.notebooks.numbers import CLAIMS, ROOT, SUPPOSED, notebook, short
+from tests.notebooks.numbers import CLAIMS, ROOT, SUPPOSED, drawn, notebook, short
 
 TRIVIAL = (
     r"```.*?```|`[^`\n]*`",  # code
@@ -154,3 +154,11 @@ def test_the_readme_shows_the_run_of_the_notebooks_and_the_papers_figures():
             theirs = f"{one}, {two}, {three}; {raw}"
         row = re.sub(r" +", " ", "| " + " | ".join([title, *values, theirs]) + " |")
         assert row in (ROOT / "README.md").read_text("utf-8"), f"README.md: the row should be\n{row}"
+
+
+def test_the_key_picture_of_the_filters_is_of_the_run_that_the_notebooks_show():
+    (cell,) = (cell for cell in notebook("05").cells if cell.cell_type == "code" and "funnel_html(" in cell.source)
+    shown = "".join(output.data.get("text/html", "") for output in cell.outputs)
+    for pattern in (r"Of ([\d,]+) rewrites", r"a tiny run ([\d,]+) are kept"):
+        number = f"{drawn('funnel.svg', pattern):,}"
+        assert number in shown, f"python docs/images/draw_funnel.py RUN draws it anew: {number} is not in the notebook"

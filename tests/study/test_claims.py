@@ -92,7 +92,7 @@ def tokens(values, fact="tokens"):
 def test_a_seed_whose_fact_is_missing_is_left_out_with_the_reason():
     row = tokens({0: 3.0, 1: None, 2: 3.1})
     assert row["seeds"] == [0, 2] and row["ours"] == pytest.approx(3.05) and row["holds"] is True
-    assert row["reason"] == "no tokens is stored of a and b on seeds 1"
+    assert row["reason"] == "no tokens is stored of a and b on seed 1"
     none = tokens({0: 3.0, 1: 3.0}, fact="steps")
     assert none["holds"] is None and none["seeds"] == [] and none["reason"].endswith("of a and b on seeds 0, 1")
 
@@ -156,7 +156,7 @@ def test_a_claim_that_two_seeds_leave_open_says_so():
     (row,) = judged_claims([claim()], StudyData(stored), (0, 1, 2), replicates=200)
     assert row["holds"] is False and row["low"] < 0 < row["ours"]
     assert "two seeds, whose interval reaches 12.7 standard errors" in row["reason"]
-    assert row["reason"].endswith("; not run on seeds 2")
+    assert row["reason"].endswith("; not run on seed 2")
 
 
 def test_a_claim_without_its_models_has_no_verdict():
@@ -173,7 +173,7 @@ def test_one_seed_gives_an_interval_over_questions():
     stored[0, "b"] = predictions("b", 0, right=0.3)
     (row,) = judged_claims([claim()], StudyData(stored), [0, 1], replicates=100)
     assert row["holds"] is True
-    assert row["reason"] == "one seed: the interval is over questions only; not run on seeds 1"
+    assert row["reason"] == "one seed: the interval is over questions only; not run on seed 1"
 
 
 def test_scores_that_are_no_numbers_are_refused():
@@ -185,7 +185,7 @@ def test_scores_that_are_no_numbers_are_refused():
 def test_a_claim_without_questions_has_no_verdict():
     given = data(a=[answer("q", "a", 1.0, pool="texts")], b=[answer("q", "b", 1.0, pool="texts")])
     (row,) = judged_claims([claim()], given, [0])
-    assert row["holds"] is None and row["reason"] == "no question to measure it on seeds 0"
+    assert row["holds"] is None and row["reason"] == "no question to measure it on seed 0"
 
 
 def test_a_seed_without_questions_is_left_out():
@@ -196,4 +196,4 @@ def test_a_seed_without_questions_is_left_out():
     best = replace(claim(), tables=best_of(("b",), "a", "held_in", "correct"))
     for row in judged_claims([claim(), best], StudyData(stored), range(3), replicates=100):
         assert row["seeds"] == [0, 2] and row["holds"] is True
-        assert "no question to measure it on seeds 1" in row["reason"]
+        assert "no question to measure it on seed 1" in row["reason"]
