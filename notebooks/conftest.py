@@ -6,6 +6,10 @@ import os
 
 from tests.miniature import PRESET, RUN, SEED, SETTINGS, made
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # as in tests/conftest.py, which pytest does not read for notebooks alone
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 def pytest_collection_modifyitems(items):
     """Append the miniature's parameters to every cell tagged `parameters`; cell numbers stay as they are."""

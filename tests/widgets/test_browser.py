@@ -317,6 +317,9 @@ STEPS: dict[str, list[Step]] = {
 }
 """What is done to each widget, in order."""
 
+LABS = "Failed to execute 'removeChild' on 'Node'"
+"""An error of JupyterLab's own where it keeps only the cells in view (its issue 15415); our widgets bring no script."""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
@@ -333,7 +336,7 @@ def lab(tmp_path_factory):
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(60_000)
         page.wrong, page.notebooks = [], root / "notebooks"
-        page.on("pageerror", lambda error: page.wrong.append(f"error: {error}"))
+        page.on("pageerror", lambda error: page.wrong.append(f"error: {error}") if LABS not in str(error) else None)
         page.on("console", lambda said: page.wrong.append(said.text) if said.type == "error" else None)
         page.goto(address.format("widgets.ipynb"))
         page.wait_for_function(READY)
