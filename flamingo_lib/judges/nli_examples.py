@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from ..scenes.annotations import rationale
+from ..scenes.answers import SUBJECT_FIRST, subject_first
 from ..scenes.graph import COLORS, SHAPES, Scene, draw_scene
 from ..scenes.ground_truth import stated_answer
 from ..scenes.language import REASONED, answer_sentence, details, full_answer, reason
@@ -51,6 +52,9 @@ KINDS = {
 
 TYPE_WEIGHTS = {"relation": 1.7, "side": 1.7, "count": 1.2}
 """Weights of question types other than 1: small models err most about pairs of objects."""
+
+SUBJECT_FIRST_SHARE = 0.4
+"""Share of the answers without yes or no, as conversations give them, where the question allows one."""
 
 TORN_WEIGHTS = {"existence": 1.0, "relation": 4.0, "side": 1.5, "position": 1.0}
 """Weights of the types whose answers can be torn."""
@@ -200,6 +204,8 @@ def _reasoned(random: Random, scene: Scene, question: Question, answer: str, kin
 
 def _answered(random: Random, question: Question, answer: str) -> str:
     """The answer as a sentence; a count of all objects sometimes adds how many would be left without some of them."""
+    if question.type in SUBJECT_FIRST and random.random() < SUBJECT_FIRST_SHARE:
+        return subject_first(question, answer)
     if question.type != "count" or question.target != Reference() or answer == "0" or random.random() < 0.5:
         return answer_sentence(random, question, answer)
     left = random.choice((max(int(answer) - 1, 1), int(answer), random.randint(1, 3)))

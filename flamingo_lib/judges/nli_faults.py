@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from ..scenes.answers import at
+from ..scenes.answers import at, subject_first
 from ..scenes.graph import COLORS, POSITIONS, SHAPES, Scene
 from ..scenes.language import REASONED, answer_sentence, evidence, reason, reasoning
-from ..scenes.lexicon import OPPOSITE, RELATIONS, Reference, article, capital, reference
+from ..scenes.lexicon import OPPOSITE, RELATION_WORDS, RELATIONS, Reference, article, capital, reference
 from ..scenes.phrases import CLOSERS, OPENERS
 from ..scenes.questions import Question
 from ..text import split_sentences
@@ -61,7 +61,10 @@ def torn(random: Random, question: Question, answer: str) -> str | None:
         first, second = random.choice(POSITIONS), random.choice(POSITIONS)
         positions = f"is {at(first)} and the {question.anchor.text()} is {at(second)}, so they are in the same column"
         return f"{start}, the {question.target.text()} {positions}."
-    if question.type == "relation" and answer == "no" and way < 0.7:
+    if question.type == "relation" and question.relation and way < 0.4:
+        start = subject_first(question, "yes")
+        return f"{start[:-1]}, not {RELATION_WORDS[question.relation]} it."
+    if question.type == "relation" and answer == "no" and way < 0.75:
         return answer_sentence(random, replace(question, relation=OPPOSITE[question.relation or ""]), "no")
     if question.type == "existence" and answer == "no" and way < 0.5:
         there = f"The image also shows {article(question.target.text())} {at(random.choice(POSITIONS))}."

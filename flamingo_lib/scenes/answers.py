@@ -32,6 +32,28 @@ def full_answer(question: Question, answer: str | None = None) -> str:
     return f"The {target.text()} is {_predicate(question.type, answer)}."
 
 
+SUBJECT_FIRST = ("existence", "relation")
+"""Types of question whose plain answers begin with yes or no, before they have named what is asked about."""
+
+
+def subject_first(question: Question, answer: str | None = None) -> str:
+    """The answer as one plain sentence, always the same, that names its subject before it decides anything.
+
+    A model that writes word by word can look up what it has just named; a leading yes or no comes before that. Other
+    types of question get their `full_answer`, which does so or has nothing to look up.
+    """
+    answer = question.answer if answer is None else answer
+    thing = question.target.text()
+    if question.type == "existence":
+        return f"The {thing} is{'' if answer == 'yes' else ' not'} {PLACES[0]}."
+    if question.type == "relation" and question.relation and question.anchor:
+        asked, opposite = RELATION_WORDS[question.relation], RELATION_WORDS[OPPOSITE[question.relation]]
+        if answer == "yes":
+            return f"The {thing} is {asked} the {question.anchor.text()}."
+        return f"The {thing} is {opposite} the {question.anchor.text()}, not {asked} it."
+    return full_answer(question, answer)
+
+
 def at(position: str) -> str:
     """``"at the top left"``, ``"in the center"``."""
     return f"in the {position}" if position == "center" else f"at the {position}"

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from random import Random
 
 from ..text import split_sentences
-from .answers import answer_sentence, at, full_answer
+from .answers import SUBJECT_FIRST, answer_sentence, at, full_answer, subject_first
 from .dialogues import text_dialogue
 from .graph import Scene, SceneObject
 from .lexicon import NUMBERS, RELATION_WORDS, RELATIONS, article, capital, holds, listing
-from .phrases import CLOSERS, OFFERS, OPENERS, TEXT_CLOSERS, TEXT_OPENERS, maybe, wrapped
+from .phrases import CLOSERS, LEADS, OFFERS, OPENERS, PLACES, TEXT_CLOSERS, TEXT_OPENERS, maybe, wrapped
 from .questions import Question
 from .reasoning import reasoning
 
@@ -66,11 +66,6 @@ def helpful(generator: Random, scene: Scene, question: Question, *, opener: floa
 REASONED = ("count", "existence", "relation", "side")
 """Types of question that an answer may lead up to: their answer follows from what the image shows."""
 
-LED_UP_TO = ("existence", "relation", "side")
-"""Those of them that conversations lead up to; a count is said first, since a rewriter makes up a list of its own."""
-
-LED_UP_TO_SHARE = 0.8
-
 
 def reasoned(generator: Random, scene: Scene, question: Question, *, opener: float = 0.75, offer: float = 0.8) -> str:
     """A helpful answer that looks first: perhaps an opener, what the image shows, "so" the answer, perhaps an offer.
@@ -92,9 +87,7 @@ def reasoned(generator: Random, scene: Scene, question: Question, *, opener: flo
 
 def concluded(fact: str, question: Question) -> str:
     """The sentence `fact`, "so" the answer to `question`."""
-    answer = full_answer(question)
-    if question.type == "existence" and question.answer == "yes":  # the evidence has named it: it is no second one
-        answer = f"yes, the {question.target.text()} is in the image."
+    answer = subject_first(question)
     return f"{fact[:-1]}{SO}{answer[0].lower()}{answer[1:]}"
 
 
@@ -240,13 +233,48 @@ def object_sentence(generator: Random, item: SceneObject, index: int) -> str:
     )
 
 
+PLAIN_SHARE = 0.5
+"""Share of the answers in conversations that have the one plain wording of their type. Whoever learns from them and
+writes what is likeliest has one wording for each, and whoever learns from that has only the answer left to learn.
+"""
+
+
 def conversation(generator: Random, scene: Scene, questions: list[Question]) -> list[tuple[str, str]]:
-    """Question and helpful answer for each of `questions`; openers and offers are rarer in the middle."""
+    """Question and full answer for each of `questions`; openers and offers are rarer in the middle.
+
+    An answer names its subject before it says anything of it, and is never left without a reason or a further fact.
+    """
     last = len(questions) - 1
     turns = []
     for index, question in enumerate(questions):
-        looks_first = question.type in LED_UP_TO and generator.random() < LED_UP_TO_SHARE
-        write = reasoned if looks_first else helpful
-        chances = {"opener": 0.4 if index else 0.75, "offer": 0.8 if index == last else 0.3}
-        turns.append((question.text, write(generator, scene, question, **chances)))
+        answer = [
+            *maybe(generator, OPENERS, 0.3 if index else 0.4),
+            _answer_in_conversation(generator, question),
+            *support(generator, scene, question),
+            *maybe(generator, OFFERS, 0.8 if index == last else 0.3),
+        ]
+        turns.append((question.text, " ".join(answer)))
     return turns
+
+
+def _answer_in_conversation(generator: Random, question: Question) -> str:
+    """The answer, in `PLAIN_SHARE` of all the plain one; its subject stands before what is said of it."""
+    plain = subject_first(question)
+    if generator.random() < PLAIN_SHARE:
+        return plain
+    if question.type not in SUBJECT_FIRST:
+        return answer_sentence(generator, question)
+    varied = plain.replace(PLACES[0], generator.choice(PLACES))
+    return f"{generator.choice(LEADS)} {varied[0].lower()}{varied[1:]}" if generator.random() < 0.5 else varied
+
+
+def support(generator: Random, scene: Scene, question: Question) -> list[str]:
+    """The answer's reason or, where it needs none, where its subject is or how large; at times one more fact."""
+    why = reason(generator, scene, question)
+    if why and (question.type != "count" or generator.random() < 0.5):
+        more = 0 if question.type == "existence" else generator.choice((0, 1))
+        return [why, *_facts(generator, scene, question, more)]
+    facts = [fact for fact in details(generator, scene, question) if fact]
+    own = [fact for fact in facts if fact.startswith(("It is located", "You can find it"))] or facts[:2]
+    others = [fact for fact in facts if fact not in own]
+    return [*maybe(generator, tuple(own), float(bool(own))), *maybe(generator, tuple(others), 0.5 * bool(others))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from .answers import at, full_answer
+from .answers import SUBJECT_FIRST, at, full_answer, subject_first
 from .graph import COLORS, POSITIONS, SHAPES, SIZES, Scene
 from .lexicon import NUMBERS, Reference, capital
 from .phrases import wrapped
@@ -196,7 +196,7 @@ CLAIM_WORDINGS = (
 )
 CLAIM_WEIGHTS = {"count": 2.0, "existence": 2.0, "relation": 3.0, "side": 1.0}
 """How often a claim is about each type of question, against 1 of the others."""
-_SWAPPED = {"yes": "no", "no": "yes", "left": "right", "right": "left", "small": "large", "large": "small"}
+_SWAPPED = {"left": "right", "right": "left", "small": "large", "large": "small"}
 _VALUES = {"color": COLORS, "shape": SHAPES, "position": POSITIONS, "count": ("0", "1", "2", "3", "4")}
 
 
@@ -205,15 +205,16 @@ def _claim(generator: Random, scene: Scene) -> Answered | None:
     types = possible_types(scene)
     kind = generator.choices(types, [CLAIM_WEIGHTS.get(kind, 1.0) for kind in types])[0]
     question = ask(scene, generator, kind)
+    wording = generator.choice(CLAIM_WORDINGS)
+    if question.type in SUBJECT_FIRST:
+        return wording.format(_without_yes(full_answer(question, "yes"))), subject_first(question), question.answer
     true = generator.random() < 0.5
     others = [value for value in _VALUES.get(question.type, ()) if value != question.answer]
     wrong = generator.choice(others) if others else _SWAPPED[question.answer]
-    stated = _without_yes(full_answer(question, question.answer if true else wrong))
-    fact = _without_yes(full_answer(question))
-    instruction = generator.choice(CLAIM_WORDINGS).format(stated)
+    stated = full_answer(question, question.answer if true else wrong)
     yes = generator.choice(("Yes, that is right.", "Yes, this is correct."))
     no = generator.choice(("No, that is not right.", "No, this is not correct."))
-    return instruction, f"{yes if true else no} {fact}", "yes" if true else "no"
+    return wording.format(stated), f"{yes if true else no} {full_answer(question)}", "yes" if true else "no"
 
 
 def _without_yes(text: str) -> str:

@@ -3,9 +3,10 @@ import re
 
 from flamingo_lib.distortion.compress import compress
 from flamingo_lib.scenes import annotations, language
+from flamingo_lib.scenes.answers import SUBJECT_FIRST
 from flamingo_lib.scenes.ground_truth import answer_correct, answer_kept, hallucinated, is_polite_sentence
 from flamingo_lib.scenes.phrases import CLOSERS, OPENERS
-from flamingo_lib.scenes.questions import ask
+from flamingo_lib.scenes.questions import ask, possible_types
 from flamingo_lib.text import split_sentences
 
 
@@ -109,6 +110,35 @@ def test_conversations_answer_each_question_in_turn(scenes):
         turns = language.conversation(generator, scene, questions)
         assert [turn[0] for turn in turns] == [question.text for question in questions]
         assert all(is_polite_sentence(answer) for _, answer in turns)
+
+
+def test_conversations_name_their_subject_before_they_decide(scenes):
+    """What is there and how things lie is said of a subject that has been named; no answer begins with yes or no."""
+    seen, plain, total = set(), 0, 0
+    for generator, scene, _ in draws(scenes, 400):
+        questions = [ask(scene, generator, kind) for kind in possible_types(scene)]
+        for question, (_, answer) in zip(questions, language.conversation(generator, scene, questions), strict=True):
+            assert not hallucinated(scene, answer, question) and answer_correct(question, answer, scene), answer
+            assert compress(question.text, answer) == question.answer, (question.text, answer)
+            if question.type in SUBJECT_FIRST:
+                said = [part for part in split_sentences(answer) if part not in OPENERS]
+                assert not said[0].startswith(("Yes", "No"))
+                decides = re.search(r" not |, not | (?:is|are) ", said[0])
+                assert decides and question.target.text() in said[0][: decides.start()], said[0]
+                seen.add((question.type, question.answer))
+            plain += language.subject_first(question) in answer
+            total += 1
+    assert len(seen) == 4 and 0.45 < plain / total < 0.75
+
+
+def test_statements_to_be_checked_are_answered_truly_and_drafted_rightly(scenes):
+    checked = 0
+    for generator, scene, _ in draws(scenes, 1500):
+        instruction, answer, curt = language.reasoning(generator, scene)
+        assert not hallucinated(scene, answer), answer
+        assert compress(instruction, answer).lower().startswith(curt), (instruction, answer)
+        checked += "not above it" in answer or "is not in the image" in answer
+    assert checked > 30
 
 
 def test_sums_in_text_dialogues_are_right():
