@@ -59,6 +59,8 @@ def test_wrong_conclusions_stand_behind_right_and_wrong_evidence(kind):
         text = reasoned_other(random, scene, question, question.answer)
         if text is None or (kind == "existence" and "is in the image" in text):  # what is shown may answer by itself
             continue
+        if kind == "side" and ", not to the " in text:  # no example comes of it: it gives the side after all
+            continue
         told += 1
         assert stated_answer(question, text) != question.answer, text
         true += check(scene, text.partition(", so ")[0] + ".", question).ok
