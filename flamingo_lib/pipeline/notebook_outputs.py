@@ -54,20 +54,35 @@ def take_over(executed: Path, folder: Path) -> list[Path]:
 
     Raises:
         MissingAsset: an executed copy is missing.
+        FlamingoError: a cell's code is not what was executed; no notebook was changed.
     """
     import nbformat
 
     copies = _executed_copies(executed, folder)
+    notebooks = {path: nbformat.read(path, 4) for path in copies}
     for path, copy in copies.items():
-        outputs = {cell.get("id"): cell.get("outputs", []) for cell in nbformat.read(copy, 4).cells}
-        notebook = nbformat.read(path, 4)
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                cell.outputs = outputs.get(cell.get("id"), [])
+        done = {cell.get("id"): cell for cell in nbformat.read(copy, 4).cells}
+        for cell in notebooks[path].cells:
+            if cell.cell_type != "code":
+                continue
+            if not _is_copy(cell, done.get(cell.get("id"))):
+                raise FlamingoError(
+                    f"the code of cell {cell.get('id')!r} has changed since it was executed",
+                    file=path,
+                    remedy="Run `make pipeline` again: it executes the notebooks that changed.",
+                )
+            cell.outputs = done[cell.get("id")].get("outputs", [])
+    for path, notebook in notebooks.items():
         normalise(notebook)
         with atomic_write(path) as file:
             file.write(nbformat.writes(notebook, indent=1) + "\n")
     return list(copies)
+
+
+def _is_copy(cell: Any, executed: Any | None) -> bool:
+    """Whether `executed` is `cell` as a run executes it; the parameters are the run's own."""
+    parameters = "parameters" in cell.metadata.get("tags", ())
+    return executed is not None and (parameters or executed.source == cell.source)
 
 
 def _executed_copies(executed: Path, folder: Path) -> dict[Path, Path]:

@@ -149,6 +149,17 @@ def test_outputs_are_taken_over_and_normalised(tmp_path):
         take_over(tmp_path / "nowhere", tmp_path / "committed")
 
 
+def test_code_that_changed_since_it_was_executed_gets_no_outputs(tmp_path):
+    write(tmp_path / "done", "00_a.ipynb", "1 + 1", parameters="seed = 5")
+    path = write(tmp_path / "committed", "00_a.ipynb", "1 + 2")
+    before = path.read_bytes()
+    with pytest.raises(FlamingoError, match="'cell-0' has changed since it was executed") as raised:
+        take_over(tmp_path / "done", tmp_path / "committed")
+    assert "make pipeline" in str(raised.value) and path.read_bytes() == before
+    write(tmp_path / "done", "00_a.ipynb", "1 + 2", parameters="seed = 5")
+    assert take_over(tmp_path / "done", tmp_path / "committed") == [path]
+
+
 @pytest.fixture
 def book(tmp_path, quiet):
     """A committed notebook and its solution, and a run that executed the notebook alone."""
