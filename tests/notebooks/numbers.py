@@ -472,7 +472,7 @@ CLAIMS: dict[str, list[tuple]] = {
         ("Asked {} times for a color", code("11", r"for number in range\((40)\)")),
         ("Of {} pictures of pure noise", code("11", r"integers\(0, 255, \((\d+), 224")),
         ("Of {} sums without a picture", SUMS),
-        ("whole sentences … of {} times", SUMS),
+        ("four words and more … of {} times", SUMS),
         ("For {} pairs of this run", code("11", r"seed=seed, limit=(\d+)\)")),
         ("shows {} pairs;", code("11", r"seed=seed, limit=(\d+)\)")),
         ("rate the {} pairs yourself", code("11", r"seed=seed, limit=(\d+)\)")),
