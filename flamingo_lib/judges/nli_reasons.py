@@ -93,7 +93,7 @@ def reasoned_other(random: Random, scene: Scene, question: Question, answer: str
     way = random.random()
     if way < 0.35:
         moved = other_subject(random, question)
-        if question.type == "side" and way < 0.1:  # "no, it is not to the right", asked which side
+        if question.type == "side" and way < 0.1:  # told as a relation; no example if it answers
             moved = replace(question, type="relation", relation=OPPOSITE[f"{answer} of"])
         told = moved and replace(moved, answer="no" if moved.type != question.type else answer)
         found = scene_answering(random, scene, question, answer)

@@ -242,7 +242,7 @@ writes what is likeliest has one wording for each, and whoever learns from that 
 def conversation(generator: Random, scene: Scene, questions: list[Question]) -> list[tuple[str, str]]:
     """Question and full answer for each of `questions`; openers and offers are rarer in the middle.
 
-    An answer names its subject before it says anything of it, and is never left without a reason or a further fact.
+    An answer names its subject before it says anything of it; a reason or a further fact follows wherever there is one.
     """
     last = len(questions) - 1
     turns = []
