@@ -44,7 +44,7 @@ KINDS = {
     "curt same": 0.07,
     "curt other": 0.05,
     "curt vague": 0.02,  # a word that answers another question
-    "reasoned same": 0.12,  # behind what the image shows, as dialogues answer, or before it
+    "reasoned same": 0.12,  # behind what the image shows, or before it
     "reasoned other": 0.08,
     "reasoned torn": 0.04,  # the conclusion does not follow from what the image is said to show
 }

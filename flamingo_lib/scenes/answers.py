@@ -73,7 +73,7 @@ def _counted(target: Reference, answer: str) -> str:
     return f"{NUMBERS[number] if number else 'no'} {target.text(number)}"
 
 
-def _led(generator: Random, statement: str, probability: float = 0.5) -> str:
+def led(generator: Random, statement: str, probability: float = 0.5) -> str:
     """`statement` as a sentence, perhaps behind a lead-in."""
     if generator.random() < probability:
         return f"{generator.choice(LEADS)} {statement}."
@@ -91,7 +91,7 @@ def _color(generator: Random, question: Question, answer: str) -> str:
         f"the {thing} is clearly {answer}",
         f"the {thing} shown here is {answer}",
     )
-    return _led(generator, generator.choice(statements))
+    return led(generator, generator.choice(statements))
 
 
 def _shape(generator: Random, question: Question, answer: str) -> str:
@@ -105,7 +105,7 @@ def _shape(generator: Random, question: Question, answer: str) -> str:
         f"the {thing} is clearly {article(answer)}",
         f"the {thing} shown here is {article(answer)}",
     )
-    return _led(generator, generator.choice(statements))
+    return led(generator, generator.choice(statements))
 
 
 def _count(generator: Random, question: Question, answer: str) -> str:
@@ -195,7 +195,7 @@ def _side(generator: Random, question: Question, answer: str) -> str:
         f"you can find the {one} on the {answer} side of the {other}",
         f"the {one} appears to the {answer} of the {other}",
     )
-    return _led(generator, generator.choice(statements))
+    return led(generator, generator.choice(statements))
 
 
 def _position(generator: Random, question: Question, answer: str) -> str:
@@ -210,7 +210,7 @@ def _position(generator: Random, question: Question, answer: str) -> str:
         f"the {thing} can be found {location}{of}",
         f"the position of the {thing} is {location}{of}",
     )
-    return _led(generator, generator.choice(statements), 0.4)
+    return led(generator, generator.choice(statements), 0.4)
 
 
 def _size(generator: Random, question: Question, answer: str) -> str:
@@ -224,7 +224,7 @@ def _size(generator: Random, question: Question, answer: str) -> str:
         f"the {thing} is a {answer} object",
         f"the {thing} has a {answer} size",
     )
-    return _led(generator, generator.choice(statements))
+    return led(generator, generator.choice(statements))
 
 
 _WRITERS = {

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from random import Random
 
 from ..text import split_sentences
-from .answers import SUBJECT_FIRST, answer_sentence, at, full_answer, subject_first
+from .answers import SUBJECT_FIRST, answer_sentence, at, full_answer, led, subject_first
 from .dialogues import text_dialogue
 from .graph import Scene, SceneObject
 from .lexicon import NUMBERS, RELATION_WORDS, RELATIONS, article, capital, holds, listing
-from .phrases import CLOSERS, LEADS, OFFERS, OPENERS, PLACES, TEXT_CLOSERS, TEXT_OPENERS, maybe, wrapped
+from .phrases import CLOSERS, OFFERS, OPENERS, PLACES, TEXT_CLOSERS, TEXT_OPENERS, maybe, wrapped
 from .questions import Question
 from .reasoning import reasoning
 
@@ -119,12 +119,16 @@ def shown(generator: Random, items: Sequence[SceneObject]) -> str:
     return f"{generator.choice(('The image shows', 'The picture shows', 'I can see'))} {names}."
 
 
+PLACED = ("It is located", "You can find it")
+"""How a fact begins that says where the answer's subject is."""
+
+
 def _facts(generator: Random, scene: Scene, question: Question, count: int) -> list[str]:
     """Up to `count` facts of different kinds; what is said of "it" comes before other objects are named."""
     kinds: dict[str, str] = {}
     facts = [fact for fact in details(generator, scene, question) if fact]
     if question.type in ("relation", "side"):  # its reason has told the position
-        facts = [fact for fact in facts if not fact.startswith(("It is located", "You can find it"))]
+        facts = [fact for fact in facts if not fact.startswith(PLACED)]
     generator.shuffle(facts)
     for fact in facts:
         kinds.setdefault("position" if " at the " in fact or " in the center" in fact else fact[:5], fact)
@@ -265,7 +269,7 @@ def _answer_in_conversation(generator: Random, question: Question) -> str:
     if question.type not in SUBJECT_FIRST:
         return answer_sentence(generator, question)
     varied = plain.replace(PLACES[0], generator.choice(PLACES))
-    return f"{generator.choice(LEADS)} {varied[0].lower()}{varied[1:]}" if generator.random() < 0.5 else varied
+    return led(generator, f"{varied[0].lower()}{varied[1:-1]}")
 
 
 def support(generator: Random, scene: Scene, question: Question) -> list[str]:
@@ -275,6 +279,6 @@ def support(generator: Random, scene: Scene, question: Question) -> list[str]:
         more = 0 if question.type == "existence" else generator.choice((0, 1))
         return [why, *_facts(generator, scene, question, more)]
     facts = [fact for fact in details(generator, scene, question) if fact]
-    own = [fact for fact in facts if fact.startswith(("It is located", "You can find it"))] or facts[:2]
+    own = [fact for fact in facts if fact.startswith(PLACED)] or facts[:2]
     others = [fact for fact in facts if fact not in own]
-    return [*maybe(generator, tuple(own), float(bool(own))), *maybe(generator, tuple(others), 0.5 * bool(others))]
+    return [*maybe(generator, own, 1.0), *maybe(generator, others, 0.5)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from random import Random
 
 OPENERS = (
@@ -107,9 +108,9 @@ CHANGE_INSTRUCTIONS = (
 )
 
 
-def maybe(generator: Random, options: tuple[str, ...], probability: float) -> list[str]:
-    """One of `options` with `probability`, else nothing."""
-    return [generator.choice(options)] if generator.random() < probability else []
+def maybe(generator: Random, options: Sequence[str], probability: float) -> list[str]:
+    """One of `options` with `probability`, else nothing; nothing of no options."""
+    return [generator.choice(options)] if generator.random() < probability and options else []
 
 
 def wrapped(generator: Random, *sentences: str, image: bool = True, opener: float = 0.6, closer: float = 0.5) -> str:
