@@ -20,7 +20,8 @@ from ..sources.catalog import CATALOG, find_row
 from ..sources.loading import load_source
 from ..storage import Quarantine
 from .steps.base import made_here
-from .steps.evaluate_sources import asked_of
+from .steps.examine import examination
+from .steps.examine_sources import asked_of
 from .steps.judges import SHIPPED
 from .steps.scenes import no_data
 
@@ -139,12 +140,17 @@ def check_sources(preset: Preset, steps: Iterable[str], *, count: bool = False) 
         "polite": preset.sources.polite if "sources" in steps else (),
         "raw": preset.sources.raw if "sources" in steps else (),
         "captions": preset.sources.captions if "sources" in steps else (),
-        "evaluation": asked_of(preset.evaluation) if "evaluate" in steps else (),
+        "evaluation": asked_of(preset.evaluation) if _examines(steps) else (),
     }
     for role, names in roles.items():
         for name in names:
             wanted.setdefault(name, []).append(role)
     return [_source_state(name, tuple(roles), root, preset.seed, count) for name, roles in wanted.items()]
+
+
+def _examines(steps: Iterable[str]) -> bool:
+    """Whether a model is examined in one of these steps."""
+    return any(name.startswith(examination("")) for name in steps)
 
 
 def _source_state(name: str, roles: Sequence[str], root: Path, seed: int, count: bool) -> SourceState:
@@ -211,7 +217,7 @@ def weight_roles(preset: Preset, steps: Iterable[str]) -> dict[str, str]:
         add(config.base, "base")
     if preset.distortion.backend == "transformers" and preset.distortion.backend_model and "distort" in steps:
         add(preset.distortion.backend_model, "distorter")
-    if steps & {"filter", "evaluate"}:
+    if "filter" in steps or _examines(steps):
         for role in JUDGES:
             add(getattr(preset.judges, role), f"{role} judge")
     return roles

@@ -312,7 +312,7 @@ PAGES: dict[str, tuple[Page, tuple[str, ...]]] = {
     "funnel": (_funnel_page, ("pf1m.build",)),
     "chat in a file": (_chat_file, ("cli.serve",)),
     "export": (_exported, ("exports.card",)),
-    "answers by source": (_by_source, ("pipeline.steps.evaluate_sources",)),
+    "answers by source": (_by_source, ("pipeline.steps.examine_sources",)),
     "exercise": (_exercise, ("teaching.outcome",)),
     "windows": (_windows, ("cli.windows", "pipeline.steps.packing")),
 }  # fmt: skip

@@ -89,7 +89,7 @@ def test_only_what_the_steps_need_is_asked_for(root, tmp_path):
     states = check_sources(preset, ("scenes", "sources"))
     assert all(state.ok for state in states) and not check_weights_of(preset, ("scenes", "sources"))
     assert [state.name for state in check_weights_of(preset, ("distort",))] == ["timdettmers/guanaco-33b-merged"]
-    assert [state.name for state in check_sources(preset, ("sources", "evaluate")) if not state.ok] == ["ok-vqa"]
+    assert [state.name for state in check_sources(preset, ("sources", "examine_base")) if not state.ok] == ["ok-vqa"]
 
 
 def test_weights_that_were_not_trained_for_each_other(weights):

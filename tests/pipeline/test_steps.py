@@ -14,6 +14,7 @@ from flamingo_lib.errors import ConfigError, MissingAsset
 from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import Job, settings, table
 from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
+from flamingo_lib.pipeline.steps.examine import examination
 from flamingo_lib.pipeline.steps.filter import write_released
 from flamingo_lib.pipeline.steps.mixtures import chosen_raw, mixture_examples, mixture_inputs
 from flamingo_lib.pipeline.steps.records import read_records
@@ -39,11 +40,23 @@ def test_every_preset_has_a_pipeline_in_order(name):
         "stage2",
         "stage3",
         "raw",
+        "examine_base",
+        "examine_stage3",
         "evaluate",
         "figures",
     } <= set(steps)
     order = list(steps)
     assert order.index("rewriter") < order.index("rewrite") < order.index("filter") < order.index("stage1")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_model_is_examined_as_soon_as_it_is_there(name):
+    preset = load_preset(name)
+    steps = table(build_steps(preset))
+    for stage in preset.stages:
+        assert steps[examination(stage)].inputs == ("scenes", stage)
+    assert set(steps[examination("base")].inputs) <= {"scenes", "base"}
+    assert {examination(model) for model in ("base", *preset.stages)} < set(steps["evaluate"].inputs)
 
 
 def test_a_stage_before_the_rewriter_comes_first():

@@ -74,7 +74,8 @@ def test_slips_of_fooling_the_judge(sentence, reward, message):
 
 def test_steps_that_depend_on_a_setting():
     preset = load_preset("tiny")
-    right = {"filter", "packing", *preset.stages, "evaluate", "figures"}
+    examined = {f"examine_{stage}" for stage in preset.stages}
+    right = {"filter", "packing", *preset.stages, *examined, "evaluate", "figures"}
     outcome = check.ex_00_3(right, preset)
     assert outcome, outcome
     assert "rewrite: reads neither" in check.ex_00_3(right | {"rewrite"}, preset).text

@@ -10,6 +10,7 @@ from ...errors import ConfigError
 from ..step import Step
 from . import base, distort, figures, filter, rewrite, scenes, sources
 from .evaluate import evaluation_step
+from .examine import examination_step
 from .packing import packing_step
 from .training import training_step
 
@@ -25,7 +26,8 @@ TITLES = {
 def build_steps(preset: Preset) -> list[Step]:
     """The pipeline of `preset`, each step behind all that it reads.
 
-    Stages that the rewriter starts from come before it, all others after the filter.
+    Stages that the rewriter starts from come before it, all others after the filter; models are examined behind all
+    training, or beside it where steps run at the same time.
 
     Raises:
         ConfigError: a stage that starts from one that does not stand before it, or an unknown mixture.
@@ -51,6 +53,7 @@ def build_steps(preset: Preset) -> list[Step]:
             )
         early.insert(0, stages.pop(start))
         start = preset.stages[start].start
-    later = [packing_step(preset), *stages.values(), evaluation_step(preset), figures.STEP]
+    examined = [examination_step(name, preset) for name in ("base", *preset.stages)]
+    later = [packing_step(preset), *stages.values(), *examined, evaluation_step(preset), figures.STEP]
     first = [base.STEP] if base.made_here(preset) else []
     return [*first, scenes.STEP, sources.STEP, *early, distort.STEP, rewriter, rewrite.STEP, filter.STEP, *later]
