@@ -9,11 +9,12 @@ from typing import Any
 from ..errors import FlamingoError, MissingAsset
 from ..storage import atomic_write
 from .environment import project_root
-from .notebooks import notebook_paths, run_notebooks
+from .notebook_files import METADATA, notebook_paths
+from .notebooks import run_notebooks
 from .run_folder import Workspace
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-KEPT_METADATA = ("kernelspec",)
+KEPT_METADATA = ("kernelspec", METADATA)
 SOLUTIONS = "solutions"
 
 

@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..code_hash import library_fingerprint
-from ..errors import ConfigError, DataError, FlamingoError, MissingAsset
+from ..errors import DataError, FlamingoError
 from ..storage import fingerprint, read_json, storage_errors, write_json
 from ..threads import cores
-from .environment import project_root
+from .notebook_files import cells_of, check_parameters, notebook_paths, steps_read
 from .progress_relay import relayed_progress
 from .run_folder import Workspace
+from .schedule import Call
 from .workers import Workers
-
-_ASSIGNED = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
-
-PARAMETERS = ("run", "preset", "seed", "settings")
-"""The names that every notebook's parameters cell assigns."""
-
-
-def notebook_paths(folder: Path | None = None) -> list[Path]:
-    """The ordered notebooks, ``00_...ipynb`` and on."""
-    folder = folder or project_root() / "notebooks"
-    found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    if not found:
-        raise MissingAsset(
-            "there are no notebooks", file=folder, remedy="Run from a checkout of the project, or give --no-notebooks."
-        )
-    return found
 
 
 def parameters(workspace: Workspace) -> dict[str, Any]:
@@ -62,40 +47,86 @@ def run_notebooks(
     more than one of `jobs`, so many run at the same time, each in a process of its own: the steps should be done then,
     or they wait for each other.
     """
-    out = out or workspace.folder / "notebooks"
-    paths, values = notebook_paths(folder), parameters(workspace)
-    for path in paths:
-        _check_parameters(path, values)
-    done = _read_done(out)
-    library = library_fingerprint()
-    steps = {name: workspace.key(name) for name in workspace.steps}
-    keys = {path: fingerprint(_cells(path), values, steps, library) for path in paths}
-    left = [path for path in paths if done.get(path.name) != keys[path] or not (out / path.name).is_file()]
-    seconds: dict[str, float] = {}
-
-    def finished(path: Path, took: float) -> None:
-        seconds[path.name], done[path.name] = took, keys[path]
-        write_json(out / "manifest.json", done)
-
-    def begin(path: Path) -> tuple[Path, Path, dict[str, Any]]:
-        say(f"notebook {paths.index(path) + 1} of {len(paths)}: {path.name}")
-        return path, out / path.name, values
-
-    if jobs == 1 or len(left) < 2:
-        for path in left:
-            finished(path, _execute(*begin(path)))
-        return seconds
+    plan = _Plan(workspace, folder, out, say)
+    if jobs == 1 or len(plan.left) < 2:
+        for path in list(plan.left):
+            plan.begun(path)
+            plan.finished(path, _execute(*plan.arguments(path)))
+        return plan.seconds
     with Workers(jobs, max(1, cores() // jobs)) as workers:
-        waiting = {path.name: path for path in left}
-        for path in left:
+        paths = {path.name: path for path in plan.left}
+        for name, path in paths.items():
             while not workers.free:
-                name, took = workers.next_done()
-                finished(waiting.pop(name), took)
-            workers.call(path.name, _execute, *begin(path))
-        while waiting:
-            name, took = workers.next_done()
-            finished(waiting.pop(name), took)
-    return seconds
+                done, took = workers.next_done()
+                plan.finished(paths[done], took)
+            plan.begun(path)
+            workers.call(name, _execute, *plan.arguments(path))
+        while workers.busy:
+            done, took = workers.next_done()
+            plan.finished(paths[done], took)
+    return plan.seconds
+
+
+def early_notebooks(
+    workspace: Workspace, *, folder: Path | None = None, say: Callable[[str], None] = print
+) -> list[Call]:
+    """Calls that execute notebooks into the run folder, each as soon as the steps are done that its metadata names.
+
+    A notebook that names none may read any of them; it is left to `run_notebooks`.
+
+    Args:
+        folder: by default that of the main ones.
+    """
+    plan = _Plan(workspace, folder, None, say)
+    named = {path: steps_read(path) for path in plan.left}
+    return [
+        Call(
+            path.name,
+            [(workspace, name) for name in steps],
+            _execute,
+            plan.arguments(path),
+            partial(plan.begun, path),
+            partial(plan.finished, path),
+        )
+        for path, steps in named.items()
+        if steps is not None and all(name in workspace.steps for name in steps)
+    ]
+
+
+class _Plan:
+    """The notebooks of a folder that are to be executed into another, and what is noted when one is.
+
+    Attributes:
+        left: those whose copy was not made by the same cells, settings and library.
+        seconds: by name, of those that are finished.
+    """
+
+    def __init__(self, workspace: Workspace, folder: Path | None, out: Path | None, say: Callable[[str], None]) -> None:
+        self._out, self._say = out or workspace.folder / "notebooks", say
+        self._paths, self._values = notebook_paths(folder), parameters(workspace)
+        for path in self._paths:
+            check_parameters(path, self._values)
+        self._done = _read_done(self._out)
+        library, steps = library_fingerprint(), {name: workspace.key(name) for name in workspace.steps}
+        self._keys = {path: fingerprint(cells_of(path), self._values, steps, library) for path in self._paths}
+        self.left = [path for path in self._paths if not self._is_done(path)]
+        self.seconds: dict[str, float] = {}
+
+    def _is_done(self, path: Path) -> bool:
+        return self._done.get(path.name) == self._keys[path] and (self._out / path.name).is_file()
+
+    def arguments(self, path: Path) -> tuple[Path, Path, dict[str, Any]]:
+        """What `_execute` gets."""
+        return path, self._out / path.name, self._values
+
+    def begun(self, path: Path) -> None:
+        """Say that one is begun."""
+        self._say(f"notebook {self._paths.index(path) + 1} of {len(self._paths)}: {path.name}")
+
+    def finished(self, path: Path, took: float) -> None:
+        """Note that one is done, and the seconds it took."""
+        self.seconds[path.name], self._done[path.name] = took, self._keys[path]
+        write_json(self._out / "manifest.json", self._done)
 
 
 def _read_done(out: Path) -> dict[str, str]:
@@ -104,54 +135,6 @@ def _read_done(out: Path) -> dict[str, str]:
     except DataError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _cells(path: Path) -> list[tuple[str, str]]:
-    """The cells of a notebook as type and source, without outputs."""
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in _notebook(path)["cells"]]
-
-
-def _notebook(path: Path) -> dict[str, Any]:
-    """A notebook's JSON value: format 4, cells of text, and Python.
-
-    Raises:
-        DataError: it is no such notebook.
-        ConfigError: it was written for a kernel of another language.
-    """
-    notebook = read_json(path)
-    cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
-        raise DataError("not a notebook of format 4", file=path, remedy="Open it in JupyterLab and save it again.")
-    metadata = notebook.get("metadata")
-    for part, key in (("kernelspec", "language"), ("language_info", "name")):
-        values = metadata.get(part) if isinstance(metadata, dict) else None
-        language = values.get(key) if isinstance(values, dict) else None
-        if isinstance(language, str) and "python" not in language.lower():
-            kernel = (metadata.get("kernelspec") or {}).get("name", "unnamed")
-            raise ConfigError(
-                f"the notebook's kernel {kernel!r} is for {language}, and notebooks here are Python",
-                file=path,
-                remedy="Choose a Python kernel and save it again.",
-            )
-    return notebook
-
-
-def _is_cell(cell: Any) -> bool:
-    source = cell.get("source") if isinstance(cell, dict) else None
-    lines = source if isinstance(source, list) else [source]
-    return isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) and all(isinstance(s, str) for s in lines)
-
-
-def _check_parameters(path: Path, values: Mapping[str, Any]) -> None:
-    tagged = [cell for cell in _notebook(path)["cells"] if "parameters" in (cell.get("metadata") or {}).get("tags", ())]
-    known = set(_ASSIGNED.findall("".join(tagged[0]["source"]))) if tagged else set()
-    missing = [name for name in values if name not in known]
-    if missing:
-        raise ConfigError(
-            f"the notebook has no parameter {missing[0]!r}",
-            file=path,
-            remedy=f"Assign {', '.join(PARAMETERS)} in the cell tagged 'parameters'.",
-        )
 
 
 def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> float:

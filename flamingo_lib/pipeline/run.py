@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import FlamingoError
 from ..threads import cores
 from .metrics import write_metrics
-from .notebooks import run_notebooks
+from .notebooks import early_notebooks, run_notebooks
 from .run_folder import Workspace
 from .schedule import MOST, Task, run_steps
 from .steps import build_steps
@@ -31,7 +31,8 @@ def run_pipeline(
     """Do all that is not yet done in `workspace` and return the figures, which are also in its ``metrics.json``.
 
     Args:
-        notebooks: execute the notebooks as well, behind the steps, on every core.
+        notebooks: execute the notebooks as well, on every core: those that say which steps they read beside later
+            steps, the others behind all.
         until: the last step to do; notebooks and the report are left out then.
         jobs: steps at the same time, each in a process of its own. More than one needs a workspace of the pipeline's
             own steps.
@@ -50,8 +51,9 @@ def run_pipeline(
             remedy="Free some space or choose another --run-dir.",
         )
     names = steps_until(list(workspace.steps), until)
-    _run_steps(workspace, names, jobs, say)
-    if notebooks and until is None:
+    notebooks = notebooks and until is None
+    _run_steps(workspace, names, jobs, say, notebooks)
+    if notebooks:
         run_notebooks(workspace, jobs=min(MOST, cores()), say=say)
     values = write_metrics(workspace, time.monotonic() - started)
     if until is None:
@@ -61,13 +63,17 @@ def run_pipeline(
     return values
 
 
-def _run_steps(workspace: Workspace, names: Sequence[str], jobs: int, say: Callable[[str], None]) -> None:
+def _run_steps(
+    workspace: Workspace, names: Sequence[str], jobs: int, say: Callable[[str], None], notebooks: bool
+) -> None:
     tasks = [(workspace, name) for name in names if workspace.result(name) is None]
 
     def tell(task: Task) -> None:
         say(f"step {task[1]}: {workspace.steps[task[1]].title}")
 
-    run_steps(tasks, build_steps, jobs=min(jobs, max(1, len(tasks))), say=tell)
+    jobs = min(jobs, max(1, len(tasks)))
+    beside = early_notebooks(workspace, say=say) if notebooks and jobs > 1 else ()
+    run_steps(tasks, build_steps, jobs=jobs, say=tell, beside=beside)
 
 
 def steps_until(names: Sequence[str], until: str | None) -> list[str]:

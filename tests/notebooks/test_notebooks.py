@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from flamingo_lib.pipeline.notebook_files import PARAMETERS, notebook_paths, steps_read
 from flamingo_lib.pipeline.notebook_outputs import unnormalised
-from flamingo_lib.pipeline.notebooks import PARAMETERS, notebook_paths
+from flamingo_lib.pipeline.steps import build_steps
+from flamingo_lib.presets import load_preset
 
 ROOT = Path(__file__).parents[2] / "notebooks"
 MAIN = notebook_paths(ROOT)
@@ -42,6 +45,17 @@ def test_notebook_is_valid_and_has_its_parameters(path):
     tagged = [cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", [])]
     assert len(tagged) == 1 and tagged[0] is code_cells(notebook)[0]
     assert [line.split(" =")[0] for line in tagged[0].source.splitlines()] == list(PARAMETERS)
+
+
+@pytest.mark.parametrize("path", [path for path in MAIN if steps_read(path) is not None], ids=lambda path: path.name)
+def test_a_notebook_that_names_its_steps_reads_no_others(path):
+    """It may be executed while the others are still being made."""
+    code = "\n".join(cell.source for cell in code_cells(read(path)))
+    asked = re.findall(r"\bwork\.step\(([^)]*)\)", code)
+    assert {json.loads(name) for name in asked} == set(steps_read(path))
+    assert set(steps_read(path)) <= {step.name for step in build_steps(load_preset("tiny"))}
+    assert set(re.findall(r"\bwork\.(\w+)", code)) <= {"step", "preset"}
+    assert not re.search(r"[(,=]\s*work\s*[,)\n]", code)
 
 
 def test_notebooks_and_solutions_are_normalised():

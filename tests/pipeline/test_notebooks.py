@@ -15,10 +15,12 @@ import nbformat
 import pytest
 
 from flamingo_lib.errors import ConfigError, DataError, FlamingoError, MissingAsset
+from flamingo_lib.pipeline.notebook_files import notebook_paths
 from flamingo_lib.pipeline.notebook_outputs import normalise, refresh, take_over, unnormalised
-from flamingo_lib.pipeline.notebooks import notebook_paths, parameters, run_notebooks
+from flamingo_lib.pipeline.notebooks import early_notebooks, parameters, run_notebooks
 from flamingo_lib.pipeline.run_folder import Workspace
-from flamingo_lib.pipeline.step import Step
+from flamingo_lib.pipeline.schedule import run_steps
+from flamingo_lib.pipeline.step import Job, Step
 from flamingo_lib.presets import load_preset
 
 PARAMETERS = 'run = "tiny-0"\npreset = "tiny"\nseed = 0\nsettings = []'
@@ -62,6 +64,41 @@ def test_notebooks_run_in_order_once(tmp_path, quiet):
     assert outputs[0].text == "changed\n"
     left = sorted(path.name for path in (place.folder / "notebooks").iterdir())
     assert left == ["00_first.ipynb", "01_second.ipynb", "manifest.json"]
+
+
+def test_notebooks_that_name_their_steps_are_done_beside_the_others(tmp_path, quiet):
+    """The early one ends before the last step, which waits for it; the others come behind all."""
+    folder, place = tmp_path / "notebooks", Workspace(tmp_path / "run", load_preset("tiny"), steps=two_steps())
+    early = write(folder, "01_early.ipynb", f"open({str(tmp_path / 'read')!r}, 'w').write(run)")
+    with_metadata(early, {"flamingo": {"steps": ["first"]}})
+    write(folder, "00_late.ipynb", f"print(open({str(place.folder / 'second' / 'seen')!r}).read())")
+    said: list[str] = []
+    calls = early_notebooks(place, folder=folder, say=said.append)
+    assert [call.label for call in calls] == ["01_early.ipynb"] and not said
+    run_steps([(place, "first"), (place, "second")], two_steps, jobs=2, beside=calls)
+    assert (place.folder / "second" / "seen").read_text() == str(place.folder)
+    assert said == ["notebook 2 of 2: 01_early.ipynb"]
+    assert list(run_notebooks(place, folder=folder, say=said.append)) == ["00_late.ipynb"]
+    assert early_notebooks(place, folder=folder) == []
+
+
+def two_steps(preset=None) -> list[Step]:
+    return [Step("first", "wait for nothing", lambda job: {}), Step("second", "wait", wait_for_it, inputs=("first",))]
+
+
+def wait_for_it(job: Job) -> dict[str, int]:
+    """Ends when the early notebook, which reads only the first step, has written."""
+    read = job.cache.parent.parent / "read"
+    _wait_for(lambda: read.exists() and read.read_text(), 120)
+    (job.folder / "seen").write_text(read.read_text())
+    return {}
+
+
+@pytest.mark.parametrize("named", [["first", "no such step"], "first", [1], None])
+def test_a_notebook_that_names_no_known_steps_waits_for_all(tmp_path, named):
+    place = Workspace(tmp_path / "run", load_preset("tiny"), steps=two_steps())
+    with_metadata(write(tmp_path / "notebooks", "00_one.ipynb"), {"flamingo": {"steps": named}})
+    assert early_notebooks(place, folder=tmp_path / "notebooks") == []
 
 
 def test_a_failing_notebook_is_one_clear_message(tmp_path, quiet):
