@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Preset
 from ..evaluation.predictions import Prediction, write_predictions
 from ..pipeline.step import Job, Step
+from ..pipeline.steps.answerer import load_answerer
 from ..pipeline.steps.judges import judge_files
 from ..pipeline.steps.records import read_records
 from ..pipeline.steps.rewrite import REWRITTEN
@@ -22,7 +23,6 @@ from .claim_table import REWRITES
 from .steps import as_asked
 
 if TYPE_CHECKING:
-    from ..evaluation.chat_generator import ChatGenerator
     from ..evaluation.model_metrics import EvalSet, ModelMetrics
     from ..scenes.index import TruthIndex
 
@@ -70,7 +70,7 @@ def model_predictions_step(name: str, model: str) -> Step:
             metrics, facts = _examined_base(job, model, index, eval_set, loaded.reward)
         else:
             folder = job.inputs[model] / MODEL
-            metrics = examine(model, _generator(job, folder), eval_set, loaded.reward)
+            metrics = examine(model, load_answerer(job, folder), eval_set, loaded.reward)
             facts = training_facts(folder)
         shots = SHOTS if model == BASES[1] else 0
         found = pool_predictions(metrics, eval_set, index, loaded, seed=job.seed, shots=shots)
@@ -107,15 +107,6 @@ def with_rouge(item: Prediction) -> Prediction:
     return replace(item, scores=item.scores | {"rouge_l": round(rouge_l_best(item.response, item.references), 6)})
 
 
-def _generator(job: Job, model: Any, *, curt: bool = False) -> ChatGenerator:
-    from ..evaluation.chat_generator import ChatGenerator
-    from ..training.stages import load_base
-
-    config = job.preset.evaluation
-    loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
-    return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
-
-
 def _examined_base(
     job: Job, model: str, index: TruthIndex, eval_set: EvalSet, reward: Any
 ) -> tuple[ModelMetrics, dict[str, float]]:
@@ -124,7 +115,7 @@ def _examined_base(
     from ..evaluation.few_shot import ExamplePool, base_prompts
     from ..evaluation.model_metrics import examine
 
-    prompts = base_prompts(_generator(job, job.preset.model.base, curt=True), ExamplePool(index, seed=job.seed))
+    prompts = base_prompts(load_answerer(job, job.preset.model.base, curt=True), ExamplePool(index, seed=job.seed))
     wanted = {name: asker for name, (shown, asker) in prompts.items() if bool(shown) == (model != BASES[0])}
     said = {name: asker.answer(eval_set.held_in, description=f"{model}, {name}") for name, asker in wanted.items()}
     tried = {name: checked_accuracy(eval_set.held_in, answers).value for name, answers in said.items()}

@@ -14,6 +14,7 @@ from flamingo_lib.errors import ConfigError, MissingAsset
 from flamingo_lib.pipeline.run_folder import Workspace
 from flamingo_lib.pipeline.step import Job, settings, table
 from flamingo_lib.pipeline.steps import build_steps, distort, scenes, sources
+from flamingo_lib.pipeline.steps.answerer import load_answerer
 from flamingo_lib.pipeline.steps.examine import examination
 from flamingo_lib.pipeline.steps.filter import write_released
 from flamingo_lib.pipeline.steps.mixtures import chosen_raw, mixture_examples, mixture_inputs
@@ -57,6 +58,13 @@ def test_a_model_is_examined_as_soon_as_it_is_there(name):
         assert steps[examination(stage)].inputs == ("scenes", stage)
     assert set(steps[examination("base")].inputs) <= {"scenes", "base"}
     assert {examination(model) for model in ("base", *preset.stages)} < set(steps["evaluate"].inputs)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_models_are_examined_in_the_number_format_of_the_preset(tmp_path, dtype):
+    preset = load_preset("tiny", [f"model.dtype={dtype}", "evaluation.max_new_tokens=3"])
+    answerer = load_answerer(Job(tmp_path, tmp_path, tmp_path, {}, preset), preset.model.base)
+    assert str(answerer.model.dtype) == f"torch.{dtype}" and answerer.max_new_tokens == 3
 
 
 def test_a_stage_before_the_rewriter_comes_first():

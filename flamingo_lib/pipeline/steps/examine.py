@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...config import Preset
 from ...storage import write_json
 from ..step import Job, Step
+from .answerer import load_answerer
 from .base import MODEL, NAME, base_files, base_inputs, base_of
 from .examine_sources import examine_on_held_out_parts
 from .judges import judge_files, resolve_judges
@@ -80,7 +81,7 @@ def _examine_on_scenes(job: Job, name: str, weights: str | Path, index: TruthInd
     config = job.preset.evaluation
     eval_set = make_eval_set(index, config, seed=job.seed)
     captions = caption_samples(index, config.captions, seed=job.seed)
-    answerer = _answerer(job, weights, curt=name == NAME)
+    answerer = load_answerer(job, weights, curt=name == NAME)
     described = _descriptions(name, answerer, index, captions)
     reward: Any = judges.reward
     examined: ModelMetrics | BaseMetrics
@@ -101,15 +102,6 @@ def _examine_on_scenes(job: Job, name: str, weights: str | Path, index: TruthInd
             )
         ),
     )
-
-
-def _answerer(job: Job, model: str | Path, *, curt: bool) -> ChatGenerator:
-    from ...evaluation.chat_generator import ChatGenerator
-    from ...training.stages import load_base
-
-    config = job.preset.evaluation
-    loaded = load_base(model, optimize=job.preset.model.optimize_for_cpu)
-    return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens, curt=curt)
 
 
 def _descriptions(name: str, answerer: ChatGenerator, index: TruthIndex, captions: Sequence[Sample]) -> list[str]:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ...config import EvaluationConfig
 from ...storage import fingerprint_files, write_json
 from ..step import Job
+from .answerer import load_answerer
 from .base import NAME
-from .placement import placement
 
 if TYPE_CHECKING:
-    from ...evaluation.chat_generator import ChatGenerator
     from ...judges.panel import Judges
 
 PROMPT = "openflamingo"
@@ -36,7 +35,7 @@ def examine_on_held_out_parts(job: Job, name: str, model: str | Path, root: Path
     summaries, predictions = examine_on_sources(
         name,
         _weights(model),
-        lambda: _answerer(job, model),
+        lambda: load_answerer(job, model),
         judges,
         asked_sources(asked_of(config), root),
         job.scratch,
@@ -79,12 +78,3 @@ def _weights(model: str | Path) -> str:
 
     folder = resolve(model, role="the model to evaluate")
     return fingerprint_files(path for path in folder.iterdir() if path.suffix in {".json", ".safetensors"})
-
-
-def _answerer(job: Job, model: str | Path) -> ChatGenerator:
-    from ...evaluation.chat_generator import ChatGenerator
-    from ...loading import load_model
-
-    config, optimize = job.preset.evaluation, job.preset.model.optimize_for_cpu
-    loaded = load_model(model, role="the model to evaluate", optimize=optimize, **placement(job.preset))
-    return ChatGenerator(*loaded, batch_size=config.batch_size, max_new_tokens=config.max_new_tokens)
