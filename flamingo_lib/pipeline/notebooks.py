@@ -72,7 +72,8 @@ def early_notebooks(
 ) -> list[Call]:
     """Calls that execute notebooks into the run folder, each as soon as the steps are done that its metadata names.
 
-    A notebook that names none may read any of them; it is left to `run_notebooks`.
+    A notebook that names none may read any of them; it is left to `run_notebooks`, and so is one that fails: steps
+    don't wait until its cause is mended.
 
     Args:
         folder: by default that of the main ones.
@@ -83,10 +84,10 @@ def early_notebooks(
         Call(
             path.name,
             [(workspace, name) for name in steps],
-            _execute,
+            _execute_if_possible,
             plan.arguments(path),
             partial(plan.begun, path),
-            partial(plan.finished, path),
+            partial(plan.tried, path),
         )
         for path, steps in named.items()
         if steps is not None and all(name in workspace.steps for name in steps)
@@ -123,6 +124,13 @@ class _Plan:
         """Say that one is begun."""
         self._say(f"notebook {self._paths.index(path) + 1} of {len(self._paths)}: {path.name}")
 
+    def tried(self, path: Path, took: float | None) -> None:
+        """Note that one is done, or, without seconds, say that it failed."""
+        if took is None:
+            self._say(f"{path.name} failed, and is executed again behind all steps")
+        else:
+            self.finished(path, took)
+
     def finished(self, path: Path, took: float) -> None:
         """Note that one is done, and the seconds it took."""
         self.seconds[path.name], self._done[path.name] = took, self._keys[path]
@@ -135,6 +143,14 @@ def _read_done(out: Path) -> dict[str, str]:
     except DataError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _execute_if_possible(path: Path, target: Path, values: Mapping[str, Any]) -> float | None:
+    """The same as `_execute`; None if the notebook fails."""
+    try:
+        return _execute(path, target, values)
+    except FlamingoError:
+        return None
 
 
 def _execute(path: Path, target: Path, values: Mapping[str, Any]) -> float:

@@ -94,6 +94,19 @@ def wait_for_it(job: Job) -> dict[str, int]:
     return {}
 
 
+def test_steps_go_on_when_an_early_notebook_fails(tmp_path, quiet):
+    folder, place = tmp_path / "notebooks", Workspace(tmp_path / "run", load_preset("tiny"), steps=two_steps())
+    work = f"open({str(tmp_path / 'read')!r}, 'w').write('read'); 1 / 0"
+    with_metadata(write(folder, "00_early.ipynb", work), {"flamingo": {"steps": ["first"]}})
+    said: list[str] = []
+    calls = early_notebooks(place, folder=folder, say=said.append)
+    run_steps([(place, "first"), (place, "second")], two_steps, jobs=2, beside=calls)
+    assert place.result("second") is not None
+    assert said[1:] == ["00_early.ipynb failed, and is executed again behind all steps"]
+    with pytest.raises(FlamingoError, match="notebook 00_early.ipynb failed in cell 2: ZeroDivisionError"):
+        run_notebooks(place, folder=folder, say=said.append)
+
+
 @pytest.mark.parametrize("named", [["first", "no such step"], "first", [1], None])
 def test_a_notebook_that_names_no_known_steps_waits_for_all(tmp_path, named):
     place = Workspace(tmp_path / "run", load_preset("tiny"), steps=two_steps())
