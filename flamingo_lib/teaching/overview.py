@@ -93,8 +93,9 @@ def ex_00_3(steps: Iterable[str], preset: Preset, setting: str = "filters.min_wo
         if reads or any(name in affected for name in step.inputs):
             affected.append(step.name)
     given = {steps} if isinstance(steps, str) else set(call(lambda: list(steps)))
-    known = {step.name for step in build_steps(preset)}
-    require(given <= known, f"there is no step {shown(next(iter(given - known), ''))}; steps are {', '.join(known)}")
+    known = [step.name for step in build_steps(preset)]
+    strange = sorted(given.difference(known), key=str)
+    require(not strange, f"there is no step {shown(strange[0]) if strange else ''}; steps are {', '.join(known)}")
     extra, missing = given - set(affected), set(affected) - given
     require(not extra, f"{', '.join(sorted(extra))}: reads neither {setting} nor anything made with it")
     require(not missing, f"{_first(affected, missing)} is missing: it reads {setting}, or a result that depends on it")
