@@ -49,7 +49,7 @@ def run_notebooks(
     """
     plan = _Plan(workspace, folder, out, say)
     if jobs == 1 or len(plan.left) < 2:
-        for path in list(plan.left):
+        for path in plan.left:
             plan.begun(path)
             plan.finished(path, _execute(*plan.arguments(path)))
         return plan.seconds
