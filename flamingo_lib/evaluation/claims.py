@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -58,9 +59,12 @@ def claims_table(claims: Sequence[Mapping[str, Any]], run: Mapping[str, Any] | N
     against = sum(claim["holds"] is False for claim in claims)
     rest = len(claims) - held - against
     words = f"{len(claims)} claims at this size: hold {held}, do not hold {against}, not measured {rest}."
-    seeds = sorted({_seeds(claim["seeds"]) for claim in claims if claim.get("seeds")})
-    if seeds:
-        words += f" Seeds: {'; '.join(seeds)}."
+    seeds = Counter(_seeds(claim["seeds"]) for claim in claims if claim.get("seeds"))
+    if len(seeds) > 1:
+        told = "; ".join(f"{count} on seeds {named}" for named, count in seeds.most_common())
+        words += f" Of them {told}."
+    elif seeds:
+        words += f" Seeds: {next(iter(seeds))}."
     return html.join([html.message(words), html.table(header, rows)])
 
 
@@ -122,4 +126,13 @@ def _number(value: Any) -> float | None:
 
 
 def _seeds(seeds: Any) -> str:
-    return ", ".join(map(str, seeds)) if isinstance(seeds, Sequence) and not isinstance(seeds, str) else str(seeds)
+    """Seeds in words: ``0 to 4`` where they follow each other, else ``0, 1, 3``."""
+    if not isinstance(seeds, Sequence) or isinstance(seeds, str):
+        return str(seeds)
+    if (
+        len(seeds) > 2
+        and all(isinstance(seed, int) for seed in seeds)
+        and list(seeds) == [*range(seeds[0], seeds[-1] + 1)]
+    ):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))

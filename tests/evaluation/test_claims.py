@@ -23,7 +23,16 @@ def test_each_claim_has_its_verdict_interval_and_reason():
     assert rows[1][1:] == ["0.032", "0.160", "0.110 to 0.210", "✓ holds (the interval lies above 0)"]
     assert rows[2][1:] == ["-0.012", "0.012", "-0.020 to 0.045", "✗ does not hold (the interval includes 0)"]
     assert rows[4][1:] == ["0.510", "–", "–", "not measured (not run: rewriter_second_generation)"]
-    assert "hold 1, do not hold 1, not measured 1. Seeds: 0, 1, 2, 3, 4." in claims_table(CLAIMS)
+    assert "hold 1, do not hold 1, not measured 1. Seeds: 0 to 4." in claims_table(CLAIMS)
+
+
+def test_it_is_told_how_many_claims_rest_on_which_seeds():
+    seeds = ([0, 1, 2], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [0], [0, 2, 4], ["a", "b", "c"], [4, 5])
+    claims = [CLAIMS[0] | {"seeds": some} for some in seeds]
+    told = (
+        "2 on seeds 0 to 4; 1 on seeds 0 to 2; 1 on seeds 0; 1 on seeds 0, 2, 4; 1 on seeds a, b, c; 1 on seeds 4, 5."
+    )
+    assert f"Of them {told}" in claims_table(claims)
 
 
 def test_the_runs_own_value_is_marked():
