@@ -130,7 +130,7 @@ def _ready(waiting: Iterable[Task]) -> Task | None:
         (
             (workspace, name)
             for workspace, name in waiting
-            if all(workspace.result(other) is not None for other in workspace.steps[name].inputs)
+            if _are_done((workspace, other) for other in workspace.steps[name].inputs)
         ),
         None,
     )
@@ -138,9 +138,11 @@ def _ready(waiting: Iterable[Task]) -> Task | None:
 
 def _ready_call(calls: Iterable[Call]) -> Call | None:
     """The first call that reads only what is done."""
-    return next(
-        (call for call in calls if all(workspace.result(name) is not None for workspace, name in call.reads)), None
-    )
+    return next((call for call in calls if _are_done(call.reads)), None)
+
+
+def _are_done(tasks: Iterable[Task]) -> bool:
+    return all(workspace.result(name) is not None for workspace, name in tasks)
 
 
 def make_step(folder: Path, preset: Preset, steps: Callable[[Preset], Iterable[Step]], name: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def build_steps(preset: Preset) -> list[Step]:
             )
         early.insert(0, stages.pop(start))
         start = preset.stages[start].start
-    examined = [examination_step(name, preset) for name in ("base", *preset.stages)]
+    examined = [examination_step(name, preset) for name in (base.NAME, *preset.stages)]
     later = [packing_step(preset), *stages.values(), *examined, evaluation_step(preset), figures.STEP]
     first = [base.STEP] if base.made_here(preset) else []
     return [*first, scenes.STEP, sources.STEP, *early, distort.STEP, rewriter, rewrite.STEP, filter.STEP, *later]

@@ -10,8 +10,8 @@ from ...records import Rewrite
 from ...storage import read_json, write_json
 from ..step import Job, Step
 from .base import NAME as BASE
-from .examine import EXAMINED, PREDICTIONS, examination
-from .examine_sources import report_on_held_out_parts
+from .examine import EXAMINED, examination
+from .examine_sources import PREDICTIONS, report_on_held_out_parts
 from .judges import judge_files
 from .mixtures import REWRITES
 from .placement import placement

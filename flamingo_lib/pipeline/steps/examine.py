@@ -14,7 +14,7 @@ from ...storage import write_json
 from ..step import Job, Step
 from .answerer import load_answerer
 from .base import MODEL, NAME, base_files, base_inputs, base_of
-from .examine_sources import examine_on_held_out_parts
+from .examine_sources import PREDICTIONS, examine_on_held_out_parts
 from .judges import judge_files, resolve_judges
 from .placement import placement
 from .scenes import data_root
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ...records import Sample
     from ...scenes.index import TruthIndex
 
-EXAMINED, PREDICTIONS = "examined.json", "predictions.jsonl"
-"""Files of such a step: the model's metrics (of the base, at its best prompts); its answers, scored, one a line."""
+EXAMINED = "examined.json"
+"""The file of such a step with the model's metrics (of the base, at its best prompts); its answers are beside it."""
 
 
 def examination(model: str) -> str:
